@@ -1,0 +1,87 @@
+"""What stages ask of annotators. A test passes a scripted one; a profile passes a real one."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from curation.records import EntityWord, Image, LocatedEntity, Mask, ReferenceFrame, Video
+from dataset_schema import Annotator
+
+# The order of the classes in `ContentClassifier.classify` (A.1); the names are those of `dataset_schema.Scores`.
+CONTENT_CLASSES = ("desirable", "still_foreground", "slight_motion", "screen_in_screen", "screen_recording")
+
+
+class AnnotatorLike(Protocol):
+    """What every annotator can do: say what it is, without loading itself."""
+
+    def describe(self) -> Annotator:
+        """Its name and weights.
+
+        Raises:
+            FileNotFoundError: the weights are missing.
+        """
+        ...
+
+    def load(self) -> None:
+        """Load the weights; idempotent."""
+        ...
+
+
+class ShotDetector(AnnotatorLike, Protocol):
+    """Finds shot changes (A.1)."""
+
+    def cut_probabilities(self, thumbnails: Video) -> npt.NDArray[np.float64]:
+        """For every frame of (frames, 27, 48, 3): the probability that a shot change lies between it and the next."""
+        ...
+
+
+class ContentClassifier(AnnotatorLike, Protocol):
+    """Tells desirable videos from the four undesirable kinds (A.1)."""
+
+    def classify(self, videos: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+        """Probabilities (batch, 5), in the order of CONTENT_CLASSES, of (batch, 16, 224, 224, 3)."""
+        ...
+
+
+class EntityWordExtractor(AnnotatorLike, Protocol):
+    """Answers the instruction of Figure 7."""
+
+    def extract(self, captions: Sequence[str]) -> list[str]:
+        """One raw answer per caption, in the dictionary format of Figure 7; not yet parsed, not yet checked."""
+        ...
+
+
+class EntityLocator(AnnotatorLike, Protocol):
+    """Finds the entities that words name (3.1)."""
+
+    def locate(self, frames: Sequence[ReferenceFrame], words: Sequence[EntityWord]) -> list[LocatedEntity]:
+        """Masks of the words' entities in the reference frames; nothing for what it does not find."""
+        ...
+
+
+class FaceBox(NamedTuple):
+    """A detected face: pixels `[x0, x1) x [y0, y1)` and a score in [0, 1]."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    score: float
+
+
+class FaceDetector(AnnotatorLike, Protocol):
+    """Finds faces (3.1)."""
+
+    def detect(self, image: Image) -> list[FaceBox]:
+        """The faces of one picture, best first."""
+        ...
+
+
+class Inpainter(AnnotatorLike, Protocol):
+    """Paints regions out (3.1)."""
+
+    def inpaint(self, image: Image, mask: Mask) -> Image:
+        """The picture with the masked pixels replaced; pixels outside the mask stay as they are."""
+        ...

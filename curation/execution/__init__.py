@@ -1,0 +1,1 @@
+"""Running a list of stages: the guard, the local and the Ray executor, the shard writer, the plan."""

@@ -1,0 +1,102 @@
+"""What travels between stages: a clip that grows by one typed value per stage. Frozen; a stage returns new ones."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from dataset_schema import Background, Entity, EntityKind, MediaFacts, Reason, Scores, Source
+
+Image = npt.NDArray[np.uint8]  # (height, width, 3), RGB
+Video = npt.NDArray[np.uint8]  # (frames, height, width, 3), RGB
+Mask = npt.NDArray[np.bool_]  # (height, width)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntityWord:
+    """A word of the caption and what it names (A.2); `caption[start:end]` reads `word`."""
+
+    word: str
+    kind: EntityKind
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ReferenceFrame:
+    """One of the three frames that references are cut from (5 %, 50 %, 95 % of the clip; 3.1), with its neighbours.
+
+    Attributes:
+        index: index among the decoded frames of the clip.
+        time_s: presentation time in the source file.
+        image: at full size, upright, square pixels.
+        neighbours: frames around this one, small, in time order; `neighbours[centre]` is this frame.
+        neighbour_times_s: their presentation times.
+    """
+
+    index: int
+    time_s: float
+    image: Image
+    neighbours: Video
+    neighbour_times_s: tuple[float, ...]
+    centre: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Frames:
+    """Everything later stages need to see, from ONE pass over the file.
+
+    Attributes:
+        thumbnails: every frame at 27 x 48, squeezed, for the shot detector.
+        times_s: presentation time of every frame.
+        content: 16 frames spread evenly over the clip, 224 x 224, squeezed, for the content filter.
+        content_times_s: their presentation times.
+        references: the frames at 5, 50 and 95 %, in time order; fewer where a short clip makes them the same frame.
+    """
+
+    thumbnails: Video
+    times_s: npt.NDArray[np.float64]
+    content: Video
+    content_times_s: npt.NDArray[np.float64]
+    references: tuple[ReferenceFrame, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LocatedEntity:
+    """Where one entity word was found in one reference frame.
+
+    Attributes:
+        word_index: index into the clip's `entity_words`.
+        reference_index: index into `frames.references`.
+        mask: over the full-size frame.
+        detection_score: how sure the localiser is that the word's entity is here, in [0, 1].
+        mask_score: how sure the segmenter is of the outline, in [0, 1].
+    """
+
+    word_index: int
+    reference_index: int
+    mask: Mask
+    detection_score: float
+    mask_score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Clip:
+    """A time span of one video on its way through the stages. A field is None until its stage has run."""
+
+    clip_id: str
+    source: Source
+    caption: str
+    extra: str = "{}"
+    entity_words: tuple[EntityWord, ...] | None = None
+    media: MediaFacts | None = None
+    frames: Frames | None = None
+    scores: Scores = field(default_factory=Scores)
+    located: tuple[LocatedEntity, ...] | None = None
+    entities: tuple[Entity, ...] | None = None
+    background: Background | None = None
+    reasons: tuple[Reason, ...] = ()
+
+    def with_scores(self, **scores: float) -> "Clip":
+        """A copy with some scores set."""
+        return replace(self, scores=replace(self.scores, **scores))

@@ -1,0 +1,84 @@
+"""What a stage is: it scores clips, and says which rules each one breaks.
+
+Scoring and deciding are apart, so that a run may score every clip although an earlier stage rejected it, and so that a
+finished dataset can be decided again from its stored scores (docs/decisions/0002-stages-score-then-decide.md).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from curation.records import Clip
+from dataset_schema import Annotator, FailureKind, Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What one worker of a stage needs.
+
+    Attributes:
+        batch_size: clips per call.
+        timeout_s: longest time one clip may take; a batch gets this times its size.
+    """
+
+    cpus: float = 1.0
+    gpus: float = 0.0
+    memory_bytes: int = 1 << 30
+    batch_size: int = 1
+    timeout_s: float = 300.0
+
+
+class Stage(Protocol):
+    """One step of curation. Plain Python: no Ray, no torch, no progress bar.
+
+    Attributes:
+        name: as it stands in the tables and the funnel.
+        reads: the fields of `Clip` that must be filled.
+        adds: the fields of `Clip` that it fills.
+    """
+
+    name: ClassVar[str]
+    reads: ClassVar[frozenset[str]]
+    adds: ClassVar[frozenset[str]]
+
+    @property
+    def resources(self) -> Resources:
+        """What one worker needs."""
+        ...
+
+    def annotators(self) -> tuple[Annotator, ...]:
+        """Name what will run, for `dataset.json`.
+
+        Raises:
+            FileNotFoundError: weights are missing; this is how a plan finds out before it starts.
+        """
+        ...
+
+    def setup(self) -> None:
+        """Load the weights; called once on each worker before the first clip."""
+        ...
+
+    def score(self, clips: Sequence[Clip]) -> list[Clip]:
+        """The clips, in order, with this stage's values filled in.
+
+        Raises:
+            ClipError: a clip cannot be worked on. Any other exception is a defect of this program.
+        """
+        ...
+
+    def decide(self, clip: Clip) -> tuple[Reason, ...]:
+        """Every rule of this stage that a scored clip breaks; the first one decides. Pure."""
+        ...
+
+
+class ClipError(Exception):
+    """A clip is lost to an error that the stage foresaw: it becomes a row of `failures/`.
+
+    Args:
+        kind: what sort of trouble, for `--retry`.
+        message: where, what was found, what was expected, what to do next.
+    """
+
+    def __init__(self, kind: FailureKind, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind

@@ -1,0 +1,1 @@
+"""Opening video files: probing, decoding in a supervised child process, cutting."""

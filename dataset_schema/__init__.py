@@ -1,0 +1,61 @@
+"""The contract between curation and modeling: what one published clip is, and how it lies on disk.
+
+`records.py` holds the frozen records, `arrow.py` their Arrow schema, `shard.py` one atomic writer and one reader,
+`manifest.py` the file that describes a dataset, `buckets.py` the sizes of Table 6.
+"""
+
+from dataset_schema.arrow import FAILURES_SCHEMA, REJECTIONS_SCHEMA, SAMPLES_SCHEMA
+from dataset_schema.buckets import FRAMES_PER_SECOND, TABLE_6_BUCKETS, Bucket, largest_bucket
+from dataset_schema.manifest import Annotator, DatasetManifest, FunnelRow, read_manifest, write_manifest
+from dataset_schema.records import (
+    SCHEMA_VERSION,
+    Background,
+    Box,
+    Entity,
+    EntityKind,
+    FailedClip,
+    FailureKind,
+    MediaFacts,
+    Payload,
+    Reason,
+    Reference,
+    RejectedClip,
+    Sample,
+    Scores,
+    Source,
+)
+from dataset_schema.shard import TABLES, read_shard, shard_paths, write_shard
+
+__all__ = [
+    "FAILURES_SCHEMA",
+    "FRAMES_PER_SECOND",
+    "REJECTIONS_SCHEMA",
+    "SAMPLES_SCHEMA",
+    "SCHEMA_VERSION",
+    "TABLES",
+    "TABLE_6_BUCKETS",
+    "Annotator",
+    "Background",
+    "Box",
+    "Bucket",
+    "DatasetManifest",
+    "Entity",
+    "EntityKind",
+    "FailedClip",
+    "FailureKind",
+    "FunnelRow",
+    "MediaFacts",
+    "Payload",
+    "Reason",
+    "Reference",
+    "RejectedClip",
+    "Sample",
+    "Scores",
+    "Source",
+    "largest_bucket",
+    "read_manifest",
+    "read_shard",
+    "shard_paths",
+    "write_manifest",
+    "write_shard",
+]

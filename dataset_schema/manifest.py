@@ -1,0 +1,92 @@
+"""`dataset.json`: what made a dataset, and what became of every clip."""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dataset_schema.records import SCHEMA_VERSION
+
+_NAME = "dataset.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Annotator:
+    """A network or a rule set that ran, well enough named to find it again.
+
+    Attributes:
+        weights_sha256: hash of the weights file; None for an annotator without weights.
+    """
+
+    job: str
+    name: str
+    revision: str
+    weights_sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunnelRow:
+    """What one stage did: `entered` = `passed` + the sum of `rejected` + the sum of `failed`."""
+
+    stage: str
+    entered: int
+    passed: int
+    rejected: dict[str, int] = field(default_factory=dict)
+    failed: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        left = self.passed + sum(self.rejected.values()) + sum(self.failed.values())
+        if self.entered != left:
+            raise ValueError(
+                f"stage {self.stage}: {self.entered} clips entered and {left} left, expected the same number"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetManifest:
+    """The head of a dataset.
+
+    Attributes:
+        profile: the annotator profile that ran (`embedded`, `paper`).
+        config: the resolved configuration, as the command would read it again.
+        complete: False while the run has sources left.
+    """
+
+    profile: str
+    config: dict[str, Any]
+    annotators: tuple[Annotator, ...]
+    funnel: tuple[FunnelRow, ...]
+    complete: bool
+    schema_version: int = SCHEMA_VERSION
+
+
+def write_manifest(dataset: Path, manifest: DatasetManifest) -> None:
+    """Write `dataset.json`, replacing an older one in one step."""
+    dataset.mkdir(parents=True, exist_ok=True)
+    unfinished = dataset / f".{_NAME}.{os.getpid()}.tmp"
+    unfinished.write_text(json.dumps(asdict(manifest), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    unfinished.rename(dataset / _NAME)
+
+
+def read_manifest(dataset: Path) -> DatasetManifest:
+    """Read `dataset.json`.
+
+    Raises:
+        FileNotFoundError: `dataset` is not a dataset directory.
+        ValueError: the dataset has another schema version.
+    """
+    path = dataset / _NAME
+    if not path.is_file():
+        raise FileNotFoundError(f"{dataset} has no {_NAME}; expected the output directory of a curation run")
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if content.get("schema_version") != SCHEMA_VERSION:
+        found = content.get("schema_version")
+        raise ValueError(f"dataset {dataset} has schema version {found}, expected {SCHEMA_VERSION}; curate it again")
+    return DatasetManifest(
+        **{
+            **content,
+            "annotators": tuple(Annotator(**annotator) for annotator in content["annotators"]),
+            "funnel": tuple(FunnelRow(**row) for row in content["funnel"]),
+        }
+    )

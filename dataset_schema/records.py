@@ -1,0 +1,280 @@
+"""What one published clip is: a sample, a rejection or a failure. Frozen records that check themselves.
+
+Spans are half-open `[start, end)`; seconds are presentation time of the source file; boxes are pixels of the clip's
+upright, square-pixel frame; images are PNG (references RGBA, transparent outside the mask); scores lie in [0, 1]
+unless said.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+SCHEMA_VERSION = 1
+
+_ID = re.compile(r"[0-9a-f]{16,64}(-[0-9a-z]+)*")
+
+
+class EntityKind(StrEnum):
+    """The three kinds of entity word (Figure 7)."""
+
+    SUBJECT = "subject"
+    OBJECT = "object"
+    BACKGROUND = "background"
+
+
+class FailureKind(StrEnum):
+    """Why a clip was lost, as far as it matters for trying again."""
+
+    INPUT = "input"  # the manifest row or the file is not what it should be
+    CORRUPT = "corrupt"  # the file opens, but cannot be decoded
+    IO = "io"  # reading or writing failed; may pass
+    TIMEOUT = "timeout"  # took longer than allowed; may pass
+    MEMORY = "memory"  # needed more memory than allowed
+    CRASH = "crash"  # killed its worker process
+    INTERNAL = "internal"  # a defect of this program: please report it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where a clip comes from.
+
+    `id` names the manifest row, so that all clips of one source can be found; `num_clips` says how many there are.
+    `start_s` and `end_s` are None for a whole file.
+    """
+
+    id: str
+    uri: str
+    start_s: float | None = None
+    end_s: float | None = None
+    num_clips: int = 1
+
+    def __post_init__(self) -> None:
+        if self.start_s is not None and self.end_s is not None and not 0 <= self.start_s < self.end_s:
+            raise ValueError(f"source {self.uri} has span [{self.start_s}, {self.end_s}), expected 0 <= start < end")
+        if self.num_clips < 1:
+            raise ValueError(f"source {self.uri} has num_clips {self.num_clips}, expected at least 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payload:
+    """Bytes of an image or a video, or the path they lie at; the pair that `datasets` decodes."""
+
+    bytes: "bytes | None" = None
+    path: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.bytes is None and self.path is None:
+            raise ValueError("payload has neither bytes nor path, expected at least one")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """A rectangle `[x0, x1) x [y0, y1)` in pixels."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.x0 < self.x1 and 0 <= self.y0 < self.y1):
+            raise ValueError(
+                f"box is ({self.x0}, {self.y0}, {self.x1}, {self.y1}), expected 0 <= x0 < x1, 0 <= y0 < y1"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaFacts:
+    """What probing and decoding found; nothing here is taken from the container without saying so.
+
+    Attributes:
+        width: pixels after rotation and sample aspect ratio, as a viewer shows them; so is `height`.
+        declared_frames: from the container; None where it does not say.
+        decoded_frames: frames that really came out.
+        duration_s: from the first presentation time to the end of the last frame.
+        damage: what is wrong with a file that still decodes, None for a sound one.
+    """
+
+    container: str
+    codec: str
+    width: int
+    height: int
+    declared_frames: int | None
+    decoded_frames: int
+    duration_s: float
+    fps: float
+    is_vfr: bool
+    rotation_deg: int
+    sample_aspect_ratio: float
+    color_transfer: str | None
+    is_interlaced: bool
+    has_audio: bool
+    damage: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """What the annotators measured on a clip; None where no stage came that far. Decisions are derived from these.
+
+    Attributes:
+        shot_change: highest per-frame probability of a shot change (A.1).
+        desirable: probability of the class, as are the four undesirable ones (A.1); the five sum to one.
+        subject_confidence: how sure the localiser is of the best subject's masks.
+        background_leak: what is left of the entities in the inpainted background; 0 is clean.
+    """
+
+    shot_change: float | None = None
+    desirable: float | None = None
+    still_foreground: float | None = None
+    slight_motion: float | None = None
+    screen_in_screen: float | None = None
+    screen_recording: float | None = None
+    subject_confidence: float | None = None
+    background_leak: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A segmented picture of one entity in one frame (3.1), with the scores that tell a good one.
+
+    Attributes:
+        frame_index: index among the decoded frames of the clip.
+        time_s: presentation time in the source file.
+        box: of the crop in the frame.
+        area: mask pixels / frame pixels.
+        sharpness: variance of the Laplacian inside the mask, crop scaled to 256 px on its long side; unbounded.
+        largest_fragment: largest connected part / whole mask.
+        border_contact: share of the mask's outline that lies on the frame's border.
+        overlap: largest share of this mask that another entity's mask covers.
+        agreement: similarity of this crop to the same entity in the other frames; None for a single one.
+        image: PNG, RGBA; a face crop (`is_face`) is cut from the same mask.
+    """
+
+    frame_index: int
+    time_s: float
+    box: Box
+    detection_score: float
+    mask_score: float
+    area: float
+    sharpness: float
+    largest_fragment: float
+    border_contact: float
+    overlap: float
+    agreement: float | None
+    is_face: bool
+    image: Payload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entity:
+    """An entity word, its place in the caption, and its reference images.
+
+    Attributes:
+        word: the caption's own characters, `caption[start:end]`.
+    """
+
+    word: str
+    kind: EntityKind
+    start: int
+    end: int
+    references: tuple[Reference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Background:
+    """The middle frame with every entity painted out (3.1); PNG, RGB."""
+
+    frame_index: int
+    time_s: float
+    leak: float
+    image: Payload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """One broken rule: the stage that found it, a code to count by, and a sentence for people."""
+
+    stage: str
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """A kept clip: one row of `samples/`.
+
+    Attributes:
+        video: what to decode; a `span` dataset has only a path, and `source` says which part of it.
+        video_start_s: presentation time in `video` where the clip starts: 0 unless `video` is the whole source.
+        extra: the manifest's other columns as a JSON object.
+
+    Raises:
+        ValueError: an entity word is not the caption's text at its span, or the bucket is malformed.
+    """
+
+    clip_id: str
+    source: Source
+    caption: str
+    video: Payload
+    video_start_s: float
+    num_frames: int
+    fps: float
+    height: int
+    width: int
+    bucket: str
+    media: MediaFacts
+    scores: Scores
+    entities: tuple[Entity, ...]
+    background: Background | None
+    extra: str = "{}"
+
+    def __post_init__(self) -> None:
+        check_clip_id(self.clip_id)
+        if not re.fullmatch(r"\d+x\d+x\d+", self.bucket):
+            raise ValueError(f"clip {self.clip_id} has bucket {self.bucket!r}, expected FRAMESxHEIGHTxWIDTH")
+        for entity in self.entities:
+            found = self.caption[entity.start : entity.end]
+            if not entity.word or found != entity.word:
+                raise ValueError(
+                    f"clip {self.clip_id}: entity word {entity.word!r} at [{entity.start}, {entity.end}), where the caption "
+                    f"reads {found!r}; expected the same text"
+                )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectedClip:
+    """A clip removed by a rule: one row of `rejections/`. The first of `reasons` decided; all are listed."""
+
+    clip_id: str
+    source: Source
+    caption: str
+    reasons: tuple[Reason, ...]
+    scores: Scores
+    media: MediaFacts | None = None
+    thumbnail: Payload | None = None
+
+    def __post_init__(self) -> None:
+        check_clip_id(self.clip_id)
+        if not self.reasons:
+            raise ValueError(f"rejected clip {self.clip_id} has no reason, expected at least one")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedClip:
+    """A clip lost to an error: one row of `failures/`."""
+
+    clip_id: str
+    source: Source
+    stage: str
+    kind: FailureKind
+    error_type: str
+    message: str
+
+    def __post_init__(self) -> None:
+        check_clip_id(self.clip_id)
+
+
+def check_clip_id(clip_id: str) -> None:
+    """Raise ValueError unless `clip_id` is a hexadecimal digest, with an optional `-suffix`."""
+    if not _ID.fullmatch(clip_id):
+        raise ValueError(f"clip id is {clip_id!r}, expected 16 to 64 hexadecimal digits")

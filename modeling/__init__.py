@@ -1,0 +1,1 @@
+"""The personalization model: data, architecture, training and sampling (sections 3.2 and B)."""

@@ -1,0 +1,1 @@
+"""Entry points: the commands, their configuration, the demo and the pictures that people look at."""
