@@ -236,8 +236,8 @@ class Sample:
             found = self.caption[entity.start : entity.end]
             if not entity.word or found != entity.word:
                 raise ValueError(
-                    f"clip {self.clip_id}: entity word {entity.word!r} at [{entity.start}, {entity.end}), where the caption "
-                    f"reads {found!r}; expected the same text"
+                    f"clip {self.clip_id}: entity word {entity.word!r} at [{entity.start}, {entity.end}): the caption "
+                    f"reads {found!r} there, expected the same text"
                 )
 
 
