@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from dataset_schema import Background, Entity, EntityKind, MediaFacts, Reason, Scores, Source
+from dataset_schema import Background, Entity, EntityKind, MediaFacts, Reason, Sample, Scores, Source
 
 Image = npt.NDArray[np.uint8]  # (height, width, 3), RGB
 Video = npt.NDArray[np.uint8]  # (frames, height, width, 3), RGB
@@ -95,6 +95,7 @@ class Clip:
     located: tuple[LocatedEntity, ...] | None = None
     entities: tuple[Entity, ...] | None = None
     background: Background | None = None
+    sample: Sample | None = None
     reasons: tuple[Reason, ...] = ()
 
     def with_scores(self, **scores: float) -> "Clip":

@@ -58,6 +58,10 @@ class Stage(Protocol):
         """Load the weights; called once on each worker before the first clip."""
         ...
 
+    def close(self) -> None:
+        """Let go of what `setup` took: child processes, files. Called once on each worker; also after an error."""
+        ...
+
     def score(self, clips: Sequence[Clip]) -> list[Clip]:
         """The clips, in order, with this stage's values filled in.
 

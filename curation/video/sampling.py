@@ -1,0 +1,21 @@
+"""Which frames of a clip are looked at, and at what size: decided once, so that one decoding pass serves every stage."""
+
+from typing import Final
+
+# TransNetV2 reads every frame at 48 x 27 (its paper; the weights fix the size).
+THUMBNAIL_HEIGHT: Final = 27
+THUMBNAIL_WIDTH: Final = 48
+
+# VideoMAE reads 16 frames at 224 x 224. Our choice: spread evenly over the whole clip, because "still" and "tiny camera
+# movement" (A.1) are statements about a whole clip.
+CONTENT_FRAMES: Final = 16
+CONTENT_SIDE: Final = 224
+
+# References are cut from the frames at 5 %, 50 % and 95 % of the clip (3.1).
+REFERENCE_POSITIONS: Final = (0.05, 0.50, 0.95)
+
+# Our choice: motion around a reference frame is judged on four neighbours each side, a twelfth of a second apart: about
+# a third of a second of motion either way, at any frame rate and any length of clip.
+NEIGHBOURS_EACH_SIDE: Final = 4
+NEIGHBOUR_STEP_S: Final = 1 / 12
+NEIGHBOUR_LONG_SIDE: Final = 448
