@@ -1,4 +1,4 @@
-"""Which frames of a clip are looked at, and at what size: decided once, so that one decoding pass serves every stage."""
+"""Which frames of a clip are looked at, and at what size: decided once, so that one decode serves every stage."""
 
 from typing import Final
 
