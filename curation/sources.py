@@ -1,7 +1,7 @@
 """What to curate: a folder of videos, or a CSV, JSONL or Parquet manifest of (video, caption, optional span) (A.1).
 
-Every row comes out exactly once, in order: as a clip, or as a failure that says what is wrong with the row. Files are not
-touched here: a manifest may have millions of rows, and workers open the videos. Where a whole manifest is wrong, one
+Every row comes out exactly once, in order: as a clip, or as a failure that says what is wrong with the row. Videos are
+not touched here: a manifest may have millions of rows, and workers open them. Where a whole manifest is wrong, one
 `ValueError` says so before anything runs.
 """
 
@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -91,9 +92,8 @@ def _open(location: Path, config: SourcesConfig) -> Iterator[_Row]:
     elif location.suffix.lower() in readers:
         rows = readers[location.suffix.lower()](location, config)
     else:
-        raise ValueError(
-            f"input {location} is neither a folder nor a manifest; expected a name ending in {', '.join(sorted(readers))}"
-        )
+        endings = ", ".join(sorted(readers))
+        raise ValueError(f"input {location} is neither a folder nor a manifest; expected a name ending in {endings}")
     first = next(rows, None)
     if first is None:
         raise ValueError(f"input {location} is empty; expected at least one video")
@@ -127,16 +127,20 @@ def _record(row: _Row, folder: Path, config: SourcesConfig) -> Clip | FailedClip
         clip_id = clip_id_of(_text(row, config.id_column) or name, start_s, end_s)
         source = Source(id=clip_id, uri=_resolve(name, folder), start_s=start_s, end_s=end_s)
         caption = _text(row, config.caption_column) or config.caption or ""
-    except ValueError as error:
+        extra = _extra(row, config)
+    except (TypeError, ValueError) as error:
         return _failure(replace(row, problem=str(error)), folder)
+    return Clip(clip_id=clip_id, source=source, caption=caption, extra=extra)
+
+
+def _extra(row: _Row, config: SourcesConfig) -> str:
+    """The columns that curation does not use, as a JSON object."""
     own = {
         getattr(config, field)
         for field in ("video_column", "caption_column", "start_column", "end_column", "id_column")
     }
     extra = {key: value for key, value in row.fields.items() if key not in own and value not in (None, "")}
-    return Clip(
-        clip_id=clip_id, source=source, caption=caption, extra=json.dumps(extra, ensure_ascii=False, default=str)
-    )
+    return _checked_text(json.dumps(extra, ensure_ascii=False, default=str), "the other columns")
 
 
 def _failure(row: _Row, folder: Path) -> FailedClip:
@@ -147,7 +151,7 @@ def _failure(row: _Row, folder: Path) -> FailedClip:
         stage=STAGE,
         kind=FailureKind.INPUT,
         error_type="ManifestRow",
-        message=f"{row.place} {row.problem}",
+        message=f"{row.place}: {row.problem}".encode(errors="backslashreplace").decode(),
     )
 
 
@@ -156,14 +160,16 @@ def _text(row: _Row, column: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str | int | float):
-        raise ValueError(f"column {column!r} holds a {type(value).__name__}, expected text")
-    text = str(value).strip()
+        raise TypeError(f"column {column!r} holds a {type(value).__name__}, expected text")
+    return _checked_text(str(value).strip(), f"column {column!r}")
+
+
+def _checked_text(text: str, what: str) -> str:
+    """The text, unless bytes that are not UTF-8 came through as lone surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise ValueError(
-            f"column {column!r} is not UTF-8 at character {error.start}; save the manifest as UTF-8"
-        ) from error
+        raise ValueError(f"{what}: not UTF-8 at character {error.start}; save the manifest as UTF-8") from error
     return text
 
 
@@ -183,7 +189,7 @@ def _seconds(row: _Row, column: str) -> float | None:
 def _resolve(name: str, folder: Path) -> str:
     scheme, separator, path = name.partition("://")
     if separator and scheme == "file":
-        return path
+        return unquote(path)
     if separator:
         raise ValueError(
             f"names {name!r}, a {scheme}:// address; expected a file: copy it to a disk that the workers see"
@@ -242,7 +248,7 @@ def _jsonl_rows(path: Path, config: SourcesConfig) -> Iterator[_Row]:
         peeked = [_json_row(path, number, line) for number, line in enumerate(_some(file), start=1) if line.strip()]
         if peeked and not any(config.video_column in row.fields for row in peeked):
             raise ValueError(
-                f"manifest {path}: none of its first {len(peeked)} lines is a JSON object with {config.video_column!r}; "
+                f"manifest {path}: none of its first {len(peeked)} lines is an object with {config.video_column!r}; "
                 'expected lines like {"video": "dog.mp4", "caption": "A dog runs."}'
             )
         yield from peeked

@@ -1,0 +1,165 @@
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from curation.records import Clip
+from curation.sources import SourcesConfig, count_sources, read_sources
+from dataset_schema import FailedClip, FailureKind
+
+
+def read(location: Path, **config: str) -> list[Clip | FailedClip]:
+    return list(read_sources(location, SourcesConfig(**config)))
+
+
+def write(path: Path, content: str | bytes) -> Path:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def clips(records: list[Clip | FailedClip]) -> list[Clip]:
+    return [record for record in records if isinstance(record, Clip)]
+
+
+def failures(records: list[Clip | FailedClip]) -> list[FailedClip]:
+    return [record for record in records if isinstance(record, FailedClip)]
+
+
+def test_csv_rows_become_clips_with_absolute_paths_and_extra_columns(tmp_path: Path) -> None:
+    manifest = write(tmp_path / "m.csv", 'video,caption,licence\na.mp4,"A dog, running.",CC0\nsub/b.mp4,A cat.,\n')
+
+    first, second = clips(read(manifest))
+
+    assert (first.source.uri, first.caption, json.loads(first.extra)) == (
+        str(tmp_path / "a.mp4"),
+        "A dog, running.",
+        {"licence": "CC0"},
+    )
+    assert (second.source.uri, json.loads(second.extra)) == (str(tmp_path / "sub/b.mp4"), {})
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_the_three_manifest_formats_say_the_same(tmp_path: Path, ending: str) -> None:
+    rows = [{"video": "a.mp4", "caption": "A dog.", "start_s": 1.5, "end_s": 4.0}, {"video": "b.mp4", "caption": "Ä cat."}]
+    manifest = tmp_path / f"m.{ending}"
+    if ending == "csv":
+        write(manifest, "video,caption,start_s,end_s\na.mp4,A dog.,1.5,4.0\nb.mp4,Ä cat.,,\n")
+    elif ending == "jsonl":
+        write(manifest, "\n".join(json.dumps(row) for row in rows))
+    else:
+        pq.write_table(pa.Table.from_pylist(rows), manifest)
+
+    found = [(c.clip_id, c.source.start_s, c.source.end_s, c.caption) for c in clips(read(manifest))]
+
+    assert [row[1:] for row in found] == [(1.5, 4.0, "A dog."), (None, None, "Ä cat.")]
+    reference = write(tmp_path / "reference.jsonl", "\n".join(json.dumps(row) for row in rows))
+    assert [row[0] for row in found] == [clip.clip_id for clip in read(reference)]
+    assert count_sources(manifest, SourcesConfig()) == 2
+
+
+def test_ids_do_not_depend_on_where_the_manifest_lies(tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    content = "video,caption\na.mp4,A dog.\n"
+
+    here, there = write(tmp_path / "m.csv", content), write(tmp_path / "x" / "m.csv", content)
+
+    assert read(here)[0].clip_id == read(there)[0].clip_id
+
+
+def test_a_folder_means_every_file_in_it_but_side_cars_and_hidden_ones(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / ".git").mkdir()
+    for name in ("a.mp4", "b", "deep/c.mkv", ".hidden.mp4", ".git/config", "notes.txt"):
+        write(tmp_path / name, "")
+    write(tmp_path / "a.txt", "A dog runs.\n")
+    write(tmp_path / "deep/c.mkv.txt", "A cat sits.")
+
+    found = {Path(c.source.uri).name: c.caption for c in clips(read(tmp_path, caption="A bird flies."))}
+
+    # A text file that describes no video is not a side-car: it is read, and will fail as a video.
+    assert found == {
+        "a.mp4": "A dog runs.",
+        "b": "A bird flies.",
+        "c.mkv": "A cat sits.",
+        "notes.txt": "A bird flies.",
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (b"b.mp4,A c\xffat.,,", "not UTF-8 at character 3"),
+        (b",A cat.,,", "column 'video' is empty"),
+        (b"b.mp4,A cat.,five,", "column 'start_s' holds 'five', expected seconds"),
+        (b"b.mp4,A cat.,-1,", "column 'start_s' holds -1"),
+        (b"b.mp4,A cat.,7,3", "span [7.0, 3.0)"),
+        (b"b.mp4,A cat, and a dog.,1,2", "more than 4 fields"),
+        (b"s3://bucket/b.mp4,A cat.,,", "s3:// address"),
+        (b"a.mp4,A dog again.,,", "repeats the video and span (or the id) of line 2"),
+    ],
+)
+def test_a_bad_row_fails_alone_and_says_where_and_why(tmp_path: Path, line: bytes, problem: str) -> None:
+    manifest = write(tmp_path / "m.csv", b"video,caption,start_s,end_s\na.mp4,A dog.,,\n" + line + b"\nc.mp4,A fox.,,\n")
+
+    records = read(manifest)
+
+    assert [clip.caption for clip in clips(records)] == ["A dog.", "A fox."]
+    (failure,) = failures(records)
+    assert (failure.stage, failure.kind) == ("read", FailureKind.INPUT)
+    assert failure.message.startswith("line 3 of m.csv: ")
+    assert problem in failure.message
+    assert len({record.clip_id for record in records}) == 3
+
+
+def test_a_line_of_broken_json_fails_alone(tmp_path: Path) -> None:
+    manifest = write(tmp_path / "m.jsonl", b'{"video": "a.mp4", "caption": "A dog."}\n{"video": \n\n[1]\n{"video": "b.mp4"}\n')
+
+    records = read(manifest)
+
+    assert [Path(clip.source.uri).name for clip in clips(records)] == ["a.mp4", "b.mp4"]
+    assert [failure.message.split(":")[0] for failure in failures(records)] == ["line 2 of m.jsonl", "line 4 of m.jsonl"]
+
+
+def test_the_same_id_twice_is_a_failure_even_for_different_videos(tmp_path: Path) -> None:
+    manifest = write(tmp_path / "m.csv", "id,video,caption\nx,a.mp4,A dog.\nx,b.mp4,A cat.\ny,b.mp4,A cat.\n")
+
+    records = read(manifest)
+
+    assert [type(record).__name__ for record in records] == ["Clip", "FailedClip", "Clip"]
+
+
+def test_a_caption_of_100_kilobytes_comes_through_whole(tmp_path: Path) -> None:
+    caption = "A dog. " * 30_000
+    manifest = write(tmp_path / "m.csv", f"video,caption\na.mp4,{caption}\n")
+
+    (clip,) = clips(read(manifest))
+
+    assert clip.caption == caption.strip()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("m.csv", b"", "(none)"),
+        ("m.csv", b"video,caption\n", "is empty"),
+        ("m.csv", b"file,text\na.mp4,A dog.\n", "columns file, text, expected one named 'video'"),
+        ("m.csv", "video,caption\na.mp4,A dog.\n".encode("utf-16"), "not UTF-8 text"),
+        ("m.jsonl", b"video,caption\na.mp4,A dog.\n", "none of its first 2 lines"),
+        ("m.parquet", b"PAR1 no more", "no Parquet file"),
+        ("m.xlsx", b"PK", "expected a name ending in .csv"),
+    ],
+)
+def test_a_wholly_wrong_manifest_stops_before_anything_runs(
+    tmp_path: Path, name: str, content: bytes, problem: str
+) -> None:
+    with pytest.raises(ValueError, match="m\\.") as error:
+        read_sources(write(tmp_path / name, content), SourcesConfig())
+
+    assert problem in str(error.value)
+
+
+def test_a_missing_input_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="nowhere.csv does not exist"):
+        read_sources(tmp_path / "nowhere.csv", SourcesConfig())
