@@ -42,7 +42,10 @@ def test_csv_rows_become_clips_with_absolute_paths_and_extra_columns(tmp_path: P
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
 def test_the_three_manifest_formats_say_the_same(tmp_path: Path, ending: str) -> None:
-    rows = [{"video": "a.mp4", "caption": "A dog.", "start_s": 1.5, "end_s": 4.0}, {"video": "b.mp4", "caption": "Ä cat."}]
+    rows = [
+        {"video": "a.mp4", "caption": "A dog.", "start_s": 1.5, "end_s": 4.0},
+        {"video": "b.mp4", "caption": "Ä cat."},
+    ]
     manifest = tmp_path / f"m.{ending}"
     if ending == "csv":
         write(manifest, "video,caption,start_s,end_s\na.mp4,A dog.,1.5,4.0\nb.mp4,Ä cat.,,\n")
@@ -101,7 +104,9 @@ def test_a_folder_means_every_file_in_it_but_side_cars_and_hidden_ones(tmp_path:
     ],
 )
 def test_a_bad_row_fails_alone_and_says_where_and_why(tmp_path: Path, line: bytes, problem: str) -> None:
-    manifest = write(tmp_path / "m.csv", b"video,caption,start_s,end_s\na.mp4,A dog.,,\n" + line + b"\nc.mp4,A fox.,,\n")
+    manifest = write(
+        tmp_path / "m.csv", b"video,caption,start_s,end_s\na.mp4,A dog.,,\n" + line + b"\nc.mp4,A fox.,,\n"
+    )
 
     records = read(manifest)
 
@@ -114,12 +119,17 @@ def test_a_bad_row_fails_alone_and_says_where_and_why(tmp_path: Path, line: byte
 
 
 def test_a_line_of_broken_json_fails_alone(tmp_path: Path) -> None:
-    manifest = write(tmp_path / "m.jsonl", b'{"video": "a.mp4", "caption": "A dog."}\n{"video": \n\n[1]\n{"video": "b.mp4"}\n')
+    manifest = write(
+        tmp_path / "m.jsonl", b'{"video": "a.mp4", "caption": "A dog."}\n{"video": \n\n[1]\n{"video": "b.mp4"}\n'
+    )
 
     records = read(manifest)
 
     assert [Path(clip.source.uri).name for clip in clips(records)] == ["a.mp4", "b.mp4"]
-    assert [failure.message.split(":")[0] for failure in failures(records)] == ["line 2 of m.jsonl", "line 4 of m.jsonl"]
+    assert [failure.message.split(":")[0] for failure in failures(records)] == [
+        "line 2 of m.jsonl",
+        "line 4 of m.jsonl",
+    ]
 
 
 def test_the_same_id_twice_is_a_failure_even_for_different_videos(tmp_path: Path) -> None:
@@ -161,5 +171,5 @@ def test_a_wholly_wrong_manifest_stops_before_anything_runs(
 
 
 def test_a_missing_input_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="nowhere.csv does not exist"):
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.csv does not exist"):
         read_sources(tmp_path / "nowhere.csv", SourcesConfig())

@@ -1,0 +1,121 @@
+"""The records that the golden shard in this folder holds; every optional field is seen filled and empty.
+
+Run this file to write the shard again after a change of SCHEMA_VERSION, and say so in the changelog.
+"""
+
+from pathlib import Path
+
+from dataset_schema import (
+    Background,
+    Box,
+    Entity,
+    EntityKind,
+    MediaFacts,
+    Payload,
+    Reference,
+    Sample,
+    Scores,
+    Source,
+    write_shard,
+)
+
+GOLDEN_SHARD = Path(__file__).parent / "golden" / "samples.parquet"
+
+# A 2 x 1 picture: one opaque red pixel, one transparent one.
+_PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000002000000010806000000f4227f8a0000001149444154789c63f8cfc0f09f818181"
+    "01000cfc01fffd2d776d0000000049454e44ae426082"
+)
+
+_MEDIA = MediaFacts(
+    container="mov,mp4,m4a,3gp,3g2,mj2",
+    codec="h264",
+    width=640,
+    height=360,
+    declared_frames=48,
+    decoded_frames=48,
+    duration_s=2.0,
+    fps=24.0,
+    is_vfr=False,
+    rotation_deg=0,
+    sample_aspect_ratio=1.0,
+    color_transfer="bt709",
+    is_interlaced=False,
+    has_audio=True,
+)
+
+_REFERENCE = Reference(
+    frame_index=24,
+    time_s=1.0,
+    box=Box(x0=10.0, y0=20.5, x1=110.0, y1=220.0),
+    detection_score=0.9,
+    mask_score=0.8,
+    area=0.1,
+    sharpness=123.5,
+    largest_fragment=1.0,
+    border_contact=0.0,
+    overlap=0.25,
+    agreement=0.75,
+    is_face=False,
+    image=Payload(bytes=_PNG),
+)
+
+GOLDEN_SAMPLES = (
+    Sample(
+        clip_id="00112233445566778899aabbccddeeff",
+        source=Source(id="00112233445566778899aabbccddeeff", uri="/videos/dog.mp4"),
+        caption="A dög runs across a meadow.",
+        video=Payload(bytes=b"not really a video", path="dog.mp4"),
+        video_start_s=0.0,
+        num_frames=48,
+        fps=24.0,
+        height=360,
+        width=640,
+        bucket="17x288x512",
+        media=_MEDIA,
+        scores=Scores(shot_change=0.01, desirable=0.9, still_foreground=0.1),
+        entities=(
+            Entity(word="dög", kind=EntityKind.SUBJECT, start=2, end=5, references=(_REFERENCE,)),
+            Entity(word="meadow", kind=EntityKind.BACKGROUND, start=20, end=26),
+        ),
+        background=Background(frame_index=24, time_s=1.0, leak=0.125, image=Payload(bytes=_PNG)),
+        extra='{"licence": "CC0"}',
+    ),
+    Sample(
+        clip_id="ffeeddccbbaa99887766554433221100-2",
+        source=Source(
+            id="ffeeddccbbaa99887766554433221100", uri="/videos/cat.mkv", start_s=1.5, end_s=4.0, num_clips=3
+        ),
+        caption="A cat.",
+        video=Payload(path="/videos/cat.mkv"),
+        video_start_s=1.5,
+        num_frames=60,
+        fps=24.0,
+        height=144,
+        width=256,
+        bucket="49x144x256",
+        media=MediaFacts(
+            container="matroska,webm",
+            codec="vp9",
+            width=256,
+            height=144,
+            declared_frames=None,
+            decoded_frames=60,
+            duration_s=2.5,
+            fps=24.0,
+            is_vfr=True,
+            rotation_deg=90,
+            sample_aspect_ratio=1.5,
+            color_transfer=None,
+            is_interlaced=True,
+            has_audio=False,
+            damage="container declares 61 frames, 60 decode",
+        ),
+        scores=Scores(),
+        entities=(Entity(word="cat", kind=EntityKind.SUBJECT, start=2, end=5),),
+        background=None,
+    ),
+)
+
+if __name__ == "__main__":
+    write_shard(GOLDEN_SHARD, GOLDEN_SAMPLES)

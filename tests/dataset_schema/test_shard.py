@@ -1,0 +1,145 @@
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dataset_schema import (
+    Annotator,
+    DatasetManifest,
+    FailedClip,
+    FailureKind,
+    FunnelRow,
+    Payload,
+    Reason,
+    RejectedClip,
+    Scores,
+    Source,
+    read_manifest,
+    read_shard,
+    shard_paths,
+    write_manifest,
+    write_shard,
+)
+
+SOURCE = Source(id="0" * 32, uri="/videos/a.mp4")
+
+
+def failure(number: int, message: str = "broken") -> FailedClip:
+    return FailedClip(
+        clip_id=f"{number:032x}",
+        source=SOURCE,
+        stage="decode",
+        kind=FailureKind.CORRUPT,
+        error_type="ClipError",
+        message=message,
+    )
+
+
+@given(messages=st.lists(st.text(), min_size=1, max_size=40))
+@settings(max_examples=25, deadline=None)
+def test_write_then_read_is_identity_for_any_text(
+    tmp_path_factory: pytest.TempPathFactory, messages: list[str]
+) -> None:
+    path = tmp_path_factory.mktemp("shard") / "part.parquet"
+    records = [failure(number, text) for number, text in enumerate(messages)]
+
+    write_shard(path, records)
+
+    assert list(read_shard(path, FailedClip)) == records
+
+
+def test_rejections_come_back_with_all_their_reasons(tmp_path: Path) -> None:
+    rejected = RejectedClip(
+        clip_id="a" * 32,
+        source=SOURCE,
+        caption="Dogs run.",
+        reasons=(
+            Reason(stage="entity_words", reason="plural_subject_word", detail="'Dogs'"),
+            Reason(stage="single_shot_filter", reason="several_shots", detail="1.2 s"),
+        ),
+        scores=Scores(shot_change=0.75),
+        thumbnail=Payload(bytes=b"jpeg"),
+    )
+
+    write_shard(tmp_path / "part.parquet", [rejected])
+
+    assert list(read_shard(tmp_path / "part.parquet", RejectedClip)) == [rejected]
+    row = pq.read_table(tmp_path / "part.parquet").to_pylist()[0]
+    assert (row["stage"], row["reason"], row["detail"]) == ("entity_words", "plural_subject_word", "'Dogs'")
+
+
+def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full_disk(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pq, "write_table", full_disk)
+
+    with pytest.raises(OSError, match="No space left"):
+        write_shard(tmp_path / "failures" / "part.parquet", [failure(1)])
+
+    assert list((tmp_path / "failures").iterdir()) == []
+
+
+def test_an_unfinished_shard_is_not_listed(tmp_path: Path) -> None:
+    write_shard(tmp_path / "failures" / "part-1.parquet", [failure(1)])
+    (tmp_path / "failures" / ".part-2.parquet.77.tmp").write_bytes(b"half")
+
+    assert [path.name for path in shard_paths(tmp_path, FailedClip)] == ["part-1.parquet"]
+
+
+def test_a_shard_holds_records_of_one_kind(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no records, expected records of one kind"):
+        write_shard(tmp_path / "part.parquet", [])
+
+
+def test_another_schema_version_is_refused_with_both_versions(tmp_path: Path) -> None:
+    path = tmp_path / "part.parquet"
+    write_shard(path, [failure(1)])
+    table = pq.read_table(path)
+    pq.write_table(table.replace_schema_metadata({b"openalchemist_schema_version": b"99"}), path)
+
+    with pytest.raises(ValueError, match=r"part\.parquet has schema version 99, expected 1; publish it again"):
+        list(read_shard(path, FailedClip))
+
+
+def test_a_file_that_is_no_shard_is_named(tmp_path: Path) -> None:
+    (tmp_path / "part.parquet").write_bytes(b"garbage")
+
+    with pytest.raises(ValueError, match=r"part\.parquet cannot be read"):
+        list(read_shard(tmp_path / "part.parquet", FailedClip))
+
+
+def test_a_foreign_parquet_file_is_refused(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"a": [1]}), tmp_path / "part.parquet")
+
+    with pytest.raises(ValueError, match="schema version none"):
+        list(read_shard(tmp_path / "part.parquet", FailedClip))
+
+
+def test_the_manifest_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    manifest = DatasetManifest(
+        profile="embedded",
+        config={"input": "vidéos", "decode": {"timeout_s": 1.5}},
+        annotators=(Annotator(job="shots", name="TransNetV2", revision="1", weights_sha256="ab"),),
+        funnel=(FunnelRow(stage="decode", entered=4, passed=1, rejected={"too_short": 2}, failed={"corrupt": 1}),),
+        complete=True,
+    )
+
+    write_manifest(tmp_path, manifest)
+
+    assert read_manifest(tmp_path) == manifest
+    assert [path.name for path in tmp_path.iterdir()] == ["dataset.json"]
+
+
+def test_a_funnel_row_that_loses_a_clip_is_impossible() -> None:
+    with pytest.raises(ValueError, match="5 clips entered and 4 left"):
+        FunnelRow(stage="decode", entered=5, passed=1, rejected={"too_short": 2}, failed={"corrupt": 1})
+
+
+def test_a_directory_without_a_manifest_is_no_dataset(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"has no dataset\.json"):
+        read_manifest(tmp_path)
