@@ -1,0 +1,82 @@
+# Every target is a thin call of `python -m pipelines`; ARGS passes further options through.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+PIP_FLAGS := --quiet --disable-pip-version-check -c constraints.txt
+
+INPUT ?=
+OUTPUT ?=
+CAPTION ?=
+SCORE_ALL ?=
+CONFIG ?=
+DATASET ?=
+VIDEOS ?=
+ADDRESS ?=
+MODEL ?=
+PROMPT ?=
+REF ?=
+ARGS ?=
+
+# make fails on an unset variable with a sentence, not with a usage page.
+need = $(if $($(1)),,$(error $(1) is not set; $(2)))
+option = $(if $($(1)),$(2) '$($(1))')
+
+.PHONY: help setup demo check test test-slow curate inspect train sample submit train-filter bench clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@printf '\n  Every target takes ARGS="..."; "$(PYTHON) -m pipelines VERB --help" lists the options.\n'
+
+setup: $(VENV)/.ready  ## install everything into .venv
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@command -v python3.11 >/dev/null || { echo "Python 3.11 is needed on the PATH as python3.11" >&2; exit 1; }
+	test -x $(PYTHON) || python3.11 -m venv $(VENV)
+	$(VENV)/bin/pip install $(PIP_FLAGS) -e '.[dev]'
+	$(VENV)/bin/pip check
+	@touch $@
+
+demo: setup  ## the whole system on a small generated world: make demo [VIDEOS=DIR]
+	$(PYTHON) -m pipelines demo $(call option,VIDEOS,--videos) $(ARGS)
+
+check: setup  ## format, lint, types, import contracts
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+test: setup  ## the default suite: no GPU, no network, no downloads
+	$(VENV)/bin/pytest $(ARGS)
+
+test-slow: setup  ## what takes longer
+	$(VENV)/bin/pytest -m slow $(ARGS)
+
+curate: setup  ## videos and captions into a dataset: make curate INPUT=videos/ OUTPUT=out/dataset [CAPTION="A dog runs."] [SCORE_ALL=1]
+	$(call need,INPUT,name a folder or a .csv .jsonl .parquet manifest)$(call need,OUTPUT,name the dataset directory to write)
+	$(PYTHON) -m pipelines curate --input '$(INPUT)' --output '$(OUTPUT)' $(call option,CONFIG,--config) \
+		$(call option,CAPTION,--sources.caption) $(if $(SCORE_ALL),--score-all) $(ARGS)
+
+inspect: setup  ## tables and contact sheets of a dataset: make inspect DATASET=out/dataset
+	$(call need,DATASET,name a dataset directory)
+	$(PYTHON) -m pipelines inspect --dataset '$(DATASET)' $(ARGS)
+
+train: setup  ## train the model: make train DATASET=out/dataset OUTPUT=out/model [CONFIG=configs/train_tiny.toml]
+	$(call need,DATASET,name a dataset directory)$(call need,OUTPUT,name the directory for checkpoints)
+	$(PYTHON) -m pipelines train --dataset '$(DATASET)' --output '$(OUTPUT)' $(call option,CONFIG,--config) $(ARGS)
+
+sample: setup  ## a video from a prompt: make sample MODEL=out/model PROMPT="A cat runs." [REF="cat=cat.png"] OUTPUT=cat.mp4
+	$(call need,MODEL,name the directory of a trained model)$(call need,PROMPT,write what to show)$(call need,OUTPUT,name the .mp4 to write)
+	$(PYTHON) -m pipelines sample --model '$(MODEL)' --prompt '$(PROMPT)' --output '$(OUTPUT)' $(call option,REF,--reference) $(ARGS)
+
+submit: setup  ## curate as a job on a Ray cluster: make submit ADDRESS=http://head:8265 INPUT=... OUTPUT=...
+	$(call need,ADDRESS,name the dashboard of a Ray cluster such as http://127.0.0.1:8265)$(call need,INPUT,as for make curate)$(call need,OUTPUT,as for make curate)
+	$(PYTHON) -m pipelines submit --address '$(ADDRESS)' --input '$(INPUT)' --output '$(OUTPUT)' $(ARGS)
+
+train-filter: setup  ## train the content filter on generated clips: make train-filter OUTPUT=out/filter
+	$(call need,OUTPUT,name the directory for the weights)
+	$(PYTHON) -m pipelines train-filter --output '$(OUTPUT)' $(ARGS)
+
+clean:  ## remove what the demo and the tests wrote
+	rm -rf out .pytest_cache .mypy_cache .ruff_cache

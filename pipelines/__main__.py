@@ -1,0 +1,56 @@
+"""`python -m pipelines VERB`: every command of the project, one thin module each."""
+
+import importlib
+import logging
+import sys
+
+from pipelines.config import ConfigError
+
+_VERBS = {
+    "curate": ("pipelines.curate", "videos and captions in, a dataset out"),
+    "inspect": ("pipelines.inspect_dataset", "tables and contact sheets of a dataset"),
+    "train": ("pipelines.train", "train the model on a dataset"),
+    "sample": ("pipelines.sample", "a prompt and reference images in, a video out"),
+    "submit": ("pipelines.submit", "run `curate` as a job on a Ray cluster"),
+    "demo": ("pipelines.demo", "all of it on a small generated world, in minutes"),
+    "sprites": ("pipelines.sprites.command", "generate a world of moving sprites with captions and ground truth"),
+    "train-filter": ("pipelines.train_filter", "train the content filter on generated clips"),
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run one verb; the exit status is 0 for success, 1 for a run that broke, 2 for wrong input, 130 for Ctrl-C."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(_usage())
+        return 0 if arguments else 2
+    verb, *rest = arguments
+    if verb not in _VERBS:
+        print(f"there is no verb {verb!r}\n\n{_usage()}", file=sys.stderr)
+        return 2
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        return int(importlib.import_module(_VERBS[verb][0]).main(rest))
+    except (ConfigError, ValueError, FileNotFoundError, PermissionError) as error:
+        print(f"{verb}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"{verb}: interrupted; run the same command again to continue", file=sys.stderr)
+        return 130
+
+
+def _usage() -> str:
+    lines = [f"  {verb:14}{summary}" for verb, (_, summary) in _VERBS.items()]
+    return "\n".join(
+        [
+            "usage: python -m pipelines VERB [--config FILE.toml] [options]",
+            "",
+            *lines,
+            "",
+            "python -m pipelines VERB --help shows a verb's options and their values.",
+            "example: python -m pipelines curate --input videos/ --output out/dataset",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

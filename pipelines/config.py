@@ -1,0 +1,105 @@
+"""From a TOML preset and command-line overrides to a typed command: the only place that knows pydantic and tyro.
+
+A preset is read strictly: an unknown key or a value of another type is an error with its path. The command line then
+overrides single values; `--help` shows every one of them with its meaning and its value in the preset.
+"""
+
+import dataclasses
+import json
+import tomllib
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pydantic
+import tyro
+
+Command = TypeVar("Command")
+
+_PRESET_FLAG = "--config"
+
+
+class ConfigError(ValueError):
+    """A preset or an argument is wrong; the message says which, and what was expected."""
+
+
+def parse(command: type[Command], arguments: Sequence[str], *, verb: str, preset: Path | None = None) -> Command:
+    """The command that the preset and the arguments describe.
+
+    Args:
+        command: a dataclass; its docstring and those of its fields become the help text.
+        arguments: what follows the verb; `--config FILE` names another preset.
+        verb: as the user typed it.
+        preset: read when the arguments name none.
+
+    Raises:
+        ConfigError: the preset is not what the command expects.
+        SystemExit: with status 2 on a wrong argument, 0 after `--help`.
+    """
+    chosen, overrides = _split_preset(arguments, preset)
+    values = read_preset(command, chosen) if chosen is not None else {}
+    missing = {field.name: tyro.MISSING for field in _fields(command) if _is_required(field)}
+    return tyro.cli(
+        command,
+        prog=f"python -m pipelines {verb}",
+        args=list(overrides),
+        default=command(**{**missing, **values}),
+    )
+
+
+def read_preset(command: type[Any], path: Path) -> dict[str, Any]:
+    """The fields of `command` that the TOML file at `path` gives, checked against their types.
+
+    Raises:
+        ConfigError: no such file, no TOML, an unknown key, or a value of another type.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"config {path} does not exist") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"config {path} is no TOML: {error}") from error
+    types = typing.get_type_hints(command)
+    unknown = sorted(set(content) - set(types))
+    if unknown:
+        raise ConfigError(f"config {path} has {', '.join(unknown)}, expected only {', '.join(sorted(types))}")
+    return {name: _validated(types[name], name, value, path) for name, value in content.items()}
+
+
+def to_plain(config: object) -> dict[str, Any]:
+    """A config as plain JSON values, in the shape that a preset has."""
+    plain = pydantic.TypeAdapter(type(config)).dump_python(config, mode="json")
+    return typing.cast("dict[str, Any]", plain)
+
+
+def _validated(kind: Any, name: str, value: Any, path: Path) -> Any:
+    try:
+        # By way of JSON, so that a TOML array may fill a tuple while text never fills a number.
+        return pydantic.TypeAdapter(kind).validate_json(json.dumps(value), strict=True, extra="forbid")
+    except pydantic.ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join([name, *map(str, problem['loc'])])}: {problem['msg']}, found {problem['input']!r}"
+            for problem in error.errors()
+        )
+        raise ConfigError(f"config {path}: {problems}") from error
+
+
+def _split_preset(arguments: Sequence[str], preset: Path | None) -> tuple[Path | None, list[str]]:
+    rest = list(arguments)
+    for index, argument in enumerate(rest):
+        name, separator, value = argument.partition("=")
+        if name == _PRESET_FLAG:
+            if not separator and index + 1 == len(rest):
+                raise ConfigError("--config needs the path of a TOML file")
+            taken = 1 if separator else 2
+            return Path(value or rest[index + 1]), rest[:index] + rest[index + taken :]
+    return preset, rest
+
+
+def _fields(command: type[Any]) -> tuple[dataclasses.Field[Any], ...]:
+    return dataclasses.fields(command)
+
+
+def _is_required(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING

@@ -1,0 +1,97 @@
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from curation.sources import SourcesConfig
+from pipelines.__main__ import main
+from pipelines.config import ConfigError, parse, read_preset, to_plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bake:
+    """Bake a cake.
+
+    Attributes:
+        flour: where the flour lies.
+        sources: the rest of the shopping.
+        minutes: how long.
+        kinds: of cake.
+    """
+
+    flour: Path
+    sources: SourcesConfig = field(default_factory=SourcesConfig)
+    minutes: float = 3.0
+    kinds: tuple[str, ...] = ()
+
+
+def preset(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "preset.toml"
+    path.write_text(text)
+    return path
+
+
+def test_arguments_override_the_preset_and_the_preset_the_defaults(tmp_path: Path) -> None:
+    path = preset(tmp_path, 'minutes = 5\nkinds = ["plum"]\n[sources]\ncaption = "A cake."\nid_column = "name"\n')
+
+    command = parse(Bake, ["--flour", "mill", "--sources.id-column", "key"], verb="bake", preset=path)
+
+    assert command == Bake(
+        flour=Path("mill"), minutes=5.0, kinds=("plum",), sources=SourcesConfig(caption="A cake.", id_column="key")
+    )
+
+
+@pytest.mark.parametrize("given", [["--config", "{}"], ["--config={}"]])
+def test_config_names_another_preset(tmp_path: Path, given: list[str]) -> None:
+    path = preset(tmp_path, "minutes = 7")
+
+    command = parse(Bake, ["--flour", "x", *(part.format(path) for part in given)], verb="bake")
+
+    assert command.minutes == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("minuts = 5", "has minuts, expected only flour, kinds, minutes, sources"),
+        ('minutes = "5"', "minutes: Input should be a valid number, found '5'"),
+        ("[sources]\ncaptoin = 'x'", "sources.captoin"),
+        ("minutes = ", "is no TOML"),
+    ],
+)
+def test_a_preset_is_read_strictly(tmp_path: Path, text: str, problem: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        read_preset(Bake, preset(tmp_path, text))
+
+    assert problem in str(error.value)
+
+
+def test_a_preset_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nothing\.toml does not exist"):
+        read_preset(Bake, tmp_path / "nothing.toml")
+
+
+def test_a_saved_config_reads_back_as_it_was(tmp_path: Path) -> None:
+    command = Bake(flour=Path("mill"), kinds=("plum", "apple"), minutes=2.5)
+
+    plain = to_plain(command)
+
+    assert plain["flour"] == "mill"
+    assert plain["kinds"] == ["plum", "apple"]
+    assert plain["sources"]["video_column"] == "video"
+
+
+def test_help_shows_every_option_with_its_meaning(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        parse(Bake, ["--help"], verb="bake")
+
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    assert "--sources.id-column" in text
+    assert "where the flour lies" in text
+
+
+def test_an_unknown_verb_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["curat"]) == 2
+
+    assert "there is no verb 'curat'" in capsys.readouterr().err
