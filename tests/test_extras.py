@@ -1,0 +1,56 @@
+"""Each extra works alone: what its part imports is what it declares."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+# Importing every module of a part finds a requirement that its extra forgot, also one behind a function's import.
+IMPORT_ALL = """
+import importlib, pkgutil
+import {package} as part
+for module in pkgutil.walk_packages(part.__path__, "{package}."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+"""
+
+
+def run_alone(extra: str, statement: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(ROOT / "tests" / "extra_alone.py"), extra, statement],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"},
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("package", ["dataset_schema", "modeling"])
+def test_modeling_needs_only_its_own_extra(package: str) -> None:
+    done = run_alone("modeling", IMPORT_ALL.format(package=package))
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_curation_needs_only_its_own_extra() -> None:
+    done = run_alone("curation", IMPORT_ALL.format(package="curation"))
+
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(("extra", "foreign"), [("modeling", "ray"), ("modeling", "pandas"), ("curation", "diffusers")])
+def test_an_extra_does_not_bring_what_it_must_do_without(extra: str, foreign: str) -> None:
+    done = run_alone(extra, f"import {foreign}")
+
+    assert "ModuleNotFoundError" in done.stderr
+
+
+def test_the_contract_alone_needs_only_pyarrow() -> None:
+    done = run_alone("", "import dataset_schema, sys; assert 'numpy' not in sys.modules")
+
+    assert done.returncode == 0, done.stderr
