@@ -71,7 +71,7 @@ def test_a_preset_that_is_not_there_is_named(tmp_path: Path) -> None:
         read_preset(Bake, tmp_path / "nothing.toml")
 
 
-def test_a_saved_config_reads_back_as_it_was(tmp_path: Path) -> None:
+def test_a_config_as_plain_values_has_the_shape_of_a_preset() -> None:
     command = Bake(flour=Path("mill"), kinds=("plum", "apple"), minutes=2.5)
 
     plain = to_plain(command)

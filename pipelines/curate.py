@@ -1,0 +1,122 @@
+"""`curate`: videos and captions in, a dataset out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+from rich.table import Table
+
+from curation.execution.executor import Executor
+from curation.execution.local import LocalExecutor
+from curation.execution.plan import make_plan
+from curation.execution.ray_executor import RayExecutor
+from curation.execution.run import CurationRun, RunResult, run_curation
+from curation.funnel import Counts
+from curation.profiles import CurationConfig, build_stages
+from curation.sources import SourcesConfig, count_sources, read_sources
+from dataset_schema import FailureKind
+from pipelines.config import parse, to_plain
+from pipelines.inspect_dataset import render_funnel
+from pipelines.progress import progress
+
+_GIB = 1 << 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curate:
+    """Curate videos and captions into a dataset of subjects, objects and backgrounds bound to their words.
+
+    Run it again after an interruption: it goes on where it stopped. Example:
+    python -m pipelines curate --input videos/ --output out/dataset --sources.caption "A dog runs on the grass."
+
+    Attributes:
+        input: a folder (every file in it is a video, `NAME.txt` beside one its caption) or a .csv, .jsonl or .parquet
+            manifest with the columns `video` and `caption`.
+        output: the dataset directory.
+        sources: how to read the input.
+        curation: annotators and thresholds.
+        score_all: let every stage score every clip, also those that an earlier one rejected, and list all reasons.
+        retry: take failures of these kinds out of the dataset and try them again.
+        dry_run: print the plan and stop.
+        executor: `ray` uses every core, or a cluster; `local` runs in this process, for debugging.
+        address: of a Ray cluster to join, such as `auto`; None starts Ray on this machine.
+    """
+
+    input: Path
+    output: Path
+    sources: SourcesConfig = field(default_factory=SourcesConfig)
+    curation: CurationConfig = field(default_factory=CurationConfig)
+    score_all: bool = False
+    retry: tuple[FailureKind, ...] = ()
+    dry_run: bool = False
+    executor: Literal["ray", "local"] = "ray"
+    address: str | None = None
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Curate; the exit status is 0 although clips are rejected or fail: the tables say which and why."""
+    command = parse(Curate, arguments, verb="curate")
+    console = Console()
+    if command.dry_run:
+        console.print(_plan_table(command))
+        return 0
+    result = curate(command)
+    show_result(console, command, result)
+    return 0
+
+
+def curate(command: Curate) -> RunResult:
+    """Run the command, with a progress bar."""
+    total = count_sources(command.input, command.sources)
+    records = read_sources(command.input, command.sources)
+    with progress("curate", total=total, unit="clip") as report:
+
+        def on_progress(counts: Counts) -> None:
+            report(counts.read, f"kept {counts.kept}, rejected {counts.rejected}, failed {counts.failed}")
+
+        return run_curation(records, _run_of(command), executor=_executor_of(command), on_progress=on_progress)
+
+
+def show_result(console: Console, command: Curate, result: RunResult) -> None:
+    """The funnel, the sum that must hold, and where to look."""
+    console.print(render_funnel(result.funnel))
+    counts = result.counts
+    console.print(
+        f"read {counts.read} = kept {counts.kept} + rejected {counts.rejected} + failed {counts.failed}"
+        f"   profile: {command.curation.profile}"
+    )
+    console.print(f"dataset: {command.output}   look at it: make inspect DATASET={command.output}", soft_wrap=True)
+
+
+def _run_of(command: Curate) -> CurationRun:
+    # What decides about a clip, and nothing else: another executor may go on with a dataset, from another folder.
+    config: dict[str, Any] = {
+        "sources": to_plain(command.sources),
+        "curation": to_plain(command.curation),
+        "score_all": command.score_all,
+    }
+    return CurationRun(
+        stages=build_stages(command.curation),
+        output=command.output,
+        profile=command.curation.profile,
+        config=config,
+        score_all=command.score_all,
+        retry=frozenset(command.retry),
+    )
+
+
+def _executor_of(command: Curate) -> Executor:
+    return LocalExecutor() if command.executor == "local" else RayExecutor(address=command.address)
+
+
+def _plan_table(command: Curate) -> Table:
+    plan = make_plan(build_stages(command.curation), output=command.output, machines=_executor_of(command).machines())
+    table = Table(title=f"plan of a {command.executor} run, profile {command.curation.profile}")
+    for name in ("stage", "group", "workers", "CPUs each", "GPUs each", "GiB each", "batch", "timeout s"):
+        table.add_column(name, justify="left" if name == "stage" else "right")
+    for row in plan.describe():
+        cells = (row.group, row.workers, row.cpus, row.gpus, row.memory_bytes / _GIB, row.batch_size, row.timeout_s)
+        table.add_row(row.stage, *(f"{cell:g}" for cell in cells))
+    return table

@@ -1,0 +1,90 @@
+"""Progress bars with rate and ETA on a terminal, a line now and then elsewhere; the only place that draws them."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, Protocol
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+# Our choice: often enough to see that a job is alive, seldom enough to keep its log readable.
+_SECONDS_BETWEEN_LINES: Final = 15.0
+
+
+class Report(Protocol):
+    """Tells how far the work is: `report(done)` or `report(done, "what else to say")`."""
+
+    def __call__(self, done: int, note: str = "") -> None:
+        """Say how many units are done in all."""
+        ...
+
+
+@contextmanager
+def progress(title: str, *, total: int, unit: str) -> Iterator[Report]:
+    """A bar over `total` units of work, as a function that is told how many are done."""
+    if sys.stderr.isatty():
+        with _bar(unit) as bar:
+            task = bar.add_task(title, total=total, note="")
+
+            def report(done: int, note: str = "") -> None:
+                bar.update(task, completed=done, note=note)
+
+            yield report
+    else:
+        yield _Lines(title, total, unit)
+
+
+class _Rate(ProgressColumn):
+    """Units per second since the start."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self._unit = unit
+
+    def render(self, task: Task) -> Text:
+        rate = task.completed / task.elapsed if task.elapsed else 0.0
+        return Text(f"{rate:.2f} {self._unit}/s", style="progress.data.speed")
+
+
+def _bar(unit: str) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(unit),
+        TimeElapsedColumn(),
+        TextColumn("ETA"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=Console(stderr=True),
+    )
+
+
+class _Lines:
+    """The same for a log file."""
+
+    def __init__(self, title: str, total: int, unit: str) -> None:
+        self._title, self._total, self._unit = title, total, unit
+        self._start = self._last = time.monotonic()
+
+    def __call__(self, done: int, note: str = "") -> None:
+        now = time.monotonic()
+        if done < self._total and now - self._last < _SECONDS_BETWEEN_LINES:
+            return
+        self._last = now
+        rate = done / max(now - self._start, 1e-9)
+        left = f", ETA {(self._total - done) / rate:.0f} s" if 0 < done < self._total else ""
+        sentence = f"{self._title}: {done}/{self._total} {self._unit}s, {rate:.2f} {self._unit}/s{left}"
+        print(f"{sentence}  {note}".rstrip(), file=sys.stderr, flush=True)
