@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from dataset_schema import Background, Entity, EntityKind, MediaFacts, Reason, Sample, Scores, Source
+from dataset_schema import Background, Entity, EntityKind, MediaFacts, Payload, Reason, Sample, Scores, Source
 
 Image = npt.NDArray[np.uint8]  # (height, width, 3), RGB
 Video = npt.NDArray[np.uint8]  # (frames, height, width, 3), RGB
@@ -82,21 +82,31 @@ class LocatedEntity:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Clip:
-    """A time span of one video on its way through the stages. A field is None until its stage has run."""
+    """A time span of one video on its way through the stages. A field is None until its stage has run.
+
+    Attributes:
+        word_problems: every rule of A.2 that the caption or the answer about it breaks.
+        cut_times_s: presentation times at which a new shot starts.
+        reasons: why an earlier stage rejected it, in a run that scores every clip all the same.
+        thumbnail: what it looked like when it was rejected.
+    """
 
     clip_id: str
     source: Source
     caption: str
     extra: str = "{}"
     entity_words: tuple[EntityWord, ...] | None = None
+    word_problems: tuple[Reason, ...] = ()
     media: MediaFacts | None = None
     frames: Frames | None = None
+    cut_times_s: tuple[float, ...] | None = None
     scores: Scores = field(default_factory=Scores)
     located: tuple[LocatedEntity, ...] | None = None
     entities: tuple[Entity, ...] | None = None
     background: Background | None = None
     sample: Sample | None = None
     reasons: tuple[Reason, ...] = ()
+    thumbnail: Payload | None = None
 
     def with_scores(self, **scores: float) -> "Clip":
         """A copy with some scores set."""

@@ -1,0 +1,106 @@
+"""Neighbouring stages run one after the other on a handful of clips, each under its guard."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeVar
+
+from curation.execution.crash_log import CrashLog
+from curation.execution.guard import Guard, StageError, Verdict
+from curation.execution.outcomes import Record, failed, rejected, thumbnail
+from curation.records import Clip
+from curation.stage import Stage
+from dataset_schema import Reason
+
+Item = TypeVar("Item")
+
+# What stages leave for each other and no table holds. `media` and `scores` stay, for the rows of rejected clips.
+WORKING_FIELDS: Final = frozenset({"entity_words", "frames", "located", "entities", "background"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedStage:
+    """A stage in its place.
+
+    Attributes:
+        drops: the fields of `Clip` that no later stage reads.
+    """
+
+    stage: Stage
+    drops: frozenset[str]
+
+
+class StageChain:
+    """Sends clips through stages; rejected and failed ones pass by the rest.
+
+    Args:
+        score_all: later stages score rejected clips too, and add their reasons; the first reason decides. A stage whose
+            inputs a rejected clip lacks passes it over, and an error on it is listed with its reasons, so that it stays
+            a rejected clip.
+        crash_log: where the guards note what they do; None where nobody watches this process.
+        worker: which worker this is, for the crash log.
+    """
+
+    def __init__(
+        self,
+        stages: Sequence[PlannedStage],
+        *,
+        score_all: bool,
+        crash_log: CrashLog | None = None,
+        worker: str = "",
+    ) -> None:
+        self._links = [(Guard(planned.stage, crash_log=crash_log, worker=worker), planned.drops) for planned in stages]
+        self._score_all = score_all
+
+    def run(self, records: Sequence[Record]) -> list[Record]:
+        """One record per record, in order.
+
+        Raises:
+            StageSetupError: a stage cannot be made ready.
+        """
+        for guard, drops in self._links:
+            records = self._through(guard, drops, records)
+        return [*records]
+
+    def close(self) -> None:
+        """Close every stage."""
+        for guard, _ in self._links:
+            guard.close()
+
+    def _through(self, guard: Guard, drops: frozenset[str], records: Sequence[Record]) -> list[Record]:
+        judged = list(records)
+        places = [place for place, record in enumerate(records) if _is_wanted(guard.stage, record)]
+        for some in _batches(places, guard.stage.resources.batch_size):
+            clips = [clip for place in some if isinstance(clip := records[place], Clip)]
+            for place, clip, answer in zip(some, clips, guard.judge(clips), strict=True):
+                judged[place] = self._settle(guard.stage, clip, answer)
+        return [_without(drops, record) for record in judged]
+
+    def _settle(self, stage: Stage, clip: Clip, answer: Verdict | StageError) -> Record:
+        if isinstance(answer, StageError):
+            if not clip.reasons:
+                return failed(clip, stage.name, answer)
+            trouble = Reason(stage=stage.name, reason=f"{answer.kind}_error", detail=answer.message)
+            return replace(clip, reasons=(*clip.reasons, trouble))
+        scored = replace(answer.clip, reasons=(*answer.clip.reasons, *answer.reasons))
+        if not scored.reasons:
+            return scored
+        scored = replace(scored, thumbnail=scored.thumbnail or thumbnail(scored))
+        return scored if self._score_all else rejected(scored)
+
+
+def _is_wanted(stage: Stage, record: Record) -> bool:
+    if not isinstance(record, Clip):
+        return False
+    return not record.reasons or all(getattr(record, name) is not None for name in stage.reads)
+
+
+def _without(names: frozenset[str], record: Record) -> Record:
+    if not isinstance(record, Clip):
+        return record
+    emptied: dict[str, Any] = dict.fromkeys(names)
+    return replace(record, **emptied)
+
+
+def _batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

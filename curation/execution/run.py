@@ -1,0 +1,149 @@
+"""One curation run: check the plan, pick up where an earlier run stopped, run, and say what became of every clip."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from curation.execution.executor import Executor, Job, OnProgress, SourceRecord
+from curation.execution.ledger import Ledger, drop_failures, read_ledger, remove_unfinished
+from curation.execution.lock import locked_for_run
+from curation.execution.plan import Plan, make_plan
+from curation.execution.writer import Destination, ShardLimits
+from curation.funnel import Counts, dataset_counts, dataset_funnel
+from curation.stage import Stage
+from dataset_schema import DatasetManifest, FailureKind, FunnelRow, read_manifest, write_manifest
+
+
+class OtherConfigurationError(ValueError):
+    """The dataset was begun with another configuration: its clips would not be comparable."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurationRun:
+    """What to run, and where the dataset goes.
+
+    Attributes:
+        profile: name of the annotator profile, for `dataset.json`.
+        config: everything that decides what becomes of a clip, for `dataset.json`; a run that picks up a dataset must
+            have the same.
+        score_all: every stage scores every clip, also those that an earlier one rejected.
+        retry: failures of these kinds are taken out of the dataset and tried again.
+    """
+
+    stages: Sequence[Stage]
+    output: Path
+    profile: str
+    config: Mapping[str, Any]
+    score_all: bool = False
+    retry: frozenset[FailureKind] = frozenset()
+    limits: ShardLimits = field(default_factory=ShardLimits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """What the finished dataset holds, over all its runs."""
+
+    counts: Counts
+    funnel: tuple[FunnelRow, ...]
+
+
+def run_curation(
+    records: Iterable[SourceRecord],
+    run: CurationRun,
+    *,
+    executor: Executor,
+    on_progress: OnProgress = lambda _: None,
+) -> RunResult:
+    """Curate every record that the dataset does not hold yet.
+
+    Args:
+        records: fresh from the manifest, read as they are needed.
+        run: what to run.
+        executor: where to run it.
+        on_progress: gets the counts of the whole dataset, first what earlier runs did, then now and then.
+
+    Raises:
+        PlanError: the run cannot work as asked.
+        DatasetBusyError: another run is writing the dataset.
+        OtherConfigurationError: the dataset was begun with another configuration.
+        StageSetupError: a stage cannot be made ready on a worker.
+    """
+    plan = make_plan(run.stages, output=run.output, machines=executor.machines())
+    with locked_for_run(run.output):
+        manifest = _manifest(run, plan)
+        _check_same(run.output, manifest)
+        write_manifest(run.output, manifest)
+        remove_unfinished(run.output)
+        drop_failures(run.output, run.retry)
+        ledger = read_ledger(run.output)
+        on_progress(ledger.counts)
+        executor.run(
+            _job(run, plan, ledger),
+            _pending(records, ledger.done),
+            lambda counts: on_progress(ledger.counts + counts),
+        )
+        funnel = dataset_funnel(run.output, plan.stage_names)
+        write_manifest(run.output, _manifest(run, plan, funnel=funnel, complete=True))
+        return RunResult(counts=dataset_counts(run.output), funnel=funnel)
+
+
+def _pending(records: Iterable[SourceRecord], done: frozenset[str]) -> Iterator[SourceRecord]:
+    return (record for record in records if record.source.id not in done)
+
+
+def _job(run: CurationRun, plan: Plan, ledger: Ledger) -> Job:
+    destination = Destination(
+        dataset=run.output.absolute(),
+        run=ledger.next_run,
+        published=ledger.published,
+        limits=run.limits,
+    )
+    return Job(plan=plan, score_all=run.score_all, destination=destination)
+
+
+def _manifest(
+    run: CurationRun, plan: Plan, *, funnel: tuple[FunnelRow, ...] = (), complete: bool = False
+) -> DatasetManifest:
+    return DatasetManifest(
+        profile=run.profile,
+        config=json.loads(json.dumps(dict(run.config))),
+        annotators=plan.annotators,
+        funnel=funnel,
+        complete=complete,
+    )
+
+
+def _check_same(output: Path, manifest: DatasetManifest) -> None:
+    try:
+        former = _flat(_decisive(read_manifest(output)))
+    except FileNotFoundError:
+        return
+    present = _flat(_decisive(manifest))
+    changed = [
+        f"{name} was {former.get(name, 'absent')}, is {present.get(name, 'absent')}"
+        for name in sorted(former.keys() | present.keys())
+        if former.get(name, "absent") != present.get(name, "absent")
+    ]
+    if changed:
+        raise OtherConfigurationError(
+            f"dataset {output} was begun with another configuration: {'; '.join(changed)}. "
+            "Continue with the former one, or choose another output"
+        )
+
+
+def _decisive(manifest: DatasetManifest) -> dict[str, Any]:
+    annotators = {annotator.job: asdict(annotator) for annotator in manifest.annotators}
+    return {"profile": manifest.profile, "config": manifest.config, "annotators": annotators}
+
+
+def _flat(value: Any, name: str = "") -> dict[str, str]:
+    """`{"a": {"b": 1}}` as `{"a.b": "1"}`."""
+    if not isinstance(value, dict) or not value:
+        return {name: json.dumps(value)}
+    return {
+        flat_name: text
+        for key, inner in value.items()
+        for flat_name, text in _flat(inner, f"{name}.{key}" if name else str(key)).items()
+    }
