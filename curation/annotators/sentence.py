@@ -1,0 +1,100 @@
+"""A caption's words, and what a look at the neighbours tells about one of them."""
+
+from collections.abc import Sequence
+
+from curation.annotators.word_classes import VerbForm, WordClass, verb_form, word_classes
+from curation.entity_words.lexicon import NounClass, find_noun, sections
+from curation.entity_words.phrases import is_determiner
+
+_NOMINAL = frozenset({WordClass.NOUN, WordClass.ADJECTIVE, WordClass.UNKNOWN})
+
+
+class Sentence:
+    """The words by position; positions outside hold ""."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self._words = tuple(words)
+
+    def __len__(self) -> int:
+        return len(self._words)
+
+    def word(self, at: int) -> str:
+        """The word at a position."""
+        return self._words[at] if 0 <= at < len(self._words) else ""
+
+    def words(self, start: int, end: int) -> tuple[str, ...]:
+        """The words of `[start, end)`."""
+        return self._words[start:end]
+
+    def classes(self, at: int) -> frozenset[WordClass]:
+        """The classes the word may have."""
+        return word_classes(self.word(at))
+
+    def has(self, at: int, section: str) -> bool:
+        """Whether a list has the word."""
+        return self.word(at) in sections()[section]
+
+    def is_adjective(self, at: int) -> bool:
+        """Whether the word may be an adjective."""
+        return WordClass.ADJECTIVE in self.classes(at)
+
+    def is_nominal(self, at: int) -> bool:
+        """Whether the word may be part of a noun phrase behind its determiner."""
+        return bool(self.classes(at) & _NOMINAL) and WordClass.CLOSED not in self.classes(at)
+
+    def is_participle(self, at: int) -> bool:
+        """Whether the word may describe what follows: "paved path", "low cut dress"."""
+        is_form = verb_form(self.word(at)) in {VerbForm.ING, VerbForm.PAST} or self.has(at, "past")
+        return is_form and self.is_nominal(at + 1)
+
+    def is_compound(self, at: int) -> bool:
+        """Whether the lists have the word together with the one before ("steering wheel")."""
+        return find_noun(f"{self.word(at - 1)} {self.word(at)}") is not None
+
+    def is_determiner(self, at: int) -> bool:
+        """Whether the word opens a noun phrase; "that", "her" and the like only before a word that continues it."""
+        word = self.word(at)
+        if word in {"that", "which", "what"} and at + 1 < len(self):
+            return bool(self.classes(at + 1) & _NOMINAL) and not self.classes(at + 1) & {
+                WordClass.VERB,
+                WordClass.CLOSED,
+            }
+        if word in {"her", "no"} and at + 1 < len(self):
+            return bool(self.classes(at + 1) & _NOMINAL)
+        return is_determiner(word)
+
+    def noun_follows(self, at: int) -> bool:
+        """Whether adjectives, if any, and then a noun stand here."""
+        while self.is_adjective(at) or self._joins_adjectives(at):
+            at += 1
+        if WordClass.CLOSED not in self.classes(at) and self.classes(at) & {WordClass.NOUN, WordClass.UNKNOWN}:
+            return True
+        return WordClass.NOUN in self.classes(at - 1)  # "the blonde": the last adjective was the noun
+
+    def verb_fits_before(self, at: int) -> bool:
+        """Whether what stands here fits behind a verb better than behind a noun: "and drinks from", "and plays"."""
+        word = self.word(at)
+        if not word or is_determiner(word):
+            return True
+        return WordClass.CLOSED in self.classes(at) and not (self.has(at, "auxiliary") or self.has(at, "conjunction"))
+
+    def next_verb(self, at: int) -> str:
+        """The first verb from here, past auxiliaries and adverbs; "" if something else comes first."""
+        for word in self._words[at : at + 4]:
+            if verb_form(word) is not VerbForm.NONE:
+                return word
+            if word not in sections()["auxiliary"] and word not in sections()["adverb"]:
+                break
+        return ""
+
+    def opens_topic(self, at: int) -> bool:
+        """Whether this preposition names a topic or a role: "talks about", "dressed as", but not "as a dog barks"."""
+        described = find_noun(self.word(at - 1))
+        if not self.has(at, "topic_preposition") or (described and described.noun_class is NounClass.MEDIA):
+            return False  # what a video is about is what it shows
+        return self.word(at) not in {"as", "like"} or verb_form(self.word(at - 1)) is not VerbForm.NONE
+
+    def _joins_adjectives(self, at: int) -> bool:
+        if self.word(at) == ",":
+            return self.is_adjective(at + 1) or self.word(at + 1) == "and"
+        return self.word(at) == "and" and self.is_adjective(at + 1)

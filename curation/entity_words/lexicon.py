@@ -1,0 +1,130 @@
+"""What is known about words without their context: the word lists under `words/`, looked up by singular or plural form.
+
+Our choice: hand-made lists instead of a dictionary package, because the captions' vocabulary is small, every entry can
+be argued about in a review, and nothing has to be downloaded.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from enum import StrEnum
+from functools import lru_cache
+from importlib import resources
+from typing import Final, NamedTuple
+
+_FILES: Final = (
+    "people.txt",
+    "animals.txt",
+    "things.txt",
+    "places.txt",
+    "unseen.txt",
+    "number.txt",
+    "grammar.txt",
+    "adjectives.txt",
+    "verbs.txt",
+)
+
+
+class NounClass(StrEnum):
+    """What sort of thing a noun names; the value is the name of its section in the word lists."""
+
+    PERSON = "person"
+    ANIMAL = "animal"
+    THING = "thing"
+    PLACE = "place"
+    BODY = "body"
+    HAIR = "hair"
+    ABSTRACT = "abstract"
+    MEDIA = "media"
+
+
+class Noun(NamedTuple):
+    """A noun of the lists."""
+
+    singular: str
+    noun_class: NounClass
+
+
+@lru_cache(maxsize=1)
+def sections() -> Mapping[str, frozenset[str]]:
+    """All word lists by section name."""
+    content: dict[str, set[str]] = {}
+    for name in _FILES:
+        text = "\n".join("," if line.startswith("#") or not line.strip() else line for line in _read(name).splitlines())
+        for block in text.split("[")[1:]:
+            section, _, words = block.partition("]")
+            entries = (" ".join(word.split()) for word in words.split(","))
+            content.setdefault(section, set()).update(entry for entry in entries if entry)
+    return {section: frozenset(words) for section, words in content.items()}
+
+
+def fingerprint() -> str:
+    """SHA-256 of the word lists, to name the rules that made a dataset."""
+    digest = hashlib.sha256()
+    for name in _FILES:
+        digest.update(_read(name).encode())
+    return digest.hexdigest()
+
+
+@lru_cache(maxsize=65_536)
+def find_noun(word: str) -> Noun | None:
+    """The noun that a lower-case word (or two: "teddy bears") is a form of; None for an unknown one."""
+    nouns = _nouns()
+    for singular in singular_candidates(word):
+        if singular in nouns:
+            return Noun(singular, nouns[singular])
+    compound, _, head = word.rpartition("-")
+    return find_noun(head) if compound and " " not in word else None
+
+
+def singular_candidates(word: str) -> tuple[str, ...]:
+    """What the singular of a word may be, likeliest first: the word itself, then the ways back from a plural."""
+    first, _, last = word.rpartition(" ")
+    irregular = irregular_plurals()
+    if last in irregular:
+        return tuple(_join(first, form) for form in (irregular[last], last))
+    forms = [last]
+    for plural, singular in (("men", "man"), ("women", "woman"), ("children", "child"), ("people", "person")):
+        if last.endswith(plural):
+            forms.append(last.removesuffix(plural) + singular)
+    if last.endswith("ies"):
+        forms.append(last.removesuffix("ies") + "y")
+    if last.endswith("ves"):
+        forms += [last.removesuffix("ves") + "f", last.removesuffix("ves") + "fe"]
+    if last.endswith(("ches", "shes", "sses", "xes", "zes", "oes")):
+        forms.append(last.removesuffix("es"))
+    if last.endswith("s") and not last.endswith("ss"):
+        forms.append(last.removesuffix("s"))
+    return tuple(_join(first, form) for form in forms)
+
+
+@lru_cache(maxsize=1)
+def irregular_plurals() -> Mapping[str, str]:
+    """Plural to singular, where no rule leads from one to the other."""
+    return dict(entry.split("=", 1) for entry in sections()["irregular_plural"])
+
+
+@lru_cache(maxsize=1)
+def _nouns() -> Mapping[str, NounClass]:
+    content = dict.fromkeys(sections()["collective"], NounClass.PERSON)
+    content |= dict.fromkeys(sections()["invariant"] | sections()["animal_or_food"], NounClass.ANIMAL)
+    # A word of several lists gets its likeliest reading: a later class overrules an earlier one.
+    for noun_class in (
+        NounClass.MEDIA,
+        NounClass.ABSTRACT,
+        NounClass.BODY,
+        NounClass.HAIR,
+        NounClass.PLACE,
+        NounClass.THING,
+        NounClass.ANIMAL,
+        NounClass.PERSON,
+    ):
+        content |= dict.fromkeys(sections()[noun_class], noun_class)
+    return content
+
+
+def _read(name: str) -> str:
+    return (resources.files(__package__) / "words" / name).read_text(encoding="utf-8")
+
+
+def _join(first: str, last: str) -> str:
+    return f"{first} {last}" if first else last

@@ -1,0 +1,92 @@
+"""Asks for the entity words of a caption, and rejects the clip if they break a rule (A.2)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from curation.annotators.protocols import EntityWordExtractor
+from curation.entity_words import CheckedAnswer, Rule, Violation, check_answer
+from curation.records import Clip
+from curation.stage import Resources
+from dataset_schema import Annotator, Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntityWordsConfig:
+    """The limits.
+
+    Attributes:
+        max_caption_chars: a longer caption is rejected unread. Our choice: about ten times a long caption of
+            Panda-70M, and still within the 512 tokens that text encoders of the T5 family are trained on.
+        max_words: words kept per clip; objects and backgrounds at the caption's end go first. Our choice: detectors
+            that take all words in one query lose small things when there are more.
+    """
+
+    max_caption_chars: int = 2000
+    max_words: int = 8
+
+    def __post_init__(self) -> None:
+        for name in ("max_caption_chars", "max_words"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected at least 1")
+
+
+class EntityWords:
+    """Fills `entity_words`; the rules that were broken on the way lie in `word_problems`."""
+
+    name: ClassVar[str] = "entity_words"
+    reads: ClassVar[frozenset[str]] = frozenset({"caption"})
+    adds: ClassVar[frozenset[str]] = frozenset({"entity_words", "word_problems"})
+
+    def __init__(self, config: EntityWordsConfig, extractor: EntityWordExtractor) -> None:
+        self._config = config
+        self._extractor = extractor
+
+    @property
+    def resources(self) -> Resources:
+        """Text only; a batch keeps a language model's server busy."""
+        return Resources(memory_bytes=1 << 28, batch_size=4, timeout_s=60)
+
+    def annotators(self) -> tuple[Annotator, ...]:
+        """The extractor."""
+        return (self._extractor.describe(),)
+
+    def setup(self) -> None:
+        """Load the extractor."""
+        self._extractor.load()
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+    def score(self, clips: Sequence[Clip]) -> list[Clip]:
+        """The clips with their words; a clip whose caption or answer is no good has none, and a problem instead."""
+        refused = [self._refuse(clip.caption) for clip in clips]
+        asked = [clip.caption for clip, problem in zip(clips, refused, strict=True) if problem is None]
+        answers = iter(self._extractor.extract(asked) if asked else ())
+        return [
+            self._fill(clip, problem or check_answer(clip.caption, next(answers)))
+            for clip, problem in zip(clips, refused, strict=True)
+        ]
+
+    def decide(self, clip: Clip) -> tuple[Reason, ...]:
+        """The rules that `score` found broken."""
+        return clip.word_problems
+
+    def _refuse(self, caption: str) -> CheckedAnswer | None:
+        """Why an extractor need not be asked about a caption."""
+        limit = self._config.max_caption_chars
+        if not caption.strip():
+            violation = Violation(Rule.NO_CAPTION, "the clip has no caption, expected a sentence about what it shows")
+        elif len(caption) > limit:
+            detail = f"the caption has {len(caption)} characters, expected at most {limit}"
+            violation = Violation(Rule.CAPTION_TOO_LONG, detail)
+        else:
+            return None
+        return CheckedAnswer(words=(), violations=(violation,))
+
+    def _fill(self, clip: Clip, checked: CheckedAnswer) -> Clip:
+        problems = tuple(
+            Reason(stage=self.name, reason=violation.rule.value, detail=violation.detail)
+            for violation in checked.violations
+        )
+        return replace(clip, entity_words=checked.words[: self._config.max_words], word_problems=problems)
