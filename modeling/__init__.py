@@ -1,1 +1,35 @@
-"""The personalization model: data, architecture, training and sampling (sections 3.2 and B)."""
+"""The personalization model: data, architecture, training and sampling (sections 3.2, 3.3, A.3 and B).
+
+Read `dit.py` for the model, `training.py` for the loop, `flow.py` and `guidance.py` for the mathematics.
+
+    pipeline = modeling.Pipeline.from_pretrained(directory)
+    video = pipeline("A dog runs on the beach.", references={"dog": [image]})
+    modeling.write_video(path, video)
+"""
+
+from modeling.dataset import SampleStore
+from modeling.dit import DiT, DiTConfig
+from modeling.pipeline import Pipeline, PipelineConfig, SamplingConfig
+from modeling.presets import paper, tiny
+from modeling.run_log import StepReport
+from modeling.training import train
+from modeling.training_config import RunConfig, TrainingConfig, TrainingStage
+from modeling.video import decode_clip, write_video
+
+__all__ = [
+    "DiT",
+    "DiTConfig",
+    "Pipeline",
+    "PipelineConfig",
+    "RunConfig",
+    "SampleStore",
+    "SamplingConfig",
+    "StepReport",
+    "TrainingConfig",
+    "TrainingStage",
+    "decode_clip",
+    "paper",
+    "tiny",
+    "train",
+    "write_video",
+]

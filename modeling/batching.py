@@ -1,0 +1,129 @@
+"""Which clips make up the batch of a step (B.2, Table 6). Everything follows from the seed and the step number."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from dataset_schema import TABLE_6_BUCKETS, Bucket
+from modeling.encoders import latent_shape
+from modeling.randomness import numpy_generator
+
+# Steps whose buckets are drawn from one generator; any number serves, the draws are the same only if it stays.
+_DRAWS_AT_ONCE = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchingConfig:
+    """How many clips a step takes.
+
+    Attributes:
+        tokens_per_device: latent tokens that one device holds at most, but never less than one clip.
+        devices_per_group: devices that share a bucket; every batch is a multiple of it.
+
+    The defaults reproduce all 18 batch sizes of Table 6.
+    """
+
+    tokens_per_device: int = 54_720
+    devices_per_group: int = 16
+
+    def __post_init__(self) -> None:
+        if self.tokens_per_device < 1 or self.devices_per_group < 1:
+            raise ValueError(
+                f"batching has {self.tokens_per_device} tokens per device and {self.devices_per_group} devices, "
+                "expected positive numbers"
+            )
+
+    def batch_size(self, bucket: Bucket) -> int:
+        """Clips of a batch: as many as fill the token budget of each device."""
+        return self.devices_per_group * max(1, round(self.tokens_per_device / latent_tokens(bucket)))
+
+
+def latent_tokens(bucket: Bucket) -> int:
+    """Tokens of one clip after the 1x2x2 patches."""
+    time, height, width = latent_shape(bucket)
+    return time * (height // 2) * (width // 2)
+
+
+def sampling_weights(buckets: Sequence[Bucket]) -> npt.NDArray[np.float64]:
+    """The share of steps that each bucket gets (Table 6), summing to one over `buckets`.
+
+    In the table every resolution gets a third: 10 % for 17 frames, the rest in equal parts for the longer ones. Our
+    choice: a bucket that is not in the table weighs as much as the table's average.
+    """
+    weights = np.array([_TABLE_6_WEIGHTS.get(bucket, 1 / len(_TABLE_6_WEIGHTS)) for bucket in buckets])
+    return weights / weights.sum()
+
+
+def _table_6_weights() -> dict[Bucket, float]:
+    weights = {}
+    for bucket in TABLE_6_BUCKETS:
+        longer = sum(other.height == bucket.height and other.frames > 17 for other in TABLE_6_BUCKETS)
+        weights[bucket] = 0.1 if bucket.frames == 17 else (1 / 3 - 0.1) / longer
+    return weights
+
+
+_TABLE_6_WEIGHTS = _table_6_weights()
+
+
+class Draw(NamedTuple):
+    """One place in a batch: which clip of its bucket, and how often the bucket has been through before."""
+
+    row: int
+    epoch: int
+
+
+class BatchSchedule:
+    """Says for every step its bucket and its clips.
+
+    The bucket is a function of (seed, step); the order of a bucket's clips is one of (seed, bucket, epoch). A bucket
+    with fewer clips than a batch goes through several epochs in one batch.
+
+    Args:
+        clips_per_bucket: buckets without clips are never drawn.
+        config: the batch sizes.
+        seed: of the run.
+
+    Raises:
+        ValueError: no bucket has a clip.
+    """
+
+    def __init__(self, clips_per_bucket: Mapping[Bucket, int], config: BatchingConfig, *, seed: int) -> None:
+        self._clips = {bucket: count for bucket, count in sorted(clips_per_bucket.items()) if count > 0}
+        if not self._clips:
+            raise ValueError("no bucket has a clip to train on, expected at least one; curate videos first")
+        self._buckets = tuple(self._clips)
+        self._weights = sampling_weights(self._buckets)
+        self._config = config
+        self._seed = seed
+        self._drawn = np.zeros(0, dtype=np.int64)
+
+    def bucket(self, step: int) -> Bucket:
+        """The bucket of a step; the same on all ranks, so that no rank waits for a longer clip."""
+        self._draw_until(step)
+        return self._buckets[self._drawn[step]]
+
+    def draws(self, step: int) -> list[Draw]:
+        """The clips of a step, over all ranks together: rank r of n takes `draws[r::n]`."""
+        bucket = self.bucket(step)
+        earlier = int(np.count_nonzero(self._drawn[:step] == self._drawn[step]))
+        size = self._config.batch_size(bucket)
+        return [self._draw(bucket, earlier * size + place) for place in range(size)]
+
+    def _draw(self, bucket: Bucket, position: int) -> Draw:
+        epoch, place = divmod(position, self._clips[bucket])
+        return Draw(int(_order(self._seed, bucket, epoch, self._clips[bucket])[place]), epoch)
+
+    def _draw_until(self, step: int) -> None:
+        while len(self._drawn) <= step:
+            generator = numpy_generator("buckets", self._seed, len(self._drawn) // _DRAWS_AT_ONCE)
+            drawn = generator.choice(len(self._buckets), size=_DRAWS_AT_ONCE, p=self._weights)
+            self._drawn = np.concatenate([self._drawn, drawn])
+
+
+@lru_cache(maxsize=64)
+def _order(seed: int, bucket: Bucket, epoch: int, clips: int) -> npt.NDArray[np.int64]:
+    return numpy_generator("rows", seed, str(bucket), epoch).permutation(clips)

@@ -1,0 +1,53 @@
+"""The `embedded` profile: encoders without weights, so that the whole path runs on a laptop."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from modeling.encoders.dct_codec import DctCodec
+from modeling.encoders.hashed_words import HashedWords
+from modeling.encoders.projected_patches import ProjectedPatches
+from modeling.encoders.protocols import Encoders
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddedEncoders:
+    """Builds the embedded encoders.
+
+    Attributes:
+        text_channels: of a word token.
+        max_text_tokens: words of a caption that are read.
+        image_channels: of a patch token.
+        image_side: pixels of the square that a condition image becomes.
+        patch_side: pixels of one patch.
+    """
+
+    profile: Literal["embedded"] = "embedded"
+    text_channels: int = 64
+    max_text_tokens: int = 64
+    image_channels: int = 64
+    image_side: int = 32
+    patch_side: int = 8
+
+    def __post_init__(self) -> None:
+        if self.text_channels % 8 or self.image_channels % 4:
+            raise ValueError(
+                f"encoders have {self.text_channels} text and {self.image_channels} image channels, expected multiples "
+                "of 8 and 4"
+            )
+        if self.image_side % self.patch_side:
+            raise ValueError(f"image side {self.image_side} is not a multiple of the patch side {self.patch_side}")
+
+    @property
+    def image_tokens(self) -> int:
+        """Tokens of one condition image."""
+        return (self.image_side // self.patch_side) ** 2
+
+    def build(self) -> Encoders:
+        """The three encoders."""
+        return Encoders(
+            autoencoder=DctCodec(),
+            text=HashedWords(channels=self.text_channels, max_tokens=self.max_text_tokens),
+            image=ProjectedPatches(
+                channels=self.image_channels, image_side=self.image_side, patch_side=self.patch_side
+            ),
+        )

@@ -1,0 +1,104 @@
+"""What the model asks of the frozen networks around it; the `embedded` ones need no weights.
+
+Geometry shared by all (B.1, Table 5): an autoencoder of 16 channels and 4x8x8, which turns 4k + 1 frames into k + 1
+latents; text tokens that know which characters they stand for; patch tokens of an image.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float, UInt8
+from PIL import Image
+from torch import Tensor, nn
+
+from dataset_schema import Bucket
+
+LATENT_CHANNELS: Final = 16
+FRAMES_PER_LATENT: Final = 4
+PIXELS_PER_LATENT: Final = 8
+
+
+class LatentShape(NamedTuple):
+    """The latent grid of a clip."""
+
+    time: int
+    height: int
+    width: int
+
+
+def latent_shape(bucket: Bucket) -> LatentShape:
+    """The grid that a clip of `bucket` has after the autoencoder (4x8x8, the first frame alone)."""
+    return LatentShape(
+        (bucket.frames - 1) // FRAMES_PER_LATENT + 1,
+        bucket.height // PIXELS_PER_LATENT,
+        bucket.width // PIXELS_PER_LATENT,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextTokens:
+    """One encoded text.
+
+    Attributes:
+        spans: for every token the characters `[start, end)` of the text that it stands for.
+    """
+
+    embeddings: Float[Tensor, "tokens channels"]
+    spans: tuple[tuple[int, int], ...]
+
+
+@runtime_checkable
+class Autoencoder(Protocol):
+    """Between pixels and latents."""
+
+    def encode(
+        self, videos: UInt8[Tensor, "batch frames height width 3"]
+    ) -> Float[Tensor, "batch 16 time latent_height latent_width"]:
+        """Latents of roughly unit variance; 4k + 1 frames become k + 1 latents, none sees a later frame."""
+        ...
+
+    def decode(
+        self, latents: Float[Tensor, "batch 16 time latent_height latent_width"]
+    ) -> UInt8[Tensor, "batch frames height width 3"]:
+        """The video of `latents`."""
+        ...
+
+
+@runtime_checkable
+class TextEncoder(Protocol):
+    """From captions to tokens."""
+
+    @property
+    def max_tokens(self) -> int:
+        """Later tokens are cut off."""
+        ...
+
+    def encode(self, texts: Sequence[str]) -> list[TextTokens]:
+        """The tokens of each text, as many as it has, without padding."""
+        ...
+
+
+@runtime_checkable
+class ImageEncoder(Protocol):
+    """From condition images to patch tokens."""
+
+    def encode(self, images: Sequence[Image.Image]) -> Float[Tensor, "images tokens channels"]:
+        """Tokens of RGB or RGBA images of any size; transparent pixels count as white."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoders:
+    """The three frozen networks that a model was trained with."""
+
+    autoencoder: Autoencoder
+    text: TextEncoder
+    image: ImageEncoder
+
+    def to(self, device: torch.device) -> None:
+        """Move what has tensors to `device`, in place."""
+        for part in (self.autoencoder, self.text, self.image):
+            if isinstance(part, nn.Module):
+                part.to(device)

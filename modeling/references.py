@@ -1,0 +1,70 @@
+"""Which reference images condition the model on a clip during training (A.3)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dataset_schema import Entity, EntityKind, Payload, Sample
+
+_MOST_SUBJECTS = 3
+_MOST_IMAGES_PER_SUBJECT = 3
+_BACKGROUND_PROBABILITY = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelectedImage:
+    """One condition image of a clip.
+
+    Attributes:
+        start, end: the entity word's characters in the caption; equal for an image without a word.
+    """
+
+    start: int
+    end: int
+    image: Payload
+
+
+def select_reference_images(sample: Sample, generator: np.random.Generator, *, max_images: int) -> list[SelectedImage]:
+    """Draw the condition images of one clip, subjects first, the background last (A.3, five steps).
+
+    1. one to three subjects, 2. each drawn with replacement among the entities that have references, so that one
+    entity may count twice; 3. one to three images for each, 4. drawn with replacement among its references, faces
+    and whole bodies alike; 5. with probability one half, the background.
+
+    Our choice: the five steps give up to ten images, but the model takes six (Table 5). Images beyond that are dropped
+    at random, except that every drawn subject and the background keep at least one.
+    """
+    entities = [entity for entity in sample.entities if entity.references]
+    chosen: list[list[SelectedImage]] = []
+    if entities:
+        count = generator.integers(1, _MOST_SUBJECTS + 1)
+        picks = generator.integers(len(entities), size=count)
+        chosen.extend(_images_of(entities[pick], generator) for pick in picks)
+    if sample.background is not None and generator.random() < _BACKGROUND_PROBABILITY:
+        start, end = background_span(sample)
+        chosen.append([SelectedImage(start=start, end=end, image=sample.background.image)])
+    return _cut(chosen, generator, max_images=max_images)
+
+
+def background_span(sample: Sample) -> tuple[int, int]:
+    """The characters of the first background word, to which the background image is bound; (0, 0) without one."""
+    words = [entity for entity in sample.entities if entity.kind is EntityKind.BACKGROUND]
+    return (words[0].start, words[0].end) if words else (0, 0)
+
+
+def _images_of(entity: Entity, generator: np.random.Generator) -> list[SelectedImage]:
+    count = generator.integers(1, _MOST_IMAGES_PER_SUBJECT + 1)
+    picks = generator.integers(len(entity.references), size=count)
+    return [SelectedImage(start=entity.start, end=entity.end, image=entity.references[pick].image) for pick in picks]
+
+
+def _cut(chosen: list[list[SelectedImage]], generator: np.random.Generator, *, max_images: int) -> list[SelectedImage]:
+    images = [image for group in chosen for image in group]
+    spare = [place for place, is_first in enumerate(_firsts(chosen)) if not is_first]
+    excess = max(0, len(images) - max_images)
+    dropped = set(generator.choice(spare, size=excess, replace=False).tolist()) if excess else set()
+    return [image for place, image in enumerate(images) if place not in dropped]
+
+
+def _firsts(chosen: list[list[SelectedImage]]) -> list[bool]:
+    return [place == 0 for group in chosen for place in range(len(group))]

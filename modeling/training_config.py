@@ -1,0 +1,116 @@
+"""The phases and constants of training (B.2, Table 6)."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from modeling.batches import DataConfig
+from modeling.pipeline import PipelineConfig
+
+# What the second training stage adds to the model (3.2): everything else is the video backbone.
+_NEW_LAYERS = ("binding.", "personalization_norm.", "personalization_attention.")
+
+
+class Trainable(StrEnum):
+    """Which weights a training stage changes."""
+
+    BACKBONE = "backbone"
+    NEW_LAYERS = "new_layers"
+    ALL = "all"
+
+    def admits(self, name: str) -> bool:
+        """Whether the parameter of this name is trained."""
+        is_new = any(layer in name for layer in _NEW_LAYERS)
+        return self is Trainable.ALL or is_new == (self is Trainable.NEW_LAYERS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingStage:
+    """One phase of training.
+
+    Attributes:
+        steps: how long it lasts.
+        warmup_steps: over which the learning rate rises from zero.
+        uses_references: whether the clips come with their reference images.
+    """
+
+    name: str
+    steps: int
+    trainable: Trainable
+    uses_references: bool = True
+    warmup_steps: int = 0
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.warmup_steps < 0:
+            raise ValueError(f"training stage {self.name} has {self.steps} steps, expected at least 1")
+
+
+STAGE_I = TrainingStage(name="I", steps=60_000, trainable=Trainable.BACKBONE, uses_references=False)
+STAGE_II_A = TrainingStage(name="II-a", steps=10_000, trainable=Trainable.NEW_LAYERS, warmup_steps=1_000)
+STAGE_II_B = TrainingStage(name="II-b", steps=30_000, trainable=Trainable.ALL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptimizerConfig:
+    """AdamW (Table 6).
+
+    Attributes:
+        gradient_clip: largest norm of all gradients together.
+    """
+
+    learning_rate: float = 1e-4
+    betas: tuple[float, ...] = (0.9, 0.99)
+    weight_decay: float = 0.01
+    gradient_clip: float = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingConfig:
+    """How a model is trained.
+
+    Attributes:
+        seed: of everything that is drawn.
+        self_conditioning_probability: how often a step shows the model its own estimate. Our choice: 0.9, as the
+            authors' sibling model; the paper says only that it is used.
+        ema_decay: of the averaged weights that the finished pipeline gets; None keeps the last weights. Our choice:
+            the paper is silent, averaging is usual.
+        log_every_steps: lines of the metrics file.
+        reference_gain_every_steps: how often to measure it; it costs about two steps.
+        checkpoints_kept: older ones are deleted after a new one is complete.
+    """
+
+    stages: tuple[TrainingStage, ...] = (STAGE_I, STAGE_II_A, STAGE_II_B)
+    data: DataConfig = field(default_factory=DataConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    seed: int = 0
+    self_conditioning_probability: float = 0.9
+    ema_decay: float | None = 0.9999
+    log_every_steps: int = 1
+    reference_gain_every_steps: int = 100
+    checkpoint_every_steps: int = 1_000
+    checkpoints_kept: int = 2
+
+    def __post_init__(self) -> None:
+        if not self.stages:
+            raise ValueError("training has no stages, expected at least one")
+
+    @property
+    def steps(self) -> int:
+        """Of all training stages together."""
+        return sum(stage.steps for stage in self.stages)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig:
+    """One training run: the pipeline it produces, and how."""
+
+    pipeline: PipelineConfig = field(default_factory=PipelineConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+
+def stage_at(stages: tuple[TrainingStage, ...], step: int) -> tuple[int, int]:
+    """The index of a step's training stage, and the step counted from that stage's beginning."""
+    for index, stage in enumerate(stages):
+        if step < stage.steps:
+            return index, step
+        step -= stage.steps
+    raise ValueError(f"step lies {step} after the end of training")

@@ -1,0 +1,115 @@
+"""Between video files and arrays: decode by presentation time at 24 frames per second (B.2), write H.264."""
+
+import io
+import os
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import av.container
+import av.error
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from jaxtyping import UInt8
+
+from dataset_schema import FRAMES_PER_SECOND, Bucket
+
+Video = UInt8[np.ndarray, "frames height width 3"]
+
+# Containers round times to their ticks: frames that start this little later are already on show.
+_ROUNDING_S = 1e-3
+# And durations: the last frame may stay on show this much longer to fill the bucket.
+_STRETCH_S = 1 / FRAMES_PER_SECOND
+# Key frames may be indexed by decoding time, which is earlier than presentation time.
+_SEEK_MARGIN_S = 1.0
+
+
+def decode_clip(video: bytes | Path, bucket: Bucket, *, start_s: float = 0.0) -> Video:
+    """The clip that starts at `start_s`, at 24 frames per second, upright, scaled and centre-cropped to the bucket.
+
+    Frame k is the one on show in the middle of the k-th 1/24 s after the start.
+
+    Args:
+        video: the file's content, or its path.
+        bucket: the size to fill.
+        start_s: presentation time, counted from the start of the container.
+
+    Raises:
+        ValueError: the video cannot be decoded, or ends before the bucket is full.
+    """
+    source = io.BytesIO(video) if isinstance(video, bytes) else os.fspath(video)
+    try:
+        with av.open(source, "r") as container:
+            stream = container.streams.video[0]
+            pixel_aspect = float(stream.sample_aspect_ratio or 1)
+            frames = _frames_on_show(container, stream, bucket.frames, start_s)
+            return np.stack([_fit(frame, bucket, pixel_aspect) for frame in frames])
+    except (av.error.FFmpegError, IndexError) as error:
+        raise ValueError(f"video cannot be decoded ({error}); curate its clip again") from error
+
+
+def write_video(path: Path, video: Video, *, fps: float = FRAMES_PER_SECOND) -> None:
+    """Write an H.264 mp4 that every player opens; height and width must be even."""
+    _, height, width, _ = video.shape
+    with av.open(os.fspath(path), "w") as container:
+        stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.options = {"crf": "18"}
+        for image in video:
+            container.mux(stream.encode(VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+
+
+def _frames_on_show(
+    container: av.container.InputContainer, stream: VideoStream, count: int, start_s: float
+) -> list[VideoFrame]:
+    shown: list[VideoFrame] = []
+    last, first_s, shown_until_s = None, start_s, start_s
+    for time_s, frame in _timed_frames(container, stream, start_s):
+        if last is None:
+            first_s = max(start_s, time_s)
+        while last is not None and len(shown) < count and _middle_s(first_s, len(shown)) < time_s - _ROUNDING_S:
+            shown.append(last)
+        if len(shown) == count:
+            return shown
+        last, shown_until_s = frame, time_s + float((frame.duration or 0) * (frame.time_base or 0))
+    while last is not None and len(shown) < count and _middle_s(first_s, len(shown)) < shown_until_s + _STRETCH_S:
+        shown.append(last)
+    if len(shown) < count:
+        raise ValueError(
+            f"video has {len(shown)} frames at 24 frames per second after {start_s:g} s, expected {count}; "
+            "curate its clip again"
+        )
+    return shown
+
+
+def _middle_s(first_s: float, frame: int) -> float:
+    return first_s + (frame + 0.5) / FRAMES_PER_SECOND
+
+
+def _timed_frames(
+    container: av.container.InputContainer, stream: VideoStream, start_s: float
+) -> Iterator[tuple[float, VideoFrame]]:
+    """Frames with their presentation times, from a key frame before `start_s` on. A raw stream is counted."""
+    origin_s = (container.start_time or 0) / av.time_base
+    if start_s > _SEEK_MARGIN_S:
+        container.seek(round((start_s - _SEEK_MARGIN_S + origin_s) * av.time_base))
+    for index, frame in enumerate(container.decode(stream)):
+        if frame.time is not None:
+            yield frame.time - origin_s, frame
+        else:
+            yield float(index / (stream.average_rate or FRAMES_PER_SECOND)), frame
+
+
+def _fit(frame: VideoFrame, bucket: Bucket, pixel_aspect: float) -> UInt8[np.ndarray, "height width 3"]:
+    """The frame as a viewer shows it, as small as covers the bucket, cropped around its centre."""
+    quarter_turns = round(frame.rotation / 90) % 4
+    coded_height, coded_width = (bucket.width, bucket.height) if quarter_turns % 2 else (bucket.height, bucket.width)
+    scale = max(coded_height / frame.height, coded_width / (frame.width * pixel_aspect))
+    height = max(coded_height, round(frame.height * scale))
+    width = max(coded_width, round(frame.width * pixel_aspect * scale))
+    image = frame.reformat(width, height, "rgb24", interpolation="BICUBIC").to_ndarray()
+    top, left = (height - coded_height) // 2, (width - coded_width) // 2
+    return np.rot90(image[top : top + coded_height, left : left + coded_width], quarter_turns)

@@ -1,0 +1,193 @@
+"""A small world of moving shapes, written as the dataset that curation would write."""
+
+import io
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from jaxtyping import install_import_hook
+from PIL import Image
+
+# Every test of this folder checks the shapes that the annotations promise.
+install_import_hook("modeling", "beartype.beartype")
+
+from dataset_schema import (  # noqa: E402  (the hook must come before what imports modeling)
+    Background,
+    Box,
+    Bucket,
+    Entity,
+    EntityKind,
+    MediaFacts,
+    Payload,
+    Reference,
+    Sample,
+    Scores,
+    Source,
+    write_shard,
+)
+
+torch.set_num_threads(1)
+
+COLOURS = {
+    "red": (220, 40, 40),
+    "green": (40, 190, 60),
+    "blue": (50, 80, 230),
+    "yellow": (235, 215, 50),
+    "white": (240, 240, 240),
+    "purple": (160, 60, 200),
+}
+GROUNDS = {"sky": (130, 190, 240), "meadow": (90, 140, 70), "desert": (225, 190, 130), "night": (20, 20, 50)}
+SHAPES = ("ball", "box", "diamond")
+WAYS = {"right": (1.0, 0.0), "left": (-1.0, 0.0), "down": (0.0, 1.0), "up": (0.0, -1.0)}
+
+
+def shape_mask(shape: str, size: int) -> npt.NDArray[np.bool_]:
+    """The outline of a shape in a square."""
+    y, x = np.abs(np.mgrid[:size, :size] - (size - 1) / 2) / (size / 2)
+    distance = {"ball": np.hypot(x, y), "box": np.maximum(x, y) + 0.1, "diamond": x + y}[shape]
+    return np.asarray(distance <= 1)
+
+
+def render(
+    bucket: Bucket, *, shape: str, colour: str, ground: str, way: str, seed: int
+) -> tuple[npt.NDArray[np.uint8], Image.Image]:
+    """A clip of one shape that crosses the middle of the picture, and its picture on transparent ground."""
+    rng = np.random.default_rng(seed)
+    size = int(bucket.height * 0.4)
+    mask = shape_mask(shape, size)
+    video = np.empty((bucket.frames, bucket.height, bucket.width, 3), np.uint8)
+    video[:] = GROUNDS[ground]
+    dx, dy = WAYS[way]
+    travel = np.array([dy * bucket.height, dx * bucket.width]) * 0.5
+    middle = np.array([bucket.height, bucket.width]) / 2 + rng.uniform(-0.08, 0.08, 2) * bucket.height
+    for frame, share in enumerate(np.linspace(-0.5, 0.5, bucket.frames)):
+        top, left = np.round(middle + travel * share - size / 2).astype(int)
+        rows, columns = np.clip(np.arange(size) + top, 0, bucket.height - 1), np.arange(size) + left
+        inside = mask & ((np.arange(size) + top == rows)[:, None]) & ((columns >= 0) & (columns < bucket.width))
+        y, x = np.nonzero(inside)
+        video[frame, y + top, x + left] = COLOURS[colour]
+    picture = np.zeros((size, size, 4), np.uint8)
+    picture[..., :3] = COLOURS[colour]
+    picture[..., 3] = mask * 255
+    return video, Image.fromarray(picture)
+
+
+def png(image: Image.Image) -> Payload:
+    """The image as it lies in a shard."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return Payload(bytes=buffer.getvalue())
+
+
+def make_reference(image: Image.Image) -> Reference:
+    """A reference image with plausible scores."""
+    return Reference(
+        frame_index=0,
+        time_s=0.0,
+        box=Box(x0=0, y0=0, x1=image.width, y1=image.height),
+        detection_score=0.9,
+        mask_score=0.9,
+        area=0.1,
+        sharpness=100.0,
+        largest_fragment=1.0,
+        border_contact=0.0,
+        overlap=0.0,
+        agreement=None,
+        is_face=False,
+        image=png(image),
+    )
+
+
+def build_sample(number: int, bucket: Bucket, folder: Path, *, with_entities: bool = True) -> Sample:
+    """One clip of the world, its colour, shape, ground and direction drawn from its number."""
+    from modeling.video import write_video
+
+    rng = np.random.default_rng(number)
+    shape, colour = str(rng.choice(SHAPES)), str(rng.choice(list(COLOURS)))
+    ground, way = str(rng.choice(list(GROUNDS))), str(rng.choice(list(WAYS)))
+    video, picture = render(bucket, shape=shape, colour=colour, ground=ground, way=way, seed=number)
+    caption = f"A {colour} {shape} moves {way} over the {ground}."
+    word, place = f"{colour} {shape}", caption.index(ground)
+    path = folder / f"{number}.mp4"
+    write_video(path, video)
+    empty = Image.new("RGB", (bucket.width, bucket.height), GROUNDS[ground])
+    entities = (
+        Entity(
+            word=word, kind=EntityKind.SUBJECT, start=2, end=2 + len(word), references=(make_reference(picture),) * 3
+        ),
+        Entity(word=ground, kind=EntityKind.BACKGROUND, start=place, end=place + len(ground)),
+    )
+    return Sample(
+        clip_id=sha256(str(number).encode()).hexdigest()[:16],
+        source=Source(id=str(number), uri=path.name),
+        caption=caption,
+        video=Payload(bytes=path.read_bytes()),
+        video_start_s=0.0,
+        num_frames=bucket.frames,
+        fps=24.0,
+        height=bucket.height,
+        width=bucket.width,
+        bucket=str(bucket),
+        media=MediaFacts(
+            container="mp4",
+            codec="h264",
+            width=bucket.width,
+            height=bucket.height,
+            declared_frames=bucket.frames,
+            decoded_frames=bucket.frames,
+            duration_s=bucket.frames / 24,
+            fps=24.0,
+            is_vfr=False,
+            rotation_deg=0,
+            sample_aspect_ratio=1.0,
+            color_transfer=None,
+            is_interlaced=False,
+            has_audio=False,
+        ),
+        scores=Scores(),
+        entities=entities if with_entities else (),
+        background=Background(frame_index=0, time_s=0.0, leak=0.0, image=png(empty)) if with_entities else None,
+    )
+
+
+MakeDataset = Callable[..., Path]
+
+
+@pytest.fixture
+def make_sample() -> Callable[..., Sample]:
+    """Builds one clip of the world: `make_sample(number, bucket, folder)`."""
+    return build_sample
+
+
+@pytest.fixture
+def moving_shape() -> Callable[[Bucket], torch.Tensor]:
+    """Renders a clip (1, frames, height, width, 3) of a red ball that moves right over a meadow."""
+
+    def make(bucket: Bucket) -> torch.Tensor:
+        video, _ = render(bucket, shape="ball", colour="red", ground="meadow", way="right", seed=0)
+        return torch.from_numpy(video)[None]
+
+    return make
+
+
+@pytest.fixture
+def make_dataset(tmp_path: Path) -> MakeDataset:
+    """Writes a dataset of moving shapes with the given number of clips in each bucket."""
+
+    def make(clips: dict[Bucket, int], *, rows_per_shard: int = 100) -> Path:
+        samples = [
+            build_sample(1000 * place + number, bucket, tmp_path)
+            for place, (bucket, count) in enumerate(clips.items())
+            for number in range(count)
+        ]
+        dataset = tmp_path / "dataset"
+        for shard, start in enumerate(range(0, len(samples), rows_per_shard)):
+            path = dataset / "samples" / f"part-{shard:05d}.parquet"
+            write_shard(path, samples[start : start + rows_per_shard])
+        return dataset
+
+    return make

@@ -1,0 +1,46 @@
+import pytest
+import torch
+
+from modeling.positions import Rotation, rotary_embedding, rotate
+
+GRID = (2, 3, 4)
+TOKENS = 24
+
+
+def scores(offset: tuple[int, int, int]) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    query, key = torch.randn(2, 1, 1, TOKENS, 32, generator=generator)
+    rotation = rotary_embedding(GRID, head_channels=32, offset=offset)
+    return rotate(query, rotation) @ rotate(key, rotation).transpose(-1, -2)
+
+
+@pytest.mark.parametrize("offset", [(5, 0, 0), (0, 7, 0), (0, 0, 11), (3, 100, 41)])
+def test_attention_depends_only_on_differences_of_places(offset: tuple[int, int, int]) -> None:
+    torch.testing.assert_close(scores(offset), scores((0, 0, 0)), atol=2e-4, rtol=0)
+
+
+def test_rotation_keeps_the_length_of_every_vector() -> None:
+    heads = torch.randn(2, 3, TOKENS, 32, generator=torch.Generator().manual_seed(0))
+
+    turned = rotate(heads, rotary_embedding(GRID, head_channels=32))
+
+    torch.testing.assert_close(turned.norm(dim=-1), heads.norm(dim=-1))
+
+
+@pytest.mark.parametrize(("axis", "channels"), [(0, slice(0, 16)), (1, slice(16, 24)), (2, slice(24, 32))])
+def test_time_turns_half_of_the_channels_height_and_width_a_quarter_each(axis: int, channels: slice) -> None:
+    offset = [0, 0, 0]
+    offset[axis] = 1
+    heads = torch.ones(1, 1, 1, 32)
+
+    turned = rotate(heads, rotary_embedding((1, 1, 1), head_channels=32, offset=(offset[0], offset[1], offset[2])))
+
+    has_turned = ((turned - heads).abs() > 1e-6)[0, 0, 0]
+    assert has_turned[channels].all()
+    assert has_turned.sum() == channels.stop - channels.start
+
+
+def test_rotates_a_plane_by_the_angle() -> None:
+    right_angle = Rotation(torch.tensor([[0.0]]), torch.tensor([[1.0]]))
+
+    assert rotate(torch.tensor([[[[2.0, 5.0]]]]), right_angle).flatten().tolist() == [-5.0, 2.0]
