@@ -1,0 +1,92 @@
+"""`sample`: a prompt and reference images in, a video out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from dataset_schema import FRAMES_PER_SECOND, Bucket
+from modeling.pipeline import Pipeline, SamplingConfig
+from modeling.video import write_video
+from pipelines.config import ConfigError, parse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """Sample a video in which the pictured subjects appear.
+
+    Equal arguments give equal videos. Example:
+    python -m pipelines sample --model out/model/pipeline --prompt "A cat runs across a meadow." --reference cat=cat.png
+    --output cat.mp4
+
+    Attributes:
+        model: directory of a trained pipeline.
+        prompt: what happens in the video.
+        output: the .mp4 to write.
+        reference: WORD=PICTURE, several if need be; the word is copied from the prompt, the picture shows its subject
+            on a transparent or white background.
+        background: WORD=PICTURE of the place.
+        bucket: FRAMESxHEIGHTxWIDTH of the video.
+        steps: denoising steps; None takes the paper's number for the resolution.
+        text_scale: s_T of Equation 2; the paper uses 8.
+        image_scale: s_I of Equation 2; the paper uses 3. Larger values copy the reference image.
+        device: where to sample, such as `cpu` or `cuda`.
+    """
+
+    model: Path
+    prompt: str
+    output: Path
+    reference: tuple[str, ...] = ()
+    background: str | None = None
+    bucket: str = "49x288x512"
+    steps: int | None = None
+    seed: int = 0
+    text_scale: float = 8.0
+    image_scale: float = 3.0
+    device: str = "cpu"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Sample, and say where the video is."""
+    command = parse(Sample, arguments, verb="sample")
+    print(f"video: {sample(command)}")
+    return 0
+
+
+def sample(command: Sample) -> Path:
+    """Write the video; returns its path."""
+    references: dict[str, list[Image.Image]] = {}
+    for argument in command.reference:
+        word, picture = _word_and_picture("--reference", argument)
+        references.setdefault(word, []).append(picture)
+    background_word, background = (
+        _word_and_picture("--background", command.background) if command.background else (None, None)
+    )
+    video = Pipeline.from_pretrained(command.model, device=command.device)(
+        command.prompt,
+        references=references,
+        background=background,
+        background_word=background_word,
+        sampling=SamplingConfig(
+            bucket=Bucket.parse(command.bucket),
+            steps=command.steps,
+            seed=command.seed,
+            text_scale=command.text_scale,
+            image_scale=command.image_scale,
+        ),
+    )
+    command.output.parent.mkdir(parents=True, exist_ok=True)
+    write_video(command.output, video, fps=FRAMES_PER_SECOND)
+    return command.output
+
+
+def _word_and_picture(flag: str, argument: str) -> tuple[str, Image.Image]:
+    word, separator, path = argument.partition("=")
+    if not separator or not word or not path:
+        raise ConfigError(f"{flag} is {argument!r}, expected WORD=PICTURE such as cat=cat.png")
+    try:
+        with Image.open(path) as image:
+            return word, image.convert("RGBA")
+    except OSError as error:
+        raise ConfigError(f"{flag} {argument!r}: {path} is no picture that can be opened ({error})") from error
