@@ -1,0 +1,94 @@
+"""Where the caption's entities are in the three reference frames (3.1)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from curation.annotators.protocols import EntityLocator
+from curation.records import Clip, LocatedEntity
+from curation.stage import Resources
+from dataset_schema import Annotator, EntityKind, Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntityMasksConfig:
+    """When a subject counts as located.
+
+    Attributes:
+        min_confidence: least mean confidence of the best subject over the frames it was found in.
+            Our choice: 0.75, as `MovingObjectConfig.min_confidence`; see `benchmarks/masks.py`.
+    """
+
+    min_confidence: float = 0.75
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.min_confidence <= 1:
+            raise ValueError(f"min_confidence is {self.min_confidence}, expected a number in [0, 1]")
+
+
+class EntityMasks:
+    """Locates the entity words; rejects clips in which no subject is found."""
+
+    name: ClassVar[str] = "entity_masks"
+    reads: ClassVar[frozenset[str]] = frozenset({"frames", "entity_words"})
+    adds: ClassVar[frozenset[str]] = frozenset({"located"})
+
+    def __init__(self, config: EntityMasksConfig, locator: EntityLocator) -> None:
+        self._config = config
+        self._locator = locator
+
+    @property
+    def resources(self) -> Resources:
+        """One core."""
+        return Resources(timeout_s=120.0)
+
+    def annotators(self) -> tuple[Annotator, ...]:
+        """The locator."""
+        return (self._locator.describe(),)
+
+    def setup(self) -> None:
+        """Load the locator."""
+        self._locator.load()
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+    def score(self, clips: Sequence[Clip]) -> list[Clip]:
+        """Fill `located` and the score `subject_confidence`, which is 0 where no subject was located."""
+        return [self._locate(clip) for clip in clips]
+
+    def decide(self, clip: Clip) -> tuple[Reason, ...]:
+        """`no_subject_located`: no subject word was found, or not surely enough."""
+        confidence = clip.scores.subject_confidence or 0.0
+        if confidence >= self._config.min_confidence and confidence > 0:
+            return ()
+        return (Reason(stage=self.name, reason="no_subject_located", detail=self._why(clip, confidence)),)
+
+    def _locate(self, clip: Clip) -> Clip:
+        if clip.frames is None or clip.entity_words is None:
+            raise ValueError(f"clip {clip.clip_id} has no frames or no entity words, expected both; check the plan")
+        located = tuple(self._locator.locate(clip.frames.references, clip.entity_words))
+        confidence = max((np.mean(values) for values in _subject_confidences(clip, located).values()), default=0.0)
+        return replace(clip, located=located).with_scores(subject_confidence=float(confidence))
+
+    def _why(self, clip: Clip, confidence: float) -> str:
+        words = [w.word for w in clip.entity_words or () if w.kind is EntityKind.SUBJECT]
+        found = [len(values) for values in _subject_confidences(clip, clip.located or ()).values()]
+        frames = len(clip.frames.references) if clip.frames else 0
+        return (
+            f"subject words {', '.join(map(repr, words)) or 'none'}: best one found in {max(found, default=0)} of "
+            f"{frames} frames with confidence {confidence:.2f}, expected at least {self._config.min_confidence:.2f}"
+        )
+
+
+def _subject_confidences(clip: Clip, located: Sequence[LocatedEntity]) -> dict[int, list[float]]:
+    """For each located subject word: the geometric mean of both scores in every frame it was found in."""
+    words = clip.entity_words or ()
+    confidences: dict[int, list[float]] = {}
+    for entity in located:
+        if words[entity.word_index].kind is EntityKind.SUBJECT:
+            value = float(np.sqrt(entity.detection_score * entity.mask_score))
+            confidences.setdefault(entity.word_index, []).append(value)
+    return confidences

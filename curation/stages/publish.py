@@ -1,0 +1,193 @@
+"""The last stage: what a kept clip looks like in the dataset."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import ClassVar
+
+from curation.records import Clip
+from curation.stage import ClipError, Resources
+from curation.video.child import Child, ChildConfig
+from curation.video.requests import Cut, CutRequest, Span, VideoPart
+from dataset_schema import (
+    FRAMES_PER_SECOND,
+    TABLE_6_BUCKETS,
+    Annotator,
+    Bucket,
+    FailureKind,
+    MediaFacts,
+    Payload,
+    Reason,
+    Sample,
+    largest_bucket,
+)
+
+
+class PayloadMode(StrEnum):
+    """What stands in a sample's `video`."""
+
+    COPY = "copy"  # the file's own bytes where the clip is the whole file, else an exact cut
+    EXACT = "exact"  # always an exact cut: H.264, 24 frames per second, fitted to the bucket
+    SPAN = "span"  # the path of the source; the clip is a span of it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishConfig:
+    """How clips are published.
+
+    Attributes:
+        mode: `copy` is the default because transcoding is by far the largest cost of curation on a CPU.
+        child: limits of the process that cuts. Our choice: ten minutes, as encoding takes some ten times longer than
+            decoding.
+        buckets: sizes to choose from (Table 6).
+        max_copy_bytes: larger files are not copied into a shard. Our choice: 512 MiB, a quarter of what an Arrow value
+            can hold.
+        max_pixels: as for decoding.
+    """
+
+    mode: PayloadMode = PayloadMode.COPY
+    child: ChildConfig = field(default_factory=lambda: ChildConfig(timeout_s=600.0))
+    buckets: tuple[Bucket, ...] = TABLE_6_BUCKETS
+    max_copy_bytes: int = 512 << 20
+    max_pixels: int = 8192 * 4320
+
+    def __post_init__(self) -> None:
+        if not self.buckets:
+            raise ValueError("publish stage has no buckets, expected at least one size")
+        for name in ("max_copy_bytes", "max_pixels"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"publish stage has {name} {getattr(self, name)}, expected a positive number")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Published:
+    """A payload and what it holds."""
+
+    video: Payload
+    start_s: float
+    num_frames: int
+    fps: float
+    height: int
+    width: int
+
+
+class Publish:
+    """Makes the sample of every clip."""
+
+    name: ClassVar[str] = "publish"
+    reads: ClassVar[frozenset[str]] = frozenset({"media", "entities"})
+    adds: ClassVar[frozenset[str]] = frozenset({"sample"})
+
+    def __init__(self, config: PublishConfig) -> None:
+        self._config = config
+        self._child = Child(config.child)
+
+    @property
+    def resources(self) -> Resources:
+        """One core; the child's memory and some for the bytes it hands over."""
+        child = self._config.child
+        return Resources(memory_bytes=child.memory_bytes + (512 << 20), timeout_s=child.timeout_s + 120.0)
+
+    def annotators(self) -> tuple[Annotator, ...]:
+        """None."""
+        return ()
+
+    def setup(self) -> None:
+        """Nothing: the child starts with the first cut."""
+
+    def close(self) -> None:
+        """End the child."""
+        self._child.close()
+
+    def score(self, clips: Sequence[Clip]) -> list[Clip]:
+        """The clips with their samples.
+
+        Raises:
+            ClipError: the source cannot be read or cut, or the clip fits no bucket.
+        """
+        return [replace(clip, sample=self._sample(clip)) for clip in clips]
+
+    def decide(self, clip: Clip) -> tuple[Reason, ...]:  # noqa: ARG002  every stage decides
+        """Nothing is rejected here."""
+        return ()
+
+    def _sample(self, clip: Clip) -> Sample:
+        if clip.media is None or clip.entities is None:
+            raise ValueError(f"clip {clip.clip_id} lacks media facts or entities; run the stages that add them first")
+        bucket = self._bucket(clip, clip.media)
+        published = self._publish(clip, clip.media, bucket)
+        return Sample(
+            clip_id=clip.clip_id,
+            source=clip.source,
+            caption=clip.caption,
+            video=published.video,
+            video_start_s=published.start_s,
+            num_frames=published.num_frames,
+            fps=published.fps,
+            height=published.height,
+            width=published.width,
+            bucket=str(bucket),
+            media=clip.media,
+            scores=clip.scores,
+            entities=clip.entities,
+            background=clip.background,
+            extra=clip.extra,
+        )
+
+    def _bucket(self, clip: Clip, media: MediaFacts) -> Bucket:
+        bucket = largest_bucket(
+            self._config.buckets, duration_s=media.duration_s, height=media.height, width=media.width
+        )
+        if bucket is None:
+            raise ClipError(
+                FailureKind.INPUT,
+                f"{clip.source.uri}: {media.duration_s:.2f} s of {media.width}x{media.height} pixels fill no bucket; "
+                "give the decode stage the same buckets as the publish stage, so that it rejects such clips",
+            )
+        return bucket
+
+    def _publish(self, clip: Clip, media: MediaFacts, bucket: Bucket) -> _Published:
+        span = Span(start_s=clip.source.start_s, end_s=clip.source.end_s)
+        if self._config.mode is PayloadMode.EXACT or (self._config.mode is PayloadMode.COPY and not span.is_whole):
+            return self._cut(clip, span, bucket)
+        is_copy = self._config.mode is PayloadMode.COPY
+        return _Published(
+            video=self._copy(clip.source.uri) if is_copy else Payload(path=clip.source.uri),
+            start_s=0.0 if is_copy else span.start_s or 0.0,
+            num_frames=media.decoded_frames,
+            fps=media.fps,
+            height=media.height,
+            width=media.width,
+        )
+
+    def _copy(self, uri: str) -> Payload:
+        path = Path(uri)
+        try:
+            size_bytes = path.stat().st_size
+            if size_bytes > self._config.max_copy_bytes:
+                raise ClipError(
+                    FailureKind.INPUT,
+                    f"{uri}: {size_bytes} bytes are too many to copy into a shard, at most "
+                    f"{self._config.max_copy_bytes}; publish it as `exact` or `span`",
+                )
+            return Payload(bytes=path.read_bytes(), path=path.name)
+        except OSError as error:
+            raise ClipError(FailureKind.IO, f"{uri}: cannot be copied ({error}); check the disk, then retry") from error
+
+    def _cut(self, clip: Clip, span: Span, bucket: Bucket) -> _Published:
+        request = CutRequest(
+            part=VideoPart(path=clip.source.uri, span=span, max_pixels=self._config.max_pixels),
+            fps=FRAMES_PER_SECOND,
+            height=bucket.height,
+            width=bucket.width,
+        )
+        cut: Cut = self._child.ask(request, where=clip.source.uri)
+        return _Published(
+            video=Payload(bytes=cut.mp4, path=f"{clip.clip_id}.mp4"),
+            start_s=0.0,
+            num_frames=cut.num_frames,
+            fps=request.fps,
+            height=bucket.height,
+            width=bucket.width,
+        )

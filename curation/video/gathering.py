@@ -1,0 +1,123 @@
+"""Keeps, of the frames that stream by, exactly the pictures that were planned. Nothing else stays in memory."""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import av
+import numpy as np
+
+from curation.records import Frames, Image, ReferenceFrame
+from curation.video.pictures import Picture
+from curation.video.plan import FramePlan
+
+
+class Use(IntEnum):
+    """What a picture is for; each use has its own size."""
+
+    THUMBNAIL = 0
+    CONTENT = 1
+    REFERENCE = 2
+    NEIGHBOUR = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Kept:
+    index: int
+    image: Image
+
+
+@dataclass(slots=True, eq=False)
+class _Reference:
+    frame: _Kept | None = None
+    neighbours: list[_Kept] = field(default_factory=list)
+
+
+class Gathering:
+    """Takes the frames of a clip one by one, then gives out `Frames`.
+
+    A planned moment is met by the frame on show then, which is known once the next frame arrives: so the one before is
+    held back. Where frames are missing, an earlier one is on show for longer, as in a player.
+
+    Args:
+        paint: draws a picture at the size of its use.
+    """
+
+    def __init__(self, plan: FramePlan, paint: Mapping[Use, Callable[[av.VideoFrame], Image]]) -> None:
+        self._paint = paint
+        self._waiting = deque(sorted(_moments(plan)))
+        self._on_show: Picture | None = None
+        self._painted: dict[Use, _Kept] = {}
+        self._thumbnails: list[Image] = []
+        self._times_s: list[float] = []
+        self._content: list[_Kept] = []
+        self._references = [_Reference() for _ in plan.references_s]
+
+    def add(self, picture: Picture) -> None:
+        """Take the next frame."""
+        if self._on_show is not None:
+            self._meet(until_s=picture.time_s)
+        self._on_show = picture
+        self._painted.clear()
+        self._times_s.append(picture.time_s)
+        self._thumbnails.append(self._paint[Use.THUMBNAIL](picture.frame))
+
+    def frames(self) -> Frames:
+        """Everything that was kept. Call once, after at least one frame."""
+        self._meet(until_s=float("inf"))
+        # Frames arrive in the order they are shown in: where their times run backwards, only the times are shuffled.
+        times_s = np.sort(np.array(self._times_s))
+        content = [kept.index for kept in self._content]
+        references = {found.index: found for found in (_reference_frame(r, times_s) for r in self._references)}
+        return Frames(
+            thumbnails=np.stack(self._thumbnails),
+            times_s=times_s,
+            content=np.stack([kept.image for kept in self._content]),
+            content_times_s=times_s[content],
+            references=tuple(references.values()),
+        )
+
+    def _meet(self, *, until_s: float) -> None:
+        while self._waiting and self._waiting[0][0] < until_s:
+            _, use, number = self._waiting.popleft()
+            kept = self._kept(use)
+            if use is Use.CONTENT:
+                self._content.append(kept)
+            elif use is Use.REFERENCE:
+                self._references[number].frame = kept
+            else:
+                self._references[number].neighbours.append(kept)
+
+    def _kept(self, use: Use) -> _Kept:
+        if self._on_show is None:
+            raise ValueError("no frame was added, expected at least one")
+        if use not in self._painted:
+            self._painted[use] = _Kept(len(self._times_s) - 1, self._paint[use](self._on_show.frame))
+        return self._painted[use]
+
+
+def _moments(plan: FramePlan) -> list[tuple[float, Use, int]]:
+    return [
+        *((moment_s, Use.CONTENT, number) for number, moment_s in enumerate(plan.content_s)),
+        *((moment_s, Use.REFERENCE, number) for number, moment_s in enumerate(plan.references_s)),
+        *(
+            (moment_s, Use.NEIGHBOUR, number)
+            for number, moments_s in enumerate(plan.neighbours_s)
+            for moment_s in moments_s
+        ),
+    ]
+
+
+def _reference_frame(reference: _Reference, times_s: np.ndarray) -> ReferenceFrame:
+    if reference.frame is None:
+        raise ValueError("a planned reference frame was not met")
+    around = {kept.index: kept.image for kept in reference.neighbours}
+    return ReferenceFrame(
+        index=reference.frame.index,
+        time_s=float(times_s[reference.frame.index]),
+        image=reference.frame.image,
+        neighbours=np.stack(list(around.values())),
+        neighbour_times_s=tuple(times_s[list(around)].tolist()),
+        centre=list(around).index(reference.frame.index),
+    )

@@ -1,0 +1,96 @@
+"""The supervised child: reads requests from its standard input, answers on its standard output, dies with its parent.
+
+Started by `curation.video.child`, as `python -m curation.video.worker PARENT_PID MEMORY_BYTES TIMEOUT_S`.
+"""
+
+import faulthandler
+import os
+import resource
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any, BinaryIO, Final
+
+from curation.stage import ClipError
+from curation.video.cutting import cut
+from curation.video.decoding import decode
+from curation.video.requests import CutRequest, DecodeRequest
+from curation.video.wire import Defect, Done, Lost, Ready, receive, send
+from dataset_schema import FailureKind
+
+_PARENT_CHECK_S: Final = 0.5
+
+
+def serve(answer: Callable[[Any], Any], *, parent: int, memory_bytes: int, timeout_s: float) -> None:
+    """Answer requests until the parent closes the pipe.
+
+    Args:
+        answer: does the work; a `ClipError` or a `MemoryError` of it costs one request.
+        parent: process id; when it is no longer our parent, this process ends within half a second.
+        memory_bytes: limit on heap and anonymous maps. The kernel counts them at once (RLIMIT_DATA), so that an
+            allocation too many fails inside the decoder instead of bringing the machine down. Files and libraries,
+            which RLIMIT_AS would count, do not matter. Systems that ignore it (macOS) have only the timeout.
+        timeout_s: the parent gives up on a request after this long. The alarm here only matters if the parent is gone
+            and the decoder hangs so badly that no Python code runs; it needs none.
+    """
+    requests, answers = _take_over_pipes()
+    faulthandler.enable()
+    resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
+    send(answers, Ready())
+    while True:
+        try:
+            request = receive(requests)
+        except EOFError:
+            return
+        signal.setitimer(signal.ITIMER_REAL, 2 * timeout_s)
+        send(answers, _try(answer, request))
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def answer_video_request(request: DecodeRequest | CutRequest) -> Any:
+    """Decode or cut, whichever is asked."""
+    return decode(request) if isinstance(request, DecodeRequest) else cut(request)
+
+
+def _try(answer: Callable[[Any], Any], request: Any) -> Done | Lost | Defect:
+    try:
+        return Done(answer(request))
+    except ClipError as error:
+        return Lost(error.kind, str(error))
+    except MemoryError as error:
+        return Lost(FailureKind.MEMORY, f"out of memory ({error or 'no detail'})")
+    except Exception:  # noqa: BLE001  the parent raises it again, as a defect with this traceback
+        return Defect(traceback.format_exc())
+
+
+def _take_over_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """Keep the two pipes for messages alone: whatever a library prints goes to standard error."""
+    requests = os.fdopen(os.dup(0), "rb")
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return requests, answers
+
+
+def _end_with_parent(parent: int) -> None:
+    """Watch the parent. Linux could signal its death, but does so already when the *thread* that started us ends."""
+    while os.getppid() == parent:
+        time.sleep(_PARENT_CHECK_S)
+    os._exit(1)
+
+
+def main() -> None:
+    """Serve video requests with the limits given on the command line."""
+    parent, memory_bytes, timeout_s = sys.argv[1:]
+    serve(answer_video_request, parent=int(parent), memory_bytes=int(memory_bytes), timeout_s=float(timeout_s))
+
+
+if __name__ == "__main__":
+    main()
