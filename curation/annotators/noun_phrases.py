@@ -144,8 +144,8 @@ class _Reader:
         self._word_before = self._sentence.word(at)
         before = self._role(at)
         if before is not None:
-            self._before = before
             self._is_topic = self._keeps_topic(at, before)
+            self._before = before
         if self._word_before in {".", "!", "?", ";", "there", "here", "this", "it"}:
             self._has_subject = False
 
@@ -202,18 +202,37 @@ class _Run:
         classes = self.sentence.classes(at)
         if self.sentence.word(at) in {",", "and", "or"}:
             return self._join_adjectives(at)
-        if WordClass.CLOSED in classes and not (WordClass.NOUN in classes and self.noun is None and self.determiners):
-            return 0
-        if self.noun is None and (WordClass.ADJECTIVE in classes or self.sentence.is_participle(at)):
-            if self.sentence.is_nominal(at + 1):
-                return 1
-        elif WordClass.VERB in classes and self.noun is not None and self._reads_as_verb(at, self.noun):
+        if WordClass.CLOSED in classes:
+            return self._join_closed(at)
+        if self.noun is None and self._describes_next(at):
+            return 1
+        if WordClass.VERB in classes and self.noun is not None and self._reads_as_verb(at, self.noun):
             return 0
         if WordClass.NOUN in classes:
             return self._join_noun(at)
         if WordClass.UNKNOWN in classes:
             return self._join_unknown(at)
         return self._join_description(at, is_verb=WordClass.VERB in classes)
+
+    def _join_closed(self, at: int) -> int:
+        """A closed-class word joins only behind a determiner: "a can", "a dimly lit room"."""
+        if self.noun is not None or not self.determiners:
+            return 0
+        if WordClass.NOUN in self.sentence.classes(at):
+            return self._join_noun(at)
+        word = self.sentence.word(at)
+        return int((word.endswith("ly") or word == "well") and self.sentence.is_participle(at + 1))
+
+    def _describes_next(self, at: int) -> bool:
+        """Whether a word in front of the noun is an adjective of it; in "a female dances" it is the noun itself."""
+        if not (self.sentence.is_adjective(at) or self.sentence.is_participle(at)):
+            return False
+        following = self.sentence.word(at + 1)
+        as_noun = find_noun(following)
+        is_act = as_noun is None or as_noun.noun_class is NounClass.ABSTRACT
+        is_subject = is_act or bool({"a", "an"}.intersection(self.determiners))
+        acts = WordClass.NOUN in self.sentence.classes(at) and verb_form(following) is VerbForm.S and is_subject
+        return self.sentence.is_nominal(at + 1) and not acts
 
     def _join_description(self, at: int, *, is_verb: bool) -> int:
         """A verb or an adjective that can only describe: behind a noun, one that another noun follows."""
@@ -223,12 +242,9 @@ class _Run:
         return int(self.noun is None or (describes_next and self.sentence.has(at, "colour")))
 
     def _join_noun(self, at: int) -> int:
-        if self._is_being():
-            is_singular = bool(sections()["singular_determiner"].intersection(self.determiners))
-            if is_singular and is_plural_form(self.sentence.word(at)):
-                return 0  # "a man paddles": no plural behind "a", so it is a verb
-            if is_plural_form(self.sentence.word(at - 1)) and not self.sentence.is_compound(at):
-                return 0  # "people chant": a plural describes no noun
+        is_singular = bool(sections()["singular_determiner"].intersection(self.determiners))
+        if is_singular and self._is_being() and is_plural_form(self.sentence.word(at)):
+            return 0  # "a man paddles": no plural behind "a", so it is a verb
         self.noun, self.is_known = at, True
         return 1
 
@@ -277,18 +293,21 @@ class _Run:
         if as_noun is None or is_behind_plural:
             return not (form is VerbForm.BASE and self._is_described(at))
         if form is VerbForm.BASE:
-            return self._is_being() and self._is_plural_verb(at, as_noun)
+            return self._is_plural_verb(at, as_noun)
         return self._is_being() or self._agrees(at, as_noun)
 
     def _is_plural_verb(self, at: int, as_noun: Noun) -> bool:
         """Whether a base form behind a person or animal is its verb: "a boy and a girl dance", but "a horse race"."""
+        is_act = as_noun.noun_class is NounClass.ABSTRACT
+        if not self._is_being():
+            return is_act and self.before is Before.CONJUNCTION and self.sentence.verb_fits_before(at + 1)
         if self.sentence.is_determiner(at + 1):
             return True
         is_followed_by_verb = verb_form(self.sentence.word(at + 1)) is VerbForm.S
         if self.before not in _SUBJECT_PLACES or self.sentence.has(at + 1, "auxiliary") or is_followed_by_verb:
             return False
         is_one = bool({"a", "an", "the"}.intersection(self.determiners)) and self.before is not Before.CONJUNCTION
-        return as_noun.noun_class is NounClass.ABSTRACT or (not is_one and self.sentence.verb_fits_before(at + 1))
+        return is_act or (not is_one and self.sentence.verb_fits_before(at + 1))
 
     def _acts(self, at: int, form: VerbForm) -> bool:
         """Whether a participle says what the noun does, instead of describing the next noun ("video editing tool")."""

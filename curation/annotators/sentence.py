@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from curation.annotators.word_classes import VerbForm, WordClass, verb_form, word_classes
+from curation.annotators.word_classes import VerbForm, WordClass, verb_base, verb_form, word_classes
 from curation.entity_words.lexicon import NounClass, find_noun, sections
 from curation.entity_words.phrases import is_determiner
 
@@ -88,11 +88,14 @@ class Sentence:
         return ""
 
     def opens_topic(self, at: int) -> bool:
-        """Whether this preposition names a topic or a role: "talks about", "dressed as", but not "as a dog barks"."""
+        """Whether this preposition names a topic or a role; what a video is about, it shows."""
         described = find_noun(self.word(at - 1))
         if not self.has(at, "topic_preposition") or (described and described.noun_class is NounClass.MEDIA):
-            return False  # what a video is about is what it shows
-        return self.word(at) not in {"as", "like"} or verb_form(self.word(at - 1)) is not VerbForm.NONE
+            return False
+        behind = self.word(at - 2 if self.word(at - 1) in {"up", "out"} else at - 1)
+        if self.word(at) == "as":
+            return verb_base(behind) in sections()["role"]  # "dressed as", but not "as a dog barks"
+        return self.word(at) != "like" or verb_form(behind) is not VerbForm.NONE  # "sings like", but not "things like"
 
     def _joins_adjectives(self, at: int) -> bool:
         if self.word(at) == ",":

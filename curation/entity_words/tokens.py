@@ -130,4 +130,4 @@ def _fold_cluster(cluster: str) -> str:
 
 
 def _joins(pair: str) -> bool:
-    return len(pair) == 2 and all(character.isalnum() or character == "_" for character in pair)
+    return len(pair) == 2 and pair.isalnum()

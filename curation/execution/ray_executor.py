@@ -85,8 +85,7 @@ class RayExecutor:
         feed = _RemoteFeed.remote()
         writers = [_RemoteWriter.remote(job.destination, job.plan.last_stage, number) for number in range(num_writers)]
         try:
-            parts = _dataset(job, feed).streaming_split(num_writers)
-            writing = [writer.write.remote(part, feed) for writer, part in zip(writers, parts, strict=True)]
+            writing = _start(job, feed, writers)
             return _Supply(job.plan, records, feed, patience_s=self._patience_s).until_written(writing, on_progress)
         except ray.exceptions.RayError as error:
             raise _explained(error, feed) from error
@@ -169,6 +168,15 @@ def _machine(resources: Mapping[str, float]) -> Machine:
         gpus=resources.get("GPU", 0.0),
         memory_bytes=int(resources.get("memory", 0.0)),
     )
+
+
+def _start(job: Job, feed: Any, writers: Sequence[Any]) -> list[Any]:
+    """Start the stream, and return one promise per writer, kept when everything is published.
+
+    The parts of the stream stay in here: whoever holds one keeps the workers alive, also the traceback of an error.
+    """
+    parts = _dataset(job, feed).streaming_split(len(writers))
+    return [writer.write.remote(part, feed) for writer, part in zip(writers, parts, strict=True)]
 
 
 def _dataset(job: Job, feed: Any) -> Dataset:

@@ -122,7 +122,9 @@ def leak_of(painted: Image, image: Image, entities: Mask, hole: Mask, *, rim: fl
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     before = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     after = cv2.resize(painted, size, interpolation=cv2.INTER_AREA)
-    entity, filled = (cv2.resize(m.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0 for m in (entities, hole))
+    entity, filled = (
+        cv2.resize(m.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0 for m in (entities, hole)
+    )
     reach = max(1, round(rim * float(np.sqrt(entity.sum()))))
     disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     suspect = cv2.dilate(filled.astype(np.uint8), disk) > 0

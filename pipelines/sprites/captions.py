@@ -14,15 +14,20 @@ _IRREGULAR_PLURALS = {"fish": "fish"}
 def describe(rng: np.random.Generator, place: Place, roles: Sequence[Role], facing: int) -> str:
     """A sentence that names every role once; in a group that goes one way, the leader must come last.
 
-    A single role faces right where `facing` is 1.
+    What stands still comes after what moves. A single role faces right where `facing` is 1.
     """
-    if not roles:
-        return _sentence(f"a slow view {_passage(rng, place, None)}")
-    if len(roles) == 1:
-        return _solo(rng, place, roles[0], facing)
-    if len(roles) == 2:
-        return _pair(rng, place, roles[0], roles[1])
-    return _trio(rng, place, roles)
+    moving = [role for role in roles if not role.gait.is_still]
+    if len(moving) < len(roles):
+        return _past(rng, place, moving, roles[-1])
+    match len(moving):
+        case 0:
+            return _sentence(f"a slow view {_passage(rng, place, None)}")
+        case 1:
+            return _solo(rng, place, moving[0], facing)
+        case 2:
+            return _pair(rng, place, moving[0], moving[1])
+        case _:
+            return _trio(rng, place, moving)
 
 
 def describe_plural(rng: np.random.Generator, place: Place, role: Role, count: int) -> str:
@@ -43,6 +48,28 @@ def _solo(rng: np.random.Generator, place: Place, role: Role, facing: int) -> st
         f"{SETTINGS[place].opening}, {who} {gait.verb} to the {toward}",
         f"{SETTINGS[place].opening}, {who} is {gait.gerund} past",
     )
+    return _sentence(_choose(rng, forms))
+
+
+def _past(rng: np.random.Generator, place: Place, moving: Sequence[Role], still: Role) -> str:
+    """One or two pass something that stands still."""
+    opening, thing = SETTINGS[place].opening, _a(still)
+    where = opening[0].lower() + opening[1:]
+    one, gait = _a(moving[0]), moving[0].gait
+    forms: tuple[str, ...]
+    if len(moving) == 1:
+        forms = (
+            f"{one} {gait.verb} past {thing} {where}",
+            f"{one} is {gait.gerund} past {thing} {where}",
+            f"{opening}, {one} {gait.verb} past {thing}",
+        )
+    elif gait.medium == moving[1].gait.medium:
+        forms = (
+            f"{one} follows {_a(moving[1])} past {thing} {where}",
+            f"{opening}, {one} and {_a(moving[1])} move past {thing}",
+        )
+    else:
+        forms = (f"{one} {gait.verb} past {thing} {where} while {_a(moving[1])} {moving[1].gait.verb} by",)
     return _sentence(_choose(rng, forms))
 
 

@@ -26,6 +26,7 @@ class Gait:
         travel: smallest and largest share of the free way that is covered in a clip.
         hop: height of a hop, in sprite units; so is `sway`.
         rolls: whether it turns with the way it covers.
+        cycle_hz: 0 for what stands still.
     """
 
     verb: str
@@ -38,6 +39,11 @@ class Gait:
     sway: float = 0.0
     tilt_deg: float = 0.0
     rolls: bool = False
+
+    @property
+    def is_still(self) -> bool:
+        """Whether it stands where it is."""
+        return self.cycle_hz == 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +195,11 @@ _SAIL: Final = Gait(
     tilt_deg=6,
 )
 
+_STAND: Final = Gait(
+    verb="stands", plain="stand", gerund="standing", medium=Medium.GROUND, travel=(0.0, 0.0), cycle_hz=0
+)
+_ANCHOR: Final = Gait(verb="lies", plain="lie", gerund="lying", medium=Medium.SURFACE, travel=(0.0, 0.0), cycle_hz=0)
+
 ACTORS: Final[dict[str, Actor]] = {
     "cat": Actor(kind=EntityKind.SUBJECT, gaits=(_WALK, _RUN)),
     "dog": Actor(kind=EntityKind.SUBJECT, gaits=(_WALK, _RUN)),
@@ -199,11 +210,11 @@ ACTORS: Final[dict[str, Actor]] = {
     "fish": Actor(kind=EntityKind.SUBJECT, gaits=(_SWIM,)),
     "bird": Actor(kind=EntityKind.SUBJECT, gaits=(_FLY,)),
     "duck": Actor(kind=EntityKind.SUBJECT, gaits=(_PADDLE,)),
-    "car": Actor(kind=EntityKind.OBJECT, gaits=(_DRIVE,), fits_indoors=False),
-    "ball": Actor(kind=EntityKind.OBJECT, gaits=(_ROLL, _BOUNCE)),
+    "car": Actor(kind=EntityKind.OBJECT, gaits=(_DRIVE, _STAND), fits_indoors=False),
+    "ball": Actor(kind=EntityKind.OBJECT, gaits=(_ROLL, _BOUNCE, _STAND)),
     "kite": Actor(kind=EntityKind.OBJECT, gaits=(_DRIFT,)),
     "balloon": Actor(kind=EntityKind.OBJECT, gaits=(_FLOAT,)),
-    "boat": Actor(kind=EntityKind.OBJECT, gaits=(_SAIL,)),
+    "boat": Actor(kind=EntityKind.OBJECT, gaits=(_SAIL, _ANCHOR)),
 }
 
 _OPEN_AIR: Final = (0.34, 0.56)
@@ -283,13 +294,13 @@ class Role:
         return ACTORS[self.word].kind
 
 
-def roles(place: Place, kind: EntityKind) -> list[Role]:
-    """Every actor of a kind that can move in a place, in each of its ways."""
+def roles(place: Place, kind: EntityKind, *, still: bool = False) -> list[Role]:
+    """Every actor of a kind that can move, or stand still, in a place, in each of its ways."""
     media = SETTINGS[place].passages
     return [
         Role(word, gait)
         for word, actor in ACTORS.items()
         if actor.kind == kind and (actor.fits_indoors or place != Place.ROOM)
         for gait in actor.gaits
-        if gait.medium in media
+        if gait.medium in media and gait.is_still == still
     ]

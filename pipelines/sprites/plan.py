@@ -27,6 +27,7 @@ class ClipKind(StrEnum):
 
 _UNDESIRABLE: Final = tuple(kind for kind in ClipKind if kind != ClipKind.DESIRABLE)
 _SUBJECT_COUNTS: Final = (0.5, 0.35, 0.15)
+_STILL_SHARE: Final = 0.5  # of the clips of several sprites, in which one stands still
 _SHORTEST_SHOT: Final = 8
 
 
@@ -36,7 +37,9 @@ class SpriteWorldConfig:
 
     Attributes:
         clips: how many files.
-        max_subjects: per clip; one to three.
+        max_subjects: sprites per clip; one to three.
+        max_moving: how many of them may move; a further one is a thing that stands still. The embedded profile, which
+            finds subjects by their motion, tells them apart only where a single one moves.
         undesirable_share: share of clips that curation should not keep, spread evenly and of every kind in turn.
         occluder_share: share of clips in which something stands in front of a subject.
     """
@@ -48,6 +51,7 @@ class SpriteWorldConfig:
     height: int = 160
     width: int = 288
     max_subjects: int = 3
+    max_moving: int = 3
     undesirable_share: float = 0.25
     occluder_share: float = 0.3
 
@@ -61,8 +65,9 @@ class SpriteWorldConfig:
             raise ValueError(
                 f"sprite world is {self.height}x{self.width}, expected even numbers from 32 (H.264 stores 4:2:0)"
             )
-        if not 1 <= self.max_subjects <= len(_SUBJECT_COUNTS):
-            raise ValueError(f"max_subjects is {self.max_subjects}, expected 1 to {len(_SUBJECT_COUNTS)}")
+        for name in ("max_subjects", "max_moving"):
+            if not 1 <= getattr(self, name) <= len(_SUBJECT_COUNTS):
+                raise ValueError(f"{name} is {getattr(self, name)}, expected 1 to {len(_SUBJECT_COUNTS)}")
         for name in ("undesirable_share", "occluder_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected a share in [0, 1]")
@@ -97,7 +102,7 @@ def plan_clip(config: SpriteWorldConfig, index: int) -> ClipPlan:
     rng = np.random.default_rng([config.seed, index])
     kind = _kind(config, index)
     place = Place(rng.choice(list(Place)))
-    cast = _cast(rng, place, kind, config.max_subjects)
+    cast = _cast(rng, place, kind, config)
     frames = config.frames
     if kind == ClipKind.TWO_SHOTS:
         frames = int(rng.integers(2 * config.frames // 5, 3 * config.frames // 5 + 1))
@@ -105,7 +110,7 @@ def plan_clip(config: SpriteWorldConfig, index: int) -> ClipPlan:
     shots: tuple[Scene, ...] = (_photograph(scene),) if kind == ClipKind.PHOTOGRAPH else (scene,)
     if kind == ClipKind.TWO_SHOTS:
         elsewhere = Place(rng.choice([other for other in Place if other != place]))
-        others = _cast(rng, elsewhere, kind, config.max_subjects)
+        others = _cast(rng, elsewhere, kind, config)
         shots = (scene, _scene(rng, elsewhere, others, config.frames - frames, config))
     if kind == ClipKind.PLURAL_SUBJECT:
         caption = describe_plural(rng, place, cast[0], len(cast))
@@ -123,8 +128,8 @@ def _kind(config: SpriteWorldConfig, index: int) -> ClipKind:
     return ClipKind.DESIRABLE if before == after else _UNDESIRABLE[before % len(_UNDESIRABLE)]
 
 
-def _cast(rng: np.random.Generator, place: Place, kind: ClipKind, max_subjects: int) -> list[Role]:
-    """Roles, those of one medium together."""
+def _cast(rng: np.random.Generator, place: Place, kind: ClipKind, config: SpriteWorldConfig) -> list[Role]:
+    """Roles, those of one medium together, what stands still last."""
     animals, things = (roles(place, entity_kind) for entity_kind in (EntityKind.SUBJECT, EntityKind.OBJECT))
     if kind == ClipKind.NO_SUBJECT:
         return _draw(rng, things, 1) if things and rng.random() < 0.5 else []
@@ -133,12 +138,14 @@ def _cast(rng: np.random.Generator, place: Place, kind: ClipKind, max_subjects: 
         return first * int(rng.integers(2, 4))
     if kind == ClipKind.PHOTOGRAPH:
         return first
-    chances = np.array(_SUBJECT_COUNTS[:max_subjects])
-    count = 1 + int(rng.choice(max_subjects, p=chances / chances.sum()))
-    others = [role for role in animals + things if role.word != first[0].word]
-    cast = first + _draw(rng, others, count - 1)
+    chances = np.array(_SUBJECT_COUNTS[: config.max_subjects])
+    count = 1 + int(rng.choice(config.max_subjects, p=chances / chances.sum()))
+    wants_still = count > config.max_moving or (count > 1 and rng.random() < _STILL_SHARE)
+    still = _draw(rng, roles(place, EntityKind.OBJECT, still=True), int(wants_still))
+    others = [role for role in animals + things if role.word not in {used.word for used in first + still}]
+    cast = first + _draw(rng, others, min(count - len(still), config.max_moving) - 1)
     order = list(dict.fromkeys(role.gait.medium for role in cast))
-    return sorted(cast, key=lambda role: order.index(role.gait.medium))
+    return sorted(cast, key=lambda role: order.index(role.gait.medium)) + still
 
 
 def _draw(rng: np.random.Generator, candidates: list[Role], count: int) -> list[Role]:

@@ -55,18 +55,22 @@ def stage_scene(
 ) -> Scene:
     """A scene with this cast, in which roles of one medium must stand together: they go in a row, the last one leading.
 
-    With probability `occluder_share` something stands in front.
+    What stands still comes last in the cast. With probability `occluder_share` something stands in front.
     """
     camera = _camera(rng, size.aspect)
     subjects: list[Subject] = []
     company = len({role.gait.medium for role in cast}) > 1
-    for medium, members in groupby(cast, key=lambda role: role.gait.medium):
+    for (medium, is_still), members in groupby(cast, key=lambda role: (role.gait.medium, role.gait.is_still)):
         group = list(members)
         tallest = min(_TALLEST_IN_COMPANY[medium] if company else _TALLEST, _standing(place, medium)[1] - 2 * _EDGE)
         sizes = _sizes(rng, group, size.aspect, count=len(cast), tallest=tallest)
-        subjects.extend(_march(rng, place, group, sizes, camera, size))
+        if is_still:
+            subjects.append(_stand(rng, place, group[0], sizes[0], camera, size))
+        else:
+            subjects.extend(_march(rng, place, group, sizes, camera, size))
     subjects.sort(key=lambda subject: subject.track.start[1])
-    hideable = [subject for subject in subjects if subject.casts_shadow or place == Place.SEA]
+    moving = [subject for subject in subjects if subject.track.start != subject.track.end]
+    hideable = [subject for subject in moving if subject.casts_shadow or place == Place.SEA]
     has_occluder = bool(hideable) and bool(SETTINGS[place].occluders) and rng.random() < occluder_share
     return Scene(
         place=place,
@@ -101,9 +105,8 @@ def _sizes(
     """World units per sprite unit, such that the group leaves a way to move."""
     sizes = []
     for role in group:
-        _, y0, _, y1 = SHAPES[role.word].bounds()
         wanted = np.sqrt(rng.uniform(*_AREAS[count]) * aspect / SHAPES[role.word].area())
-        sizes.append(min(float(wanted), tallest / (y1 - y0 + role.gait.hop)))
+        sizes.append(min(float(wanted), tallest / (_height(role) + role.gait.hop)))
     total = sum(size * _width(role) for size, role in zip(sizes, group, strict=True))
     room = aspect * (1 - _FREE_WAY[len(group)]) - 2 * _EDGE
     return [size * min(1.0, room / total) for size in sizes]
@@ -129,7 +132,7 @@ def _march(
         left += width
         ways = (x, x + travel) if facing > 0 else (size.aspect - x, size.aspect - x - travel)
         low, high = _standing(place, role.gait.medium)
-        tallest = unit * (SHAPES[role.word].bounds()[3] - SHAPES[role.word].bounds()[1] + role.gait.hop)
+        tallest = unit * (_height(role) + role.gait.hop)
         low = min(max(low, tallest + _EDGE), high)
         rise = rng.uniform(-0.1, 0.1) if role.gait.medium in (Medium.AIR, Medium.WATER) else 0.0
         y = rng.uniform(low, high)
@@ -149,6 +152,29 @@ def _march(
     return subjects
 
 
+def _stand(rng: np.random.Generator, place: Place, role: Role, unit: float, camera: Camera, size: Format) -> Subject:
+    """Something that stands still far back, where the camera looks half-way through."""
+    to_world = invert(camera.view(size.seconds / 2, 0.5, height=1.0, width=size.aspect))
+    low, high = _standing(place, role.gait.medium)
+    on_screen = (size.aspect * rng.uniform(0.3, 0.7), min(max(low, unit * _height(role) + _EDGE), high))
+    x, y = apply(to_world, np.array([on_screen]))[0]
+    spot = (float(x), float(y))
+    return Subject(
+        word=role.word,
+        kind=role.kind,
+        texture=draw_texture(rng),
+        size=unit,
+        facing=int(rng.choice([-1, 1])),
+        track=Track(start=spot, end=spot, cycle_hz=0.0),
+        casts_shadow=True,
+    )
+
+
+def _height(role: Role) -> float:
+    _, y0, _, y1 = SHAPES[role.word].bounds()
+    return y1 - y0
+
+
 def _track(role: Role, unit: float, camera: Camera, size: Format, on_screen: tuple[Point, Point]) -> Track:
     """The way through the world that shows as `on_screen` while the camera moves."""
     gait = role.gait
@@ -157,8 +183,7 @@ def _track(role: Role, unit: float, camera: Camera, size: Format, on_screen: tup
         to_world = invert(camera.view(time_s, progress, height=1.0, width=size.aspect))
         x, y = apply(to_world, np.array([point]))[0]
         ends.append((float(x), float(y)))
-    _, y0, _, y1 = SHAPES[role.word].bounds()
-    around = np.pi * unit * (y1 - y0)
+    around = np.pi * unit * _height(role)
     return Track(
         start=ends[0],
         end=ends[1],

@@ -114,9 +114,31 @@ def test_videos_and_images_may_lie_beside_the_shards(make_sample: Callable[..., 
     assert np.ptp(batch.examples[0].video) > 0
 
 
-def test_a_clip_that_cannot_be_decoded_is_named(make_sample: Callable[..., Sample], tmp_path: Path) -> None:
-    sample = replace(make_sample(0, BUCKET, tmp_path), video=Payload(bytes=b"broken"))
+@pytest.mark.parametrize(
+    ("payload", "message"),
+    [
+        (Payload(bytes=b"broken"), "video cannot be decoded"),
+        (Payload(path="nowhere.mp4"), "No such file"),
+        (Payload(path="s3://bucket/clip.mp4"), "is not a local file; mount or copy it"),
+    ],
+)
+def test_a_clip_whose_video_cannot_be_read_is_named(
+    make_sample: Callable[..., Sample], tmp_path: Path, payload: Payload, message: str
+) -> None:
+    sample = replace(make_sample(0, BUCKET, tmp_path), video=payload)
     write_shard(tmp_path / "dataset" / "samples" / "part-0.parquet", [sample])
 
-    with pytest.raises(ValueError, match=f"clip {sample.clip_id}: video cannot be decoded"):
+    with pytest.raises(ValueError, match=f"clip {sample.clip_id}: .*{message}"):
         loader(tmp_path / "dataset").batch(0)
+
+
+def test_a_clip_whose_reference_image_cannot_be_read_is_named(
+    make_sample: Callable[..., Sample], tmp_path: Path
+) -> None:
+    sample = make_sample(0, BUCKET, tmp_path)
+    broken = replace(sample.entities[0].references[0], image=Payload(bytes=b"no picture"))
+    entities = (replace(sample.entities[0], references=(broken,)),)
+    write_shard(tmp_path / "dataset" / "samples" / "part-0.parquet", [replace(sample, entities=entities)])
+
+    with pytest.raises(ValueError, match=f"clip {sample.clip_id}: reference image cannot be read"):
+        loader(tmp_path / "dataset", image=0.0).batch(0)

@@ -92,7 +92,8 @@ def test_subjects_are_large_enough_inside_the_frame_and_on_the_move() -> None:
             areas.append(labels.mean())
             border = np.concatenate([labels[:, 0], labels[:, -1]], axis=1).any(axis=1)
             inside.append(1 - border.mean())
-            travels.append(abs(ground_x(scene, subject, scene.frames - 1) - ground_x(scene, subject, 0)))
+            if subject.track.start != subject.track.end:
+                travels.append(abs(ground_x(scene, subject, scene.frames - 1) - ground_x(scene, subject, 0)))
 
     assert min(areas) > 0.03
     assert max(areas) < 0.3
@@ -157,6 +158,34 @@ def test_the_one_that_follows_is_behind() -> None:
         lead = ground_x(scene, ahead, 0) - ground_x(scene, behind, 0)
         assert behind.facing == ahead.facing
         assert np.sign(lead) == ahead.facing, plan.caption
+
+
+def test_no_more_sprites_move_than_asked_for() -> None:
+    config = replace(MANY, max_subjects=2, max_moving=1, undesirable_share=0.0)
+    plans = [plan_clip(config, index) for index in range(120)]
+
+    still = [
+        [subject.word for subject in plan.shots[0].subjects if subject.track.start == subject.track.end]
+        for plan in plans
+    ]
+
+    assert all(len(plan.shots[0].subjects) - len(words) == 1 for plan, words in zip(plans, still, strict=True))
+    assert {word for words in still for word in words} == {"car", "ball", "boat"}
+    assert all(("past a" in plan.caption) for plan, words in zip(plans, still, strict=True) if words)
+
+
+def test_what_stands_still_stays_in_its_place_in_the_world() -> None:
+    plan = next(plan for plan in DESIRABLE if re.search("past a (car|ball|boat)", plan.caption))
+    scene = replace(plan.shots[0], occluders=())
+    subject = next(subject for subject in scene.subjects if subject.track.start == subject.track.end)
+
+    labels = render_shot(replace(scene, subjects=(subject,)), height=HEIGHT, width=WIDTH).labels
+
+    first, last = (
+        scene.camera.view(*scene.camera_clock(frame), height=HEIGHT, width=WIDTH) for frame in (0, scene.frames - 1)
+    )
+    moved = cv2.warpAffine(labels[0], compose(last, invert(first)), (WIDTH, HEIGHT), flags=cv2.INTER_NEAREST)
+    assert (moved & labels[-1]).sum() / (moved | labels[-1]).sum() > 0.9
 
 
 def test_undesirable_clips_are_as_many_as_asked_for_and_of_every_kind() -> None:
@@ -265,6 +294,7 @@ def test_inverting_a_map_leads_back() -> None:
         ({"frames": 4}, "of 4 frames"),
         ({"height": 161}, "161x288"),
         ({"max_subjects": 4}, "max_subjects is 4"),
+        ({"max_moving": 0}, "max_moving is 0"),
         ({"undesirable_share": 1.5}, "undesirable_share is 1.5"),
     ],
 )

@@ -1,0 +1,176 @@
+"""Regions of a frame that may be the moving object, and the choice of one per frame that tells a single story."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from curation.annotators.motion_camera import Plane
+from curation.annotators.motion_evidence import MotionEvidence
+from curation.annotators.moving_object_colors import (
+    ColorCells,
+    ColorHistogram,
+    color_cells,
+    color_histogram,
+    color_similarity,
+)
+from curation.records import Mask
+from curation.reference_quality import border_contact
+
+# Evidence below these is noise: speed in the unit of `MotionEvidence`, contradiction as a multiple of the expected
+# noise, both also as a multiple of the frame's own median.
+_MIN_SPEED: Final = 0.3
+_SPEED_OVER_MEDIAN: Final = 2.2
+_MIN_CONTRADICTION: Final = 0.5
+_CONTRADICTION_OVER_MEDIAN: Final = 2.2
+
+# Regions are cut at rising speeds, so that a fast object can be told from slow ones that touch it.
+_THRESHOLD_RATIO: Final = 2.0
+_MAX_THRESHOLDS: Final = 8
+_MIN_AREA: Final = 0.003
+_SAME_REGION_IOU: Final = 0.85
+_MAX_REGIONS: Final = 6
+
+# A region of this side (as a share of the frame's) is as salient as any larger one.
+_FULL_SALIENCY_SIDE: Final = 0.45
+
+# How much the same colours in two frames add to a choice, and the similarity from which they do.
+_LINK_WEIGHT: Final = 0.3
+_LINK_SIMILARITY: Final = 0.45
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FrameEvidence:
+    """Evidence with what is derived from it once: cells of colour, and the smallest meaningful values."""
+
+    motion: MotionEvidence
+    cells: ColorCells
+    min_speed: float
+    contradicts: Mask
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Region:
+    """A candidate.
+
+    Attributes:
+        contrast: how surely a pixel inside moves faster than one just outside, [0, 1].
+        saliency: how much it looks like the subject of the frame, [0, 1].
+    """
+
+    mask: Mask
+    colors: ColorHistogram
+    contrast: float
+    saliency: float
+
+
+def frame_evidence(motion: MotionEvidence) -> FrameEvidence:
+    """Add what regions and outlines need."""
+    floor = max(_MIN_CONTRADICTION, _CONTRADICTION_OVER_MEDIAN * float(np.median(motion.contradiction)))
+    return FrameEvidence(
+        motion=motion,
+        cells=color_cells(motion.image),
+        min_speed=max(_MIN_SPEED, _SPEED_OVER_MEDIAN * float(np.median(motion.speed))),
+        contradicts=motion.contradiction > floor,
+    )
+
+
+def choose_regions(frames: Sequence[FrameEvidence]) -> list[Region | None]:
+    """One region per frame, or None, so that saliency and likeness across frames are greatest together."""
+    candidates: list[list[Region | None]] = [[None, *_candidate_regions(frame)] for frame in frames]
+    pairs = max(1, len(frames) - 1)
+
+    def story(choice: Sequence[Region | None]) -> float:
+        present = [region for region in choice if region is not None]
+        likeness = sum(
+            color_similarity(one.colors, other.colors) - _LINK_SIMILARITY
+            for one, other in itertools.combinations(present, 2)
+        )
+        return sum(region.saliency for region in present) + 2 * _LINK_WEIGHT * likeness / pairs
+
+    choices: list[list[Region | None]] = [list(choice) for choice in itertools.product(*candidates)]
+    return max(choices, key=story)
+
+
+def _candidate_regions(frame: FrameEvidence) -> list[Region]:
+    """The most salient regions, best first."""
+    masks: list[Mask] = []
+    threshold = frame.min_speed
+    for _ in range(_MAX_THRESHOLDS):
+        for mask in _moving_parts(frame, threshold):
+            if all(iou(mask, known) <= _SAME_REGION_IOU for known in masks):
+                masks.append(mask)
+        threshold *= _THRESHOLD_RATIO
+    regions = sorted((_describe(frame, mask) for mask in masks), key=lambda region: -region.saliency)
+    return regions[:_MAX_REGIONS]
+
+
+def _moving_parts(frame: FrameEvidence, threshold: float) -> list[Mask]:
+    """Connected regions that move faster than the threshold and that the aligned neighbours contradict.
+
+    Colours contradict at outlines and texture only, so that gaps are closed and what is enclosed is filled.
+    """
+    speed = frame.motion.speed
+    hits = (frame.contradicts & (speed > threshold)).astype(np.uint8)
+    hits = cv2.morphologyEx(hits, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+    closed = cv2.morphologyEx(hits, cv2.MORPH_CLOSE, disk(max(3, max(speed.shape) // 50)))
+    moving = (fill_holes(closed) & (speed > 0.8 * threshold)).astype(np.uint8)
+    moving = cv2.morphologyEx(moving, cv2.MORPH_OPEN, disk(2))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(moving)
+    large = [label for label in range(1, count) if stats[label, cv2.CC_STAT_AREA] >= _MIN_AREA * moving.size]
+    return [labels == label for label in large]
+
+
+def _describe(frame: FrameEvidence, mask: Mask) -> Region:
+    speed = frame.motion.speed
+    side = float(np.sqrt(mask.sum()))
+    colors = color_histogram([frame.cells], [mask])
+    elsewhere = color_histogram([frame.cells], [~grow(mask, 0.2 * side)])
+    distinctness = 1 - color_similarity(colors, elsewhere)
+    contrast = motion_contrast(speed, mask)
+    evidence = min(1.0, 2 * float(frame.contradicts[mask].mean()))
+    size = min(1.0, side / np.sqrt(mask.size) / _FULL_SALIENCY_SIDE)
+    saliency = size**0.7 * contrast * (1 - border_contact(mask)) ** 2 * (0.4 + 0.6 * evidence) * (0.3 + distinctness)
+    return Region(mask=mask, colors=colors, contrast=contrast, saliency=saliency)
+
+
+def motion_contrast(speed: Plane, mask: Mask) -> float:
+    """2 P(inside moves faster than just outside) - 1, at least 0; the AUC of speed, rescaled."""
+    ring = grow(mask, 0.35 * float(np.sqrt(mask.sum()))) & ~grow(mask, 3)
+    if not ring.any() or not mask.any():
+        return 0.0
+    steps = np.linspace(0.02, 0.98, 25)
+    inside, outside = np.quantile(speed[mask], steps), np.quantile(speed[ring], steps)
+    return max(0.0, 2 * float((inside[:, None] > outside[None]).mean()) - 1)
+
+
+def fill_holes(mask: npt.NDArray[Any]) -> Mask:
+    """The mask with everything that it encloses."""
+    padded = np.pad(mask.astype(np.uint8), 1)
+    outside = padded.copy()
+    cv2.floodFill(outside, None, (0, 0), 1)
+    filled: Mask = ((padded > 0) | (outside == 0))[1:-1, 1:-1]
+    return filled
+
+
+def grow(mask: Mask, radius_px: float) -> Mask:
+    """The mask dilated by a disk of at least three pixels radius."""
+    grown: Mask = cv2.dilate(mask.astype(np.uint8), disk(max(3, round(radius_px)))) > 0
+    return grown
+
+
+def disk(radius_px: int) -> npt.NDArray[np.uint8]:
+    """A disk-shaped structuring element."""
+    element: npt.NDArray[np.uint8] = cv2.getStructuringElement(
+        cv2.MORPH_ELLIPSE, (2 * radius_px + 1, 2 * radius_px + 1)
+    )
+    return element
+
+
+def iou(one: Mask, other: Mask) -> float:
+    """Intersection over union of two masks, one of them not empty."""
+    return float((one & other).sum() / (one | other).sum())

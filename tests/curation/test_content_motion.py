@@ -1,0 +1,123 @@
+import cv2
+import numpy as np
+import numpy.typing as npt
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from curation.annotators.content_motion import camera_map, lasting_edges, motion_channels
+from curation.content_training.textures import fractal_noise
+
+SIDE = 96
+
+
+def world(seed: int, side: int) -> npt.NDArray[np.uint8]:
+    """Something to look at: noise of all scales, in grey."""
+    noise = fractal_noise(np.random.default_rng(seed), side, side, roughness=0.7)
+    return np.asarray(255 * noise, np.uint8)
+
+
+def view(picture: npt.NDArray[np.uint8], to_frame: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
+    return np.asarray(cv2.warpAffine(picture, to_frame, (SIDE, SIDE), flags=cv2.INTER_CUBIC), np.uint8)
+
+
+def similarity(zoom: float, angle: float, x: float, y: float) -> npt.NDArray[np.float64]:
+    """Zoom and roll about the frame's centre, then a shift; from a picture twice the frame's size."""
+    cos, sin = zoom * np.cos(angle), zoom * np.sin(angle)
+    linear = np.array([[cos, -sin], [sin, cos]])
+    return np.column_stack([linear, SIDE / 2 + np.array([x, y]) - linear @ [SIDE, SIDE]])
+
+
+def as_video(*greys: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    return np.stack([np.repeat(grey[..., None], 3, axis=2) for grey in greys])
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(
+    seed=st.integers(0, 20),
+    zoom=st.floats(0.9, 1.15),
+    angle=st.floats(-0.08, 0.08),
+    x=st.floats(-10, 10),
+    y=st.floats(-10, 10),
+)
+def test_finds_the_cameras_pan_zoom_and_roll(seed: int, zoom: float, angle: float, x: float, y: float) -> None:
+    picture = world(seed, 2 * SIDE)
+    before, after = similarity(1, 0, 0, 0), similarity(zoom, angle, x, y)
+
+    found = camera_map(view(picture, before), view(picture, after))
+
+    assert found is not None
+    inner = np.array([[24, 24, 1], [72, 24, 1], [72, 72, 1], [24, 72, 1]], float)
+    in_picture = (inner[:, :2] - before[:, 2]) @ np.linalg.inv(before[:, :2]).T
+    expected = in_picture @ after[:, :2].T + after[:, 2]
+    assert np.abs(inner @ found.T - expected).max() < 0.5
+
+
+def changed(video: npt.NDArray[np.uint8]) -> float:
+    """Mean change from frame to frame in grey levels."""
+    return float(np.abs(np.diff(video[..., 0].astype(float), axis=0)).mean())
+
+
+def grey_levels(shown: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+    """Undo the square-root scale."""
+    return np.square(shown.astype(float)) / 255
+
+
+def test_a_zoom_into_a_picture_leaves_no_residual() -> None:
+    picture = world(1, 2 * SIDE)
+    video = as_video(*[view(picture, similarity(zoom, 0, 0, 0)) for zoom in np.linspace(1, 1.5, 8)])
+
+    _, residual, _ = np.moveaxis(motion_channels(video), -1, 0)
+
+    assert changed(video) > 8
+    assert grey_levels(residual).mean() < 2
+
+
+def test_a_moving_thing_remains_where_the_camera_moves_as_well() -> None:
+    picture = world(2, 2 * SIDE)
+    frames = [view(picture, similarity(1, 0, 1.5 * step, 0)) for step in range(6)]
+    for step, frame in enumerate(frames):
+        frame[60 - 5 * step : 80 - 5 * step, 30:50] = 255 * (np.indices((20, 20)).sum(axis=0) // 5 % 2)
+
+    _, residual, _ = np.moveaxis(motion_channels(as_video(*frames)), -1, 0)
+
+    for step in range(1, 6):
+        is_thing = np.zeros((SIDE, SIDE), bool)
+        is_thing[58 - 5 * step : 87 - 5 * step, 28:54] = True
+        assert residual[step][is_thing].mean() > 4 * residual[step][~is_thing].mean()
+
+
+def test_where_nothing_changes_there_is_no_residual_and_every_edge_lasts() -> None:
+    frame = world(3, SIDE)
+
+    grey, residual, lasting = np.moveaxis(motion_channels(as_video(*[frame] * 4)), -1, 0)
+
+    assert (grey == frame).all()
+    assert not residual.any()
+    down = np.abs(np.diff(frame.astype(int), axis=0))[:, :-1]
+    right = np.abs(np.diff(frame.astype(int), axis=1))[:-1]
+    expected = np.sqrt(np.maximum(down, right) * 255).astype(np.uint8)
+    assert all((edges[:-1, :-1] == expected).all() for edges in lasting)
+
+
+def test_only_the_border_of_an_inset_lasts_over_a_moving_picture() -> None:
+    picture = world(4, 2 * SIDE)
+    frames = [view(picture, similarity(1, 0, 7 * step - 50, 5 * step)) for step in range(14)]
+    for frame in frames:
+        frame[50:80, 10:40] = 255
+        frame[52:78, 12:38] = view(picture, similarity(1, 0, 0, -6))[:26, :26] // 2
+
+    lasting = lasting_edges(np.stack(frames))
+
+    is_inset = np.zeros((SIDE, SIDE), bool)
+    is_inset[48:82, 8:42] = True
+    assert lasting[52:78, 11].mean() > 100
+    assert lasting[~is_inset].mean() < 3
+
+
+def test_frames_without_features_are_compared_as_they_are() -> None:
+    dark, light = np.full((SIDE, SIDE), 40, np.uint8), np.full((SIDE, SIDE), 104, np.uint8)
+
+    _, residual, lasting = np.moveaxis(motion_channels(as_video(dark, light)), -1, 0)
+
+    assert (residual == int(np.sqrt(64 * 255))).all()
+    assert not lasting.any()

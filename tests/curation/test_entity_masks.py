@@ -1,0 +1,78 @@
+"""The stage that locates entity words."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from curation.records import EntityWord, LocatedEntity, ReferenceFrame
+from curation.stages.entity_masks import EntityMasks, EntityMasksConfig
+from dataset_schema import Annotator, EntityKind
+from tests.curation.moving_scenes import clip_of, still_frames
+
+FRAMES = still_frames(*[np.zeros((20, 30, 3), np.uint8)] * 3)
+
+
+class ScriptedLocator:
+    """Answers with (word index, frame index, detection score, mask score) as told."""
+
+    def __init__(self, *answers: tuple[int, int, float, float]) -> None:
+        self._answers = answers
+
+    def describe(self) -> Annotator:
+        return Annotator(job="locate", name="scripted", revision="1")
+
+    def load(self) -> None:
+        pass
+
+    def locate(self, frames: Sequence[ReferenceFrame], words: Sequence[EntityWord]) -> list[LocatedEntity]:
+        mask = np.ones(frames[0].image.shape[:2], bool)
+        return [
+            LocatedEntity(word_index=w, reference_index=f, mask=mask, detection_score=d, mask_score=m)
+            for w, f, d, m in self._answers
+        ]
+
+
+def stage(*answers: tuple[int, int, float, float]) -> EntityMasks:
+    return EntityMasks(EntityMasksConfig(min_confidence=0.7), ScriptedLocator(*answers))
+
+
+def test_confidence_is_that_of_the_best_subject_word() -> None:
+    clip = clip_of(FRAMES, dog=EntityKind.SUBJECT, cat=EntityKind.SUBJECT, ball=EntityKind.OBJECT)
+    tested = stage((0, 0, 0.9, 0.4), (1, 0, 0.9, 0.9), (1, 2, 0.8, 0.2), (2, 0, 1.0, 1.0))
+
+    (scored,) = tested.score([clip])
+
+    # sqrt(0.9 x 0.4) = 0.6 for the dog; the mean of 0.9 and 0.4 for the cat; the ball is no subject.
+    assert scored.scores.subject_confidence == pytest.approx(0.65)
+    assert len(scored.located or ()) == 4
+
+
+def test_a_clip_without_a_located_subject_is_rejected_with_numbers() -> None:
+    clip = clip_of(FRAMES, dog=EntityKind.SUBJECT, ball=EntityKind.OBJECT)
+    tested = stage((1, 0, 1.0, 1.0))
+
+    (scored,) = tested.score([clip])
+    (reason,) = tested.decide(scored)
+
+    assert scored.scores.subject_confidence == 0
+    assert (reason.stage, reason.reason) == ("entity_masks", "no_subject_located")
+    assert "'dog'" in reason.detail
+    assert "0 of 3 frames" in reason.detail
+
+
+@pytest.mark.parametrize(("score", "is_kept"), [(0.69, False), (0.71, True)])
+def test_the_threshold_decides(score: float, is_kept: bool) -> None:
+    tested = stage((0, 1, score, score))
+
+    (scored,) = tested.score([clip_of(FRAMES, dog=EntityKind.SUBJECT)])
+
+    assert (tested.decide(scored) == ()) is is_kept
+
+
+def test_a_threshold_of_zero_still_wants_a_subject() -> None:
+    tested = EntityMasks(EntityMasksConfig(min_confidence=0), ScriptedLocator())
+
+    (scored,) = tested.score([clip_of(FRAMES, dog=EntityKind.SUBJECT)])
+
+    assert [reason.reason for reason in tested.decide(scored)] == ["no_subject_located"]
