@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -69,15 +69,22 @@ def write_shard(path: Path, records: Sequence[Sample | RejectedClip | FailedClip
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        table = pa.Table.from_pylist([to_row(record) for record in records], schema=schema)
         with unfinished.open("wb") as file:
-            pq.write_table(table, file, row_group_size=_ROWS_PER_GROUP, compression="zstd")
+            _write_groups(file, records, schema)
             file.flush()
             os.fsync(file.fileno())
         unfinished.rename(path)
     finally:
         unfinished.unlink(missing_ok=True)
     _sync_directory(path.parent)
+
+
+def _write_groups(file: BinaryIO, records: Sequence[Sample | RejectedClip | FailedClip], schema: pa.Schema) -> None:
+    """One row group after the other, so that no more than one stands in memory a second time."""
+    with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        for start in range(0, len(records), _ROWS_PER_GROUP):
+            rows = [to_row(record) for record in records[start : start + _ROWS_PER_GROUP]]
+            writer.write_table(pa.Table.from_pylist(rows, schema=schema))
 
 
 def read_shard(path: Path, kind: type[Record]) -> Iterator[Record]:

@@ -233,7 +233,7 @@ def test_a_killed_ray_run_started_again_ends_like_an_undisturbed_one(tmp_path: P
     with subprocess.Popen(command, cwd=ROOT, env=environment) as child:
         while not list(disturbed.glob("*/*.parquet")):
             time.sleep(0.02)
-        time.sleep(random.Random(seed).uniform(0.0, 1.0))
+        time.sleep(random.Random(seed).uniform(0.0, 0.5))
         child.send_signal(signal.SIGKILL)
     killed = read_tables(disturbed)
     subprocess.run(command, cwd=ROOT, env=environment, check=True)

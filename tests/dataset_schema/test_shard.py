@@ -76,7 +76,7 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: p
     def full_disk(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(pq, "write_table", full_disk)
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", full_disk)
 
     with pytest.raises(OSError, match="No space left"):
         write_shard(tmp_path / "failures" / "part.parquet", [failure(1)])
