@@ -73,7 +73,8 @@ def rejected_sheet(
 
 
 def _shown(count: int, total: int) -> str:
-    return f"{total} clips" if count == total else f"the first {count} of {total} clips"
+    clips = "clip" if total == 1 else "clips"
+    return f"{total} {clips}" if count == total else f"the first {count} of {total} {clips}"
 
 
 def _sheet(title: str, cards: Sequence[Image.Image], *, columns: int, legend: bool) -> Image.Image:

@@ -111,7 +111,7 @@ def render_funnel(rows: Sequence[FunnelRow]) -> Table:
     """The funnel as a table: one line per stage, with every reason and how often it decided."""
     table = Table(title="funnel", title_justify="left")
     for name in ("stage", "entered", "passed", "rejected", "failed"):
-        table.add_column(name, justify="left" if name == "stage" else "right")
+        table.add_column(name, justify="left" if name == "stage" else "right", no_wrap=True)
     table.add_column("reasons", overflow="fold")
     for row in rows:
         rejected, failed = sum(row.rejected.values()), sum(row.failed.values())
@@ -120,7 +120,7 @@ def render_funnel(rows: Sequence[FunnelRow]) -> Table:
             *(f"[red]{escape(kind)} {count}[/red]" for kind, count in row.failed.items()),
         ]
         numbers = (str(number) if number else "-" for number in (row.entered, row.passed, rejected, failed))
-        table.add_row(escape(row.stage), *numbers, ", ".join(reasons))
+        table.add_row(escape(row.stage), *numbers, "\n".join(reasons))
     return table
 
 

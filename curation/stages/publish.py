@@ -76,7 +76,7 @@ class Publish:
     """Makes the sample of every clip."""
 
     name: ClassVar[str] = "publish"
-    reads: ClassVar[frozenset[str]] = frozenset({"media", "entities"})
+    reads: ClassVar[frozenset[str]] = frozenset({"media", "entities", "background"})
     adds: ClassVar[frozenset[str]] = frozenset({"sample"})
 
     def __init__(self, config: PublishConfig) -> None:

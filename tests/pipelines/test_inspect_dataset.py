@@ -70,9 +70,10 @@ def test_the_funnel_shows_every_stage_with_its_reasons() -> None:
     with console.capture() as capture:
         console.print(render_funnel(FUNNEL))
 
-    assert cells(capture.get(), "entity_words|decode|single_shot") == [
+    assert cells(capture.get(), "entity_words|decode|corrupt|single_shot") == [
         ["entity_words", "9", "8", "1", "-", "plural_subject 1"],
-        ["decode", "8", "6", "-", "2", "input 1, corrupt 1"],
+        ["decode", "8", "6", "-", "2", "input 1"],
+        ["", "", "", "", "", "corrupt 1"],
         ["single_shot", "6", "4", "2", "-", "several_shots 2"],
     ]
 
