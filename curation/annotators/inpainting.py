@@ -78,14 +78,12 @@ class ExemplarInpainter:
         filled = image.copy()
         if not mask.any():
             return filled
-        coarse: Image | None = None
+        small, hole = _shrink(image, mask, self._config.long_sides[0])
+        coarse: Image = cv2.inpaint(small, hole.astype(np.uint8), _START_RADIUS_PX, cv2.INPAINT_TELEA)
         sources = np.zeros((*mask.shape, 2), np.float32)
         for long_side, rounds in zip(self._config.long_sides, self._config.rounds, strict=True):
             small, hole = _shrink(image, mask, long_side)
-            if coarse is None:
-                start = cv2.inpaint(small, hole.astype(np.uint8), _START_RADIUS_PX, cv2.INPAINT_TELEA)
-            else:
-                start = np.where(hole[..., None], cv2.resize(coarse, hole.shape[::-1]), small)
+            start = np.where(hole[..., None], cv2.resize(coarse, hole.shape[::-1]), small)
             coarse, sources = _fill(small, hole, start, rounds=rounds, patch_side=self._config.patch_side)
         assembled = _add_detail(image, coarse, sources)
         filled[mask] = assembled[mask]
@@ -178,4 +176,5 @@ def _add_detail(image: Image, coarse: Image, offsets: npt.NDArray[np.float32]) -
     copied = copied.astype(np.float32)
     detail = copied - cv2.GaussianBlur(copied, (0, 0), 1.5 * scale)
     base = cv2.resize(coarse.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
-    return np.clip(np.round(base + detail), 0, 255).astype(np.uint8)
+    sharp: Image = np.clip(np.round(base + detail), 0, 255).astype(np.uint8)
+    return sharp

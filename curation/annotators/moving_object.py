@@ -42,7 +42,8 @@ class MovingObjectConfig:
 
     Attributes:
         min_confidence: sqrt(detection score x mask score) below which a frame is left unanswered.
-            Our choice: see `benchmarks/masks.py` for what it trades.
+            Our choice: on 84 frames of seven sequences with hand-drawn masks (`benchmarks/masks.py`), 0.75 answers 87 %
+            with a mean IoU of 0.58; 0.85 would answer 54 % with 0.69.
         working_side: pixels on the long side at which outlines are drawn, before they are scaled up.
             Our choice: 320, where a clip takes about a second of CPU and outlines are good to about two pixels of it.
     """

@@ -16,6 +16,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, Final
 
+import cv2
 import pyarrow as pa
 import ray
 from ray.data import ActorPoolStrategy, Dataset
@@ -128,6 +129,8 @@ class _StageWorker:
     """One worker of a stage group."""
 
     def __init__(self, stages: Sequence[PlannedStage], *, score_all: bool, feed: Any) -> None:
+        # Ray keeps torch to this worker's share by OMP_NUM_THREADS, which OpenCV does not read.
+        cv2.setNumThreads(1)
         self._feed = feed
         worker = str(ray.get_runtime_context().get_actor_id())
         self._chain = StageChain(stages, score_all=score_all, crash_log=_FedCrashLog(feed), worker=worker)

@@ -44,7 +44,8 @@ def scene(
         left = 150 + pan_px_per_s * time_s
         shift = np.array([[1, 0, -left], [0, 1, -20]], np.float64)
         background = cv2.warpAffine(wide, shift, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR)
-        picture, masks = background.copy(), []
+        picture = background.copy()
+        masks: list[Mask] = []
         for sprite, skin in zip(sprites, skins, strict=True):
             x, y = sprite.position(time_s)
             x -= pan_px_per_s * time_s
@@ -144,4 +145,5 @@ def draw_face(image: Image, center: tuple[int, int], side: int) -> Image:
     oval((0, 14), (9, 6), (165, 120, 100))
     cv2.line(picture, point(0, -12), point(0, 10), (225, 195, 170), max(1, int(7 * scale)))
     oval((0, 42), (24, 7), (150, 60, 60))
-    return cv2.GaussianBlur(picture, (0, 0), 1.5)
+    smooth: Image = cv2.GaussianBlur(picture, (0, 0), 1.5)
+    return smooth

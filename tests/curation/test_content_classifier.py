@@ -8,8 +8,8 @@ import pytest
 import torch
 from transformers import VideoMAEConfig, VideoMAEForVideoClassification, VideoMAEImageProcessor, VideoMAEModel
 
-from curation.annotators.content_motion import motion_channels
 from curation.annotators.content import VideoMaeContentClassifier
+from curation.annotators.content_motion import motion_channels
 from curation.annotators.protocols import CONTENT_CLASSES
 
 SIDE = 32

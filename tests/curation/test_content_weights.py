@@ -12,6 +12,10 @@ from curation.stages.content_filter import ContentFilterConfig
 
 SEED = 77
 
+# Measured with these weights and this seed: 0.72 and 0.68. By chance: 0.2 and 0.5.
+MIN_ACCURACY = 0.62
+MIN_BALANCED_ACCURACY = 0.6
+
 
 @pytest.fixture(scope="module")
 def report() -> FilterReport:

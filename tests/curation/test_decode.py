@@ -83,6 +83,8 @@ def test_every_frame_of_a_sound_file_is_found_in_order(
     assert clip.media.decoded_frames == 48
     assert clip.media.fps == pytest.approx(settings.get("fps", 24.0), rel=0.01)
     assert not clip.media.is_vfr
+    assert clip.frames.times_s[0] == pytest.approx(0, abs=0.05)
+    assert clip.media.duration_s == pytest.approx(48 / clip.media.fps, abs=0.01)
     assert indices(clip.frames.content) == [int(1.5 + 3 * number) for number in range(16)]
     for reference in clip.frames.references:
         assert read_barcode(reference.image) == reference.index
@@ -119,7 +121,7 @@ def test_a_span_holds_the_frames_whose_time_lies_in_it(
     assert clip.media.damage is None
 
 
-@pytest.mark.parametrize(("start_s", "end_s"), [(2.0, 3.0), (50.0, 60.0)])
+@pytest.mark.parametrize(("start_s", "end_s"), [(2.0, 3.0), (50.0, 60.0), (1.5, 2.5), (0.0, 2.4)])
 def test_a_span_outside_the_video_says_how_long_it_lasts(
     tmp_path: Path, stage: Decode, start_s: float, end_s: float
 ) -> None:
@@ -129,7 +131,14 @@ def test_a_span_outside_the_video_says_how_long_it_lasts(
 
     assert failure.kind is FailureKind.INPUT
     assert f"[{start_s:g} s, {end_s:g} s)" in str(failure)
-    assert "to 2 s" in str(failure)
+    assert "the video ends at 2.00 s" in str(failure)
+
+
+def test_a_span_may_be_rounded_up_at_the_end_of_the_video(tmp_path: Path, stage: Decode) -> None:
+    clip = decoded(stage, write_barcodes(tmp_path / "a.mp4", 46), 1.0, 2.0)
+
+    assert clip.frames is not None
+    assert indices(clip.frames.thumbnails) == list(range(24, 46))
 
 
 def test_times_of_a_variable_frame_rate_are_kept(tmp_path: Path, stage: Decode) -> None:
@@ -295,6 +304,17 @@ def test_colours_without_a_named_matrix_are_read_as_players_read_them(
 
     assert clip.frames is not None
     assert np.abs(clip.frames.references[0].image.astype(int) - image).mean() < 3
+
+
+@pytest.mark.parametrize("matrix", ["YCgCo", "bt2020c", "smpte2085", "chroma-derived-nc", "ICtCp", "smpte240m"])
+def test_rare_colour_matrices_are_decoded(tmp_path: Path, stage: Decode, matrix: str) -> None:
+    options = {"x264-params": f"colormatrix={matrix}:transfer=smpte428:colorprim=smpte432:threads=1"}
+    path = write_barcodes(tmp_path / "a.mp4", 24, options=options)
+
+    clip = decoded(stage, path)
+
+    assert clip.frames is not None
+    assert indices(clip.frames.thumbnails) == list(range(24))
 
 
 def test_sound_is_noticed(tmp_path: Path, stage: Decode) -> None:

@@ -15,8 +15,9 @@ from dataset_schema import Annotator, EntityKind, Payload
 from tests.curation.moving_scenes import clip_of, still_frames, texture
 
 HEIGHT, WIDTH = 200, 300
-RED = texture(HEIGHT, WIDTH, (180, 60, 50), seed=1)
-BLUE = texture(HEIGHT, WIDTH, (50, 60, 180), seed=1)
+GRAIN = np.random.default_rng(0).integers(0, 30, (HEIGHT, WIDTH, 1), dtype=np.uint8)
+RED = texture(HEIGHT, WIDTH, (160, 60, 50), seed=1) // 2 + 40 + GRAIN
+BLUE = texture(HEIGHT, WIDTH, (50, 60, 160), seed=1) // 2 + 40 + GRAIN
 
 
 class ScriptedFaces:
@@ -177,7 +178,8 @@ def test_a_persons_face_is_cut_from_the_same_mask_with_room_above_and_below() ->
     ids=["not a person", "outside the mask", "unsure", "tiny"],
 )
 def test_no_face_is_cut(word: str, face: FaceBox) -> None:
-    clip = clip_with(located(0, 0, box_mask(100, 40, 200, 190)), **{word: EntityKind.SUBJECT})
+    words = {word: EntityKind.SUBJECT}
+    clip = replace(clip_of(still_frames(RED), **words), located=(located(0, 0, box_mask(100, 40, 200, 190)),))
 
     (scored,) = stage(face).score([clip])
 

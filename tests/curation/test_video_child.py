@@ -106,7 +106,7 @@ def test_a_hang_is_ended_in_time_and_costs_one_request(misdeed: str) -> None:
         child.ask(misdeed, where="a.mp4")
 
     assert caught.value.kind is FailureKind.TIMEOUT
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 15
     assert is_gone(first)
     assert child.ask("process id", where="b.mp4") != first
     child.close()
