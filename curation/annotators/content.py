@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -24,6 +24,9 @@ EMBEDDED_WEIGHTS: Final = Path(__file__).parent / "weights" / "content_filter"
 # What VideoMAE's published checkpoints were trained with; a folder's own preprocessor_config.json comes first.
 _IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
 _IMAGENET_STD: Final = (0.229, 0.224, 0.225)
+
+# The annotation is what its own module lacks.
+_HIDE_PROGRESS: Final[Callable[[], None]] = disable_progress_bar
 
 InputChannels = Literal["rgb", "motion"]
 
@@ -97,7 +100,7 @@ class VideoMaeContentClassifier:
         config_file, _ = self._files()
         config: dict[str, Any] = json.loads(config_file.read_text(encoding="utf-8"))
         _check_network(config_file, config)
-        disable_progress_bar()  # a library draws none
+        _HIDE_PROGRESS()  # a library draws none
         loaded: Any = VideoMAEForVideoClassification.from_pretrained(
             self._folder, dtype=torch.float32, use_safetensors=True, local_files_only=True, output_loading_info=True
         )

@@ -11,8 +11,8 @@ and stands in where no network trained on labelled footage is at hand.
 
 - **Weights:** {size_kb} kB, half precision, `model.safetensors`; loaded with `transformers`.
 - **Input:** 16 frames over the whole clip, {side} x {side}. The three channels are grey level, what the camera does not
-  explain of the change since the frame before, and the edges that stay in place through the whole clip
-  (`input_channels: motion` in `config.json`; `curation/annotators/content_motion.py`).
+  explain of the change since the frame before, and that change itself (`input_channels: motion` in `config.json`;
+  `curation/annotators/content_motion.py`).
 - **Training data:** {training_clips} clips drawn by `curation/content_training`, seed {seed}. No photograph, video or
   label of anybody else went into it.
 - **Made by:** `python -m pipelines train-filter`.
