@@ -69,6 +69,10 @@ class FilterTrainingConfig:
         smallest = min(self.training_clips, self.validation_clips)
         if smallest < len(CONTENT_CLASSES):
             raise ValueError(f"a split has {smallest} clips, expected at least one of each of the 5 classes")
+        if self.batch_size > self.training_clips:
+            raise ValueError(
+                f"batch_size is {self.batch_size}, expected at most the {self.training_clips} training_clips"
+            )
 
 
 def train_filter(config: FilterTrainingConfig, folder: Path, progress: Progress | None = None) -> FilterReport:

@@ -33,7 +33,7 @@ class ContentFilterConfig:
 
 
 class ContentFilter:
-    """Scores every clip for the five classes; one rule decides."""
+    """Scores every clip for the five classes; one threshold on `desirable` decides, as the shipped one was chosen."""
 
     name: ClassVar[str] = "content_filter"
     reads: ClassVar[frozenset[str]] = frozenset({"frames"})
@@ -71,16 +71,16 @@ class ContentFilter:
         ]
 
     def decide(self, clip: Clip) -> tuple[Reason, ...]:
-        """The most likely class if it is undesirable; else whether `desirable` is likely enough."""
+        """Whether `desirable` is likely enough; if not, the class that is likelier gives the reason."""
         scores = _class_scores(clip.clip_id, clip.scores)
+        if scores["desirable"] >= self._config.min_desirable:
+            return ()
         likeliest = max(scores, key=lambda name: scores[name])
-        if likeliest != "desirable":
-            detail = f"{likeliest} has probability {scores[likeliest]:.2f}, desirable {scores['desirable']:.2f}"
-            return (Reason(stage=self.name, reason=likeliest, detail=detail),)
-        if scores["desirable"] < self._config.min_desirable:
-            detail = f"desirable has probability {scores['desirable']:.2f}, expected {self._config.min_desirable:.2f}"
+        detail = f"desirable has probability {scores['desirable']:.2f}, expected {self._config.min_desirable:.2f}"
+        if likeliest == "desirable":
             return (Reason(stage=self.name, reason=LOW_DESIRABLE_SCORE, detail=detail),)
-        return ()
+        detail = f"{likeliest} has probability {scores[likeliest]:.2f}; {detail}"
+        return (Reason(stage=self.name, reason=likeliest, detail=detail),)
 
 
 def _content_frames(clip: Clip) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

@@ -78,7 +78,11 @@ def test_names_the_undesirable_class_that_is_most_likely(index: int) -> None:
     probabilities = [0.35, 0.05, 0.05, 0.05, 0.05]
     probabilities[index] = 0.45
 
-    assert reasons(scored(*probabilities), 0.2) == [CONTENT_CLASSES[index]]
+    assert reasons(scored(*probabilities), 0.4) == [CONTENT_CLASSES[index]]
+
+
+def test_keeps_a_clip_above_the_threshold_although_another_class_is_likelier() -> None:
+    assert reasons(scored(0.45, 0.02, 0.02, 0.5, 0.01), 0.3) == []
 
 
 def test_says_so_when_no_undesirable_class_wins_and_the_score_is_low() -> None:

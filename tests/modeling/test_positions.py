@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from modeling.positions import Rotation, rotary_embedding, rotate
+from modeling.positions import Rotation, grid_code, rotary_embedding, rotate
 
 GRID = (2, 3, 4)
 TOKENS = 24
@@ -44,3 +44,10 @@ def test_rotates_a_plane_by_the_angle() -> None:
     right_angle = Rotation(torch.tensor([[0.0]]), torch.tensor([[1.0]]))
 
     assert rotate(torch.tensor([[[[2.0, 5.0]]]]), right_angle).flatten().tolist() == [-5.0, 2.0]
+
+
+def test_every_place_of_a_grid_has_a_code_of_its_own_that_a_larger_grid_shares() -> None:
+    small, large = grid_code((2, 3, 4), channels=64), grid_code((5, 3, 4), channels=64)
+
+    assert len(torch.unique(small, dim=0)) == 24
+    assert torch.equal(large[:24], small)
