@@ -72,8 +72,8 @@ def _gather(
 
 def _painters(look: Look, reference_long_side: int) -> dict[Use, Callable[[av.VideoFrame], Image]]:
     return {
-        # Our choice: area averaging, because every frame pays for it: a third of the cost of the bicubic filter on large
-        # frames, and the same shots are found.
+        # Our choice: area averaging, because every frame pays for it: a third of the cost of the bicubic filter on
+        # large frames, and the same shots are found.
         Use.THUMBNAIL: look.painter(THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH, Interpolation.AREA),
         Use.CONTENT: look.painter(CONTENT_SIDE, CONTENT_SIDE),
         Use.REFERENCE: look.painter(*shrunk(look.size, reference_long_side)),

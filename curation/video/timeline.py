@@ -19,6 +19,8 @@ _VFR_TOLERANCE: Final = 0.1
 _SEEK_MARGINS_S: Final = (0.0, 1.0, 5.0)
 # Packets are in decoding order; one this much later than the span has no earlier frame behind it.
 _REORDER_S: Final = 1.0
+# Spans come from players and spreadsheets that round; a clip that lacks more than this is not the one that was meant.
+_SPAN_TOLERANCE_S: Final = 0.25
 _FALLBACK_FPS: Final = 25
 
 
@@ -158,7 +160,7 @@ class _Packets:
             self._shown = [(i * guessed_step_s, guessed_step_s) for i in range(self._unstamped)]
         inside = sorted(shown for shown in self._shown if not self._span.compare(shown[0], self._video.tick_s))
         if not inside:
-            raise self._nothing_inside()
+            raise self._not_inside()
         times_s = np.array([time_s for time_s, _ in inside])
         step_s = inside[-1][1] or (float(np.median(np.diff(times_s))) if len(times_s) > 1 else guessed_step_s)
         end_s = float(times_s[-1]) + step_s
@@ -166,6 +168,8 @@ class _Packets:
         # A packet's duration is the distance to the next one in decoding order, which may be too much for the last.
         if declared_end_s is not None and times_s[-1] < declared_end_s < end_s:
             end_s = declared_end_s
+        if self._read_end_s is not None and end_s + _SPAN_TOLERANCE_S < (self._span.end_s or 0.0):
+            raise self._not_inside()
         return Timeline(
             times_s=times_s,
             end_s=min(end_s, self._span.end_s or np.inf),
@@ -179,12 +183,16 @@ class _Packets:
             trouble=self._trouble,
         )
 
-    def _nothing_inside(self) -> ClipError:
+    def _not_inside(self) -> ClipError:
         if not self._shown:
             reason = self._trouble or "its header is there, its frames are not"
             return ClipError(FailureKind.CORRUPT, f"has no video packet ({reason}); fetch it again")
-        lasts = f"the video lasts from {self._shown[0][0]:g} s to {max(map(sum, self._shown)):g} s"
-        return ClipError(FailureKind.INPUT, f"has no frame in the span {self._span}: {lasts}; correct the span")
+        times_s = [time_s for time_s, _ in self._shown]
+        if self._read_end_s is None:
+            lasts = f"frames around it are shown at {min(times_s):.2f} s to {max(times_s):.2f} s"
+        else:
+            lasts = f"the video ends at {max(map(sum, self._shown)):.2f} s"
+        return ClipError(FailureKind.INPUT, f"does not have the span {self._span}: {lasts}; correct the span")
 
 
 def _declared_end_s(video: OpenedVideo) -> float | None:

@@ -15,7 +15,17 @@ from av.video.reformatter import Colorspace, ColorTrc, Interpolation, VideoRefor
 from curation.records import Image
 from curation.video.tone import HDR_TRANSFERS, to_standard_range
 
-# Our choice, as players do it: a stream that does not name its colour matrix has BT.709 from this height on.
+# From the number in the stream (ITU-T H.273). The scaler knows no others, and refuses to work on them.
+_MATRICES: Final = {
+    1: Colorspace.ITU709,
+    4: Colorspace.FCC,
+    5: Colorspace.ITU601,
+    6: Colorspace.ITU601,
+    7: Colorspace.SMPTE240M,
+    9: Colorspace.BT2020,
+    10: Colorspace.BT2020,
+}
+# Our choice, as players do it: a stream that names no known colour matrix has BT.709 from this height on.
 _HD_HEIGHT: Final = 720
 _UNSPECIFIED: Final = 2
 
@@ -121,6 +131,7 @@ class _Painter:
 
 
 def _matrix(frame: av.VideoFrame) -> Colorspace | None:
-    if frame.format.is_rgb or frame.colorspace != _UNSPECIFIED:
+    if frame.format.is_rgb:
         return None
-    return Colorspace.ITU709 if frame.height >= _HD_HEIGHT else Colorspace.ITU601
+    guess = Colorspace.ITU709 if frame.height >= _HD_HEIGHT else Colorspace.ITU601
+    return _MATRICES.get(frame.colorspace, guess)

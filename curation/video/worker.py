@@ -14,6 +14,8 @@ import traceback
 from collections.abc import Callable
 from typing import Any, BinaryIO, Final
 
+import av.error
+
 from curation.stage import ClipError
 from curation.video.cutting import cut
 from curation.video.decoding import decode
@@ -53,8 +55,19 @@ def serve(answer: Callable[[Any], Any], *, parent: int, memory_bytes: int, timeo
 
 
 def answer_video_request(request: DecodeRequest | CutRequest) -> Any:
-    """Decode or cut, whichever is asked."""
-    return decode(request) if isinstance(request, DecodeRequest) else cut(request)
+    """Decode or cut, whichever is asked.
+
+    Raises:
+        ClipError: the video is at fault; so it is whenever the decoding library gives up.
+    """
+    try:
+        return decode(request) if isinstance(request, DecodeRequest) else cut(request)
+    except av.error.MemoryError:
+        raise
+    except av.error.FFmpegError as error:
+        raise ClipError(
+            FailureKind.CORRUPT, f"the decoding library gives up ({error}); convert it, or leave it out"
+        ) from error
 
 
 def _try(answer: Callable[[Any], Any], request: Any) -> Done | Lost | Defect:
