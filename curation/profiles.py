@@ -21,6 +21,7 @@ from curation.stages.entity_words import EntityWords, EntityWordsConfig
 from curation.stages.publish import Publish, PublishConfig
 from curation.stages.reference_images import ReferenceImages, ReferenceImagesConfig
 from curation.stages.single_shot import SingleShotConfig, SingleShotFilter
+from dataset_schema import TABLE_6_BUCKETS, Bucket
 
 
 class Profile(StrEnum):
@@ -44,10 +45,15 @@ _SHOT_DETECTORS: dict[Shots, Callable[[], ShotDetector]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurationConfig:
-    """Everything that decides what becomes of a clip."""
+    """Everything that decides what becomes of a clip.
+
+    Attributes:
+        buckets: FRAMESxHEIGHTxWIDTH, the sizes of which a clip must fill at least one (Table 6).
+    """
 
     profile: Profile = Profile.EMBEDDED
     shots: Shots = Shots.TRANSNETV2
+    buckets: tuple[str, ...] = tuple(map(str, TABLE_6_BUCKETS))
     entity_words: EntityWordsConfig = field(default_factory=EntityWordsConfig)
     decode: DecodeConfig = field(default_factory=DecodeConfig)
     single_shot: SingleShotConfig = field(default_factory=SingleShotConfig)
@@ -60,16 +66,23 @@ class CurationConfig:
     background: BackgroundConfig = field(default_factory=BackgroundConfig)
     publish: PublishConfig = field(default_factory=PublishConfig)
 
+    def __post_init__(self) -> None:
+        if not self.buckets:
+            raise ValueError("curation has no buckets, expected at least one size such as 17x144x256")
+        for bucket in self.buckets:
+            Bucket.parse(bucket)
+
 
 def build_stages(config: CurationConfig) -> list[Stage]:
     """The stages of a run, in order; nothing is loaded yet."""
+    buckets = tuple(map(Bucket.parse, config.buckets))
     return [
         EntityWords(config.entity_words, LexiconEntityWords()),
-        Decode(config.decode),
+        Decode(config.decode, buckets),
         SingleShotFilter(config.single_shot, _SHOT_DETECTORS[config.shots]()),
         ContentFilter(config.content_filter, VideoMaeContentClassifier()),
         EntityMasks(config.entity_masks, MovingObjectLocator(config.moving_object)),
         ReferenceImages(config.reference_images, CascadeFaceDetector(config.faces), HistogramEncoder()),
         BackgroundPicture(config.background, ExemplarInpainter(config.inpainting)),
-        Publish(config.publish),
+        Publish(config.publish, buckets),
     ]

@@ -113,9 +113,12 @@ def _executor_of(command: Curate) -> Executor:
 
 def _plan_table(command: Curate) -> Table:
     plan = make_plan(build_stages(command.curation), output=command.output, machines=_executor_of(command).machines())
-    table = Table(title=f"plan of a {command.executor} run, profile {command.curation.profile}")
-    for name in ("stage", "group", "workers", "CPUs each", "GPUs each", "GiB each", "batch", "timeout s"):
-        table.add_column(name, justify="left" if name == "stage" else "right")
+    table = Table(
+        title=f"plan of a {command.executor} run, profile {command.curation.profile}; CPUs, GPUs and GiB of each worker"
+    )
+    table.add_column("stage", no_wrap=True)
+    for name in ("group", "workers", "CPUs", "GPUs", "GiB", "batch", "timeout s"):
+        table.add_column(name, justify="right")
     for row in plan.describe():
         cells = (row.group, row.workers, row.cpus, row.gpus, row.memory_bytes / _GIB, row.batch_size, row.timeout_s)
         table.add_row(row.stage, *(f"{cell:g}" for cell in cells))

@@ -19,7 +19,6 @@ class DecodeConfig:
 
     Attributes:
         child: limits of the process that decodes.
-        buckets: sizes a clip must fill at least one of (Table 6).
         min_frames: fewer decoded frames are too few. Our choice: those of the shortest bucket of Table 6, which a
             slideshow of three frames in three seconds would otherwise fill.
         max_duration_s: longer clips are refused. Our choice: ten minutes; a film should be given as spans.
@@ -31,7 +30,6 @@ class DecodeConfig:
     """
 
     child: ChildConfig = field(default_factory=ChildConfig)
-    buckets: tuple[Bucket, ...] = TABLE_6_BUCKETS
     min_frames: int = 17
     max_duration_s: float = 600.0
     max_pixels: int = 8192 * 4320
@@ -39,8 +37,6 @@ class DecodeConfig:
     blank_range: int = 8
 
     def __post_init__(self) -> None:
-        if not self.buckets:
-            raise ValueError("decode stage has no buckets, expected at least one size")
         for name in ("min_frames", "max_duration_s", "max_pixels", "reference_long_side"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"decode stage has {name} {getattr(self, name)}, expected a positive number")
@@ -55,8 +51,9 @@ class Decode:
     reads: ClassVar[frozenset[str]] = frozenset({"source"})
     adds: ClassVar[frozenset[str]] = frozenset({"media", "frames"})
 
-    def __init__(self, config: DecodeConfig) -> None:
+    def __init__(self, config: DecodeConfig, buckets: Sequence[Bucket] = TABLE_6_BUCKETS) -> None:
         self._config = config
+        self._buckets = buckets
         self._child = Child(config.child)
 
     @property
@@ -123,16 +120,16 @@ class Decode:
     def _too_short(self, media: MediaFacts) -> str | None:
         if media.decoded_frames < self._config.min_frames:
             return f"{media.decoded_frames} frames, at least {self._config.min_frames} are needed"
-        smallest = min(self._config.buckets)
-        if largest_bucket(self._config.buckets, duration_s=media.duration_s, height=1 << 30, width=1 << 30) is None:
+        smallest = min(self._buckets)
+        if largest_bucket(self._buckets, duration_s=media.duration_s, height=1 << 30, width=1 << 30) is None:
             return f"{media.duration_s:.2f} s long, the shortest bucket has {smallest.frames} frames at 24 per second"
         return None
 
     def _too_small(self, media: MediaFacts) -> str | None:
-        endless = float(max(self._config.buckets).frames)
-        if largest_bucket(self._config.buckets, duration_s=endless, height=media.height, width=media.width) is not None:
+        endless = float(max(self._buckets).frames)
+        if largest_bucket(self._buckets, duration_s=endless, height=media.height, width=media.width) is not None:
             return None
-        sizes = ", ".join(dict.fromkeys(f"{bucket.width}x{bucket.height}" for bucket in sorted(self._config.buckets)))
+        sizes = ", ".join(dict.fromkeys(f"{bucket.width}x{bucket.height}" for bucket in sorted(self._buckets)))
         return f"{media.width}x{media.height} pixels, no bucket ({sizes}) fits inside"
 
     def _blank(self, thumbnails: Video) -> str | None:

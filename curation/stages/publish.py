@@ -40,7 +40,6 @@ class PublishConfig:
         mode: `copy` is the default because transcoding is by far the largest cost of curation on a CPU.
         child: limits of the process that cuts. Our choice: ten minutes, as encoding takes some ten times longer than
             decoding.
-        buckets: sizes to choose from (Table 6).
         max_copy_bytes: larger files are not copied into a shard. Our choice: 512 MiB, a quarter of what an Arrow value
             can hold.
         max_pixels: as for decoding.
@@ -48,13 +47,10 @@ class PublishConfig:
 
     mode: PayloadMode = PayloadMode.COPY
     child: ChildConfig = field(default_factory=lambda: ChildConfig(timeout_s=600.0))
-    buckets: tuple[Bucket, ...] = TABLE_6_BUCKETS
     max_copy_bytes: int = 512 << 20
     max_pixels: int = 8192 * 4320
 
     def __post_init__(self) -> None:
-        if not self.buckets:
-            raise ValueError("publish stage has no buckets, expected at least one size")
         for name in ("max_copy_bytes", "max_pixels"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"publish stage has {name} {getattr(self, name)}, expected a positive number")
@@ -79,8 +75,9 @@ class Publish:
     reads: ClassVar[frozenset[str]] = frozenset({"media", "entities", "background"})
     adds: ClassVar[frozenset[str]] = frozenset({"sample"})
 
-    def __init__(self, config: PublishConfig) -> None:
+    def __init__(self, config: PublishConfig, buckets: Sequence[Bucket] = TABLE_6_BUCKETS) -> None:
         self._config = config
+        self._buckets = buckets
         self._child = Child(config.child)
 
     @property
@@ -136,9 +133,7 @@ class Publish:
         )
 
     def _bucket(self, clip: Clip, media: MediaFacts) -> Bucket:
-        bucket = largest_bucket(
-            self._config.buckets, duration_s=media.duration_s, height=media.height, width=media.width
-        )
+        bucket = largest_bucket(self._buckets, duration_s=media.duration_s, height=media.height, width=media.width)
         if bucket is None:
             raise ClipError(
                 FailureKind.INPUT,

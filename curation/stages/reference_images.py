@@ -84,7 +84,7 @@ class ReferenceImages:
     """Turns masks into reference images; rejects clips whose subjects have none."""
 
     name: ClassVar[str] = "reference_images"
-    reads: ClassVar[frozenset[str]] = frozenset({"frames", "located", "entity_words"})
+    reads: ClassVar[frozenset[str]] = frozenset({"media", "frames", "located", "entity_words"})
     adds: ClassVar[frozenset[str]] = frozenset({"entities"})
 
     def __init__(self, config: ReferenceImagesConfig, faces: FaceDetector, encoder: CutoutEncoder) -> None:
@@ -135,7 +135,13 @@ class ReferenceImages:
             if word.kind is EntityKind.SUBJECT and _names_a_person(word.word):
                 references += self._faces_of(frames, own)
             entities.append(
-                Entity(word=word.word, kind=word.kind, start=word.start, end=word.end, references=tuple(references))
+                Entity(
+                    word=word.word,
+                    kind=word.kind,
+                    start=word.start,
+                    end=word.end,
+                    references=tuple(_in_frame_pixels(clip, frames, reference) for reference in references),
+                )
             )
         return replace(clip, entities=tuple(entities))
 
@@ -216,6 +222,16 @@ class ReferenceImages:
                 mask[y0:y1, x0:x1] = person.mask[y0:y1, x0:x1]
                 return mask, face.score
         return None
+
+
+def _in_frame_pixels(clip: Clip, frames: Frames, reference: Reference) -> Reference:
+    """The reference with its box in pixels of the clip's frame; it was cut from a picture that may be smaller."""
+    if clip.media is None:
+        raise ValueError(f"clip {clip.clip_id} has no media facts; run the decode stage first")
+    height, width = frames.references[0].image.shape[:2]
+    across, down = clip.media.width / width, clip.media.height / height
+    box = reference.box
+    return replace(reference, box=Box(x0=box.x0 * across, y0=box.y0 * down, x1=box.x1 * across, y1=box.y1 * down))
 
 
 def _inputs(clip: Clip) -> tuple[Frames, tuple[EntityWord, ...], tuple[LocatedEntity, ...]]:

@@ -316,7 +316,7 @@ def test_a_copy_of_the_stage_in_another_process_works_the_same(tmp_path: Path, s
 def test_deciding_again_with_other_buckets_needs_no_file(tmp_path: Path, stage: Decode) -> None:
     (clip,) = stage.score([clip_of(write_barcodes(tmp_path / "a.mp4", 24))])
     without_pictures: Clip = replace(clip, frames=None)
-    stricter = Decode(DecodeConfig(buckets=(Bucket(49, 144, 256),)))
+    stricter = Decode(DecodeConfig(), (Bucket(49, 144, 256),))
 
     assert stage.decide(without_pictures) == ()
     assert [reason.reason for reason in stricter.decide(without_pictures)] == ["too_short"]

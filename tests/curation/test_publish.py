@@ -144,7 +144,7 @@ def test_an_exact_cut_is_constant_rate_h264_with_a_key_frame_every_second(
 
 
 def test_an_exact_cut_keeps_the_middle_and_the_proportions(tmp_path: Path, decode: Decode) -> None:
-    stage = Publish(PublishConfig(mode=PayloadMode.EXACT, buckets=(Bucket(17, 144, 144),)))
+    stage = Publish(PublishConfig(mode=PayloadMode.EXACT), (Bucket(17, 144, 144),))
     path = write_barcodes(tmp_path / "a.mp4", 24)
 
     sample = published(stage, ready(decode, path))

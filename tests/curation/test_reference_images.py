@@ -11,7 +11,7 @@ from curation.annotators.protocols import FaceBox
 from curation.records import Clip, Image, LocatedEntity, Mask
 from curation.reference_quality import HistogramEncoder
 from curation.stages.reference_images import ReferenceImages, ReferenceImagesConfig
-from dataset_schema import Annotator, EntityKind, Payload
+from dataset_schema import Annotator, Box, EntityKind, MediaFacts, Payload
 from tests.curation.moving_scenes import clip_of, still_frames, texture
 
 HEIGHT, WIDTH = 200, 300
@@ -49,7 +49,26 @@ def located(word: int, frame: int, mask: Mask) -> LocatedEntity:
 
 
 def clip_with(*entities: LocatedEntity, frames: tuple[Image, ...] = (RED, RED, RED), **words: EntityKind) -> Clip:
-    return replace(clip_of(still_frames(*frames), **words), located=tuple(entities))
+    return replace(clip_of(still_frames(*frames), **words), located=tuple(entities), media=media_of(WIDTH, HEIGHT))
+
+
+def media_of(width: int, height: int) -> MediaFacts:
+    return MediaFacts(
+        container="mp4",
+        codec="h264",
+        width=width,
+        height=height,
+        declared_frames=48,
+        decoded_frames=48,
+        duration_s=2.0,
+        fps=24.0,
+        is_vfr=False,
+        rotation_deg=0,
+        sample_aspect_ratio=1.0,
+        color_transfer=None,
+        is_interlaced=False,
+        has_audio=False,
+    )
 
 
 def stage(*faces: FaceBox) -> ReferenceImages:
@@ -81,6 +100,16 @@ def test_a_reference_image_is_the_masks_box_with_the_mask_as_alpha() -> None:
     assert (reference.frame_index, reference.time_s) == (24, 1.0)
     assert reference.area == pytest.approx((120 * 120 - 30 * 40) / (HEIGHT * WIDTH))
     assert reference.agreement is None
+
+
+def test_the_box_of_a_picture_cut_from_a_shrunken_frame_is_in_pixels_of_the_true_one() -> None:
+    clip = clip_with(located(0, 1, box_mask(40, 30, 160, 150)), dog=EntityKind.SUBJECT)
+    clip = replace(clip, media=media_of(3 * WIDTH, 2 * HEIGHT))
+
+    (scored,) = stage().score([clip])
+
+    assert scored.entities is not None
+    assert scored.entities[0].references[0].box == Box(x0=120, y0=60, x1=480, y1=300)
 
 
 def test_every_word_becomes_an_entity_with_references_or_without() -> None:
@@ -179,7 +208,7 @@ def test_a_persons_face_is_cut_from_the_same_mask_with_room_above_and_below() ->
 )
 def test_no_face_is_cut(word: str, face: FaceBox) -> None:
     words = {word: EntityKind.SUBJECT}
-    clip = replace(clip_of(still_frames(RED), **words), located=(located(0, 0, box_mask(100, 40, 200, 190)),))
+    clip = clip_with(located(0, 0, box_mask(100, 40, 200, 190)), frames=(RED,), **words)
 
     (scored,) = stage(face).score([clip])
 

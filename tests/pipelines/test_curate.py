@@ -5,13 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from curation.profiles import CurationConfig
-from curation.stages.decode import DecodeConfig
 from dataset_schema import (
-    Bucket,
     FailedClip,
+    Reference,
     RejectedClip,
     Sample,
     read_manifest,
@@ -28,7 +26,7 @@ pytestmark = pytest.mark.filterwarnings(r"ignore::DeprecationWarning:ray\..*")
 
 # Twelve clips: six desirable ones and one of every other kind.
 WORLD = SpriteWorldConfig(clips=12, frames=37, undesirable_share=0.5, max_subjects=1, occluder_share=0.0)
-SMALL = CurationConfig(decode=DecodeConfig(buckets=(Bucket(17, 80, 144),)))
+SMALL = CurationConfig(buckets=("17x80x144",))
 
 EXPECTED_END = {
     ClipKind.TWO_SHOTS: "single_shot_filter: several_shots",
@@ -91,22 +89,22 @@ def test_a_kept_clip_has_its_words_and_a_reference_that_is_its_subject(
     for sample in samples(dataset):
         truth = truths[sample.source.uri]
         assert {(e.word, e.kind) for e in sample.entities} == {(word.word, word.kind) for word in truth.words}
-        for entity in sample.entities:
-            for reference in entity.references:
-                overlaps.append(_overlap(truth, reference.frame_index, sample, reference.image, reference.box))
+        overlaps += [
+            _overlap(truth, sample, reference) for entity in sample.entities for reference in entity.references
+        ]
 
     # Measured 0.8 to 0.95 on such clips; half would be a box somewhere near the subject.
     assert np.mean(overlaps) > 0.7
 
 
-def _overlap(truth: ClipTruth, frame: int, sample: Sample, payload: object, box: object) -> float:
+def _overlap(truth: ClipTruth, sample: Sample, reference: Reference) -> float:
     """Intersection over union of a reference's alpha with the drawn subject."""
-    picture = read_image(payload)  # type: ignore[arg-type]  # a Payload
-    assert isinstance(picture, Image.Image)
+    picture = read_image(reference.image)
+    assert picture is not None
     mask = np.zeros((sample.media.height, sample.media.width), bool)
-    x0, y0 = round(box.x0), round(box.y0)  # type: ignore[attr-defined]  # a Box
+    x0, y0 = round(reference.box.x0), round(reference.box.y0)
     mask[y0 : y0 + picture.height, x0 : x0 + picture.width] = np.asarray(picture)[..., 3] > 127
-    drawn = truth.labels()[frame] > 0
+    drawn = truth.labels()[reference.frame_index] > 0
     return float((mask & drawn).sum() / (mask | drawn).sum())
 
 
@@ -118,7 +116,7 @@ def test_the_manifest_says_what_ran_and_what_became_of_every_clip(dataset: Path)
     assert {annotator.job for annotator in manifest.annotators} >= {"shots", "content_filter", "entity_words"}
     assert manifest.funnel[0].entered == WORLD.clips
     assert manifest.funnel[-1].passed == len(samples(dataset))
-    assert manifest.config["curation"]["decode"]["buckets"] == [{"frames": 17, "height": 80, "width": 144}]
+    assert manifest.config["curation"]["buckets"] == ["17x80x144"]
 
 
 def test_ray_and_local_publish_the_same_rows(dataset: Path, world: Path, tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def run_verb(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_a_submitted_job_runs_to_the_end_and_writes_the_dataset(head: str, tmp_path: Path) -> None:
     manifest = make_world(tmp_path / "world", WORLD)
     output = tmp_path / "dataset"
-    buckets = "--curation.decode.buckets 17 80 144"
+    buckets = "--curation.buckets 17x80x144"
 
     done = _submitted(head, manifest, output, buckets)
 
