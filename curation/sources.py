@@ -65,10 +65,6 @@ def read_sources(location: Path, config: SourcesConfig) -> Iterator[Clip | Faile
         FileNotFoundError: there is nothing at `location`.
         ValueError: `location` holds no manifest that can be read, or no videos at all.
     """
-    if not location.exists():
-        raise FileNotFoundError(
-            f"input {location} does not exist; expected a folder or a .csv, .jsonl or .parquet manifest"
-        )
     rows = _open(location, config)
     folder = (location if location.is_dir() else location.parent).resolve()
     return _records(rows, folder, config)
@@ -86,6 +82,10 @@ def clip_id_of(name: str, start_s: float | None, end_s: float | None) -> str:
 
 def _open(location: Path, config: SourcesConfig) -> Iterator[_Row]:
     """The rows of a folder or manifest; wrong ones raise here, before the first row is used."""
+    if not location.exists():
+        raise FileNotFoundError(
+            f"input {location} does not exist; expected a folder or a .csv, .jsonl or .parquet manifest"
+        )
     readers = {".csv": _csv_rows, ".jsonl": _jsonl_rows, ".ndjson": _jsonl_rows, ".parquet": _parquet_rows}
     if location.is_dir():
         rows = _folder_rows(location, config)
