@@ -6,9 +6,13 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from dataset_schema import read_manifest
@@ -43,9 +47,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def head() -> Iterator[str]:
-    """The dashboard address of a Ray head that is this test's own."""
+    """The dashboard address of a Ray head that is these tests' own."""
     port = free_port()
     options = ["--head", "--block", "--num-cpus", "2", "--port", str(free_port())]
     options += ["--dashboard-host", "127.0.0.1", "--dashboard-port", str(port)]
@@ -58,8 +62,12 @@ def head() -> Iterator[str]:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        yield f"http://127.0.0.1:{port}"
-        process.terminate()
+        address = f"http://127.0.0.1:{port}"
+        _wait_until_up(address)
+        yield address
+        started = psutil.Process(process.pid)
+        for child in [*started.children(recursive=True), started]:
+            child.kill()
         process.wait(timeout=60)
 
 
@@ -103,16 +111,11 @@ def test_a_cluster_that_is_not_there_is_one_clear_line() -> None:
 
 
 def _submitted(head: str, source: Path, output: Path, options: str) -> subprocess.CompletedProcess[str]:
-    _wait_until_up(head)
     where = ["--address", head, "--input", str(source), "--output", str(output), "--python", sys.executable]
     return run_verb(*where, *([f"--options={options}"] if options else []))
 
 
 def _wait_until_up(head: str) -> None:
-    import time
-    import urllib.error
-    import urllib.request
-
     for _ in range(300):
         try:
             with urllib.request.urlopen(f"{head}/api/version", timeout=2):
