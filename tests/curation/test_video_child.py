@@ -36,9 +36,10 @@ def child() -> Iterator[Child]:
 
 
 def is_gone(process_id: int) -> bool:
-    """Whether the process has ended; one that nobody has waited for yet counts."""
+    """Whether the process has ended, all its threads with it; one that nobody has waited for yet counts."""
     try:
-        return bool(psutil.Process(process_id).status() == psutil.STATUS_ZOMBIE)
+        process = psutil.Process(process_id)
+        return bool(process.status() == psutil.STATUS_ZOMBIE and process.num_threads() == 1)
     except psutil.NoSuchProcess:
         return True
 
