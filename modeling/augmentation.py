@@ -107,7 +107,7 @@ def _shear_and_rotate(image: Image.Image, augmentation: Augmentation) -> Image.I
     shift = np.array([width, height]) / 2 - backward @ (np.array([new_width, new_height]) / 2)
     coefficients = np.column_stack([backward, shift]).flatten().tolist()
     return image.transform(
-        (new_width, new_height), Image.Transform.AFFINE, coefficients, resample=Image.Resampling.BICUBIC
+        (new_width, new_height), Image.Transform.AFFINE, coefficients, resample=Image.Resampling.BILINEAR
     )
 
 

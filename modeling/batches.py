@@ -147,7 +147,10 @@ class BatchLoader:
         generator = numpy_generator("references", self._seed, sample.clip_id, epoch)
         images = []
         for selected in select_reference_images(sample, generator, max_images=self._max_images):
-            image = self._open_image(selected.image)
+            try:
+                image = self._open_image(selected.image)
+            except (ValueError, OSError) as error:
+                raise ValueError(f"clip {sample.clip_id}: reference image cannot be read ({error})") from error
             augmentation = draw_augmentation(image.width, image.height, generator)
             images.append(ConditionImage(start=selected.start, end=selected.end, image=augment(image, augmentation)))
         return tuple(images)
@@ -162,8 +165,14 @@ class BatchLoader:
 
     def _open_image(self, payload: Payload) -> Image.Image:
         content = self._content(payload)
-        return Image.open(io.BytesIO(content) if isinstance(content, bytes) else content)
+        image = Image.open(io.BytesIO(content) if isinstance(content, bytes) else content)
+        image.load()
+        return image
 
     def _content(self, payload: Payload) -> bytes | Path:
         """The payload's bytes, or its path; a relative one is relative to the dataset."""
-        return payload.bytes if payload.bytes is not None else self._store.dataset / str(payload.path)
+        if payload.bytes is not None:
+            return payload.bytes
+        if "://" in str(payload.path):
+            raise ValueError(f"{payload.path} is not a local file; mount or copy it, or publish videos into the shards")
+        return self._store.dataset / str(payload.path)

@@ -4,7 +4,6 @@ The state of training is weights, optimizer and the step number; data, noise and
 """
 
 import json
-import os
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -42,10 +41,14 @@ class Checkpoint:
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint, config: RunConfig) -> Path:
-    """Write `folder/step-N`, whole or not at all, then delete the oldest beyond the number to keep."""
+    """Write `folder/step-N`, whole or not at all, then delete the oldest beyond the number to keep.
+
+    One process at a time may write to `folder`.
+    """
     path = folder / f"step-{checkpoint.step:08d}"
-    unfinished = folder / f".{path.name}.{os.getpid()}.tmp"
-    shutil.rmtree(unfinished, ignore_errors=True)
+    for abandoned in folder.glob(".step-*.tmp"):
+        shutil.rmtree(abandoned)
+    unfinished = folder / f".{path.name}.tmp"
     unfinished.mkdir(parents=True)
     write_config(unfinished / CONFIG_NAME, config.pipeline)
     write_config(unfinished / _RUN_NAME, config)

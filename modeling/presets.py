@@ -20,33 +20,38 @@ def paper() -> RunConfig:
     return RunConfig(pipeline=PipelineConfig(encoders=encoders))
 
 
-def tiny(*, steps: int = 300) -> RunConfig:
-    """A model of 1.7 million weights that learns to place moving shapes in a few CPU-minutes.
+def tiny(*, steps: int = 800) -> RunConfig:
+    """A model of 2.8 million weights for the bucket 9x64x112 or so: about 0.3 CPU-seconds a step.
+
+    After 200 steps on 40 clips the places look right; after 800, captions of the training clips give their subjects
+    in their colours, moving. It knows those clips by heart: that shows that the path works, not what it can do.
 
     What differs from the paper beside the size: all weights are trained together from the start, because there is no
     text-to-video model to begin with; the learning rate is high and the gradient clip loose, because there are few
-    steps; timesteps are uniform, so that every noise level is learnt at all.
+    steps; timesteps are uniform and shifted far towards noise, where the layout is decided; tokens know their place
+    in the picture; and there is no self-conditioning, which would cost a third of the steps.
     """
     encoders = EmbeddedEncoders()
     model = DiTConfig(
-        width=128,
-        blocks=4,
-        heads=4,
+        width=192,
+        blocks=3,
+        heads=6,
         text_channels=encoders.text_channels,
         image_channels=encoders.image_channels,
         dropout=0.0,
+        self_conditions=False,
+        absolute_positions=True,
     )
     return RunConfig(
         pipeline=PipelineConfig(
             model=model,
             encoders=encoders,
-            flow=FlowConfig(distribution=TimestepDistribution.UNIFORM, base_shift=3.0),
+            flow=FlowConfig(distribution=TimestepDistribution.UNIFORM, base_shift=8.0),
         ),
         training=TrainingConfig(
             stages=(TrainingStage(name="joint", steps=steps, trainable=Trainable.ALL, warmup_steps=10),),
-            data=DataConfig(batching=BatchingConfig(tokens_per_device=1_344, devices_per_group=1)),
-            optimizer=OptimizerConfig(learning_rate=2e-3, gradient_clip=1.0),
-            self_conditioning_probability=0.5,
+            data=DataConfig(batching=BatchingConfig(tokens_per_device=672, devices_per_group=1)),
+            optimizer=OptimizerConfig(learning_rate=4e-3, gradient_clip=1.0),
             ema_decay=0.99,
             reference_gain_every_steps=50,
             checkpoint_every_steps=100,
