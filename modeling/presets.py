@@ -14,10 +14,7 @@ def paper() -> RunConfig:
 
     The encoders are the embedded ones at the paper's widths, 256 tokens of 1024 channels for an image.
     """
-    encoders = EmbeddedEncoders(
-        text_channels=1024, max_text_tokens=256, image_channels=1024, image_side=224, patch_side=14
-    )
-    return RunConfig(pipeline=PipelineConfig(encoders=encoders))
+    return RunConfig()
 
 
 def tiny(*, steps: int = 800) -> RunConfig:
@@ -31,7 +28,7 @@ def tiny(*, steps: int = 800) -> RunConfig:
     steps; timesteps are uniform and shifted far towards noise, where the layout is decided; tokens know their place
     in the picture; and there is no self-conditioning, which would cost a third of the steps.
     """
-    encoders = EmbeddedEncoders()
+    encoders = EmbeddedEncoders(text_channels=64, max_text_tokens=64, image_channels=64, image_side=32, patch_side=8)
     model = DiTConfig(
         width=192,
         blocks=3,

@@ -53,8 +53,8 @@ class Demo:
     world: SpriteWorldConfig = field(default_factory=SpriteWorldConfig)
     curation: CurationConfig = field(default_factory=CurationConfig)
     run: RunConfig = field(default_factory=tiny)
-    bucket: str = "17x80x144"
-    steps: int = 32
+    bucket: str = "9x64x112"
+    steps: int = 16
     text_scale: float = 1.0
     image_scale: float = 1.0
 
@@ -66,6 +66,7 @@ class _Request:
     prompt: str
     references: dict[str, list[Image.Image]]
     background: Image.Image | None
+    background_word: str | None
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -115,7 +116,11 @@ def _sample(command: Demo, dataset: Path, pipeline: Path) -> tuple[Path, Path]:
         image_scale=command.image_scale,
     )
     frames: Video = Pipeline.from_pretrained(pipeline)(
-        request.prompt, references=request.references, background=request.background, sampling=sampling
+        request.prompt,
+        references=request.references,
+        background=request.background,
+        background_word=request.background_word,
+        sampling=sampling,
     )
     video, picture = command.output / "sample.mp4", command.output / "sample.png"
     write_video(video, frames, fps=FRAMES_PER_SECOND)
@@ -133,7 +138,8 @@ def _request(dataset: Path) -> _Request:
         if entity.kind is not EntityKind.BACKGROUND and (pictures := _pictures(entity.references))
     }
     background = read_image(chosen.background.image) if chosen.background else None
-    return _Request(chosen.caption, references, background)
+    places = [entity.word for entity in chosen.entities if entity.kind is EntityKind.BACKGROUND]
+    return _Request(chosen.caption, references, background, places[0] if places else None)
 
 
 def _pictures(references: Sequence[Reference]) -> list[Image.Image]:

@@ -56,6 +56,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def sample(command: Sample) -> Path:
     """Write the video; returns its path."""
+    if command.output.suffix != ".mp4":
+        raise ConfigError(f"--output is {command.output}, expected a name that ends in .mp4")
     references: dict[str, list[Image.Image]] = {}
     for argument in command.reference:
         word, picture = _word_and_picture("--reference", argument)

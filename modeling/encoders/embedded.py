@@ -11,7 +11,7 @@ from modeling.encoders.protocols import Encoders
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddedEncoders:
-    """Builds the embedded encoders.
+    """Builds the embedded encoders, by default at the widths of the paper's (Table 5).
 
     Attributes:
         text_channels: of a word token.
@@ -22,11 +22,11 @@ class EmbeddedEncoders:
     """
 
     profile: Literal["embedded"] = "embedded"
-    text_channels: int = 64
-    max_text_tokens: int = 64
-    image_channels: int = 64
-    image_side: int = 32
-    patch_side: int = 8
+    text_channels: int = 1024
+    max_text_tokens: int = 256
+    image_channels: int = 1024
+    image_side: int = 224
+    patch_side: int = 14
 
     def __post_init__(self) -> None:
         if self.text_channels % 8 or self.image_channels % 4:

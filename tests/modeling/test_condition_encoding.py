@@ -5,9 +5,10 @@ from PIL import Image
 from modeling.batches import ConditionImage
 from modeling.condition_encoding import encode_conditions, word_tokens
 from modeling.conditions import Conditions
-from modeling.encoders import EmbeddedEncoders, TextTokens
+from modeling.encoders import TextTokens
+from modeling.presets import tiny
 
-ENCODERS = EmbeddedEncoders().build()
+ENCODERS = tiny().pipeline.encoders.build()
 CAPTION = "A man with short gray hair waits."
 
 
