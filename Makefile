@@ -14,9 +14,11 @@ CONFIG ?=
 DATASET ?=
 VIDEOS ?=
 ADDRESS ?=
+MEDIA ?=
 MODEL ?=
 PROMPT ?=
 REF ?=
+BUCKET ?=
 ARGS ?=
 
 # make fails on an unset variable with a sentence, not with a usage page.
@@ -66,9 +68,9 @@ train: setup  ## train the model: make train DATASET=out/dataset OUTPUT=out/mode
 	$(call need,DATASET,name a dataset directory)$(call need,OUTPUT,name the directory for checkpoints)
 	$(PYTHON) -m pipelines train --dataset '$(DATASET)' --output '$(OUTPUT)' $(call option,CONFIG,--config) $(ARGS)
 
-sample: setup  ## a video from a prompt: make sample MODEL=out/model PROMPT="A cat runs." [REF="cat=cat.png"] OUTPUT=cat.mp4
+sample: setup  ## a video from a prompt: make sample MODEL=out/model PROMPT="A cat runs." [REF="cat=cat.png"] [BUCKET=9x64x112] OUTPUT=cat.mp4
 	$(call need,MODEL,name the directory of a trained model)$(call need,PROMPT,write what to show)$(call need,OUTPUT,name the .mp4 to write)
-	$(PYTHON) -m pipelines sample --model '$(MODEL)' --prompt '$(PROMPT)' --output '$(OUTPUT)' $(call option,REF,--reference) $(ARGS)
+	$(PYTHON) -m pipelines sample --model '$(MODEL)' --prompt '$(PROMPT)' --output '$(OUTPUT)' $(call option,REF,--reference) $(call option,BUCKET,--bucket) $(ARGS)
 
 submit: setup  ## curate as a job on a Ray cluster: make submit ADDRESS=http://head:8265 INPUT=... OUTPUT=...
 	$(call need,ADDRESS,name the dashboard of a Ray cluster such as http://127.0.0.1:8265)$(call need,INPUT,as for make curate)$(call need,OUTPUT,as for make curate)
@@ -77,6 +79,12 @@ submit: setup  ## curate as a job on a Ray cluster: make submit ADDRESS=http://h
 train-filter: setup  ## train the content filter on generated clips: make train-filter OUTPUT=out/filter
 	$(call need,OUTPUT,name the directory for the weights)
 	$(PYTHON) -m pipelines train-filter --output '$(OUTPUT)' $(ARGS)
+
+bench: setup  ## measure annotators against ground truth: make bench MEDIA=DIR (with shots/, masks/ and clips/, each with its truth)
+	$(call need,MEDIA,name a folder with shots/made shots/natural masks/manifest.csv clips/manifest.csv)
+	$(PYTHON) -m benchmarks.entity_words '$(MEDIA)/clips/manifest.csv'
+	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.shots '$(MEDIA)/shots/made' '$(MEDIA)/shots/natural'
+	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.masks '$(MEDIA)/masks/manifest.csv'
 
 clean:  ## remove what the demo and the tests wrote
 	rm -rf out .pytest_cache .mypy_cache .ruff_cache

@@ -158,5 +158,7 @@ def _say_where(console: Console, command: Demo, sheets: Sheets, video: Path, pic
     ):
         console.print(f"{what}: {where}", soft_wrap=True)
     console.print(
-        "The model has seen a few dozen clips for a few minutes: it shows that the path works, not what it can do."
+        "The model knows these few clips by heart: the path works. Pictures that change what comes out take more clips "
+        "and more steps; the reference gain in the metrics tells when they begin to.",
+        soft_wrap=True,
     )
