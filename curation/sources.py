@@ -111,14 +111,14 @@ def _records(rows: Iterator[_Row], folder: Path, config: SourcesConfig) -> Itera
         record = _record(row, folder, config)
         if record.clip_id in places:
             problem = f"repeats the video and span (or the id) of {places[record.clip_id]}; remove one of the two"
-            record = _failure(replace(row, problem=problem), folder)
+            record = _failure(replace(row, problem=problem), folder, config)
         places.setdefault(record.clip_id, row.place)
         yield record
 
 
 def _record(row: _Row, folder: Path, config: SourcesConfig) -> Clip | FailedClip:
     if row.problem is not None:
-        return _failure(row, folder)
+        return _failure(row, folder, config)
     try:
         name = _text(row, config.video_column)
         if not name:
@@ -129,7 +129,7 @@ def _record(row: _Row, folder: Path, config: SourcesConfig) -> Clip | FailedClip
         caption = _text(row, config.caption_column) or config.caption or ""
         extra = _extra(row, config)
     except (TypeError, ValueError) as error:
-        return _failure(replace(row, problem=str(error)), folder)
+        return _failure(replace(row, problem=str(error)), folder, config)
     return Clip(clip_id=clip_id, source=source, caption=caption, extra=extra)
 
 
@@ -143,16 +143,22 @@ def _extra(row: _Row, config: SourcesConfig) -> str:
     return _checked_text(json.dumps(extra, ensure_ascii=False, default=str), "the other columns")
 
 
-def _failure(row: _Row, folder: Path) -> FailedClip:
+def _failure(row: _Row, folder: Path, config: SourcesConfig) -> FailedClip:
+    name = row.fields.get(config.video_column)
     clip_id = f"{clip_id_of(row.place, None, None)}-row{row.number}"
     return FailedClip(
         clip_id=clip_id,
-        source=Source(id=clip_id, uri=str(folder)),
+        source=Source(id=clip_id, uri=_printable(str(folder / name) if isinstance(name, str) else str(folder))),
         stage=STAGE,
         kind=FailureKind.INPUT,
         error_type="ManifestRow",
-        message=f"{row.place}: {row.problem}".encode(errors="backslashreplace").decode(),
+        message=_printable(f"{row.place}: {row.problem}"),
     )
+
+
+def _printable(text: str) -> str:
+    """The text with bytes that are not UTF-8 written out, so that a table can hold it."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _text(row: _Row, column: str) -> str:

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -114,6 +115,7 @@ def test_a_bad_row_fails_alone_and_says_where_and_why(tmp_path: Path, line: byte
     (failure,) = failures(records)
     assert (failure.stage, failure.kind) == ("read", FailureKind.INPUT)
     assert failure.message.startswith("line 3 of m.csv: ")
+    assert failure.source.uri.startswith(str(tmp_path))
     assert problem in failure.message
     assert len({record.clip_id for record in records}) == 3
 
@@ -173,3 +175,15 @@ def test_a_wholly_wrong_manifest_stops_before_anything_runs(
 def test_a_missing_input_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"nowhere\.csv does not exist"):
         read_sources(tmp_path / "nowhere.csv", SourcesConfig())
+
+
+def test_a_file_name_that_is_not_utf_8_fails_alone_in_words_that_can_be_stored(tmp_path: Path) -> None:
+    write(tmp_path / "a.mp4", "")
+    write(tmp_path / os.fsdecode(b"b\xff.mp4"), "")
+
+    records = read(tmp_path, caption="A dog runs.")
+
+    assert [Path(clip.source.uri).name for clip in clips(records)] == ["a.mp4"]
+    (failure,) = failures(records)
+    assert "not UTF-8" in failure.message
+    assert (failure.message + failure.source.uri).encode()
