@@ -31,11 +31,14 @@ class DataConfig:
     """What a batch holds.
 
     Attributes:
+        buckets: FRAMESxHEIGHTxWIDTH, sizes to train at: every clip at the largest that it fills. Empty: each at the one
+            it was curated for.
         text_dropout: how often a clip's text is set to zero (B.2); `image_dropout` likewise for all its images.
         clips_in_memory: decoded clips to keep, for datasets that are small beside the memory.
     """
 
     batching: BatchingConfig = field(default_factory=BatchingConfig)
+    buckets: tuple[str, ...] = ()
     text_dropout: float = 0.1
     image_dropout: float = 0.1
     clips_in_memory: int = 256

@@ -1,18 +1,21 @@
 """Random access to the clips of a curated dataset: any row by its bucket and index, one row group read at a time."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
 
-from dataset_schema import Bucket, Sample, shard_paths
+from dataset_schema import Bucket, Sample, largest_bucket, shard_paths
+from dataset_schema.arrow import Row
 from dataset_schema.shard import from_rows, open_shard
 
 # A row group holds 16 clips with their videos; neighbours of one are seldom wanted soon, but small datasets fit whole.
 _GROUPS_IN_MEMORY = 8
+
+_INDEXED = ["clip_id", "bucket", "num_frames", "fps", "height", "width"]
 
 
 class _Place(NamedTuple):
@@ -27,17 +30,24 @@ class _Place(NamedTuple):
 class SampleStore:
     """The samples of a dataset by bucket.
 
+    Args:
+        dataset: output directory of a curation run.
+        buckets: every clip goes to the largest of these that it fills, and is left out if it fills none; without any,
+            to the one it was curated for.
+
     Raises:
         ValueError: the dataset has no samples, or a shard is unreadable or of another schema version.
     """
 
-    def __init__(self, dataset: Path) -> None:
+    def __init__(self, dataset: Path, buckets: Sequence[Bucket] = ()) -> None:
         self.dataset = dataset
+        self._buckets = buckets
         self._shards = shard_paths(dataset, Sample)
         self._places = self._index()
         if not self._places:
+            wanted = f" that fill {' or '.join(map(str, buckets))}" if buckets else ""
             raise ValueError(
-                f"dataset {dataset} has no samples, expected samples/*.parquet with at least one row; "
+                f"dataset {dataset} has no samples{wanted}, expected samples/*.parquet with at least one such row; "
                 "look at its rejections and failures, or curate more videos"
             )
         self._read_group = lru_cache(maxsize=_GROUPS_IN_MEMORY)(self._load_group)
@@ -57,10 +67,17 @@ class SampleStore:
         for number, path in enumerate(self._shards):
             with open_shard(path) as shard:
                 for group in range(shard.num_row_groups):
-                    columns = shard.read_row_group(group, columns=["clip_id", "bucket"]).to_pydict()
-                    for row, (clip_id, bucket) in enumerate(zip(columns["clip_id"], columns["bucket"], strict=True)):
-                        places[Bucket.parse(bucket)].append(_Place(clip_id, number, group, row))
+                    for row, clip in enumerate(shard.read_row_group(group, columns=_INDEXED).to_pylist()):
+                        bucket = self._bucket(clip)
+                        if bucket is not None:
+                            places[bucket].append(_Place(clip["clip_id"], number, group, row))
         return {bucket: sorted(found) for bucket, found in sorted(places.items())}
+
+    def _bucket(self, clip: Row) -> Bucket | None:
+        if not self._buckets:
+            return Bucket.parse(clip["bucket"])
+        duration_s = clip["num_frames"] / clip["fps"]
+        return largest_bucket(self._buckets, duration_s=duration_s, height=clip["height"], width=clip["width"])
 
     def _load_group(self, shard: int, group: int) -> pa.Table:
         with open_shard(self._shards[shard]) as file:

@@ -47,7 +47,7 @@ def tiny(*, steps: int = 800) -> RunConfig:
         ),
         training=TrainingConfig(
             stages=(TrainingStage(name="joint", steps=steps, trainable=Trainable.ALL, warmup_steps=10),),
-            data=DataConfig(batching=BatchingConfig(tokens_per_device=672, devices_per_group=1)),
+            data=DataConfig(buckets=("9x64x112",), batching=BatchingConfig(tokens_per_device=672, devices_per_group=1)),
             optimizer=OptimizerConfig(learning_rate=4e-3, gradient_clip=1.0),
             ema_decay=0.99,
             reference_gain_every_steps=50,

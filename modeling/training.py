@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
+from dataset_schema import Bucket
 from modeling.batches import Batch, BatchLoader
 from modeling.batching import latent_tokens
 from modeling.checkpoint import Checkpoint, load_latest_checkpoint, save_checkpoint
@@ -58,7 +59,8 @@ def train(
     Raises:
         ValueError: the dataset is empty, or `output` holds checkpoints of another config.
     """
-    trainer = Trainer(config, SampleStore(dataset), output=output, device=torch.device(device))
+    store = SampleStore(dataset, tuple(map(Bucket.parse, config.training.data.buckets)))
+    trainer = Trainer(config, store, output=output, device=torch.device(device))
     for stage, steps in stages_left(config.training.stages, done=trainer.steps_done):
         trainer.enter(stage)
         for batch in trainer.loader.batches(steps, with_references=stage.uses_references):

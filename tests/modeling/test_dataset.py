@@ -46,3 +46,20 @@ def test_a_damaged_shard_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match=r"part-0\.parquet cannot be read"):
         SampleStore(tmp_path)
+
+
+def test_clips_go_to_the_largest_bucket_that_they_fill_whatever_they_were_curated_for(
+    make_dataset: MakeDataset,
+) -> None:
+    dataset = make_dataset({SMALL: 3})
+    smaller, longer = Bucket(5, 32, 32), Bucket(289, 32, 32)
+
+    store = SampleStore(dataset, (smaller, longer))
+
+    assert dict(store.clips_per_bucket()) == {smaller: 3}
+    assert store.read(smaller, 0) == SampleStore(dataset).read(SMALL, 0)
+
+
+def test_a_dataset_whose_clips_fill_no_bucket_names_the_buckets(make_dataset: MakeDataset) -> None:
+    with pytest.raises(ValueError, match="no samples that fill 289x32x32"):
+        SampleStore(make_dataset({SMALL: 3}), (Bucket(289, 32, 32),))

@@ -10,6 +10,7 @@ from dataset_schema import Bucket
 from modeling.dit import DiTConfig
 from modeling.flow import data_estimate
 from modeling.pipeline import GuidedVelocity, Pipeline, PipelineConfig, SamplingConfig, steps_for
+from modeling.presets import tiny
 from modeling.training import build_model
 
 BUCKET = Bucket(5, 32, 48)
@@ -24,7 +25,8 @@ def picture(colour: str = "red") -> Image.Image:
 @pytest.fixture(scope="module")
 def pipeline() -> Pipeline:
     config = PipelineConfig(
-        model=DiTConfig(width=32, blocks=1, heads=2, text_channels=64, image_channels=64, dropout=0.1)
+        model=DiTConfig(width=32, blocks=1, heads=2, text_channels=64, image_channels=64, dropout=0.1),
+        encoders=tiny().pipeline.encoders,
     )
     model = build_model(config.model, seed=0)
     generator = torch.Generator().manual_seed(0)
@@ -104,7 +106,7 @@ def test_a_config_with_unknown_fields_is_refused(pipeline: Pipeline, tmp_path: P
 
 def test_encoders_that_do_not_fit_the_model_are_refused() -> None:
     with pytest.raises(ValueError, match="model has text_channels 1024, expected the encoders' 64"):
-        PipelineConfig()
+        PipelineConfig(encoders=tiny().pipeline.encoders)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from modeling.dit import DiTConfig
 from modeling.flow import FlowConfig
 from modeling.objective import EncodedBatch, draw_noise, encode_batch, reference_gain, velocity_loss
 from modeling.pipeline import PipelineConfig
+from modeling.presets import tiny
 from modeling.run_log import StepReport
 from modeling.training import Trainer, build_model, learning_rate, stages_left, train
 from modeling.training_config import (
@@ -46,7 +47,7 @@ def run_config(*stages: TrainingStage, **training: object) -> RunConfig:
         "reference_gain_every_steps": 2,
     }
     return RunConfig(
-        pipeline=PipelineConfig(model=model, flow=FlowConfig()),
+        pipeline=PipelineConfig(model=model, encoders=tiny().pipeline.encoders, flow=FlowConfig()),
         training=TrainingConfig(**{**values, **training}),  # type: ignore[arg-type]  # names are those of its fields
     )
 
