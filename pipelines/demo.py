@@ -92,17 +92,19 @@ def _curate(command: Demo, console: Console) -> Path:
         drawn = iter(range(1, command.world.clips + 1))
         manifest = make_world(world, command.world, on_clip=lambda: report(next(drawn)))
     if command.videos is not None:
-        manifest = _with_own_videos(manifest, command.videos, command.output / "manifest.jsonl")
+        manifest = with_own_videos(manifest, command.videos, command.output / "manifest.jsonl")
     curation = Curate(input=manifest, output=command.output / "dataset", curation=command.curation)
     show_result(console, curation, curate(curation))
     return curation.output
 
 
-def _with_own_videos(world: Path, videos: Path, combined: Path) -> Path:
+def with_own_videos(world: Path, videos: Path, combined: Path) -> Path:
     """One manifest of the world's clips and the user's."""
-    config = SourcesConfig()
-    clips = [record for place in (world, videos) for record in read_sources(place, config) if isinstance(record, Clip)]
-    rows = ({"video": clip.source.uri, "caption": clip.caption} for clip in clips)
+    records = [record for place in (world, videos) for record in read_sources(place, SourcesConfig())]
+    rows = [
+        {"video": record.source.uri, "caption": record.caption if isinstance(record, Clip) else ""}
+        for record in records
+    ]
     combined.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return combined
 
