@@ -20,7 +20,6 @@ from dataset_schema import (
     Annotator,
     FailedClip,
     FailureKind,
-    MediaFacts,
     Payload,
     Reason,
     RejectedClip,
@@ -31,23 +30,9 @@ from dataset_schema import (
 )
 from dataset_schema.arrow import Row, to_row
 from dataset_schema.shard import Record
+from tests.made_media import media_facts
 
-MEDIA = MediaFacts(
-    container="mp4",
-    codec="h264",
-    width=640,
-    height=360,
-    declared_frames=48,
-    decoded_frames=48,
-    duration_s=2.0,
-    fps=24.0,
-    is_vfr=False,
-    rotation_deg=0,
-    sample_aspect_ratio=1.0,
-    color_transfer=None,
-    is_interlaced=False,
-    has_audio=False,
-)
+MEDIA = media_facts()
 FRAMES = Frames(
     thumbnails=np.zeros((4, 27, 48, 3), np.uint8),
     times_s=np.arange(4.0),

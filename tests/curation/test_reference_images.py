@@ -11,8 +11,9 @@ from curation.annotators.protocols import FaceBox
 from curation.records import Clip, Image, LocatedEntity, Mask
 from curation.reference_quality import HistogramEncoder
 from curation.stages.reference_images import ReferenceImages, ReferenceImagesConfig
-from dataset_schema import Annotator, Box, EntityKind, MediaFacts, Payload
+from dataset_schema import Annotator, Box, EntityKind, Payload
 from tests.curation.moving_scenes import clip_of, still_frames, texture
+from tests.made_media import media_facts
 
 HEIGHT, WIDTH = 200, 300
 GRAIN = np.random.default_rng(0).integers(0, 30, (HEIGHT, WIDTH, 1), dtype=np.uint8)
@@ -49,25 +50,8 @@ def located(word: int, frame: int, mask: Mask) -> LocatedEntity:
 
 
 def clip_with(*entities: LocatedEntity, frames: tuple[Image, ...] = (RED, RED, RED), **words: EntityKind) -> Clip:
-    return replace(clip_of(still_frames(*frames), **words), located=tuple(entities), media=media_of(WIDTH, HEIGHT))
-
-
-def media_of(width: int, height: int) -> MediaFacts:
-    return MediaFacts(
-        container="mp4",
-        codec="h264",
-        width=width,
-        height=height,
-        declared_frames=48,
-        decoded_frames=48,
-        duration_s=2.0,
-        fps=24.0,
-        is_vfr=False,
-        rotation_deg=0,
-        sample_aspect_ratio=1.0,
-        color_transfer=None,
-        is_interlaced=False,
-        has_audio=False,
+    return replace(
+        clip_of(still_frames(*frames), **words), located=tuple(entities), media=media_facts(width=WIDTH, height=HEIGHT)
     )
 
 
@@ -104,7 +88,7 @@ def test_a_reference_image_is_the_masks_box_with_the_mask_as_alpha() -> None:
 
 def test_the_box_of_a_picture_cut_from_a_shrunken_frame_is_in_pixels_of_the_true_one() -> None:
     clip = clip_with(located(0, 1, box_mask(40, 30, 160, 150)), dog=EntityKind.SUBJECT)
-    clip = replace(clip, media=media_of(3 * WIDTH, 2 * HEIGHT))
+    clip = replace(clip, media=media_facts(width=3 * WIDTH, height=2 * HEIGHT))
 
     (scored,) = stage().score([clip])
 

@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from dataset_schema import Box, Entity, EntityKind, FailedClip, FailureKind, MediaFacts, Payload, Sample, Scores, Source
+from dataset_schema import Box, Entity, EntityKind, FailedClip, FailureKind, Payload, Sample, Scores, Source
+from tests.made_media import media_facts
 
 SAMPLE = Sample(
     clip_id="0" * 32,
@@ -16,22 +17,7 @@ SAMPLE = Sample(
     height=144,
     width=256,
     bucket="17x144x256",
-    media=MediaFacts(
-        container="mp4",
-        codec="h264",
-        width=256,
-        height=144,
-        declared_frames=17,
-        decoded_frames=17,
-        duration_s=17 / 24,
-        fps=24.0,
-        is_vfr=False,
-        rotation_deg=0,
-        sample_aspect_ratio=1.0,
-        color_transfer=None,
-        is_interlaced=False,
-        has_audio=False,
-    ),
+    media=media_facts(width=256, height=144, frames=17),
     scores=Scores(),
     entities=(),
     background=None,

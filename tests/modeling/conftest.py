@@ -21,7 +21,6 @@ from dataset_schema import (  # noqa: E402  (the hook must come before what impo
     Bucket,
     Entity,
     EntityKind,
-    MediaFacts,
     Payload,
     Reference,
     Sample,
@@ -29,6 +28,7 @@ from dataset_schema import (  # noqa: E402  (the hook must come before what impo
     Source,
     write_shard,
 )
+from tests.made_media import media_facts  # noqa: E402
 
 torch.set_num_threads(1)
 
@@ -132,22 +132,7 @@ def build_sample(number: int, bucket: Bucket, folder: Path, *, with_entities: bo
         height=bucket.height,
         width=bucket.width,
         bucket=str(bucket),
-        media=MediaFacts(
-            container="mp4",
-            codec="h264",
-            width=bucket.width,
-            height=bucket.height,
-            declared_frames=bucket.frames,
-            decoded_frames=bucket.frames,
-            duration_s=bucket.frames / 24,
-            fps=24.0,
-            is_vfr=False,
-            rotation_deg=0,
-            sample_aspect_ratio=1.0,
-            color_transfer=None,
-            is_interlaced=False,
-            has_audio=False,
-        ),
+        media=media_facts(width=bucket.width, height=bucket.height, frames=bucket.frames),
         scores=Scores(),
         entities=entities if with_entities else (),
         background=Background(frame_index=0, time_s=0.0, leak=0.0, image=png(empty)) if with_entities else None,

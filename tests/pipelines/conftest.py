@@ -19,7 +19,6 @@ from dataset_schema import (
     EntityKind,
     FailedClip,
     FailureKind,
-    MediaFacts,
     Payload,
     Reason,
     Reference,
@@ -29,6 +28,7 @@ from dataset_schema import (
     Source,
 )
 from pipelines.sprites import ClipKind, SpriteWorldConfig, plan_clip, render_shot, write_video
+from tests.made_media import media_facts
 
 WORLD = SpriteWorldConfig(clips=100, frames=25, height=96, width=160, undesirable_share=0.0)
 
@@ -41,25 +41,6 @@ def png(picture: npt.NDArray[np.uint8]) -> Payload:
     file = io.BytesIO()
     Image.fromarray(picture).save(file, "PNG")
     return Payload(bytes=file.getvalue())
-
-
-def media_facts(width: int, height: int, frames: int) -> MediaFacts:
-    return MediaFacts(
-        container="mov,mp4",
-        codec="h264",
-        width=width,
-        height=height,
-        declared_frames=frames,
-        decoded_frames=frames,
-        duration_s=frames / WORLD.fps,
-        fps=WORLD.fps,
-        is_vfr=False,
-        rotation_deg=0,
-        sample_aspect_ratio=1.0,
-        color_transfer=None,
-        is_interlaced=False,
-        has_audio=False,
-    )
 
 
 def reference(frame: npt.NDArray[np.uint8], mask: npt.NDArray[np.bool_], frame_index: int) -> Reference | None:
@@ -127,7 +108,7 @@ def make_sample(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Sam
             height=WORLD.height,
             width=WORLD.width,
             bucket="25x96x160",
-            media=media_facts(WORLD.width, WORLD.height, WORLD.frames),
+            media=media_facts(width=WORLD.width, height=WORLD.height, frames=WORLD.frames, fps=WORLD.fps),
             scores=Scores(shot_change=0.02, desirable=0.93, subject_confidence=0.81, background_leak=0.05),
             entities=tuple(entities),
             background=Background(frame_index=12, time_s=12 / WORLD.fps, leak=0.05, image=png(empty)),
