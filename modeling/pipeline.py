@@ -1,6 +1,6 @@
 """From a prompt and reference images to a video (B.3)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -113,6 +113,7 @@ class Pipeline:
         background: Image.Image | None = None,
         background_word: str | None = None,
         sampling: SamplingConfig | None = None,
+        on_step: Callable[[], object] = lambda: None,
     ) -> Video:
         """Sample a video; equal arguments give equal videos.
 
@@ -123,6 +124,7 @@ class Pipeline:
             background: a picture of the place.
             background_word: the prompt's word for the place, to which `background` is then bound.
             sampling: size, seed and guidance.
+            on_step: called after every denoising step, for progress bars.
 
         Raises:
             ValueError: a word is not in the prompt, there are too many images, or the prompt is too long.
@@ -138,7 +140,13 @@ class Pipeline:
         velocity = GuidedVelocity(
             self.model, conditions, text_scale=sampling.text_scale, image_scale=sampling.image_scale
         )
-        latents = integrate_euler(velocity, noise, schedule)
+
+        def reported(latents: Tensor, timestep: float) -> Tensor:
+            predicted = velocity(latents, timestep)
+            on_step()
+            return predicted
+
+        latents = integrate_euler(reported, noise, schedule)
         return self._encoders.autoencoder.decode(latents)[0].cpu().numpy()
 
     def _condition_images(

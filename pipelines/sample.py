@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from PIL import Image
 
 from dataset_schema import FRAMES_PER_SECOND, Bucket
-from modeling.pipeline import Pipeline, SamplingConfig
+from modeling.pipeline import Pipeline, SamplingConfig, steps_for
 from modeling.video import write_video
 from pipelines.config import ConfigError, parse
+from pipelines.progress import progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,19 +67,26 @@ def sample(command: Sample) -> Path:
     background_word, background = (
         _word_and_picture("--background", command.background) if command.background else (None, None)
     )
-    video = Pipeline.from_pretrained(command.model, device=command.device)(
-        command.prompt,
-        references=references,
-        background=background,
-        background_word=background_word,
-        sampling=SamplingConfig(
-            bucket=Bucket.parse(command.bucket),
-            steps=command.steps,
-            seed=command.seed,
-            text_scale=command.text_scale,
-            image_scale=command.image_scale,
-        ),
+    bucket = Bucket.parse(command.bucket)
+    steps = steps_for(bucket) if command.steps is None else command.steps
+    sampling = SamplingConfig(
+        bucket=bucket,
+        steps=steps,
+        seed=command.seed,
+        text_scale=command.text_scale,
+        image_scale=command.image_scale,
     )
+    pipeline = Pipeline.from_pretrained(command.model, device=command.device)
+    with progress("sample", total=steps, unit="step") as report:
+        done = count(1)
+        video = pipeline(
+            command.prompt,
+            references=references,
+            background=background,
+            background_word=background_word,
+            sampling=sampling,
+            on_step=lambda: report(next(done)),
+        )
     command.output.parent.mkdir(parents=True, exist_ok=True)
     write_video(command.output, video, fps=FRAMES_PER_SECOND)
     return command.output

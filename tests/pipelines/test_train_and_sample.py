@@ -64,6 +64,7 @@ def test_the_same_command_writes_the_same_video_and_another_seed_another(model: 
         (["--reference", "cat"], "expected WORD=PICTURE"),
         (["--reference", "cat=nothing.png"], "nothing.png is no picture"),
         (["--reference", *["cat={}"] * 7], "7 reference images, expected at most 6"),
+        (["--steps", "0"], "sampling has 0 steps, expected at least 1"),
         (["--bucket", "9x65x112"], "height 65, expected a positive multiple of 16"),
     ],
 )
