@@ -2,6 +2,7 @@
 
 import importlib
 import logging
+import os
 import sys
 
 from pipelines.config import ConfigError
@@ -33,6 +34,10 @@ def main(arguments: list[str]) -> int:
     except (ConfigError, ValueError, FileNotFoundError, PermissionError) as error:
         print(f"{verb}: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        # Whoever read our output has seen enough (`... --help | head`); nothing more can be printed, also not at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         print(f"{verb}: interrupted; run the same command again to continue", file=sys.stderr)
         return 130

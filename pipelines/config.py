@@ -45,6 +45,7 @@ def parse(command: type[Command], arguments: Sequence[str], *, verb: str, preset
         prog=f"python -m pipelines {verb}",
         args=list(overrides),
         default=command(**{**missing, **values}),
+        config=(tyro.conf.EnumChoicesFromValues,),  # the words that a preset uses, not Python's names for them
     )
 
 

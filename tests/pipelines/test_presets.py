@@ -29,6 +29,24 @@ def test_the_curation_preset_states_the_defaults() -> None:
     )
 
 
+def test_choices_on_the_command_line_are_the_words_of_a_preset() -> None:
+    arguments = [
+        "--input",
+        "videos",
+        "--output",
+        "dataset",
+        "--curation.shots",
+        "scenedetect",
+        "--retry",
+        "io",
+        "timeout",
+    ]
+
+    command = parse(Curate, arguments, verb="curate")
+
+    assert (command.curation.shots, command.retry) == ("scenedetect", ("io", "timeout"))
+
+
 def test_the_demo_samples_a_size_that_it_curates() -> None:
     demo = parse(Demo, [], verb="demo", preset=CONFIGS / "demo.toml")
 
