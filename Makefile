@@ -21,9 +21,12 @@ REF ?=
 BUCKET ?=
 ARGS ?=
 
+# Recipes read them from the environment, so that a caption may hold an apostrophe.
+export INPUT OUTPUT CAPTION CONFIG DATASET VIDEOS ADDRESS MEDIA MODEL PROMPT REF BUCKET
+
 # make fails on an unset variable with a sentence, not with a usage page.
 need = $(if $($(1)),,$(error $(1) is not set; $(2)))
-option = $(if $($(1)),$(2) '$($(1))')
+option = $(if $($(1)),$(2) "$$$(1)")
 
 .PHONY: help setup demo check test test-slow curate inspect train sample submit train-filter bench clean
 
@@ -57,34 +60,34 @@ test-slow: setup  ## what takes longer
 
 curate: setup  ## videos and captions into a dataset: make curate INPUT=videos/ OUTPUT=out/dataset [CAPTION="A dog runs."] [SCORE_ALL=1]
 	$(call need,INPUT,name a folder or a .csv .jsonl .parquet manifest)$(call need,OUTPUT,name the dataset directory to write)
-	$(PYTHON) -m pipelines curate --input '$(INPUT)' --output '$(OUTPUT)' $(call option,CONFIG,--config) \
+	$(PYTHON) -m pipelines curate --input "$$INPUT" --output "$$OUTPUT" $(call option,CONFIG,--config) \
 		$(call option,CAPTION,--sources.caption) $(if $(SCORE_ALL),--score-all) $(ARGS)
 
 inspect: setup  ## tables and contact sheets of a dataset: make inspect DATASET=out/dataset
 	$(call need,DATASET,name a dataset directory)
-	$(PYTHON) -m pipelines inspect --dataset '$(DATASET)' $(ARGS)
+	$(PYTHON) -m pipelines inspect --dataset "$$DATASET" $(ARGS)
 
 train: setup  ## train the model: make train DATASET=out/dataset OUTPUT=out/model [CONFIG=configs/train_tiny.toml]
 	$(call need,DATASET,name a dataset directory)$(call need,OUTPUT,name the directory for checkpoints)
-	$(PYTHON) -m pipelines train --dataset '$(DATASET)' --output '$(OUTPUT)' $(call option,CONFIG,--config) $(ARGS)
+	$(PYTHON) -m pipelines train --dataset "$$DATASET" --output "$$OUTPUT" $(call option,CONFIG,--config) $(ARGS)
 
 sample: setup  ## a video from a prompt: make sample MODEL=out/model PROMPT="A cat runs." [REF="cat=cat.png"] [BUCKET=9x64x112] OUTPUT=cat.mp4
 	$(call need,MODEL,name the directory of a trained model)$(call need,PROMPT,write what to show)$(call need,OUTPUT,name the .mp4 to write)
-	$(PYTHON) -m pipelines sample --model '$(MODEL)' --prompt '$(PROMPT)' --output '$(OUTPUT)' $(call option,REF,--reference) $(call option,BUCKET,--bucket) $(ARGS)
+	$(PYTHON) -m pipelines sample --model "$$MODEL" --prompt "$$PROMPT" --output "$$OUTPUT" $(call option,REF,--reference) $(call option,BUCKET,--bucket) $(ARGS)
 
 submit: setup  ## curate as a job on a Ray cluster: make submit ADDRESS=http://head:8265 INPUT=... OUTPUT=...
 	$(call need,ADDRESS,name the dashboard of a Ray cluster such as http://127.0.0.1:8265)$(call need,INPUT,as for make curate)$(call need,OUTPUT,as for make curate)
-	$(PYTHON) -m pipelines submit --address '$(ADDRESS)' --input '$(INPUT)' --output '$(OUTPUT)' $(ARGS)
+	$(PYTHON) -m pipelines submit --address "$$ADDRESS" --input "$$INPUT" --output "$$OUTPUT" $(ARGS)
 
 train-filter: setup  ## train the content filter on generated clips: make train-filter OUTPUT=out/filter
 	$(call need,OUTPUT,name the directory for the weights)
-	$(PYTHON) -m pipelines train-filter --output '$(OUTPUT)' $(ARGS)
+	$(PYTHON) -m pipelines train-filter --output "$$OUTPUT" $(ARGS)
 
 bench: setup  ## measure annotators against ground truth: make bench MEDIA=DIR (with shots/, masks/ and clips/, each with its truth)
 	$(call need,MEDIA,name a folder with shots/made shots/natural masks/manifest.csv clips/manifest.csv)
-	$(PYTHON) -m benchmarks.entity_words '$(MEDIA)/clips/manifest.csv'
-	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.shots '$(MEDIA)/shots/made' '$(MEDIA)/shots/natural'
-	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.masks '$(MEDIA)/masks/manifest.csv'
+	$(PYTHON) -m benchmarks.entity_words "$$MEDIA/clips/manifest.csv"
+	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.shots "$$MEDIA/shots/made" "$$MEDIA/shots/natural"
+	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.masks "$$MEDIA/masks/manifest.csv"
 
 clean:  ## remove what the demo and the tests wrote
 	rm -rf out .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,36 @@
+"""The make targets hand over what the user wrote, to the letter."""
+
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def arguments(target: str, **variables: str) -> list[str]:
+    """What a target would call Python with."""
+    words = ["make", "--silent", "--no-print-directory", "-o", "setup", target, "PYTHON=printf '%s\\n'"]
+    done = subprocess.run(
+        [*words, *(f"{name}={value}" for name, value in variables.items())],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.splitlines()
+
+
+def test_a_caption_may_hold_an_apostrophe_and_quotes() -> None:
+    caption = 'A man\'s "dog" runs.'
+
+    found = arguments("curate", INPUT="my videos", OUTPUT="out", CAPTION=caption, SCORE_ALL="1")
+
+    assert found == [
+        *("-m", "pipelines", "curate", "--input", "my videos", "--output", "out"),
+        *("--sources.caption", caption, "--score-all"),
+    ]
+
+
+def test_what_is_not_given_is_not_handed_over() -> None:
+    found = arguments("sample", MODEL="m", PROMPT="It's a cat.", OUTPUT="v.mp4")
+
+    assert found == ["-m", "pipelines", "sample", "--model", "m", "--prompt", "It's a cat.", "--output", "v.mp4"]
