@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from modeling.positions import Rotation, rotate
+from modeling.precision import Float32RMSNorm
+from modeling.sequence import TokenSequence, WholeSequence
 
 
 class Context(NamedTuple):
@@ -25,30 +27,45 @@ class Context(NamedTuple):
         return cls(torch.where(is_token[..., None], tokens, 0.0), is_token)
 
 
+class KeyValue(NamedTuple):
+    """What one layer attends to in a context. It does not change while a video is sampled."""
+
+    key: Float[Tensor, "batch heads context channels"]
+    value: Float[Tensor, "batch heads context channels"]
+    mask: Bool[Tensor, "batch 1 1 context"]
+
+
 class SelfAttention(nn.Module):
-    """Attention among latent tokens, with rotary positions and RMS-normalised queries and keys."""
+    """Attention among latent tokens, with rotary positions and RMS-normalised queries and keys.
+
+    Attributes:
+        sequence: where the tokens lie; `parallel.py` changes it.
+    """
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
+        self.sequence: TokenSequence = WholeSequence()
         self.to_qkv = nn.Linear(width, 3 * width, bias=False)
-        self.query_norm = nn.RMSNorm(width // heads, eps=1e-6)
-        self.key_norm = nn.RMSNorm(width // heads, eps=1e-6)
+        self.query_norm = Float32RMSNorm(width // heads, eps=1e-6)
+        self.key_norm = Float32RMSNorm(width // heads, eps=1e-6)
         self.to_out = nn.Linear(width, width, bias=False)
 
     def forward(
-        self, tokens: Float[Tensor, "batch tokens width"], rotation: Rotation
+        self, tokens: Float[Tensor, "batch tokens width"], rotation: Rotation, *, length: int
     ) -> Float[Tensor, "batch tokens width"]:
-        """What each token gathers from all others."""
+        """What each token gathers from all `length` tokens of the clip."""
         query, key, value = rearrange(
             self.to_qkv(tokens),
             "batch tokens (three heads channels) -> three batch heads tokens channels",
             three=3,
             heads=self.heads,
         )
-        query = rotate(self.query_norm(query), rotation)
-        key = rotate(self.key_norm(key), rotation)
-        gathered = scaled_dot_product_attention(query, key, value)
+        query = rotate(self.query_norm(query), rotation).to(value.dtype)
+        key = rotate(self.key_norm(key), rotation).to(value.dtype)
+        gathered = scaled_dot_product_attention(
+            query, self.sequence.whole(key, length=length), self.sequence.whole(value, length=length)
+        )
         return self.to_out(rearrange(gathered, "batch heads tokens channels -> batch tokens (heads channels)"))
 
 
@@ -64,29 +81,46 @@ class CrossAttention(nn.Module):
         self.heads = heads
         self.to_query = nn.Linear(width, width, bias=False)
         self.to_key_value = nn.Linear(context_channels, 2 * width, bias=False)
-        self.query_norm = nn.RMSNorm(width // heads, eps=1e-6)
-        self.key_norm = nn.RMSNorm(width // heads, eps=1e-6)
+        self.query_norm = Float32RMSNorm(width // heads, eps=1e-6)
+        self.key_norm = Float32RMSNorm(width // heads, eps=1e-6)
         self.to_out = nn.Linear(width, width, bias=False)
 
     def forward(
         self,
-        tokens: Float[Tensor, "batch tokens width"],
-        context: Context,
-    ) -> Float[Tensor, "batch tokens width"]:
-        """What each token gathers from the context."""
+        tokens: Float[Tensor, "branches_batch tokens width"],
+        context: Context | KeyValue,
+    ) -> Float[Tensor, "branches_batch tokens width"]:
+        """What each token gathers from the context.
+
+        Args:
+            tokens: of one clip for each of the context's, or of several branches, each of them a whole batch; branches
+                share the keys and values.
+            context: as encoded, or what `keys_values` made of it.
+        """
+        key, value, mask = self.keys_values(context) if isinstance(context, Context) else context
         query = rearrange(
-            self.to_query(tokens), "batch tokens (heads channels) -> batch heads tokens channels", heads=self.heads
+            self.to_query(tokens),
+            "(branches batch) tokens (heads channels) -> batch heads (branches tokens) channels",
+            batch=len(key),
+            heads=self.heads,
         )
+        gathered = scaled_dot_product_attention(self.query_norm(query).to(value.dtype), key, value, attn_mask=mask)
+        gathered = rearrange(
+            gathered,
+            "batch heads (branches tokens) channels -> (branches batch) tokens (heads channels)",
+            tokens=tokens.shape[1],
+        )
+        return self.to_out(gathered)
+
+    def keys_values(self, context: Context) -> KeyValue:
+        """The keys and values of a context, to be used again for every step of sampling."""
         key, value = rearrange(
             self.to_key_value(context.tokens),
             "batch context (two heads channels) -> two batch heads context channels",
             two=2,
             heads=self.heads,
         )
-        gathered = scaled_dot_product_attention(
-            self.query_norm(query), self.key_norm(key), value, attn_mask=_attention_mask(context.is_token)
-        )
-        return self.to_out(rearrange(gathered, "batch heads tokens channels -> batch tokens (heads channels)"))
+        return KeyValue(self.key_norm(key).to(value.dtype), value, _attention_mask(context.is_token))
 
 
 def _attention_mask(is_token: Bool[Tensor, "batch context"]) -> Bool[Tensor, "batch 1 1 context"]:

@@ -3,17 +3,22 @@
 Time and shape follow `flow.py`: timestep 1 is noise, latents are (batch, 16, time, height, width).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, cast
 
 import torch
 from einops import rearrange, repeat
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
-from modeling.attention import Context, CrossAttention, SelfAttention
+from modeling.attention import Context, CrossAttention, KeyValue, SelfAttention
 from modeling.conditions import Conditions, References
 from modeling.positions import Rotation, grid_code, rotary_embedding, sinusoids
+from modeling.precision import Float32LayerNorm, Float32Linear
+from modeling.sequence import TokenSequence, WholeSequence
 
 _PATCH = 2
 _TIMESTEP_CHANNELS = 256
@@ -65,28 +70,64 @@ class DiTConfig:
         return self.latent_channels * (2 if self.self_conditions else 1)
 
 
+class Attended(NamedTuple):
+    """A context, and the clips of the batch that attend to it; for the others it is skipped."""
+
+    context: Context | KeyValue
+    clips: slice = slice(None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CachedConditions:
+    """Conditions as keys and values of every block, for all steps of sampling. `DiT.cache` makes them.
+
+    A batch may hold several branches of guidance, one after the other, which share the keys and values. Branches with
+    text follow each other, and so do branches with images; what a branch lacks is skipped, which is exactly what zeros
+    in its place come to.
+
+    Attributes:
+        blocks: what each block attends to: text, and images if there are any.
+    """
+
+    blocks: tuple[tuple[Attended, Attended | None], ...]
+
+    def of_clips(self, text: slice, images: slice) -> "CachedConditions":
+        """The same for a batch in which only these clips have text, and only these have images."""
+        return CachedConditions(
+            blocks=tuple(
+                (Attended(words.context, text), None if pictures is None else Attended(pictures.context, images))
+                for words, pictures in self.blocks
+            )
+        )
+
+
 class DiT(nn.Module):
-    """Predicts the velocity of noisy latents under text and reference images."""
+    """Predicts the velocity of noisy latents under text and reference images.
+
+    Attributes:
+        sequence: where the tokens lie; `parallel.py` changes it.
+    """
 
     def __init__(self, config: DiTConfig) -> None:
         super().__init__()
         self.config = config
+        self.sequence: TokenSequence = WholeSequence()
         self.patch_embedding = nn.Linear(config.input_channels * _PATCH**2, config.width)
         self.timestep_embedding = nn.Sequential(
-            nn.Linear(_TIMESTEP_CHANNELS, config.width), nn.SiLU(), nn.Linear(config.width, config.width)
+            Float32Linear(_TIMESTEP_CHANNELS, config.width), nn.SiLU(), Float32Linear(config.width, config.width)
         )
         self.binding = Binding(config)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.blocks))
-        self.final_norm = nn.LayerNorm(config.width, eps=1e-6, elementwise_affine=False)
-        self.final_modulation = nn.Linear(config.width, 2 * config.width)
-        self.to_velocity = nn.Linear(config.width, config.latent_channels * _PATCH**2)
+        self.final_norm = Float32LayerNorm(config.width, eps=1e-6, elementwise_affine=False)
+        self.final_modulation = Float32Linear(config.width, 2 * config.width)
+        self.to_velocity = Float32Linear(config.width, config.latent_channels * _PATCH**2)
         self._initialize()
 
     def forward(
         self,
         latents: Float[Tensor, "batch channels time height width"],
         timesteps: Float[Tensor, " batch"],
-        conditions: Conditions,
+        conditions: Conditions | CachedConditions,
         estimate: Float[Tensor, "batch channels time height width"] | None = None,
     ) -> Float[Tensor, "batch channels time height width"]:
         """The velocity, noise minus data.
@@ -99,18 +140,34 @@ class DiT(nn.Module):
         """
         _, _, time, height, width = latents.shape
         tokens = self.patch_embedding(patchify(self._with_estimate(latents, estimate)))
-        timestep = self.timestep_embedding(sinusoids(timesteps * 1000, channels=_TIMESTEP_CHANNELS))
-        grid = (time, height // _PATCH, width // _PATCH)
+        grid, length = (time, height // _PATCH, width // _PATCH), tokens.shape[1]
         if self.config.absolute_positions:
-            tokens = tokens + grid_code(grid, channels=self.config.width).to(tokens)
-        rotation = rotary_embedding(grid, head_channels=self.config.head_channels).to(latents.device)
-        text = Context.masked(conditions.text, conditions.is_text)
-        images = None if conditions.references is None else self.binding(conditions.references)
-        for block in self.blocks:
-            tokens = block(tokens, timestep, rotation, text, images)
+            tokens = tokens + grid_code(grid, channels=self.config.width, device=tokens.device).to(tokens)
+        rotation = rotary_embedding(grid, head_channels=self.config.head_channels, device=tokens.device)
+        tokens, rotation = self.sequence.part(tokens), self.sequence.part(rotation)
+        timestep = self.timestep_embedding(sinusoids(timesteps * 1000, channels=_TIMESTEP_CHANNELS))
+        for block, (text, images) in zip(self.blocks, self._attended(conditions), strict=True):
+            tokens = block(tokens, timestep, rotation, text, images, length=length)
         shift, scale = self.final_modulation(functional.silu(timestep))[:, None].chunk(2, dim=-1)
         velocity = self.to_velocity(_modulate(self.final_norm(tokens), shift, scale))
-        return unpatchify(velocity, time=time, height=height, width=width)
+        return unpatchify(self.sequence.whole(velocity, length=length), time=time, height=height, width=width)
+
+    def cache(self, conditions: Conditions) -> CachedConditions:
+        """What every block makes of the conditions; no step of sampling changes it."""
+        text, images = self._contexts(conditions)
+        return CachedConditions(blocks=tuple(cast("Block", block).keys_values(text, images) for block in self.blocks))
+
+    def _attended(self, conditions: Conditions | CachedConditions) -> Sequence[tuple[Attended, Attended | None]]:
+        """What each block attends to: text, and images if there are any."""
+        if isinstance(conditions, CachedConditions):
+            return conditions.blocks
+        text, images = self._contexts(conditions)
+        return [(Attended(text), None if images is None else Attended(images))] * len(self.blocks)
+
+    def _contexts(self, conditions: Conditions) -> tuple[Context, Context | None]:
+        references = conditions.references
+        images = None if references is None else self.binding(references)
+        return Context.masked(conditions.text, conditions.is_text), images
 
     def _with_estimate(
         self, latents: Float[Tensor, "batch channels time height width"], estimate: Tensor | None
@@ -140,19 +197,24 @@ class Block(nn.Module):
 
     Our choice: the timestep modulates self-attention and MLP (adaLN-Zero with six vectors). It leaves the
     cross-attentions alone: the parameter count of the authors' sibling model fits this, and does not fit twelve.
+
+    Attributes:
+        recomputes_activations: whether training keeps only the tokens that enter, and computes the rest again when it
+            needs gradients.
     """
 
     def __init__(self, config: DiTConfig) -> None:
         super().__init__()
         width, heads = config.width, config.heads
-        self.modulation = nn.Linear(width, 6 * width)
-        self.self_norm = nn.LayerNorm(width, eps=1e-6, elementwise_affine=False)
+        self.recomputes_activations = False
+        self.modulation = Float32Linear(width, 6 * width)
+        self.self_norm = Float32LayerNorm(width, eps=1e-6, elementwise_affine=False)
         self.self_attention = SelfAttention(width, heads)
-        self.text_norm = nn.LayerNorm(width, eps=1e-6)
+        self.text_norm = Float32LayerNorm(width, eps=1e-6)
         self.text_attention = CrossAttention(width, heads, config.text_channels)
-        self.personalization_norm = nn.LayerNorm(width, eps=1e-6)
+        self.personalization_norm = Float32LayerNorm(width, eps=1e-6)
         self.personalization_attention = CrossAttention(width, heads, config.image_channels)
-        self.mlp_norm = nn.LayerNorm(width, eps=1e-6, elementwise_affine=False)
+        self.mlp_norm = Float32LayerNorm(width, eps=1e-6, elementwise_affine=False)
         self.mlp = nn.Sequential(
             nn.Linear(width, config.mlp_ratio * width),
             nn.GELU(approximate="tanh"),
@@ -165,17 +227,51 @@ class Block(nn.Module):
         tokens: Float[Tensor, "batch tokens width"],
         timestep: Float[Tensor, "batch width"],
         rotation: Rotation,
-        text: Context,
-        images: Context | None,
+        text: Attended,
+        images: Attended | None,
+        *,
+        length: int,
     ) -> Float[Tensor, "batch tokens width"]:
-        """The tokens after one block."""
+        """The tokens after one block.
+
+        Args:
+            tokens: all of each clip, or this device's part of them.
+            timestep: embedded.
+            rotation: of `tokens`.
+            text: what clips attend to.
+            images: likewise.
+            length: tokens of a clip on all devices together.
+        """
+        if self.recomputes_activations and torch.is_grad_enabled():
+            return checkpoint(
+                self._forward, tokens, timestep, rotation, text, images, length=length, use_reentrant=False
+            )
+        return self._forward(tokens, timestep, rotation, text, images, length=length)
+
+    def keys_values(self, text: Context, images: Context | None) -> tuple[Attended, Attended | None]:
+        """What the two cross-attentions attend to, as keys and values."""
+        return (
+            Attended(self.text_attention.keys_values(text)),
+            None if images is None else Attended(self.personalization_attention.keys_values(images)),
+        )
+
+    def _forward(
+        self,
+        tokens: Tensor,
+        timestep: Tensor,
+        rotation: Rotation,
+        text: Attended,
+        images: Attended | None,
+        *,
+        length: int,
+    ) -> Tensor:
         modulation = self.modulation(functional.silu(timestep))[:, None].chunk(6, dim=-1)
         attention_shift, attention_scale, attention_gate, mlp_shift, mlp_scale, mlp_gate = modulation
         modulated = _modulate(self.self_norm(tokens), attention_shift, attention_scale)
-        tokens = tokens + attention_gate * self.self_attention(modulated, rotation)
-        tokens = tokens + self.text_attention(self.text_norm(tokens), text)
+        tokens = tokens + attention_gate * self.self_attention(modulated, rotation, length=length)
+        tokens = _attend(tokens, text, self.text_norm, self.text_attention)
         if images is not None:
-            tokens = tokens + self.personalization_attention(self.personalization_norm(tokens), images)
+            tokens = _attend(tokens, images, self.personalization_norm, self.personalization_attention)
         modulated = _modulate(self.mlp_norm(tokens), mlp_shift, mlp_scale)
         return tokens + mlp_gate * self.mlp(modulated)
 
@@ -234,6 +330,16 @@ def unpatchify(
         ph=_PATCH,
         pw=_PATCH,
     )
+
+
+def _attend(tokens: Tensor, attended: Attended, norm: nn.Module, attention: nn.Module) -> Tensor:
+    """The tokens with what those of the attending clips gather."""
+    context, clips = attended
+    if clips == slice(None):
+        return tokens + attention(norm(tokens), context)
+    attending = tokens[clips]
+    gathered = attending + attention(norm(attending), context)
+    return torch.cat([tokens[: clips.start], gathered, tokens[clips.stop :]])
 
 
 def _modulate(tokens: Tensor, shift: Tensor, scale: Tensor) -> Tensor:

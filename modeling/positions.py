@@ -1,15 +1,17 @@
 """Codes for places: sinusoids for single numbers, 3-D rotary embeddings for the latent grid (Table 5)."""
 
 import math
-from typing import NamedTuple
 
 import torch
 from einops import rearrange
-from jaxtyping import Float
+from jaxtyping import Complex, Float
 from torch import Tensor
 
 # Wave length of the slowest sinusoid of `grid_code`, over 2 pi: longer than any side of a small grid.
 _LONGEST_ON_GRID = 16.0
+
+# The turn of each pair of a token's head channels, as a complex number of length 1.
+Rotation = Complex[Tensor, "tokens pairs"]
 
 
 def sinusoids(places: Tensor, *, channels: int, longest: float = 10_000.0) -> Float[Tensor, "places channels"]:
@@ -20,9 +22,11 @@ def sinusoids(places: Tensor, *, channels: int, longest: float = 10_000.0) -> Fl
     return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
-def grid_code(grid: tuple[int, int, int], *, channels: int) -> Float[Tensor, "tokens channels"]:
+def grid_code(
+    grid: tuple[int, int, int], *, channels: int, device: torch.device | None = None
+) -> Float[Tensor, "tokens channels"]:
     """Sinusoids of every token's place on a (time, height, width) grid: half of the channels follow time."""
-    places = torch.meshgrid(*(torch.arange(length) for length in grid), indexing="ij")
+    places = torch.meshgrid(*(torch.arange(length, device=device) for length in grid), indexing="ij")
     shares = (channels // 2, channels // 4, channels // 4)
     codes = [
         sinusoids(place.flatten(), channels=share, longest=_LONGEST_ON_GRID)
@@ -31,19 +35,12 @@ def grid_code(grid: tuple[int, int, int], *, channels: int) -> Float[Tensor, "to
     return torch.cat(codes, dim=1)
 
 
-class Rotation(NamedTuple):
-    """Cosine and sine of the angle by which each pair of a token's head channels turns."""
-
-    cosine: Float[Tensor, "tokens pairs"]
-    sine: Float[Tensor, "tokens pairs"]
-
-    def to(self, device: torch.device) -> "Rotation":
-        """The same on another device."""
-        return Rotation(self.cosine.to(device), self.sine.to(device))
-
-
 def rotary_embedding(
-    grid: tuple[int, int, int], *, head_channels: int, offset: tuple[int, int, int] = (0, 0, 0)
+    grid: tuple[int, int, int],
+    *,
+    head_channels: int,
+    offset: tuple[int, int, int] = (0, 0, 0),
+    device: torch.device | None = None,
 ) -> Rotation:
     """The rotation of every token of a (time, height, width) grid, from the grid itself: there is no largest size.
 
@@ -54,24 +51,26 @@ def rotary_embedding(
         grid: tokens along each axis.
         head_channels: a multiple of 8.
         offset: added to the places; attention depends on differences of places only.
+        device: where the angles are computed.
     """
-    axes = [torch.arange(length, dtype=torch.float32) + start for length, start in zip(grid, offset, strict=True)]
+    axes = [
+        torch.arange(length, dtype=torch.float32, device=device) + start
+        for length, start in zip(grid, offset, strict=True)
+    ]
     places = torch.meshgrid(*axes, indexing="ij")
     channels = (head_channels // 2, head_channels // 4, head_channels // 4)
     angles = torch.cat([_angles(place.flatten(), size) for place, size in zip(places, channels, strict=True)], dim=1)
-    return Rotation(angles.cos(), angles.sin())
+    return torch.polar(torch.ones_like(angles), angles)
 
 
 def rotate(
     heads: Float[Tensor, "batch heads tokens channels"], rotation: Rotation
 ) -> Float[Tensor, "batch heads tokens channels"]:
     """Turn channels (0, 1), (2, 3), ... of every head as planes, in float32."""
-    pairs = rearrange(heads.float(), "batch heads tokens (pairs two) -> two batch heads tokens pairs", two=2)
-    cosine, sine = rotation
-    turned = torch.stack([pairs[0] * cosine - pairs[1] * sine, pairs[0] * sine + pairs[1] * cosine])
-    return rearrange(turned, "two batch heads tokens pairs -> batch heads tokens (pairs two)").to(heads.dtype)
+    pairs = torch.view_as_complex(rearrange(heads.float(), "... (pairs two) -> ... pairs two", two=2))
+    return torch.view_as_real(pairs * rotation).flatten(-2).to(heads.dtype)
 
 
 def _angles(places: Float[Tensor, " tokens"], channels: int) -> Float[Tensor, "tokens pairs"]:
-    exponents = torch.arange(0, channels, 2, dtype=torch.float32) / channels
+    exponents = torch.arange(0, channels, 2, dtype=torch.float32, device=places.device) / channels
     return places[:, None] * torch.exp(-math.log(10_000.0) * exponents)

@@ -4,8 +4,10 @@ import pytest
 import torch
 from torch.nn.functional import layer_norm
 
+from modeling.attention import Context
 from modeling.conditions import Conditions, References
-from modeling.dit import Binding, DiT, DiTConfig, patchify, unpatchify
+from modeling.dit import Attended, Binding, DiT, DiTConfig, patchify, unpatchify
+from modeling.positions import rotary_embedding
 from modeling.presets import paper
 from modeling.training import build_model
 
@@ -252,11 +254,8 @@ def test_block_matches_the_formula_of_adaln_zero() -> None:
     set_to_zero(model, "self_attention.to_out.weight")
     set_to_zero(model, "text_attention.to_out.weight")
 
-    from modeling.attention import Context
-    from modeling.positions import rotary_embedding
-
-    text = Context.masked(conditions().text[:1], conditions().is_text[:1])
-    found = block(tokens, timestep, rotary_embedding((1, 2, 2), head_channels=32), text, None)
+    text = Attended(Context.masked(conditions().text[:1], conditions().is_text[:1]))
+    found = block(tokens, timestep, rotary_embedding((1, 2, 2), head_channels=32), text, None, length=4)
 
     modulation = block.get_submodule("modulation")(torch.nn.functional.silu(timestep))
     shift, scale, gate = modulation[0, 192:256], modulation[0, 256:320], modulation[0, 320:]

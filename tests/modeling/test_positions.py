@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from modeling.positions import Rotation, grid_code, rotary_embedding, rotate
+from modeling.positions import grid_code, rotary_embedding, rotate
 
 GRID = (2, 3, 4)
 TOKENS = 24
@@ -41,7 +41,7 @@ def test_time_turns_half_of_the_channels_height_and_width_a_quarter_each(axis: i
 
 
 def test_rotates_a_plane_by_the_angle() -> None:
-    right_angle = Rotation(torch.tensor([[0.0]]), torch.tensor([[1.0]]))
+    right_angle = torch.tensor([[1j]])
 
     assert rotate(torch.tensor([[[[2.0, 5.0]]]]), right_angle).flatten().tolist() == [-5.0, 2.0]
 
