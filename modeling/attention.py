@@ -14,10 +14,14 @@ from modeling.sequence import TokenSequence, WholeSequence
 
 
 class Context(NamedTuple):
-    """Tokens of a condition. Build it with `masked`, so that padding is zero whatever the encoder left there."""
+    """Tokens of a condition. Build it with `masked`, so that padding is zero whatever the encoder left there.
+
+    Attributes:
+        is_token: False for padding; None where there is none.
+    """
 
     tokens: Float[Tensor, "batch context channels"]
-    is_token: Bool[Tensor, "batch context"]
+    is_token: Bool[Tensor, "batch context"] | None
 
     @classmethod
     def masked(
@@ -26,13 +30,17 @@ class Context(NamedTuple):
         """The context with everything that `is_token` denies set to zero."""
         return cls(torch.where(is_token[..., None], tokens, 0.0), is_token)
 
+    def without_idle_mask(self) -> "Context":
+        """The same, without a mask that admits everything: attention is faster so. Waits for the device."""
+        return self if self.is_token is None or not self.is_token.all() else self._replace(is_token=None)
+
 
 class KeyValue(NamedTuple):
     """What one layer attends to in a context. It does not change while a video is sampled."""
 
     key: Float[Tensor, "batch heads context channels"]
     value: Float[Tensor, "batch heads context channels"]
-    mask: Bool[Tensor, "batch 1 1 context"]
+    mask: Bool[Tensor, "batch 1 1 context"] | None
 
 
 class SelfAttention(nn.Module):
@@ -120,7 +128,8 @@ class CrossAttention(nn.Module):
             two=2,
             heads=self.heads,
         )
-        return KeyValue(self.key_norm(key).to(value.dtype), value, _attention_mask(context.is_token))
+        mask = None if context.is_token is None else _attention_mask(context.is_token)
+        return KeyValue(self.key_norm(key).to(value.dtype), value, mask)
 
 
 def _attention_mask(is_token: Bool[Tensor, "batch context"]) -> Bool[Tensor, "batch 1 1 context"]:

@@ -1,29 +1,33 @@
 """From samples to training batches: decoded clips, captions, augmented reference images, dropped conditions.
 
-A batch is a function of the run's seed and the step. Nothing is remembered between steps but decoded videos.
+A batch is a function of the run's seed and the step. Nothing is remembered between steps but decoded clips, and only to
+save time. So a clip that cannot be read stops training, with its name: to leave it out would make the batch depend on
+what the disk did, and a resumed run, or another number of ranks, would see other batches.
 """
 
 import io
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
 from dataset_schema import Bucket, Payload, Sample
 from modeling.augmentation import augment, draw_augmentation
-from modeling.batching import BatchingConfig, BatchSchedule
+from modeling.batching import BatchingConfig, BatchSchedule, Draw
+from modeling.cache import ClipCache
+from modeling.clips import Clip, ClipReader, DecodedClips
 from modeling.dataset import SampleStore
+from modeling.encoders import TextTokens
+from modeling.prefetch import BoundedMemory, prefetch
 from modeling.randomness import numpy_generator
 from modeling.references import select_reference_images
-from modeling.video import Video, decode_clip
+from modeling.video import Video
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,14 +38,26 @@ class DataConfig:
         buckets: FRAMESxHEIGHTxWIDTH, sizes to train at: every clip at the largest that it fills. Empty: each at the one
             it was curated for.
         text_dropout: how often a clip's text is set to zero (B.2); `image_dropout` likewise for all its images.
-        clips_in_memory: decoded clips to keep, for datasets that are small beside the memory.
+        uses_cache: latents and text tokens come from the dataset's cache, which `make cache` writes; no video is
+            decoded, and neither autoencoder nor text encoder runs.
+        memory_mb: of decoded clips to keep, for datasets that are small beside the memory.
+        threads: clips that are read, decoded and augmented at once. Our choice: 4, which outruns the model at every
+            bucket of Table 6.
     """
 
     batching: BatchingConfig = field(default_factory=BatchingConfig)
     buckets: tuple[str, ...] = ()
     text_dropout: float = 0.1
     image_dropout: float = 0.1
-    clips_in_memory: int = 256
+    uses_cache: bool = False
+    memory_mb: int = 1024
+    threads: int = 4
+
+    def __post_init__(self) -> None:
+        if self.threads < 1 or self.memory_mb < 0:
+            raise ValueError(
+                f"data has {self.threads} threads and {self.memory_mb} MB of memory, expected at least 1 and 0"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,14 +75,17 @@ class Example:
 
     Attributes:
         place: in the step's batch over all ranks; its noise is keyed by it.
+        video: None where `latents` and `text` come from the cache.
         images: reference images, the background last; none where the image condition is dropped.
         drops_text: whether the text is set to zero.
     """
 
     clip_id: str
     place: int
-    video: Video
+    video: Video | None
+    latents: Float[Tensor, "16 time latent_height latent_width"] | None
     caption: str
+    text: TextTokens | None
     images: tuple[ConditionImage, ...]
     drops_text: bool
 
@@ -80,32 +99,91 @@ class Batch:
     examples: tuple[Example, ...]
 
     def videos(self) -> UInt8[Tensor, "batch frames height width 3"]:
-        """All clips."""
-        return torch.from_numpy(np.stack([example.video for example in self.examples]))
+        """All clips.
+
+        Raises:
+            ValueError: the clips came from the cache, without their videos.
+        """
+        videos = [example.video for example in self.examples if example.video is not None]
+        if len(videos) < len(self.examples):
+            raise ValueError(
+                f"the batch of step {self.step} comes from the cache, which has no videos; use its latents"
+            )
+        return torch.from_numpy(np.stack(videos))
+
+    def latents(self) -> Float[Tensor, "batch 16 time latent_height latent_width"] | None:
+        """The cached latents of all clips; None for a batch of videos."""
+        latents = [example.latents for example in self.examples if example.latents is not None]
+        return torch.stack(latents) if latents else None
+
+    def texts(self) -> list[TextTokens] | None:
+        """The cached text tokens of all clips; None for a batch of videos."""
+        return [example.text for example in self.examples if example.text is not None] or None
+
+    def split(self, clips: int) -> list["Batch"]:
+        """Equal parts of `clips` clips, in their order, for accumulating gradients.
+
+        Raises:
+            ValueError: the batch is no multiple of `clips`.
+        """
+        if clips < 1 or len(self.examples) % clips:
+            raise ValueError(
+                f"the batch of step {self.step} has {len(self.examples)} clips, expected a multiple of {clips} to split"
+            )
+        starts = range(0, len(self.examples), clips)
+        return [replace(self, examples=self.examples[start : start + clips]) for start in starts]
+
+
+class _Wanted(NamedTuple):
+    """Which clip to read, and whether with its reference images."""
+
+    bucket: Bucket
+    row: int
+    with_references: bool
 
 
 class BatchLoader:
     """Makes the batch of any step.
 
     Args:
-        store: the clips.
+        clips: a dataset, whose videos are then decoded, or its cache.
         config: batch sizes and dropout.
         seed: of the run.
         max_images: reference images of a clip.
         rank: takes every `ranks`-th clip of a step, so that the whole batch does not depend on how many share it.
         ranks: processes that share a step.
+
+    Raises:
+        ValueError: the config wants a cache and `clips` is none, or the other way round; or the ranks cannot share a
+            batch equally.
     """
 
     def __init__(
-        self, store: SampleStore, config: DataConfig, *, seed: int, max_images: int, rank: int = 0, ranks: int = 1
+        self,
+        clips: SampleStore | ClipCache,
+        config: DataConfig,
+        *,
+        seed: int,
+        max_images: int,
+        rank: int = 0,
+        ranks: int = 1,
     ) -> None:
-        self._schedule = BatchSchedule(store.clips_per_bucket(), config.batching, seed=seed)
-        self._store = store
+        if config.uses_cache != isinstance(clips, ClipCache):
+            raise ValueError(f"data has uses_cache {config.uses_cache}, but the loader got a {type(clips).__name__}")
+        config.batching.check_ranks(ranks)
+        reader: ClipReader = clips if isinstance(clips, ClipCache) else DecodedClips(clips)
+        self._store = reader.store
+        self._schedule = BatchSchedule(self._store.clips_per_bucket(), config.batching, seed=seed)
         self._config = config
         self._seed = seed
         self._max_images = max_images
         self._rank, self._ranks = rank, ranks
-        self._read = lru_cache(maxsize=config.clips_in_memory)(self._read_clip)
+        self._threads = ThreadPoolExecutor(max_workers=config.threads, thread_name_prefix="clips")
+        self._clips: BoundedMemory[_Wanted, Clip] = BoundedMemory(
+            lambda wanted: reader.read(wanted.bucket, wanted.row, with_references=wanted.with_references),
+            size_bytes=lambda clip: clip.size_bytes,
+            limit_bytes=config.memory_mb * 2**20,
+        )
 
     def batch(self, step: int, *, with_references: bool = True) -> Batch:
         """The batch of a step, from 0 on; without references no clip gets an image."""
@@ -118,33 +196,28 @@ class BatchLoader:
 
     def batches(self, steps: range, *, with_references: bool = True) -> Iterator[Batch]:
         """The batches of `steps`, each made in the background while the one before is used."""
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches") as maker:
-            pending: deque[Future[Batch]] = deque()
-            for step in steps:
-                pending.append(maker.submit(self.batch, step, with_references=with_references))
-                if len(pending) > 1:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
+        return prefetch(lambda step: self.batch(step, with_references=with_references), steps, threads=1)
 
     def _make(self, step: int, *, text_dropout: float, image_dropout: float) -> Batch:
         bucket = self._schedule.bucket(step)
         places = list(enumerate(self._schedule.draws(step)))[self._rank :: self._ranks]
-        examples = []
-        for place, draw in places:
-            sample, video = self._read(bucket, draw.row)
-            dropout = numpy_generator("dropout", self._seed, sample.clip_id, draw.epoch).random(2)
-            examples.append(
-                Example(
-                    clip_id=sample.clip_id,
-                    place=place,
-                    video=video,
-                    caption=sample.caption,
-                    images=self._condition_images(sample, draw.epoch) if dropout[0] >= image_dropout else (),
-                    drops_text=bool(dropout[1] < text_dropout),
-                )
+
+        def example(numbered: tuple[int, Draw]) -> Example:
+            place, draw = numbered
+            clip = self._clips.get(_Wanted(bucket, draw.row, image_dropout < 1))
+            dropout = numpy_generator("dropout", self._seed, clip.sample.clip_id, draw.epoch).random(2)
+            return Example(
+                clip_id=clip.sample.clip_id,
+                place=place,
+                video=clip.video,
+                latents=clip.latents,
+                caption=clip.sample.caption,
+                text=clip.text,
+                images=self._condition_images(clip.sample, draw.epoch) if dropout[0] >= image_dropout else (),
+                drops_text=bool(dropout[1] < text_dropout),
             )
-        return Batch(step=step, bucket=bucket, examples=tuple(examples))
+
+        return Batch(step=step, bucket=bucket, examples=tuple(self._threads.map(example, places)))
 
     def _condition_images(self, sample: Sample, epoch: int) -> tuple[ConditionImage, ...]:
         generator = numpy_generator("references", self._seed, sample.clip_id, epoch)
@@ -153,29 +226,15 @@ class BatchLoader:
             try:
                 image = self._open_image(selected.image)
             except (ValueError, OSError) as error:
-                raise ValueError(f"clip {sample.clip_id}: reference image cannot be read ({error})") from error
+                raise ValueError(
+                    f"clip {sample.clip_id}: reference image cannot be read ({error}); curate the clip again"
+                ) from error
             augmentation = draw_augmentation(image.width, image.height, generator)
             images.append(ConditionImage(start=selected.start, end=selected.end, image=augment(image, augmentation)))
         return tuple(images)
 
-    def _read_clip(self, bucket: Bucket, index: int) -> tuple[Sample, Video]:
-        sample = self._store.read(bucket, index)
-        try:
-            video = decode_clip(self._content(sample.video), bucket, start_s=sample.video_start_s)
-        except (ValueError, OSError) as error:
-            raise ValueError(f"clip {sample.clip_id}: {error}") from error
-        return replace(sample, video=Payload(path="decoded")), video
-
     def _open_image(self, payload: Payload) -> Image.Image:
-        content = self._content(payload)
+        content = self._store.content(payload)
         image = Image.open(io.BytesIO(content) if isinstance(content, bytes) else content)
         image.load()
         return image
-
-    def _content(self, payload: Payload) -> bytes | Path:
-        """The payload's bytes, or its path; a relative one is relative to the dataset."""
-        if payload.bytes is not None:
-            return payload.bytes
-        if "://" in str(payload.path):
-            raise ValueError(f"{payload.path} is not a local file; mount or copy it, or publish videos into the shards")
-        return self._store.dataset / str(payload.path)

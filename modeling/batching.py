@@ -39,7 +39,19 @@ class BatchingConfig:
 
     def batch_size(self, bucket: Bucket) -> int:
         """Clips of a batch: as many as fill the token budget of each device."""
-        return self.devices_per_group * max(1, round(self.tokens_per_device / latent_tokens(bucket)))
+        return self.devices_per_group * self.clips_per_device(bucket)
+
+    def clips_per_device(self, bucket: Bucket) -> int:
+        """Clips that one device holds at a time; a group of fewer devices takes several turns for a batch."""
+        return max(1, round(self.tokens_per_device / latent_tokens(bucket)))
+
+    def check_ranks(self, ranks: int) -> None:
+        """Raise a ValueError unless a batch divides into equal shares for so many ranks."""
+        if self.devices_per_group % ranks:
+            raise ValueError(
+                f"{ranks} devices with clips of their own cannot share a batch for {self.devices_per_group}; set "
+                f"data.batching.devices_per_group to a multiple of {ranks}"
+            )
 
 
 def latent_tokens(bucket: Bucket) -> int:

@@ -1,96 +1,201 @@
-"""Checkpoints: a directory that is a pipeline, plus what training needs to continue exactly.
+"""Checkpoints of a run: weights, their average, the optimizer's state and the step number, sharded as the model is.
 
-The state of training is weights, optimizer and the step number; data, noise and dropout follow from the step.
+Data, noise and dropout follow from the step, so that is all there is to save. Any number of processes can continue what
+any other number wrote (torch.distributed.checkpoint).
 """
 
 import json
+import os
 import shutil
+import warnings
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
-from torch import Tensor
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.filesystem import FileSystemReader
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import async_save
 
-from modeling.pipeline import CONFIG_NAME, WEIGHTS_NAME
+from modeling.ema import WeightAverage
+from modeling.parallel import Team
 from modeling.saved_config import differing_fields, read_config, write_config
 from modeling.training_config import RunConfig, TrainingConfig, stage_at
 
 _RUN_NAME = "run.json"
 _STATE_NAME = "state.json"
-_OPTIMIZER_NAME = "optimizer.pt"
-_AVERAGE_NAME = "average.safetensors"
+_TENSORS_NAME = "tensors"
+
+Tensors = dict[str, Tensor]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Checkpoint:
-    """Training after `step` steps.
+@dataclass(slots=True, kw_only=True)
+class Done:
+    """How far training has come.
 
     Attributes:
-        skipped_steps: steps whose loss or gradient was not finite.
-        optimizer: state of the optimizer, for the weights that its training stage changes.
-        average: averaged weights; None where the run keeps none.
+        step: steps done.
+        skipped_steps: those of them whose loss or gradient was not finite.
     """
 
-    step: int
-    skipped_steps: int
-    weights: dict[str, Tensor]
-    average: dict[str, Tensor] | None
-    optimizer: dict[str, Any]
+    step: int = 0
+    skipped_steps: int = 0
 
 
-def save_checkpoint(folder: Path, checkpoint: Checkpoint, config: RunConfig) -> Path:
-    """Write `folder/step-N`, whole or not at all, then delete the oldest beyond the number to keep.
+class Checkpoints:
+    """Reads and writes the checkpoints of one run; `folder/step-N` exists only when it is complete.
 
-    One process at a time may write to `folder`.
+    Args:
+        folder: of the run's checkpoints; one run at a time may write there.
+        config: of the run.
+        team: the processes that save together.
     """
-    path = folder / f"step-{checkpoint.step:08d}"
-    for abandoned in folder.glob(".step-*.tmp"):
-        shutil.rmtree(abandoned)
-    unfinished = folder / f".{path.name}.tmp"
-    unfinished.mkdir(parents=True)
-    write_config(unfinished / CONFIG_NAME, config.pipeline)
-    write_config(unfinished / _RUN_NAME, config)
-    state = {"step": checkpoint.step, "skipped_steps": checkpoint.skipped_steps}
-    (unfinished / _STATE_NAME).write_text(json.dumps(state) + "\n", encoding="utf-8")
-    save_file(checkpoint.weights, unfinished / WEIGHTS_NAME)
-    if checkpoint.average is not None:
-        save_file(checkpoint.average, unfinished / _AVERAGE_NAME)
-    torch.save(checkpoint.optimizer, unfinished / _OPTIMIZER_NAME)
-    shutil.rmtree(path, ignore_errors=True)
-    unfinished.rename(path)
-    for old in _finished(folder)[: -config.training.checkpoints_kept]:
-        shutil.rmtree(old)
-    return path
+
+    def __init__(self, folder: Path, config: RunConfig, team: Team) -> None:
+        self._folder = folder
+        self._config = config
+        self._team = team
+        self._pending: tuple[Future[Any], Path, Done] | None = None
+        # Saving goes on while training does, so it must not talk among the messages of training.
+        self._group = None if team.is_alone else dist.new_group(backend="gloo")
+        if team.is_alone:  # torch warns that there is no other process, which is as it should be
+            warnings.filterwarnings("ignore", message="torch.distributed is disabled", category=UserWarning)
+        if team.is_first:
+            for abandoned in folder.glob(".step-*.tmp"):
+                shutil.rmtree(abandoned)
+        team.wait()
+
+    def latest(self) -> Path | None:
+        """The newest checkpoint, if there is one."""
+        found = finished_checkpoints(self._folder)
+        return found[-1] if found else None
+
+    def save(self, tensors: Tensors, done: Done) -> None:
+        """Begin to write a checkpoint; training may change the tensors as soon as this returns.
+
+        Raises:
+            OSError: the checkpoint before this could not be written.
+        """
+        self.finish()
+        path = self._folder / f"step-{done.step:08d}"
+        unfinished = self._folder / f".{path.name}.tmp"
+        response = async_save(
+            dict(tensors),
+            checkpoint_id=unfinished / _TENSORS_NAME,
+            process_group=self._group,
+            no_dist=self._team.is_alone,
+        )
+        future = response if isinstance(response, Future) else response.upload_completion
+        self._pending = future, path, replace(done)
+
+    def finish(self) -> None:
+        """Wait until the checkpoint being written is complete, then delete the oldest beyond the number to keep.
+
+        Raises:
+            OSError: it could not be written; the one before it is still there.
+        """
+        if self._pending is None:
+            return
+        (future, path, done), self._pending = self._pending, None
+        try:
+            future.result()
+        except (CheckpointException, OSError) as error:
+            raise OSError(
+                f"checkpoint {path} could not be written ({_reason(error)}); free some space or choose another output, "
+                "then run the same command again: it goes on from the checkpoint before"
+            ) from error
+        if self._team.is_first:
+            self._publish(path, done)
+        self._team.wait()
+
+    def load(self, path: Path, tensors: Tensors) -> Done:
+        """Read a checkpoint that this config, or one with other step counts from here on, made, into `tensors`.
+
+        Raises:
+            ValueError: it was made by another config; the message names the fields.
+        """
+        done = read_done(path)
+        _check_same_run(path, read_config(path / _RUN_NAME, RunConfig), self._config, step=done.step)
+        load(
+            dict(tensors),
+            checkpoint_id=path / _TENSORS_NAME,
+            process_group=self._group,
+            no_dist=self._team.is_alone,
+        )
+        return done
+
+    def _publish(self, path: Path, done: Done) -> None:
+        unfinished = path.with_name(f".{path.name}.tmp")
+        write_config(unfinished / _RUN_NAME, self._config)
+        state = {"step": done.step, "skipped_steps": done.skipped_steps}
+        (unfinished / _STATE_NAME).write_text(json.dumps(state) + "\n", encoding="utf-8")
+        for written in (unfinished / _RUN_NAME, unfinished / _STATE_NAME, unfinished):
+            _sync(written)
+        shutil.rmtree(path, ignore_errors=True)
+        unfinished.rename(path)
+        _sync(path.parent)
+        for old in finished_checkpoints(self._folder)[: -self._config.training.checkpoints_kept]:
+            shutil.rmtree(old)
 
 
-def load_latest_checkpoint(folder: Path, config: RunConfig, *, device: torch.device) -> Checkpoint | None:
-    """The newest finished checkpoint, or None where there is none.
-
-    Raises:
-        ValueError: it was made by another config; the message names the fields.
-    """
-    found = _finished(folder)
-    return load_checkpoint(found[-1], config, device=device) if found else None
-
-
-def load_checkpoint(path: Path, config: RunConfig, *, device: torch.device) -> Checkpoint:
-    """Read a checkpoint that this config, or one with other step counts from here on, made."""
-    state = json.loads((path / _STATE_NAME).read_text(encoding="utf-8"))
-    _check_same_run(path, read_config(path / _RUN_NAME, RunConfig), config, step=state["step"])
-    average = path / _AVERAGE_NAME
-    return Checkpoint(
-        step=state["step"],
-        skipped_steps=state["skipped_steps"],
-        weights=load_file(path / WEIGHTS_NAME, device=str(device)),
-        average=load_file(average, device=str(device)) if average.is_file() else None,
-        optimizer=torch.load(path / _OPTIMIZER_NAME, map_location=device, weights_only=True),
-    )
-
-
-def _finished(folder: Path) -> list[Path]:
+def finished_checkpoints(folder: Path) -> list[Path]:
+    """The complete checkpoints of a run, oldest first."""
     return sorted(folder.glob("step-*"))
+
+
+def read_done(path: Path) -> Done:
+    """How far training had come."""
+    return Done(**json.loads((path / _STATE_NAME).read_text(encoding="utf-8")))
+
+
+def read_run(path: Path) -> RunConfig:
+    """The config of the run that made a checkpoint."""
+    return read_config(path / _RUN_NAME, RunConfig)
+
+
+def read_tensors(path: Path) -> Tensors:
+    """All tensors of a checkpoint, whole, in this process alone."""
+    stored = _stored(path)
+    tensors = {name: torch.empty(item.size, dtype=item.properties.dtype) for name, item in stored.items()}
+    load(dict(tensors), checkpoint_id=path / _TENSORS_NAME, no_dist=True)
+    return tensors
+
+
+def weight_tensors(model: nn.Module, average: WeightAverage | None) -> Tensors:
+    """The weights and their average, by the names they have in a checkpoint."""
+    tensors = {f"weights.{name}": weight.detach() for name, weight in model.named_parameters()}
+    averages = {} if average is None else average.weights
+    return tensors | {f"average.{name}": weight for name, weight in averages.items()}
+
+
+def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> Tensors:
+    """The optimizer's state by the names of the weights it belongs to; those that the stage leaves alone have none."""
+    return {
+        f"optimizer.{name}.{part}": value
+        for name, weight in model.named_parameters()
+        for part, value in optimizer.state.get(weight, {}).items()
+    }
+
+
+def prepare_optimizer(model: nn.Module, optimizer: torch.optim.AdamW, path: Path) -> None:
+    """Give the optimizer room for the state that a checkpoint has for its weights."""
+    stored = _stored(path)
+    for name, weight in model.named_parameters():
+        if weight.requires_grad and f"optimizer.{name}.step" in stored:
+            optimizer.state[weight] = {
+                "step": torch.zeros(()),
+                "exp_avg": torch.zeros_like(weight),
+                "exp_avg_sq": torch.zeros_like(weight),
+            }
+
+
+def _stored(path: Path) -> dict[str, Any]:
+    """What is known of each tensor of a checkpoint."""
+    return FileSystemReader(path / _TENSORS_NAME).read_metadata().state_dict_metadata
 
 
 def _check_same_run(path: Path, found: RunConfig, expected: RunConfig, *, step: int) -> None:
@@ -108,7 +213,7 @@ def _check_same_run(path: Path, found: RunConfig, expected: RunConfig, *, step: 
 
 
 def _past(config: RunConfig, step: int) -> RunConfig:
-    """The config without what cannot have mattered until `step`: how long training goes on, and how it reports."""
+    """The config without what cannot have mattered until `step`: how long training goes on, how it reports and runs."""
     training = config.training
     current, _ = stage_at(training.stages, step - 1)
     stages = (*training.stages[:current], replace(training.stages[current], steps=1))
@@ -116,9 +221,27 @@ def _past(config: RunConfig, step: int) -> RunConfig:
     past = replace(
         training,
         stages=stages,
+        execution=reporting.execution,
+        validation=reporting.validation,
         log_every_steps=reporting.log_every_steps,
         reference_gain_every_steps=reporting.reference_gain_every_steps,
         checkpoint_every_steps=reporting.checkpoint_every_steps,
         checkpoints_kept=reporting.checkpoints_kept,
     )
     return replace(config, training=past)
+
+
+def _reason(error: BaseException) -> str:
+    """The first cause in one line."""
+    if isinstance(error, CheckpointException):
+        return "; ".join(f"{type(inner).__name__}: {inner}" for inner, _ in error.failures.values())
+    return str(error)
+
+
+def _sync(path: Path) -> None:
+    """Make sure that a file, or the names in a folder, are on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -9,7 +9,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from modeling.batches import ConditionImage
 from modeling.conditions import Conditions, References
-from modeling.encoders import Encoders, TextTokens
+from modeling.encoders import Encoders, ImageEncoder, TextTokens
 
 
 def encode_conditions(
@@ -29,13 +29,30 @@ def encode_conditions(
         words_per_image: K, the tokens of an entity word that are bound to its images (3.2).
         device: of the tensors.
     """
-    texts = encoders.text.encode(captions)
+    return bind_conditions(
+        encoders.text.encode(captions),
+        images,
+        image_encoder=encoders.image,
+        words_per_image=words_per_image,
+        device=device,
+    )
+
+
+def bind_conditions(
+    texts: Sequence[TextTokens],
+    images: Sequence[Sequence[ConditionImage]],
+    *,
+    image_encoder: ImageEncoder,
+    words_per_image: int,
+    device: torch.device,
+) -> Conditions:
+    """The same of captions that are encoded already."""
     text = pad_sequence([tokens.embeddings for tokens in texts], batch_first=True)
     lengths = torch.tensor([len(tokens.spans) for tokens in texts])
     if text.shape[1] == 0:  # attention needs something to look at, if only padding
         text = text.new_zeros(len(texts), 1, text.shape[2])
     is_text = torch.arange(text.shape[1]) < lengths[:, None]
-    references = _encode_references(texts, images, encoders, words_per_image) if any(images) else None
+    references = _encode_references(texts, images, image_encoder, words_per_image) if any(images) else None
     conditions = Conditions(text=text, is_text=is_text, references=references)
     return conditions.to(device)
 
@@ -53,11 +70,11 @@ def word_tokens(text: TextTokens, start: int, end: int, *, count: int) -> Float[
 def _encode_references(
     texts: Sequence[TextTokens],
     images: Sequence[Sequence[ConditionImage]],
-    encoders: Encoders,
+    image_encoder: ImageEncoder,
     words_per_image: int,
 ) -> References:
     """Encode all images of the batch at once, then give each clip its own, padded to the clip with the most."""
-    encoded = encoders.image.encode([image.image for clip in images for image in clip])
+    encoded = image_encoder.encode([image.image for clip in images for image in clip])
     words = torch.stack(
         [
             word_tokens(text, image.start, image.end, count=words_per_image)

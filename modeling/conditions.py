@@ -21,6 +21,14 @@ class References:
     word_tokens: Float[Tensor, "batch images words text_channels"]
     is_present: Bool[Tensor, "batch images"]
 
+    def first(self, clips: int) -> "References":
+        """Those of the first clips."""
+        return References(
+            image_tokens=self.image_tokens[:clips],
+            word_tokens=self.word_tokens[:clips],
+            is_present=self.is_present[:clips],
+        )
+
     def to(self, device: torch.device) -> "References":
         """The same on another device."""
         return References(
@@ -44,10 +52,27 @@ class Conditions:
     is_text: Bool[Tensor, "batch tokens"]
     references: References | None
 
+    def first(self, clips: int) -> "Conditions":
+        """Those of the first clips."""
+        references = None if self.references is None else self.references.first(clips)
+        return Conditions(text=self.text[:clips], is_text=self.is_text[:clips], references=references)
+
     def to(self, device: torch.device) -> "Conditions":
         """The same on another device."""
         references = None if self.references is None else self.references.to(device)
         return Conditions(text=self.text.to(device), is_text=self.is_text.to(device), references=references)
+
+    def with_room_for_images(self, patches: int, words: int, channels: int) -> "Conditions":
+        """The same, but with one absent image where there is none at all; it contributes exactly nothing."""
+        if self.references is not None:
+            return self
+        batch, _, text_channels = self.text.shape
+        absent = References(
+            image_tokens=self.text.new_zeros(batch, 1, patches, channels),
+            word_tokens=self.text.new_zeros(batch, 1, words, text_channels),
+            is_present=torch.zeros(batch, 1, dtype=torch.bool, device=self.text.device),
+        )
+        return replace(self, references=absent)
 
     def without_text(self, is_dropped: Bool[Tensor, " batch"] | None = None) -> "Conditions":
         """The same with the text set to zero, in the clips that `is_dropped` names or in all.

@@ -2,20 +2,19 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-import pyarrow as pa
-
-from dataset_schema import Bucket, Sample, largest_bucket, shard_paths
+from dataset_schema import SAMPLES_SCHEMA, Bucket, Payload, Sample, largest_bucket, shard_paths
 from dataset_schema.arrow import Row
 from dataset_schema.shard import from_rows, open_shard
+from modeling.row_groups import RowGroupReader
 
-# A row group holds 16 clips with their videos; neighbours of one are seldom wanted soon, but small datasets fit whole.
-_GROUPS_IN_MEMORY = 8
+_INDEXED: Final = ["clip_id", "bucket", "num_frames", "fps", "height", "width"]
 
-_INDEXED = ["clip_id", "bucket", "num_frames", "fps", "height", "width"]
+# What stands in a sample for columns that were not read.
+_NO_VIDEO: Final[Row] = {"video": {"bytes": None, "path": "(not read)"}}
+_NO_REFERENCES: Final[Row] = {"entities": (), "background": None}
 
 
 class _Place(NamedTuple):
@@ -50,17 +49,48 @@ class SampleStore:
                 f"dataset {dataset} has no samples{wanted}, expected samples/*.parquet with at least one such row; "
                 "look at its rejections and failures, or curate more videos"
             )
-        self._read_group = lru_cache(maxsize=_GROUPS_IN_MEMORY)(self._load_group)
+        self._groups = RowGroupReader(self._shards, open_shard, advice="delete it and curate again to redo its clips")
 
     def clips_per_bucket(self) -> Mapping[Bucket, int]:
         """How many clips each bucket has; buckets without any are not listed."""
         return {bucket: len(places) for bucket, places in self._places.items()}
 
-    def read(self, bucket: Bucket, index: int) -> Sample:
-        """The sample at `index` among those of `bucket`, in the order of their ids."""
+    def clip_ids(self, bucket: Bucket) -> list[str]:
+        """The clips of a bucket, in the order of `read`."""
+        return [place.clip_id for place in self._places[bucket]]
+
+    def read(self, bucket: Bucket, index: int, *, with_video: bool = True, with_references: bool = True) -> Sample:
+        """The sample at `index` among those of `bucket`, in the order of their ids. Any thread may ask.
+
+        Args:
+            bucket: one of `clips_per_bucket`.
+            index: from 0 on.
+            with_video: otherwise the sample's video is a path that does not exist.
+            with_references: otherwise the sample has no entities and no background.
+
+        Raises:
+            ValueError: the shard is damaged, or the row contradicts itself.
+        """
         place = self._places[bucket][index]
-        rows = self._read_group(place.shard, place.group).slice(place.row, 1).to_pylist()
-        return next(from_rows(rows, Sample))
+        left_out = {**({} if with_video else _NO_VIDEO), **({} if with_references else _NO_REFERENCES)}
+        columns = [name for name in SAMPLES_SCHEMA.names if name not in left_out]
+        (row,) = self._groups.read(place.shard, place.group, columns).slice(place.row, 1).to_pylist()
+        try:
+            return next(from_rows([{**row, **left_out}], Sample))
+        except ValueError as error:
+            raise ValueError(f"shard {self._shards[place.shard]}: {error}; curate its source again") from error
+
+    def content(self, payload: Payload) -> bytes | Path:
+        """A payload's bytes, or where they lie; a relative path is relative to the dataset.
+
+        Raises:
+            ValueError: the path is a URL.
+        """
+        if payload.bytes is not None:
+            return payload.bytes
+        if "://" in str(payload.path):
+            raise ValueError(f"{payload.path} is not a local file; mount or copy it, or publish videos into the shards")
+        return self.dataset / str(payload.path)
 
     def _index(self) -> dict[Bucket, list[_Place]]:
         places: defaultdict[Bucket, list[_Place]] = defaultdict(list)
@@ -78,7 +108,3 @@ class SampleStore:
             return Bucket.parse(clip["bucket"])
         duration_s = clip["num_frames"] / clip["fps"]
         return largest_bucket(self._buckets, duration_s=duration_s, height=clip["height"], width=clip["width"])
-
-    def _load_group(self, shard: int, group: int) -> pa.Table:
-        with open_shard(self._shards[shard]) as file:
-            return file.read_row_group(group)

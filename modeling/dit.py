@@ -3,7 +3,7 @@
 Time and shape follow `flow.py`: timestep 1 is noise, latents are (batch, 16, time, height, width).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
@@ -22,6 +22,11 @@ from modeling.sequence import TokenSequence, WholeSequence
 
 _PATCH = 2
 _TIMESTEP_CHANNELS = 256
+
+# Of the index embedding at first: small beside the image tokens, which have unit variance.
+_INDEX_DEVIATION = 0.02
+
+_ZERO_AT_FIRST = ("final_modulation", "to_velocity")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,18 +91,15 @@ class CachedConditions:
     in its place come to.
 
     Attributes:
-        blocks: what each block attends to: text, and images if there are any.
+        blocks: what each block attends to, text and images; None is skipped.
     """
 
-    blocks: tuple[tuple[Attended, Attended | None], ...]
+    blocks: tuple[tuple[Attended | None, Attended | None], ...]
 
-    def of_clips(self, text: slice, images: slice) -> "CachedConditions":
-        """The same for a batch in which only these clips have text, and only these have images."""
+    def of_clips(self, text: slice | None, images: slice | None) -> "CachedConditions":
+        """The same for a batch in which only these clips have text, and only these have images; None is no clip."""
         return CachedConditions(
-            blocks=tuple(
-                (Attended(words.context, text), None if pictures is None else Attended(pictures.context, images))
-                for words, pictures in self.blocks
-            )
+            blocks=tuple((_of_clips(words, text), _of_clips(pictures, images)) for words, pictures in self.blocks)
         )
 
 
@@ -121,7 +123,8 @@ class DiT(nn.Module):
         self.final_norm = Float32LayerNorm(config.width, eps=1e-6, elementwise_affine=False)
         self.final_modulation = Float32Linear(config.width, 2 * config.width)
         self.to_velocity = Float32Linear(config.width, config.latent_channels * _PATCH**2)
-        self._initialize()
+        for name, part in self.parts():
+            initialize(name, part)
 
     def forward(
         self,
@@ -152,12 +155,21 @@ class DiT(nn.Module):
         velocity = self.to_velocity(_modulate(self.final_norm(tokens), shift, scale))
         return unpatchify(self.sequence.whole(velocity, length=length), time=time, height=height, width=width)
 
+    def parts(self) -> Iterator[tuple[str, nn.Module]]:
+        """The model in parts of at most one block, by name, so that none needs the whole model in one memory."""
+        for name, part in self.named_children():
+            if part is self.blocks:
+                yield from ((f"{name}.{place}", block) for place, block in self.blocks.named_children())
+            else:
+                yield name, part
+
     def cache(self, conditions: Conditions) -> CachedConditions:
         """What every block makes of the conditions; no step of sampling changes it."""
         text, images = self._contexts(conditions)
+        text, images = text.without_idle_mask(), None if images is None else images.without_idle_mask()
         return CachedConditions(blocks=tuple(cast("Block", block).keys_values(text, images) for block in self.blocks))
 
-    def _attended(self, conditions: Conditions | CachedConditions) -> Sequence[tuple[Attended, Attended | None]]:
+    def _attended(self, conditions: Conditions | CachedConditions) -> Sequence[tuple[Attended | None, Attended | None]]:
         """What each block attends to: text, and images if there are any."""
         if isinstance(conditions, CachedConditions):
             return conditions.blocks
@@ -175,21 +187,6 @@ class DiT(nn.Module):
         if not self.config.self_conditions:
             return latents
         return torch.cat([latents, torch.zeros_like(latents) if estimate is None else estimate], dim=1)
-
-    def _initialize(self) -> None:
-        """As in DiT: every block starts as the identity, and the velocity as zero."""
-        for module in self.modules():
-            if isinstance(module, nn.Linear):
-                nn.init.xavier_uniform_(module.weight)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
-        for module in self.modules():
-            if isinstance(module, Block):
-                nn.init.zeros_(module.modulation.weight)
-            elif isinstance(module, CrossAttention):
-                nn.init.zeros_(module.to_out.weight)
-        nn.init.zeros_(self.final_modulation.weight)
-        nn.init.zeros_(self.to_velocity.weight)
 
 
 class Block(nn.Module):
@@ -227,7 +224,7 @@ class Block(nn.Module):
         tokens: Float[Tensor, "batch tokens width"],
         timestep: Float[Tensor, "batch width"],
         rotation: Rotation,
-        text: Attended,
+        text: Attended | None,
         images: Attended | None,
         *,
         length: int,
@@ -238,7 +235,7 @@ class Block(nn.Module):
             tokens: all of each clip, or this device's part of them.
             timestep: embedded.
             rotation: of `tokens`.
-            text: what clips attend to.
+            text: what clips attend to; None is skipped.
             images: likewise.
             length: tokens of a clip on all devices together.
         """
@@ -260,7 +257,7 @@ class Block(nn.Module):
         tokens: Tensor,
         timestep: Tensor,
         rotation: Rotation,
-        text: Attended,
+        text: Attended | None,
         images: Attended | None,
         *,
         length: int,
@@ -270,8 +267,7 @@ class Block(nn.Module):
         modulated = _modulate(self.self_norm(tokens), attention_shift, attention_scale)
         tokens = tokens + attention_gate * self.self_attention(modulated, rotation, length=length)
         tokens = _attend(tokens, text, self.text_norm, self.text_attention)
-        if images is not None:
-            tokens = _attend(tokens, images, self.personalization_norm, self.personalization_attention)
+        tokens = _attend(tokens, images, self.personalization_norm, self.personalization_attention)
         modulated = _modulate(self.mlp_norm(tokens), mlp_shift, mlp_scale)
         return tokens + mlp_gate * self.mlp(modulated)
 
@@ -283,7 +279,7 @@ class Binding(nn.Module):
         super().__init__()
         bound_channels = config.image_channels + config.words_per_image * config.text_channels
         self.to_image = nn.Linear(bound_channels, config.image_channels, bias=False)
-        self.index_embedding = nn.Parameter(0.02 * torch.randn(config.max_images, config.image_channels))
+        self.index_embedding = nn.Parameter(torch.empty(config.max_images, config.image_channels))
 
     def forward(self, references: References) -> Context:
         """The tokens of all images, one after the other; those of absent images are zero and not attended to.
@@ -306,6 +302,24 @@ class Binding(nn.Module):
             rearrange(bound, "batch images patches channels -> batch (images patches) channels"),
             repeat(references.is_present, "batch images -> batch (images patches)", patches=patches),
         )
+
+
+def initialize(name: str, part: nn.Module) -> None:
+    """Draw the first weights of one of `DiT.parts`: blocks start as the identity, the velocity as zero (adaLN-Zero)."""
+    for module in part.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.LayerNorm | nn.RMSNorm):
+            module.reset_parameters()
+        elif isinstance(module, Binding):
+            nn.init.normal_(module.index_embedding, std=_INDEX_DEVIATION)
+    zero = [part] if name in _ZERO_AT_FIRST else []
+    zero += [module.modulation for module in part.modules() if isinstance(module, Block)]
+    zero += [module.to_out for module in part.modules() if isinstance(module, CrossAttention)]
+    for module in zero:
+        nn.init.zeros_(module.get_parameter("weight"))
 
 
 def patchify(
@@ -332,13 +346,19 @@ def unpatchify(
     )
 
 
-def _attend(tokens: Tensor, attended: Attended, norm: nn.Module, attention: nn.Module) -> Tensor:
+def _of_clips(attended: Attended | None, clips: slice | None) -> Attended | None:
+    return None if attended is None or clips is None else attended._replace(clips=clips)
+
+
+def _attend(tokens: Tensor, attended: Attended | None, norm: nn.Module, attention: nn.Module) -> Tensor:
     """The tokens with what those of the attending clips gather."""
+    if attended is None:
+        return tokens
     context, clips = attended
-    if clips == slice(None):
-        return tokens + attention(norm(tokens), context)
     attending = tokens[clips]
     gathered = attending + attention(norm(attending), context)
+    if len(attending) == len(tokens):
+        return gathered
     return torch.cat([tokens[: clips.start], gathered, tokens[clips.stop :]])
 
 

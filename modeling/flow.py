@@ -26,6 +26,19 @@ class TimestepDistribution(StrEnum):
     LOGIT_NORMAL = "logit_normal"
 
 
+class Solver(StrEnum):
+    """How a step from noise towards data is taken.
+
+    Euler asks for the velocity once a step, and its error falls with the size of the steps. Heun asks for it at both
+    ends, and its error falls with the square. Our choice: the last step of Heun is Euler's. That leaves the order as it
+    is, for the error of a single step is of second order anyway; and it never asks the model at timestep 0, where the
+    logistic of a normal places no training.
+    """
+
+    EULER = "euler"
+    HEUN = "heun"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowConfig:
     """How timesteps are spread, in training and in sampling alike.
@@ -84,11 +97,28 @@ def timestep_schedule(steps: int, *, shift: float) -> Float[Tensor, " timesteps"
     return shift_timesteps(torch.linspace(1, 0, steps + 1, dtype=torch.float64), shift)
 
 
-def integrate_euler(
-    velocity: Callable[[Tensor, float], Tensor], noise: Tensor, schedule: Float[Tensor, " timesteps"]
+def integrate(
+    velocity: Callable[[Tensor, float], Tensor],
+    noise: Tensor,
+    schedule: Float[Tensor, " timesteps"],
+    *,
+    solver: Solver = Solver.EULER,
+    on_step: Callable[[], object] = lambda: None,
 ) -> Tensor:
-    """Follow the velocity from noise to data in straight steps."""
+    """Follow the velocity from noise to data.
+
+    Args:
+        velocity: of latents at a timestep.
+        noise: where the path begins.
+        schedule: timesteps, falling.
+        solver: how each step is taken.
+        on_step: called after every step.
+    """
     latents = noise
     for timestep, following in pairwise(schedule.tolist()):
-        latents = latents + (following - timestep) * velocity(latents, timestep)
+        step, slope = following - timestep, velocity(latents, timestep)
+        if solver is Solver.HEUN and following > 0:
+            slope = (slope + velocity(latents + step * slope, following)) / 2
+        latents = latents + step * slope
+        on_step()
     return latents

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import mse_loss
 
 from modeling.batches import Batch
-from modeling.condition_encoding import encode_conditions
+from modeling.condition_encoding import bind_conditions
 from modeling.conditions import Conditions
 from modeling.dit import DiT
 from modeling.encoders import Encoders
@@ -30,17 +30,22 @@ class EncodedBatch:
 
 @torch.no_grad()
 def encode_batch(batch: Batch, encoders: Encoders, *, words_per_image: int, device: torch.device) -> EncodedBatch:
-    """Latents and conditions, with the batch's dropped texts set to zero."""
-    conditions = encode_conditions(
-        [example.caption for example in batch.examples],
+    """Latents and conditions, with the batch's dropped texts set to zero.
+
+    A batch from the cache touches neither the autoencoder nor the text encoder.
+    """
+    texts, latents = batch.texts(), batch.latents()
+    conditions = bind_conditions(
+        encoders.text.encode([example.caption for example in batch.examples]) if texts is None else texts,
         [example.images for example in batch.examples],
-        encoders=encoders,
+        image_encoder=encoders.image,
         words_per_image=words_per_image,
         device=device,
     )
     is_dropped = torch.tensor([example.drops_text for example in batch.examples], device=device)
     return EncodedBatch(
-        latents=encoders.autoencoder.encode(batch.videos().to(device)), conditions=conditions.without_text(is_dropped)
+        latents=encoders.autoencoder.encode(batch.videos().to(device)) if latents is None else latents.to(device),
+        conditions=conditions.without_text(is_dropped),
     )
 
 
@@ -86,12 +91,18 @@ def draw_batch_timesteps(
 
 
 @torch.no_grad()
-def reference_gain(model: DiT, batch: EncodedBatch, *, seed: int) -> dict[str, float]:
+def reference_gain(model: DiT, batch: EncodedBatch, places: tuple[int, ...], *, seed: int) -> dict[str, float]:
     """Loss without the reference images minus loss with them, for each noise level, at fixed noise.
 
     It rises above zero when the model begins to use its references, long before a sample shows it.
+
+    Args:
+        model: predicts.
+        batch: clips with their references.
+        places: of the clips in their step's batch; the noise is that of these places in step 0.
+        seed: of the run.
     """
-    noise = draw_noise(batch.latents, tuple(range(len(batch.latents))), seed=seed, step=0)
+    noise = draw_noise(batch.latents, places, seed=seed, step=0)
     without = EncodedBatch(latents=batch.latents, conditions=batch.conditions.without_references())
     was_training = model.training
     model.eval()

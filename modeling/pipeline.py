@@ -1,13 +1,17 @@
 """From a prompt and reference images to a video (B.3)."""
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from jaxtyping import Float
 from PIL import Image
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError
+from safetensors.torch import save_file
 from torch import Tensor
 
 from dataset_schema import Bucket
@@ -15,12 +19,14 @@ from modeling.batches import ConditionImage
 from modeling.condition_encoding import encode_conditions
 from modeling.conditions import Conditions
 from modeling.dit import DiT, DiTConfig
-from modeling.encoders import LATENT_CHANNELS, EmbeddedEncoders, latent_shape
-from modeling.flow import FlowConfig, data_estimate, integrate_euler, timestep_schedule
-from modeling.guidance import guide
+from modeling.encoders import LATENT_CHANNELS, EmbeddedEncoders, PaperEncoders, latent_shape
+from modeling.flow import FlowConfig, Solver, integrate, timestep_schedule
+from modeling.guidance import GuidanceForm, GuidedVelocity, guidance_weights
+from modeling.precision import Precision, computing_in
 from modeling.randomness import torch_generator
-from modeling.saved_config import read_config, write_config
+from modeling.saved_config import differing_fields, read_config, write_config
 from modeling.video import Video
+from modeling.weights import empty_model, fill, saved_weights, whole
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
@@ -38,7 +44,7 @@ class PipelineConfig:
     """Everything that the weights alone do not say: the model's shape, its encoders, its flow."""
 
     model: DiTConfig = field(default_factory=DiTConfig)
-    encoders: EmbeddedEncoders = field(default_factory=EmbeddedEncoders)
+    encoders: EmbeddedEncoders | PaperEncoders = field(default_factory=EmbeddedEncoders)
     flow: FlowConfig = field(default_factory=FlowConfig)
 
     def __post_init__(self) -> None:
@@ -55,7 +61,13 @@ class SamplingConfig:
     Attributes:
         bucket: size of the video.
         steps: denoising steps; None takes the paper's number for the resolution.
-        text_scale: s_T of Equation 2; `image_scale` is s_I.
+        seed: equal seeds give equal videos.
+        text_scale: s_T of the guidance; 0 is none.
+        image_scale: s_I likewise; larger values copy the reference images.
+        guidance: Equation 2, which is the paper's, or Equation 1.
+        solver: Our choice: Euler; the paper is silent. Heun calls the model nearly twice as often for as many steps.
+        batches_branches: predict the branches of guidance in one batch; False is slower and takes less memory.
+        precision: of matrix products and attention; bfloat16 is several times faster on a GPU.
     """
 
     bucket: Bucket = _EVALUATED_BUCKET
@@ -63,10 +75,18 @@ class SamplingConfig:
     seed: int = 0
     text_scale: float = 8.0
     image_scale: float = 3.0
+    guidance: GuidanceForm = GuidanceForm.SEPARATE
+    solver: Solver = Solver.EULER
+    batches_branches: bool = True
+    precision: Precision = Precision.FLOAT32
 
     def __post_init__(self) -> None:
         if self.steps is not None and self.steps < 1:
             raise ValueError(f"sampling has {self.steps} steps, expected at least 1")
+        for name in ("text_scale", "image_scale"):
+            scale = getattr(self, name)
+            if not 0 <= scale < math.inf:
+                raise ValueError(f"sampling has {name} {scale}, expected 0 (no guidance) or more")
 
 
 class Pipeline:
@@ -76,6 +96,8 @@ class Pipeline:
     """
 
     def __init__(self, config: PipelineConfig, model: DiT, *, device: torch.device) -> None:
+        if differences := differing_fields(model.config, config.model):
+            raise ValueError(f"the model is not the pipeline's: {'; '.join(differences)}")
         self.config = config
         self.model = model.to(device).eval()
         self._device = device
@@ -83,26 +105,37 @@ class Pipeline:
         self._encoders.to(device)
 
     @classmethod
-    def from_pretrained(cls, directory: Path, *, device: torch.device | str = "cpu") -> "Pipeline":
-        """Read a pipeline.
+    def from_pretrained(cls, directory: Path | str, *, device: torch.device | str = "cpu") -> "Pipeline":
+        """Read a pipeline, whose directory may also be a snapshot of a model repository.
 
         Raises:
             FileNotFoundError: `directory` holds no pipeline.
-            ValueError: its config has unknown fields.
-            RuntimeError: its weights do not fit its config.
+            ValueError: its config has unknown fields, its weights are damaged, or they do not fit its config.
         """
+        directory = Path(directory)
+        if not directory.is_dir():
+            raise FileNotFoundError(
+                f"{directory} does not exist; expected a directory that save_pretrained or training wrote. For a "
+                f"pipeline on the Hugging Face hub: hf download {directory} --local-dir DIRECTORY, then name DIRECTORY"
+            )
         config = read_config(directory / CONFIG_NAME, PipelineConfig)
-        with torch.device("meta"):
-            model = DiT(config.model)
-        # Copied into fresh memory: weights used where the file is mapped may lie unaligned, and then round differently.
-        model.to_empty(device="cpu").load_state_dict(load_file(directory / WEIGHTS_NAME), strict=True)
+        model, path = empty_model(config.model).to_empty(device="cpu"), directory / WEIGHTS_NAME
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} does not exist, only its {CONFIG_NAME} does; copy the weights there too")
+        try:
+            fill(model, saved_weights(path), source=str(path))
+        except SafetensorError as error:
+            raise ValueError(f"{path} is damaged ({error}); copy it again, or train or save it again") from error
         return cls(config, model, device=torch.device(device))
 
-    def save_pretrained(self, directory: Path) -> None:
-        """Write the config as JSON and the weights as safetensors."""
+    def save_pretrained(self, directory: Path | str) -> None:
+        """Write the config as JSON and the weights as safetensors, the two files of a model repository."""
+        directory = Path(directory)
         directory.mkdir(parents=True, exist_ok=True)
         write_config(directory / CONFIG_NAME, self.config)
-        save_file(self.model.state_dict(), directory / WEIGHTS_NAME)
+        partial = directory / f"{WEIGHTS_NAME}.partial"
+        save_file(dict(whole(self.model.named_parameters())), partial, metadata={"format": "pt"})
+        partial.replace(directory / WEIGHTS_NAME)
 
     @torch.no_grad()
     def __call__(
@@ -127,27 +160,20 @@ class Pipeline:
             on_step: called after every denoising step, for progress bars.
 
         Raises:
-            ValueError: a word is not in the prompt, there are too many images, or the prompt is too long.
+            ValueError: a word is not in the prompt or has no pictures, there are too many images, the prompt is empty
+                or too long.
+            torch.OutOfMemoryError: the message says what to change.
         """
         sampling = sampling or SamplingConfig()
         images = self._condition_images(prompt, references or {}, background, background_word)
-        conditions = self._encode(prompt, images)
         shape = (1, LATENT_CHANNELS, *latent_shape(sampling.bucket))
         noise = torch.randn(shape, generator=torch_generator("sample", sampling.seed)).to(self._device)
-        schedule = timestep_schedule(
-            sampling.steps or steps_for(sampling.bucket), shift=self.config.flow.shift(sampling.bucket)
-        )
-        velocity = GuidedVelocity(
-            self.model, conditions, text_scale=sampling.text_scale, image_scale=sampling.image_scale
-        )
-
-        def reported(latents: Tensor, timestep: float) -> Tensor:
-            predicted = velocity(latents, timestep)
-            on_step()
-            return predicted
-
-        latents = integrate_euler(reported, noise, schedule)
-        return self._encoders.autoencoder.decode(latents)[0].cpu().numpy()
+        with _saying_what_takes_less_memory(sampling):
+            conditions = self._encode(prompt, images)
+            latents = sample_latents(
+                self.model, conditions, noise, sampling=sampling, flow=self.config.flow, on_step=on_step
+            )
+            return self._encoders.autoencoder.decode(latents)[0].cpu().numpy()
 
     def _condition_images(
         self,
@@ -157,18 +183,25 @@ class Pipeline:
         background_word: str | None,
     ) -> list[ConditionImage]:
         """All condition images in the order of training: entities as given, the background last."""
-        images = [
-            ConditionImage(start=start, end=end, image=image)
-            for word, pictures in references.items()
-            for start, end in [_span_in_prompt(word, prompt)]
-            for image in pictures
-        ]
+        images, names = [], []
+        for word, pictures in references.items():
+            start, end = _span_in_prompt(word, prompt)
+            if not pictures:
+                raise ValueError(f"reference word {word!r} has no picture; give it one or leave it out")
+            images += [ConditionImage(start=start, end=end, image=picture) for picture in pictures]
+            names += [f"picture {number} of {word!r}" for number in range(1, len(pictures) + 1)]
         if background is not None:
-            start, end = _span_in_prompt(background_word, prompt) if background_word else (0, 0)
+            start, end = _span_in_prompt(background_word, prompt) if background_word is not None else (0, 0)
             images.append(ConditionImage(start=start, end=end, image=background))
+            names.append("the background")
+        elif background_word is not None:
+            raise ValueError(f"background word is {background_word!r}, but there is no background; give its picture")
         most = self.config.model.max_images
         if len(images) > most:
-            raise ValueError(f"{len(images)} reference images, expected at most {most}; leave out {len(images) - most}")
+            raise ValueError(
+                f"{len(images)} reference images, expected at most {most}; leave out {len(images) - most}: "
+                f"past the first {most} come {', '.join(names[most:])}"
+            )
         return images
 
     def _encode(self, prompt: str, images: Sequence[ConditionImage]) -> Conditions:
@@ -189,30 +222,32 @@ class Pipeline:
         )
 
 
-class GuidedVelocity:
-    """The velocity of Equation 2, with only as many calls of the model as the scales ask for.
+@torch.no_grad()
+def sample_latents(
+    model: DiT,
+    conditions: Conditions,
+    noise: Float[Tensor, "batch channels time height width"],
+    *,
+    sampling: SamplingConfig,
+    flow: FlowConfig,
+    on_step: Callable[[], object] = lambda: None,
+) -> Float[Tensor, "batch channels time height width"]:
+    """The latents that the model makes of the noise, by `sampling` without its seed.
 
-    With self-conditioning the model is shown its last estimate of the data. Our choice: the estimate without guidance,
-    because that is what training shows it.
+    Args:
+        model: in evaluation mode, on the device of the conditions; it may be sharded.
+        conditions: of every clip of the batch.
+        noise: of every clip, of the size of the bucket.
+        sampling: how.
+        flow: that the model was trained with.
+        on_step: called after every denoising step.
     """
-
-    def __init__(self, model: DiT, conditions: Conditions, *, text_scale: float, image_scale: float) -> None:
-        self._model = model
-        self._conditions = conditions
-        self._text_scale = text_scale
-        self._image_scale = image_scale
-        self._estimate: Tensor | None = None
-
-    def __call__(self, latents: Float[Tensor, "batch channels time height width"], timestep: float) -> Tensor:
-        """The guided velocity; to be called along one trajectory, from noise to data."""
-        timesteps = torch.full((len(latents),), timestep, device=latents.device)
-        full = without_text = without_images = self._model(latents, timesteps, self._conditions, self._estimate)
-        if self._text_scale:
-            without_text = self._model(latents, timesteps, self._conditions.without_text(), self._estimate)
-        if self._image_scale and self._conditions.references is not None:
-            without_images = self._model(latents, timesteps, self._conditions.without_references(), self._estimate)
-        self._estimate = data_estimate(latents, full, timesteps)
-        return guide(full, without_text, without_images, text_scale=self._text_scale, image_scale=self._image_scale)
+    steps = sampling.steps or steps_for(sampling.bucket)
+    schedule = timestep_schedule(steps, shift=flow.shift(sampling.bucket))
+    weights = guidance_weights(sampling.guidance, text_scale=sampling.text_scale, image_scale=sampling.image_scale)
+    with computing_in(sampling.precision, noise.device):
+        velocity = GuidedVelocity(model, conditions, weights, batches_branches=sampling.batches_branches)
+        return integrate(velocity, noise, schedule, solver=sampling.solver, on_step=on_step)
 
 
 def steps_for(bucket: Bucket) -> int:
@@ -222,8 +257,20 @@ def steps_for(bucket: Bucket) -> int:
 
 
 def _span_in_prompt(word: str, prompt: str) -> tuple[int, int]:
-    """Where the word first stands in the prompt."""
-    start = prompt.find(word) if word else -1
-    if start < 0:
+    """Where the word first stands in the prompt; inside another word only if nowhere else."""
+    alone = re.search(rf"(?<!\w){re.escape(word)}(?!\w)", prompt)
+    start = alone.start() if alone else prompt.find(word)
+    if not word or start < 0:
         raise ValueError(f"reference word {word!r} is not in the prompt {prompt!r}; copy the word from the prompt")
     return start, start + len(word)
+
+
+@contextmanager
+def _saying_what_takes_less_memory(sampling: SamplingConfig) -> Iterator[None]:
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        remedy = "set batches_branches to False, or " if sampling.batches_branches else ""
+        raise torch.OutOfMemoryError(
+            f"out of memory while sampling {sampling.bucket}: {remedy}take a smaller bucket"
+        ) from error

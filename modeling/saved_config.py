@@ -1,7 +1,7 @@
 """Configs as JSON, beside the weights that they describe."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
@@ -52,7 +52,18 @@ def _value(kind: Any, value: Any, where: str) -> Any:
         return kind(value)
     if get_origin(kind) is tuple:
         return tuple(_value(get_args(kind)[0], item, f"{where}[{place}]") for place, item in enumerate(value))
+    if members := [member for member in get_args(kind) if is_dataclass(member)]:
+        return _value(_of_profile(members, value, where), value, where)
     return value
+
+
+def _of_profile(members: Sequence[Any], content: Mapping[str, Any], where: str) -> Any:
+    """The config class that the content's `profile` names; without one, the first."""
+    profiles = {field.default: member for member in members for field in fields(member) if field.name == "profile"}
+    named = content.get("profile", next(iter(profiles)))
+    if named not in profiles:
+        raise ValueError(f"{where} has the profile {named!r}, expected {' or '.join(map(repr, profiles))}")
+    return profiles[named]
 
 
 def _flatten(content: Any, prefix: str = "") -> dict[str, Any]:

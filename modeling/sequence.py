@@ -4,12 +4,13 @@ The model asks for its part of the tokens, and for everybody's keys and values; 
 are.
 """
 
+import math
 from typing import Protocol
 
-import torch
-import torch.distributed as dist
 from torch import Tensor
-from torch.distributed._functional_collectives import all_gather_tensor_autograd
+from torch.distributed.device_mesh import DeviceMesh
+from torch.distributed.tensor import DTensor, Partial, Shard
+from torch.nn.functional import pad
 
 
 class TokenSequence(Protocol):
@@ -44,20 +45,18 @@ class DividedSequence:
     beside the activations that the division saves, and any number of heads will do.
     """
 
-    def __init__(self, group: dist.ProcessGroup) -> None:
-        self._group = group
-        self._devices = group.size()
-        self._place = group.rank()
+    def __init__(self, mesh: DeviceMesh) -> None:
+        self._mesh = mesh
 
     def part(self, tokens: Tensor) -> Tensor:
         """Consecutive tokens, in the order of the group's ranks."""
-        length = tokens.shape[-2]
-        each = -(-length // self._devices)
-        padding = each * self._devices - length
-        padded = torch.nn.functional.pad(tokens, (0, 0, 0, padding)) if padding else tokens
-        return padded.narrow(-2, self._place * each, each)
+        devices, place = self._mesh.size(), self._mesh.get_local_rank()
+        each = math.ceil(tokens.shape[-2] / devices)
+        padded = pad(tokens, (0, 0, 0, each * devices - tokens.shape[-2]))
+        return padded.narrow(-2, place * each, each)
 
     def whole(self, part: Tensor, *, length: int) -> Tensor:
-        """Gathered from the group, without the filling."""
-        parts = all_gather_tensor_autograd(part.movedim(-2, 0).contiguous(), 0, self._group)
-        return parts.narrow(0, 0, length).movedim(0, -2)
+        """Gathered from the group, without the filling. Back comes the sum of what all devices say of one's part."""
+        axis = part.ndim - 2
+        parts = DTensor.from_local(part, self._mesh, [Shard(axis)], run_check=False)
+        return parts.full_tensor(grad_placements=[Partial()]).narrow(axis, 0, length)

@@ -1,23 +1,25 @@
 """The training loop (B.2): batch, loss, clip, step, average, report, save. Read `train` first."""
 
 import logging
-import time
+import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, nullcontext
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 from torch.nn.utils import clip_grad_norm_
 
 from dataset_schema import Bucket
 from modeling.batches import Batch, BatchLoader
 from modeling.batching import latent_tokens
-from modeling.checkpoint import Checkpoint, load_latest_checkpoint, save_checkpoint
+from modeling.checkpoint import Checkpoints, Done, optimizer_tensors, prepare_optimizer, weight_tensors
 from modeling.dataset import SampleStore
-from modeling.dit import DiT, DiTConfig
 from modeling.ema import WeightAverage
+from modeling.export import starting_weights, write_pipeline
+from modeling.meter import Meter
 from modeling.objective import (
     EncodedBatch,
     draw_batch_timesteps,
@@ -26,12 +28,13 @@ from modeling.objective import (
     reference_gain,
     velocity_loss,
 )
-from modeling.pipeline import Pipeline
+from modeling.parallel import Team
+from modeling.precision import computing_in
 from modeling.randomness import numpy_generator, torch_seed
 from modeling.run_log import RunLog, StepReport
 from modeling.training_config import RunConfig, TrainingStage, stage_at
-
-_CHECKPOINTS = "checkpoints"
+from modeling.validation import ValidationSamples
+from modeling.weights import empty_model, fill, seeded, whole
 
 _logger = logging.getLogger(__name__)
 
@@ -42,15 +45,19 @@ def train(
     dataset: Path,
     output: Path,
     device: torch.device | str = "cpu",
+    start: Path | None = None,
     on_step: Callable[[StepReport], None] | None = None,
 ) -> Path:
     """Train on a curated dataset, continuing from the newest checkpoint in `output` if there is one.
 
+    Several processes train together if `torch.distributed` is initialised, as under `torchrun`; each calls this.
+
     Args:
         config: the model, its encoders and the training stages.
         dataset: output directory of a curation run.
-        output: gets `checkpoints/`, `metrics.jsonl` and, at the end, `pipeline/`.
-        device: where the model lives.
+        output: gets `checkpoints/`, `metrics.jsonl`, `samples/` and, at the end, `pipeline/`.
+        device: where this process computes.
+        start: a pipeline whose weights the model starts from, such as a text-to-video model; new weights without one.
         on_step: called after every step, for progress bars.
 
     Returns:
@@ -58,17 +65,19 @@ def train(
 
     Raises:
         ValueError: the dataset is empty, or `output` holds checkpoints of another config.
+        MemoryError: a step does not fit; the message says what to change.
     """
     store = SampleStore(dataset, tuple(map(Bucket.parse, config.training.data.buckets)))
-    trainer = Trainer(config, store, output=output, device=torch.device(device))
-    for stage, steps in stages_left(config.training.stages, done=trainer.steps_done):
-        trainer.enter(stage)
-        for batch in trainer.loader.batches(steps, with_references=stage.uses_references):
-            report = trainer.step(batch)
-            trainer.record(report)
-            if on_step is not None:
-                on_step(report)
-    return trainer.finish()
+    team = Team(torch.device(device), devices_per_clip=config.training.execution.devices_per_clip)
+    with closing(Trainer(config, store, output=output, team=team, start=start)) as trainer:
+        for stage, steps in stages_left(config.training.stages, done=trainer.done.step):
+            trainer.enter(stage)
+            for batch in trainer.loader.batches(steps, with_references=stage.uses_references):
+                report = trainer.step(batch)
+                trainer.record(report)
+                if on_step is not None:
+                    on_step(report)
+        return trainer.finish()
 
 
 class Trainer:
@@ -77,33 +86,56 @@ class Trainer:
     Args:
         config: of the run.
         store: the dataset.
-        output: where checkpoints, metrics and the finished pipeline go.
-        device: where the model lives.
+        output: where checkpoints, metrics, samples and the finished pipeline go.
+        team: the processes that train.
+        start: a pipeline to start from.
     """
 
-    def __init__(self, config: RunConfig, store: SampleStore, *, output: Path, device: torch.device) -> None:
+    def __init__(
+        self, config: RunConfig, store: SampleStore, *, output: Path, team: Team, start: Path | None = None
+    ) -> None:
+        training, pipeline = config.training, config.pipeline
+        training.data.batching.check_ranks(team.data_ranks)
         self.config = config
-        self.steps_done = 0
-        self.model = build_model(config.pipeline.model, seed=config.training.seed).to(device)
+        self.done = Done()
         self.loader = BatchLoader(
-            store, config.training.data, seed=config.training.seed, max_images=config.pipeline.model.max_images
+            store,
+            training.data,
+            seed=training.seed,
+            max_images=pipeline.model.max_images,
+            rank=team.data_rank,
+            ranks=team.data_ranks,
         )
-        self._encoders = config.pipeline.encoders.build()
-        self._encoders.to(device)
-        self._device = device
+        self._team = team
         self._output = output
-        self._skipped_steps = 0
-        decay = config.training.ema_decay
-        self._average = None if decay is None else WeightAverage(self.model, decay)
-        self._saved_optimizer: dict[str, Any] | None = None
-        self._continue()
-        self._log = RunLog(output / "metrics.jsonl", step=self.steps_done)
-        self._probe = self._encode(self.loader.probe())
-        self._ready_at = time.perf_counter()
+        self._encoders = pipeline.encoders.build()
+        self._encoders.to(team.device)
+        self._checkpoints = Checkpoints(output / "checkpoints", config, team)
+        self._resumes_from = self._checkpoints.latest()
+        self.model = team.prepare(empty_model(pipeline.model), training.execution).to_empty(device=team.device)
+        if self._resumes_from is None:
+            fill(self.model, starting_weights(pipeline, start, seed=training.seed), source=f"pipeline {start}")
+        self._average = None if training.ema_decay is None else WeightAverage(self.model, training.ema_decay)
+        if self._resumes_from is not None:
+            self.done = self._checkpoints.load(self._resumes_from, weight_tensors(self.model, self._average))
+            _logger.info("continuing after step %d", self.done.step)
+        self._log = RunLog(output, step=self.done.step) if team.is_first else None
+        self._meter = Meter(pipeline.model, team.device, devices_per_clip=training.execution.devices_per_clip)
+        probe = self.loader.probe()
+        self._probe = self._encode(probe, with_references=True)
+        self._probe_places = tuple(example.place for example in probe.examples)
+        self._samples = ValidationSamples(
+            training.validation,
+            flow=pipeline.flow,
+            precision=training.execution.precision,
+            folder=output / "samples",
+            batch=probe,
+            encoded=self._probe,
+        )
 
     def enter(self, stage: TrainingStage) -> None:
         """Begin a training stage, or take it up again where the checkpoint left it."""
-        _, self._stage_step = stage_at(self.config.training.stages, self.steps_done)
+        _, self._stage_step = stage_at(self.config.training.stages, self.done.step)
         self._stage = stage
         for name, parameter in self.model.named_parameters():
             parameter.requires_grad_(stage.trainable.admits(name))
@@ -115,128 +147,159 @@ class Trainer:
             betas=(constants.betas[0], constants.betas[1]),
             weight_decay=constants.weight_decay,
         )
-        if self._stage_step > 0 and self._saved_optimizer is not None:
-            self._optimizer.load_state_dict(self._saved_optimizer)
-        self._saved_optimizer = None
+        if self._resumes_from is not None and self._stage_step > 0:
+            prepare_optimizer(self.model, self._optimizer, self._resumes_from)
+            self._checkpoints.load(self._resumes_from, optimizer_tensors(self.model, self._optimizer))
+        self._resumes_from = None
+        self._meter.start()
 
     def step(self, batch: Batch) -> StepReport:
         """One step on one batch. A step whose loss or gradient is not finite changes nothing, but is counted."""
-        data_wait_s = time.perf_counter() - self._ready_at
+        self._meter.batch_has_come()
         rate = learning_rate(self.config.training.optimizer.learning_rate, self._stage, self._stage_step)
-        loss, gradient_norm, is_finite = self._update(batch, rate)
-        clip_ids = tuple(example.clip_id for example in batch.examples)
-        if not is_finite:
-            self._skipped_steps += 1
-            _logger.warning("step %d skipped: loss is %g, clips %s", batch.step + 1, loss, ", ".join(clip_ids))
+        loss, gradient_norm = self._gradients(batch)
+        is_finite = math.isfinite(loss) and math.isfinite(gradient_norm)
+        skipped_clips: tuple[str, ...] = ()
+        if is_finite:
+            self._update(rate)
+        else:
+            self.done.skipped_steps += 1
+            skipped_clips = self._team.gathered(tuple(example.clip_id for example in batch.examples))
+            _logger.warning("step %d skipped: loss is %g, clips %s", batch.step + 1, loss, ", ".join(skipped_clips))
+        self._optimizer.zero_grad(set_to_none=True)
         self._stage_step += 1
-        self.steps_done = batch.step + 1
+        self.done.step = batch.step + 1
         return StepReport(
-            step=self.steps_done,
+            step=self.done.step,
             steps=self.config.training.steps,
             training_stage=self._stage.name,
             bucket=str(batch.bucket),
             loss=loss,
             gradient_norm=gradient_norm,
             learning_rate=rate,
-            tokens_per_s=len(clip_ids) * latent_tokens(batch.bucket) / (time.perf_counter() - self._ready_at),
-            data_wait_s=data_wait_s,
-            skipped_steps=self._skipped_steps,
+            **self._meter.rates(tokens=len(batch.examples) * self._team.data_ranks * latent_tokens(batch.bucket)),
+            skipped_steps=self.done.skipped_steps,
             reference_gain=self._reference_gain(),
-            skipped_clips=() if is_finite else clip_ids,
+            skipped_clips=skipped_clips,
         )
 
     def record(self, report: StepReport) -> None:
-        """Write what is due after a step: a line of metrics, a checkpoint."""
+        """Write what is due after a step: a line of metrics, samples, a checkpoint."""
         every = self.config.training
-        if report.step % every.log_every_steps == 0 or report.reference_gain or report.skipped_clips:
+        is_notable = report.reference_gain or report.skipped_clips
+        if self._log is not None and (report.step % every.log_every_steps == 0 or is_notable):
             self._log.write(report)
+        if self._samples.is_due(report.step):
+            self._write_samples()
         if report.step % every.checkpoint_every_steps == 0 or report.step == report.steps:
             self.save()
-        self._ready_at = time.perf_counter()
+        self._meter.start()
 
-    def save(self) -> Path:
-        """Write a checkpoint of the steps done."""
-        checkpoint = Checkpoint(
-            step=self.steps_done,
-            skipped_steps=self._skipped_steps,
-            weights=self.model.state_dict(),
-            average=None if self._average is None else self._average.weights,
-            optimizer=self._optimizer.state_dict(),
-        )
-        return save_checkpoint(self._output / _CHECKPOINTS, checkpoint, self.config)
+    def save(self) -> None:
+        """Begin to write a checkpoint of the steps done."""
+        optimizer = optimizer_tensors(self.model, self._optimizer)
+        self._checkpoints.save(weight_tensors(self.model, self._average) | optimizer, self.done)
 
     def finish(self) -> Path:
         """Write the pipeline, with the averaged weights where the run keeps them."""
-        if self._average is not None:
-            self.model.load_state_dict(self._average.weights)
-        path = self._output / "pipeline"
-        Pipeline(self.config.pipeline, self.model, device=self._device).save_pretrained(path)
-        return path
+        self._checkpoints.finish()
+        weights = self.model.named_parameters() if self._average is None else self._average.weights.items()
+        directory = self._output / "pipeline"
+        if self._team.is_first:
+            write_pipeline(directory, self.config.pipeline, dict(whole(weights)))
+        else:
+            for _ in whole(weights):  # every process holds a part, but only the first keeps the whole
+                pass
+        self._team.wait()
+        return directory
 
-    def _update(self, batch: Batch, rate: float) -> tuple[float, float, bool]:
-        """Change the weights; returns loss, gradient norm, and whether both are finite."""
+    def close(self) -> None:
+        """End cleanly, also after an error. A checkpoint that is being written still counts, if no process waits."""
+        if self._log is not None:
+            self._log.close()
+        if self._team.is_alone:
+            self._checkpoints.finish()
+
+    def _gradients(self, batch: Batch) -> tuple[float, float]:
+        """Loss and gradient norm of a batch over all processes; a device takes a part of it at a time."""
         self.model.train()
-        loss = self._loss(batch)
-        torch.autograd.backward(loss)
+        parts = batch.split(self.config.training.data.batching.clips_per_device(batch.bucket))
+        loss = torch.zeros((), device=self._team.device)
+        try:
+            for number, part in enumerate(parts):
+                part_loss = self._loss(part, number) / len(parts)
+                torch.autograd.backward(part_loss)
+                loss += part_loss.detach()
+        except torch.OutOfMemoryError as error:
+            raise MemoryError(_out_of_memory(parts[0])) from error
         norm = clip_grad_norm_(self._trained, self.config.training.optimizer.gradient_clip)
-        is_finite = bool(torch.isfinite(loss) & torch.isfinite(norm))
-        if is_finite:
-            for group in self._optimizer.param_groups:
-                group["lr"] = rate
-            self._optimizer.step()
-            if self._average is not None:
-                self._average.update(self.model, self._stage_step)
-        self._optimizer.zero_grad(set_to_none=True)
-        return loss.item(), norm.item(), is_finite
+        norm = norm.full_tensor() if isinstance(norm, DTensor) else norm
+        return self._team.mean(loss).item(), norm.item()
 
-    def _loss(self, batch: Batch) -> Tensor:
-        seed, step = self.config.training.seed, batch.step
-        encoded = self._encode(batch)
-        flow = self.config.pipeline.flow
-        places = tuple(example.place for example in batch.examples)
+    def _update(self, rate: float) -> None:
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        self._optimizer.step()
+        if self._average is not None:
+            self._average.update(self.model, self._stage_step)
+
+    def _loss(self, part: Batch, number: int) -> Tensor:
+        """The loss of the `number`-th part of a batch."""
+        training, flow = self.config.training, self.config.pipeline.flow
+        seed, step = training.seed, part.step
+        encoded = self._encode(part, with_references=self._stage.uses_references)
+        places = tuple(example.place for example in part.examples)
         timesteps = draw_batch_timesteps(
-            places, distribution=flow.distribution, shift=flow.shift(batch.bucket), seed=seed, step=step
+            places, distribution=flow.distribution, shift=flow.shift(part.bucket), seed=seed, step=step
         )
         chance = numpy_generator("self-conditioning", seed, step).random()
-        shows_estimate = self.config.pipeline.model.self_conditions and (
-            chance < self.config.training.self_conditioning_probability
-        )
-        with seeded(torch_seed("dropout", seed, step), self._device):
+        shows_estimate = self.config.pipeline.model.self_conditions and chance < training.self_conditioning_probability
+        self._meter.count(encoded, trainable=self._stage.trainable, shows_estimate=shows_estimate)
+        dropout_seed = torch_seed("dropout", seed, step, number, self._team.rank)
+        with (
+            seeded(dropout_seed, self._team.device),
+            computing_in(training.execution.precision, self._team.device),
+        ):
             return velocity_loss(
                 self.model,
                 encoded,
                 noise=draw_noise(encoded.latents, places, seed=seed, step=step),
-                timesteps=timesteps.to(self._device),
+                timesteps=timesteps.to(self._team.device),
                 shows_estimate=shows_estimate,
             )
 
-    def _encode(self, batch: Batch) -> EncodedBatch:
-        words = self.config.pipeline.model.words_per_image
-        return encode_batch(batch, self._encoders, words_per_image=words, device=self._device)
+    def _encode(self, batch: Batch, *, with_references: bool) -> EncodedBatch:
+        """The batch as the model sees it.
+
+        With references, every batch has room for at least one: all processes then run the same layers, whether or not
+        one of their own clips has an image. A batch without any gets exactly nothing from them.
+        """
+        encoded = encode_batch(
+            batch,
+            self._encoders,
+            words_per_image=self.config.pipeline.model.words_per_image,
+            device=self._team.device,
+        )
+        if not with_references:
+            return encoded
+        encoders, model = self.config.pipeline.encoders, self.config.pipeline.model
+        shape = (encoders.image_tokens, model.words_per_image)
+        return replace(encoded, conditions=encoded.conditions.with_room_for_images(*shape, model.image_channels))
 
     def _reference_gain(self) -> dict[str, float] | None:
-        is_due = self.steps_done % self.config.training.reference_gain_every_steps == 0
-        if not is_due or not self._stage.uses_references or self._probe.conditions.references is None:
+        is_due = self.done.step % self.config.training.reference_gain_every_steps == 0
+        if not is_due or not self._stage.uses_references:
             return None
-        return reference_gain(self.model, self._probe, seed=self.config.training.seed)
+        with computing_in(self.config.training.execution.precision, self._team.device):
+            gains = reference_gain(self.model, self._probe, self._probe_places, seed=self.config.training.seed)
+        means = self._team.mean(torch.tensor(list(gains.values()), device=self._team.device))
+        return dict(zip(gains, means.tolist(), strict=True))
 
-    def _continue(self) -> None:
-        """Take over the newest checkpoint, if there is one."""
-        found = load_latest_checkpoint(self._output / _CHECKPOINTS, self.config, device=self._device)
-        if found is None:
-            return
-        self.steps_done, self._skipped_steps = found.step, found.skipped_steps
-        self.model.load_state_dict(found.weights)
-        if self._average is not None and found.average is not None:
-            self._average.load(found.average)
-        self._saved_optimizer = found.optimizer
-        _logger.info("continuing after step %d", found.step)
-
-
-def build_model(config: DiTConfig, *, seed: int) -> DiT:
-    """A freshly initialised model; equal seeds give equal weights."""
-    with seeded(torch_seed("weights", seed), torch.device("cpu")):
-        return DiT(config)
+    def _write_samples(self) -> None:
+        with nullcontext() if self._average is None else self._average.in_place_of_weights(self.model):
+            self._samples.write(
+                self.model, self._encoders.autoencoder, step=self.done.step, seed=self.config.training.seed
+            )
 
 
 def learning_rate(constant: float, stage: TrainingStage, stage_step: int) -> float:
@@ -254,9 +317,9 @@ def stages_left(stages: tuple[TrainingStage, ...], *, done: int) -> Iterator[tup
         start = end
 
 
-@contextmanager
-def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Within it, torch's global generator is seeded; afterwards it is as before. Layers can take no other."""
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        yield
+def _out_of_memory(part: Batch) -> str:
+    return (
+        f"step {part.step + 1} does not fit in memory: {len(part.examples)} clips of {part.bucket} on one device. "
+        "Lower data.batching.tokens_per_device and raise devices_per_group by the same factor, which leaves the batch "
+        "as it is; or set execution.recomputes_activations, train on more devices, or set execution.devices_per_clip"
+    )

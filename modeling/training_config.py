@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from modeling.batches import DataConfig
+from modeling.parallel import ExecutionConfig
 from modeling.pipeline import PipelineConfig
 
 # What the second training stage adds to the model (3.2): everything else is the video backbone.
@@ -64,6 +65,31 @@ class OptimizerConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ValidationConfig:
+    """Videos sampled while training goes on. Our choice: all of it, the paper reports none.
+
+    Attributes:
+        every_steps: how often; 0 never.
+        clips: of each process.
+        steps: denoising steps, few, because it is done often.
+        text_scale: s_T of Equation 2; `image_scale` is s_I. Low, because much guidance spoils a young model.
+    """
+
+    every_steps: int = 1_000
+    clips: int = 2
+    steps: int = 32
+    text_scale: float = 2.0
+    image_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.every_steps < 0 or self.clips < 1 or self.steps < 1:
+            raise ValueError(
+                f"validation has {self.clips} clips and {self.steps} steps every {self.every_steps}, expected at least "
+                "1, 1 and 0"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingConfig:
     """How a model is trained.
 
@@ -81,6 +107,8 @@ class TrainingConfig:
     stages: tuple[TrainingStage, ...] = (STAGE_I, STAGE_II_A, STAGE_II_B)
     data: DataConfig = field(default_factory=DataConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    execution: ExecutionConfig = field(default_factory=ExecutionConfig)
+    validation: ValidationConfig = field(default_factory=ValidationConfig)
     seed: int = 0
     self_conditioning_probability: float = 0.9
     ema_decay: float | None = 0.9999

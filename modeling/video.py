@@ -11,6 +11,7 @@ import av.container
 import av.error
 import numpy as np
 from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from jaxtyping import UInt8
 
@@ -43,9 +44,8 @@ def decode_clip(video: bytes | Path, bucket: Bucket, *, start_s: float = 0.0) ->
     try:
         with av.open(source, "r") as container:
             stream = container.streams.video[0]
-            pixel_aspect = float(stream.sample_aspect_ratio or 1)
-            frames = _frames_on_show(container, stream, bucket.frames, start_s)
-            return np.stack([_fit(frame, bucket, pixel_aspect) for frame in frames])
+            stream.codec_context.thread_count = 1  # clips are decoded side by side, not slices of one
+            return _fit_all(_frames_on_show(container, stream, bucket.frames, start_s), stream, bucket)
     except (av.error.FFmpegError, IndexError) as error:
         raise ValueError(f"video cannot be decoded ({error}); curate its clip again") from error
 
@@ -64,25 +64,25 @@ def write_video(path: Path, video: Video, *, fps: float = FRAMES_PER_SECOND) -> 
 
 def _frames_on_show(
     container: av.container.InputContainer, stream: VideoStream, count: int, start_s: float
-) -> list[VideoFrame]:
-    shown: list[VideoFrame] = []
-    last, first_s, shown_until_s = None, start_s, start_s
+) -> Iterator[VideoFrame]:
+    shown, last, first_s, shown_until_s = 0, None, start_s, start_s
     for time_s, frame in _timed_frames(container, stream, start_s):
         if last is None:
             first_s = max(start_s, time_s)
-        while last is not None and len(shown) < count and _middle_s(first_s, len(shown)) < time_s - _ROUNDING_S:
-            shown.append(last)
-        if len(shown) == count:
-            return shown
+        while last is not None and shown < count and _middle_s(first_s, shown) < time_s - _ROUNDING_S:
+            yield last
+            shown += 1
+        if shown == count:
+            return
         last, shown_until_s = frame, time_s + float((frame.duration or 0) * (frame.time_base or 0))
-    while last is not None and len(shown) < count and _middle_s(first_s, len(shown)) < shown_until_s + _STRETCH_S:
-        shown.append(last)
-    if len(shown) < count:
+    while last is not None and shown < count and _middle_s(first_s, shown) < shown_until_s + _STRETCH_S:
+        yield last
+        shown += 1
+    if shown < count:
         raise ValueError(
-            f"video has {len(shown)} frames at 24 frames per second after {start_s:g} s, expected {count}; "
+            f"video has {shown} frames at 24 frames per second after {start_s:g} s, expected {count}; "
             "curate its clip again"
         )
-    return shown
 
 
 def _middle_s(first_s: float, frame: int) -> float:
@@ -103,13 +103,28 @@ def _timed_frames(
             yield float(index / (stream.average_rate or FRAMES_PER_SECOND)), frame
 
 
-def _fit(frame: VideoFrame, bucket: Bucket, pixel_aspect: float) -> UInt8[np.ndarray, "height width 3"]:
+def _fit_all(frames: Iterator[VideoFrame], stream: VideoStream, bucket: Bucket) -> Video:
+    """The frames in the size of the bucket. At no time more than one of them is kept in its own size."""
+    video = np.empty((bucket.frames, bucket.height, bucket.width, 3), np.uint8)
+    pixel_aspect = float(stream.sample_aspect_ratio or 1)
+    scaler = VideoReformatter()  # keeps its filter tables, which take longer to make than a frame to scale
+    shown_before = None
+    for place, frame in enumerate(frames):
+        is_repeated = frame is shown_before
+        video[place] = video[place - 1] if is_repeated else _fit(frame, bucket, pixel_aspect, scaler)
+        shown_before = frame
+    return video
+
+
+def _fit(
+    frame: VideoFrame, bucket: Bucket, pixel_aspect: float, scaler: VideoReformatter
+) -> UInt8[np.ndarray, "height width 3"]:
     """The frame as a viewer shows it, as small as covers the bucket, cropped around its centre."""
     quarter_turns = round(frame.rotation / 90) % 4
     coded_height, coded_width = (bucket.width, bucket.height) if quarter_turns % 2 else (bucket.height, bucket.width)
     scale = max(coded_height / frame.height, coded_width / (frame.width * pixel_aspect))
     height = max(coded_height, round(frame.height * scale))
     width = max(coded_width, round(frame.width * pixel_aspect * scale))
-    image = frame.reformat(width, height, "rgb24", interpolation="BICUBIC").to_ndarray()
+    image = scaler.reformat(frame, width, height, "rgb24", interpolation="BICUBIC", threads=1).to_ndarray()
     top, left = (height - coded_height) // 2, (width - coded_width) // 2
     return np.rot90(image[top : top + coded_height, left : left + coded_width], quarter_turns)

@@ -10,6 +10,8 @@ from pipelines.config import ConfigError
 _VERBS = {
     "curate": ("pipelines.curate", "videos and captions in, a dataset out"),
     "inspect": ("pipelines.inspect_dataset", "tables and contact sheets of a dataset"),
+    "describe": ("pipelines.describe", "what a training run would cost, and whether it fits"),
+    "cache": ("pipelines.cache", "encode the videos and captions of a dataset once, before training"),
     "train": ("pipelines.train", "train the model on a dataset"),
     "sample": ("pipelines.sample", "a prompt and reference images in, a video out"),
     "submit": ("pipelines.submit", "run `curate` as a job on a Ray cluster"),
@@ -34,6 +36,9 @@ def main(arguments: list[str]) -> int:
     except (ConfigError, ValueError, FileNotFoundError, PermissionError) as error:
         print(f"{verb}: {error}", file=sys.stderr)
         return 2
+    except MemoryError as error:
+        print(f"{verb}: {error}", file=sys.stderr)
+        return 1
     except BrokenPipeError:
         # Whoever read our output has seen enough (`... --help | head`); nothing more can be printed, also not at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

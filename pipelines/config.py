@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 import pydantic
 import tyro
 
+from pipelines.profiles import problems_of_chosen_profiles, with_chosen_profiles
+
 Command = TypeVar("Command")
 
 _PRESET_FLAG = "--config"
@@ -44,8 +46,11 @@ def parse(command: type[Command], arguments: Sequence[str], *, verb: str, preset
         command,
         prog=f"python -m pipelines {verb}",
         args=list(overrides),
-        default=command(**{**missing, **values}),
-        config=(tyro.conf.EnumChoicesFromValues,),  # the words that a preset uses, not Python's names for them
+        default=with_chosen_profiles(command(**{**missing, **values}), overrides),
+        config=(
+            tyro.conf.EnumChoicesFromValues,  # the words that a preset uses, not Python's names for them
+            tyro.conf.AvoidSubcommands,  # where one of several configs may stand, the flags are those of the chosen one
+        ),
     )
 
 
@@ -81,7 +86,7 @@ def _validated(kind: Any, name: str, value: Any, path: Path) -> Any:
     except pydantic.ValidationError as error:
         problems = "; ".join(
             f"{'.'.join([name, *map(str, problem['loc'])])}: {problem['msg']}, found {problem['input']!r}"
-            for problem in error.errors()
+            for problem in problems_of_chosen_profiles(error.errors())
         )
         raise ConfigError(f"config {path}: {problems}") from error
 

@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
+import torch
 from PIL import Image
 
 from dataset_schema import FRAMES_PER_SECOND, Bucket
+from modeling.flow import Solver
+from modeling.guidance import GuidanceForm
 from modeling.pipeline import Pipeline, SamplingConfig, steps_for
+from modeling.precision import Precision
 from modeling.video import write_video
 from pipelines.config import ConfigError, parse
 from pipelines.progress import progress
@@ -29,10 +33,15 @@ class Sample:
         reference: WORD=PICTURE, several if need be; the word is copied from the prompt, the picture shows its subject
             on a transparent or white background.
         background: WORD=PICTURE of the place.
-        bucket: FRAMESxHEIGHTxWIDTH of the video.
+        bucket: FRAMESxHEIGHTxWIDTH of the video; frames 4k + 1, sides multiples of 16.
         steps: denoising steps; None takes the paper's number for the resolution.
-        text_scale: s_T of Equation 2; the paper uses 8.
-        image_scale: s_I of Equation 2; the paper uses 3. Larger values copy the reference image.
+        seed: another number, another video.
+        text_scale: s_T of the guidance; the paper uses 8, and 0 is none.
+        image_scale: s_I of the guidance; the paper uses 3. Larger values copy the reference image.
+        guidance: `separate` is the paper's Equation 2; `chained` is Equation 1, which it compares with.
+        solver: `euler`, or `heun`: more exact for as many steps, at nearly twice the time.
+        batches_branches: predict the branches of guidance together; turned off, they take turns in less memory.
+        precision: of the large products; `bfloat16` is several times faster on a GPU.
         device: where to sample, such as `cpu` or `cuda`.
     """
 
@@ -46,13 +55,20 @@ class Sample:
     seed: int = 0
     text_scale: float = 8.0
     image_scale: float = 3.0
+    guidance: GuidanceForm = GuidanceForm.SEPARATE
+    solver: Solver = Solver.EULER
+    batches_branches: bool = True
+    precision: Precision = Precision.FLOAT32
     device: str = "cpu"
 
 
 def main(arguments: Sequence[str]) -> int:
     """Sample, and say where the video is."""
     command = parse(Sample, arguments, verb="sample")
-    print(f"video: {sample(command)}")
+    try:
+        print(f"video: {sample(command)}")
+    except torch.OutOfMemoryError as error:
+        raise ConfigError(f"{error}; as options: --no-batches-branches, --bucket") from error
     return 0
 
 
@@ -75,6 +91,10 @@ def sample(command: Sample) -> Path:
         seed=command.seed,
         text_scale=command.text_scale,
         image_scale=command.image_scale,
+        guidance=command.guidance,
+        solver=command.solver,
+        batches_branches=command.batches_branches,
+        precision=command.precision,
     )
     pipeline = Pipeline.from_pretrained(command.model, device=command.device)
     with progress("sample", total=steps, unit="step") as report:

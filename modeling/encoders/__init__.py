@@ -1,6 +1,10 @@
-"""Frozen networks between pixels, words and the model: `protocols.py` says what they are, `embedded.py` builds them."""
+"""Frozen networks between pixels, words and the model.
+
+`protocols.py` says what they are; `embedded.py` and `paper.py` each build all three.
+"""
 
 from modeling.encoders.embedded import EmbeddedEncoders
+from modeling.encoders.paper import PaperEncoders
 from modeling.encoders.protocols import (
     LATENT_CHANNELS,
     Autoencoder,
@@ -19,6 +23,7 @@ __all__ = [
     "Encoders",
     "ImageEncoder",
     "LatentShape",
+    "PaperEncoders",
     "TextEncoder",
     "TextTokens",
     "latent_shape",

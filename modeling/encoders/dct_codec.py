@@ -6,6 +6,7 @@ latents, and no latent sees a later frame than its own.
 """
 
 import math
+from hashlib import sha256
 from typing import Final, NamedTuple
 
 import torch
@@ -13,7 +14,7 @@ from einops import rearrange, reduce, repeat
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from modeling.encoders.protocols import FRAMES_PER_LATENT, PIXELS_PER_LATENT
+from modeling.encoders.protocols import FRAMES_PER_LATENT, PIXELS_PER_LATENT, check_video_size
 
 
 class Coefficient(NamedTuple):
@@ -74,6 +75,11 @@ class DctCodec(nn.Module):
         self.register_buffer("basis", torch.stack([_cosine_block(c) for c in COEFFICIENTS]), persistent=False)
         self.register_buffer("deviation", torch.tensor([c.deviation for c in COEFFICIENTS]), persistent=False)
 
+    @property
+    def version(self) -> str:
+        """Follows from the table of coefficients and the colours."""
+        return f"dct-codec-{sha256(repr((COEFFICIENTS, _OPPONENT_COLOURS)).encode()).hexdigest()[:12]}"
+
     def encode(
         self, videos: UInt8[Tensor, "batch frames height width 3"]
     ) -> Float[Tensor, "batch 16 time latent_height latent_width"]:
@@ -82,11 +88,7 @@ class DctCodec(nn.Module):
         Raises:
             ValueError: the number of frames is not 4k + 1, or a side is not a multiple of 8.
         """
-        _, frames, height, width, _ = videos.shape
-        if frames % FRAMES_PER_LATENT != 1 or height % PIXELS_PER_LATENT or width % PIXELS_PER_LATENT:
-            raise ValueError(
-                f"video is {frames}x{height}x{width}, expected 4k + 1 frames and sides that are multiples of 8"
-            )
+        check_video_size(videos)
         still = repeat(videos[:, 0], "batch height width colour -> batch 4 height width colour")
         pixels = torch.cat([still, videos[:, 1:]], dim=1).to(self.basis.dtype) / 127.5 - 1
         blocks = rearrange(

@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from hashlib import shake_256
+from hashlib import sha256, shake_256
 
 import numpy as np
 import torch
@@ -31,6 +31,12 @@ class HashedWords:
         self.max_tokens = max_tokens
         self._channels = channels
         self._places = sinusoids(torch.arange(max_tokens), channels=channels, longest=float(max_tokens))
+
+    @property
+    def version(self) -> str:
+        """Follows from what a word is, the channels, and the number of places."""
+        constants = repr((_WORD.pattern, self._channels, self.max_tokens))
+        return f"hashed-words-{sha256(constants.encode()).hexdigest()[:12]}"
 
     def encode(self, texts: Sequence[str]) -> list[TextTokens]:
         """The tokens of each text; an empty text has none."""

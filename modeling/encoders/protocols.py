@@ -37,6 +37,15 @@ def latent_shape(bucket: Bucket) -> LatentShape:
     )
 
 
+def check_video_size(videos: UInt8[Tensor, "batch frames height width 3"]) -> None:
+    """Raise a ValueError unless the clips have 4k + 1 frames and sides that are multiples of 8."""
+    _, frames, height, width, _ = videos.shape
+    if frames % FRAMES_PER_LATENT != 1 or height % PIXELS_PER_LATENT or width % PIXELS_PER_LATENT:
+        raise ValueError(
+            f"video is {frames}x{height}x{width}, expected 4k + 1 frames and sides that are multiples of 8"
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextTokens:
     """One encoded text.
@@ -52,6 +61,11 @@ class TextTokens:
 @runtime_checkable
 class Autoencoder(Protocol):
     """Between pixels and latents."""
+
+    @property
+    def version(self) -> str:
+        """A short text that changes whenever the latents of a clip could: the key of a latent cache."""
+        ...
 
     def encode(
         self, videos: UInt8[Tensor, "batch frames height width 3"]
@@ -69,6 +83,11 @@ class Autoencoder(Protocol):
 @runtime_checkable
 class TextEncoder(Protocol):
     """From captions to tokens."""
+
+    @property
+    def version(self) -> str:
+        """A short text that changes whenever the tokens of a text could: the key of a text cache."""
+        ...
 
     @property
     def max_tokens(self) -> int:

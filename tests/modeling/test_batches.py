@@ -1,17 +1,20 @@
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import chisquare
 
 from dataset_schema import Bucket, Payload, Sample, write_shard
 from modeling.batches import Batch, BatchLoader, DataConfig
 from modeling.batching import BatchingConfig
 from modeling.dataset import SampleStore
 
-BUCKET = Bucket(5, 32, 48)
-BATCHING = BatchingConfig(tokens_per_device=4 * 12, devices_per_group=1)
+BUCKET, LONGER = Bucket(5, 32, 48), Bucket(9, 32, 48)
+BATCHING = BatchingConfig(tokens_per_device=12, devices_per_group=4)
 MakeDataset = Callable[..., Path]
 
 
@@ -28,7 +31,7 @@ def contents(batch: Batch) -> list[tuple[object, ...]]:
         (
             example.clip_id,
             example.place,
-            example.video.tobytes(),
+            np.asarray(example.video).tobytes(),
             example.drops_text,
             tuple((image.start, image.end, image.image.tobytes()) for image in example.images),
         )
@@ -55,13 +58,71 @@ def test_batches_made_ahead_are_those_made_one_by_one(make_dataset: MakeDataset)
     assert [contents(batch) for batch in ahead] == [contents(batches.batch(step)) for step in range(2, 6)]
 
 
-def test_two_ranks_share_exactly_the_batch_of_one(make_dataset: MakeDataset) -> None:
+@pytest.mark.parametrize("ranks", [2, 4])
+def test_ranks_share_exactly_the_batch_of_one(make_dataset: MakeDataset, ranks: int) -> None:
+    dataset = make_dataset({BUCKET: 7, LONGER: 3})
+    one, shared = loader(dataset), [loader(dataset, rank=rank, ranks=ranks) for rank in range(ranks)]
+
+    for step in range(12):
+        batches = [each.batch(step) for each in shared]
+        whole = one.batch(step)
+
+        assert {batch.bucket for batch in batches} == {whole.bucket}
+        parts = [contents(batch) for batch in batches]
+        assert {len(part) for part in parts} == {4 // ranks}
+        assert [parts[place % ranks][place // ranks] for place in range(4)] == contents(whole)
+    assert len({one.batch(step).bucket for step in range(12)}) == 2
+
+
+def test_ranks_that_cannot_share_a_batch_equally_are_an_error(make_dataset: MakeDataset) -> None:
+    with pytest.raises(ValueError, match=r"3 devices .* cannot share .*; set .*devices_per_group to a multiple of 3"):
+        loader(make_dataset({BUCKET: 2}), ranks=3)
+
+
+@pytest.mark.parametrize("start", [1, 4, 9])
+def test_a_run_that_resumes_at_any_step_sees_the_batches_that_were_left(make_dataset: MakeDataset, start: int) -> None:
+    dataset = make_dataset({BUCKET: 5, LONGER: 3})
+
+    whole = [contents(batch) for batch in loader(dataset).batches(range(12))]
+    resumed = [contents(batch) for batch in loader(dataset).batches(range(start, 12))]
+
+    assert resumed == whole[start:]
+
+
+@pytest.mark.parametrize(("memory_mb", "threads"), [(0, 4), (1024, 1)])
+def test_neither_memory_nor_threads_change_a_batch(make_dataset: MakeDataset, memory_mb: int, threads: int) -> None:
     dataset = make_dataset({BUCKET: 5})
+    config = DataConfig(batching=BATCHING, memory_mb=memory_mb, threads=threads)
 
-    whole = contents(loader(dataset).batch(3))
-    shared = [contents(loader(dataset, rank=rank, ranks=2).batch(3)) for rank in range(2)]
+    limited = BatchLoader(SampleStore(dataset), config, seed=0, max_images=6)
 
-    assert [shared[place % 2][place // 2] for place in range(4)] == whole
+    for step in range(4):
+        assert contents(limited.batch(step)) == contents(loader(dataset).batch(step))
+
+
+@pytest.mark.parametrize(("memory_mb", "threads"), [(-1, 4), (1024, 0)])
+def test_limits_below_zero_are_an_error(memory_mb: int, threads: int) -> None:
+    with pytest.raises(ValueError, match="expected at least 1 and 0"):
+        DataConfig(memory_mb=memory_mb, threads=threads)
+
+
+def test_a_batch_splits_into_equal_parts_in_order(make_dataset: MakeDataset) -> None:
+    batch = loader(make_dataset({BUCKET: 5})).batch(3)
+
+    parts = batch.split(2)
+
+    assert [(part.step, part.bucket, len(part.examples)) for part in parts] == [(3, BUCKET, 2)] * 2
+    assert contents(parts[0]) + contents(parts[1]) == contents(batch)
+    assert np.array_equal(np.concatenate([part.videos() for part in parts]), batch.videos())
+    assert [contents(part) for part in batch.split(4)] == [contents(batch)]
+
+
+@pytest.mark.parametrize("clips", [3, 8, 0, -2])
+def test_a_batch_does_not_split_into_unequal_parts(make_dataset: MakeDataset, clips: int) -> None:
+    batch = loader(make_dataset({BUCKET: 5})).batch(0)
+
+    with pytest.raises(ValueError, match=f"has 4 clips, expected a multiple of {clips}"):
+        batch.split(clips)
 
 
 def test_a_clip_gets_other_references_in_another_epoch(make_dataset: MakeDataset) -> None:
@@ -73,20 +134,33 @@ def test_a_clip_gets_other_references_in_another_epoch(make_dataset: MakeDataset
     assert any(first[clip] != second[clip] for clip in first)
 
 
-def test_a_tenth_of_texts_and_of_images_are_dropped_independently_and_not_always_the_same(
-    make_dataset: MakeDataset,
-) -> None:
+def test_texts_and_images_are_dropped_independently_one_in_ten(make_dataset: MakeDataset) -> None:
     batches = loader(make_dataset({BUCKET: 4}))
 
-    examples = [example for step in range(120) for example in batches.batch(step).examples]
+    examples = [example for step in range(300) for example in batches.batch(step).examples]
 
-    drops_text = np.array([example.drops_text for example in examples])
-    drops_images = np.array([not example.images for example in examples])
-    assert drops_text.mean() == pytest.approx(0.1, abs=0.045)
-    assert drops_images.mean() == pytest.approx(0.1, abs=0.045)
-    assert (drops_text & drops_images).mean() < 0.05
-    clips = np.array([example.clip_id for example in examples])
-    assert len(set(clips[drops_text])) == len(set(clips[drops_images])) == 4
+    drops = Counter((example.drops_text, not example.images) for example in examples)
+    # A clip whose images are kept has at least one: its caption's subject is always drawn.
+    expected = {
+        (text, image): (0.1 if text else 0.9) * (0.1 if image else 0.9)
+        for text, image in product([False, True], repeat=2)
+    }
+    assert chisquare([drops[key] for key in expected], [share * 1200 for share in expected.values()]).pvalue > 1e-3
+
+
+def test_other_clips_are_dropped_in_another_epoch(make_dataset: MakeDataset) -> None:
+    batches = loader(make_dataset({BUCKET: 12}), text=0.5, image=0.5)
+
+    def dropped(epoch: int) -> list[set[str]]:
+        examples = [example for step in range(3) for example in batches.batch(3 * epoch + step).examples]
+        assert len({example.clip_id for example in examples}) == 12
+        return [{e.clip_id for e in examples if e.drops_text}, {e.clip_id for e in examples if not e.images}]
+
+    first, second = dropped(0), dropped(1)
+
+    assert first[0] != second[0]
+    assert first[1] != second[1]
+    assert first[0] != first[1]
 
 
 def test_the_probe_keeps_every_condition(make_dataset: MakeDataset) -> None:
@@ -111,13 +185,14 @@ def test_videos_and_images_may_lie_beside_the_shards(make_sample: Callable[..., 
     batch = loader(tmp_path / "dataset").batch(0)
 
     assert batch.videos().shape == (4, 5, 32, 48, 3)
-    assert np.ptp(batch.examples[0].video) > 0
+    assert np.ptp(batch.videos()[0].numpy()) > 0
 
 
 @pytest.mark.parametrize(
     ("payload", "message"),
     [
         (Payload(bytes=b"broken"), "video cannot be decoded"),
+        (Payload(bytes=b""), "video cannot be decoded"),
         (Payload(path="nowhere.mp4"), "No such file"),
         (Payload(path="s3://bucket/clip.mp4"), "is not a local file; mount or copy it"),
     ],
@@ -132,13 +207,27 @@ def test_a_clip_whose_video_cannot_be_read_is_named(
         loader(tmp_path / "dataset").batch(0)
 
 
+def test_a_clip_that_is_shorter_than_its_bucket_is_named(make_sample: Callable[..., Sample], tmp_path: Path) -> None:
+    sample = replace(make_sample(0, BUCKET, tmp_path), bucket="9x32x48")
+    write_shard(tmp_path / "dataset" / "samples" / "part-0.parquet", [sample])
+
+    with pytest.raises(
+        ValueError, match=f"clip {sample.clip_id}: video has [56] frames .* expected 9; curate its clip again"
+    ):
+        loader(tmp_path / "dataset").batch(0)
+
+
+@pytest.mark.parametrize("kept", [0, 30, -30])
 def test_a_clip_whose_reference_image_cannot_be_read_is_named(
-    make_sample: Callable[..., Sample], tmp_path: Path
+    make_sample: Callable[..., Sample], tmp_path: Path, kept: int
 ) -> None:
     sample = make_sample(0, BUCKET, tmp_path)
-    broken = replace(sample.entities[0].references[0], image=Payload(bytes=b"no picture"))
+    whole = sample.entities[0].references[0]
+    broken = replace(whole, image=Payload(bytes=(whole.image.bytes or b"")[:kept]))
     entities = (replace(sample.entities[0], references=(broken,)),)
     write_shard(tmp_path / "dataset" / "samples" / "part-0.parquet", [replace(sample, entities=entities)])
 
-    with pytest.raises(ValueError, match=f"clip {sample.clip_id}: reference image cannot be read"):
+    with pytest.raises(
+        ValueError, match=f"clip {sample.clip_id}: reference image cannot be read .*; curate the clip again"
+    ):
         loader(tmp_path / "dataset", image=0.0).batch(0)

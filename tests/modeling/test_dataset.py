@@ -1,9 +1,13 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from dataset_schema import Bucket, Sample, read_shard, shard_paths
+from dataset_schema.arrow import VERSION_KEY
 from modeling.dataset import SampleStore
 
 SMALL, LONG = Bucket(5, 32, 48), Bucket(9, 32, 48)
@@ -39,13 +43,74 @@ def test_a_dataset_without_samples_is_an_error_that_says_where_to_look(tmp_path:
         SampleStore(tmp_path)
 
 
-def test_a_damaged_shard_is_named(tmp_path: Path) -> None:
-    shard = tmp_path / "samples" / "part-0.parquet"
-    shard.parent.mkdir()
-    shard.write_bytes(b"no parquet")
+@pytest.mark.parametrize("kept", [0, 10, -1])
+def test_a_truncated_shard_is_named_before_anything_is_read(make_dataset: MakeDataset, kept: int) -> None:
+    dataset = make_dataset({SMALL: 5}, rows_per_shard=3)
+    shard = shard_paths(dataset, Sample)[1]
+    shard.write_bytes(shard.read_bytes()[:kept])
 
-    with pytest.raises(ValueError, match=r"part-0\.parquet cannot be read"):
-        SampleStore(tmp_path)
+    with pytest.raises(ValueError, match=rf"{shard.name} cannot be read .*; delete it and curate again"):
+        SampleStore(dataset)
+
+
+def test_a_shard_that_is_damaged_in_the_middle_is_named_when_the_clip_is_read(make_dataset: MakeDataset) -> None:
+    dataset = make_dataset({SMALL: 3})
+    (shard,) = shard_paths(dataset, Sample)
+    store = SampleStore(dataset)
+    column = pq.ParquetFile(shard).metadata.row_group(0)
+    videos = next(c for c in map(column.column, range(column.num_columns)) if c.path_in_schema == "video.bytes")
+    content = bytearray(shard.read_bytes())
+    content[videos.data_page_offset : videos.data_page_offset + videos.total_compressed_size] = bytes(
+        videos.total_compressed_size
+    )
+    shard.write_bytes(content)
+
+    with pytest.raises(ValueError, match=rf"{shard.name} cannot be read at row group 0 .*; delete it and curate again"):
+        store.read(SMALL, 0)
+
+
+def test_a_shard_of_another_schema_version_is_named(make_dataset: MakeDataset) -> None:
+    dataset = make_dataset({SMALL: 2})
+    (shard,) = shard_paths(dataset, Sample)
+    table = pq.read_table(shard)
+    pq.write_table(table.replace_schema_metadata({VERSION_KEY: b"0"}), shard)
+
+    with pytest.raises(ValueError, match=rf"{shard.name} has schema version 0, expected 1; publish it again"):
+        SampleStore(dataset)
+
+
+@pytest.mark.parametrize(("start", "end"), [(3, 11), (900, 910)])
+def test_an_entity_word_that_is_not_at_its_span_of_the_caption_is_named(
+    make_dataset: MakeDataset, start: int, end: int
+) -> None:
+    dataset = make_dataset({SMALL: 1})
+    (shard,) = shard_paths(dataset, Sample)
+    table = pq.read_table(shard)
+    rows = table.to_pylist()
+    rows[0]["entities"][0].update(start=start, end=end)
+    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), shard)
+
+    with pytest.raises(ValueError, match=r"entity word .* expected the same text; curate its source again") as caught:
+        SampleStore(dataset).read(SMALL, 0)
+
+    for part in (shard.name, rows[0]["clip_id"], f"reads {rows[0]['caption'][start:end]!r}"):
+        assert part in str(caught.value)
+
+
+def test_what_is_not_wanted_is_not_read(make_dataset: MakeDataset) -> None:
+    store = SampleStore(make_dataset({SMALL: 2}))
+    whole = store.read(SMALL, 1)
+
+    assert store.read(SMALL, 1, with_references=False) == replace(whole, entities=(), background=None)
+    without_video = store.read(SMALL, 1, with_video=False)
+    assert without_video.video.bytes is None
+    assert replace(without_video, video=whole.video) == whole
+
+
+def test_clips_are_listed_in_the_order_in_which_they_are_read(make_dataset: MakeDataset) -> None:
+    store = SampleStore(make_dataset({SMALL: 5}, rows_per_shard=2))
+
+    assert store.clip_ids(SMALL) == [store.read(SMALL, row).clip_id for row in range(5)]
 
 
 def test_clips_go_to_the_largest_bucket_that_they_fill_whatever_they_were_curated_for(

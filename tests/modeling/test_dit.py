@@ -8,8 +8,9 @@ from modeling.attention import Context
 from modeling.conditions import Conditions, References
 from modeling.dit import Attended, Binding, DiT, DiTConfig, patchify, unpatchify
 from modeling.positions import rotary_embedding
+from modeling.precision import Precision, computing_in
 from modeling.presets import paper
-from modeling.training import build_model
+from modeling.weights import build_model
 
 CONFIG = DiTConfig(width=64, blocks=2, heads=2, text_channels=16, image_channels=24, words_per_image=2, dropout=0.0)
 LATENT_SHAPE = (3, 16, 2, 4, 6)
@@ -261,3 +262,62 @@ def test_block_matches_the_formula_of_adaln_zero() -> None:
     shift, scale, gate = modulation[0, 192:256], modulation[0, 256:320], modulation[0, 320:]
     normal = layer_norm(tokens, (64,), eps=1e-6)
     torch.testing.assert_close(found, tokens + gate * block.get_submodule("mlp")(normal * (1 + scale) + shift))
+
+
+def test_cached_keys_and_values_predict_what_the_conditions_do() -> None:
+    model, whole = trained_model(), conditions()
+    padded = replace(
+        whole,
+        is_text=torch.arange(5) < torch.tensor([[5], [2], [0]]),
+        references=replace(references(whole), is_present=torch.arange(3) < torch.tensor([[3], [1], [0]])),
+    )
+
+    for given in (whole, padded, whole.without_references()):
+        with torch.no_grad():
+            cached = model.cache(given)
+        predicted = model(torch.ones(LATENT_SHAPE), torch.full((3,), 0.4), cached)
+        expected = model(torch.ones(LATENT_SHAPE), torch.full((3,), 0.4), given)
+        torch.testing.assert_close(predicted, expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("precision", list(Precision))
+def test_clips_without_any_text_or_image_give_no_nan(precision: Precision) -> None:
+    model, given = trained_model(), conditions()
+    nothing = replace(
+        given,
+        is_text=torch.zeros_like(given.is_text),
+        references=replace(references(given), is_present=torch.zeros(3, 3, dtype=torch.bool)),
+    )
+
+    with computing_in(precision, torch.device("cpu")):
+        predicted = model(torch.ones(LATENT_SHAPE), torch.full((3,), 0.4), nothing)
+    predicted.square().sum().backward()
+
+    assert predicted.isfinite().all()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
+
+
+def test_bfloat16_is_for_the_large_products_and_float32_for_what_matters() -> None:
+    model, given = trained_model(), conditions()
+    exact = velocity(model, given)
+    found: dict[str, torch.dtype] = {}
+    for name, module in model.named_modules():
+        module.register_forward_hook(lambda _, inputs, output, name=name: found.update({name: outputs_dtype(output)}))
+
+    with computing_in(Precision.BFLOAT16, torch.device("cpu")):
+        rounded = velocity(model, given)
+
+    products = ("to_qkv", "to_query", "to_key_value", "to_out", "mlp.0", "mlp.3", "to_image", "patch_embedding")
+    kept = ("norm", "modulation", "timestep_embedding", "to_velocity")
+    by_end = {end: {dtype for name, dtype in found.items() if name.endswith(end)} for end in (*products, *kept)}
+    assert by_end == {end: {torch.bfloat16 if end in products else torch.float32} for end in (*products, *kept)}
+    assert {found[f"blocks.{number}"] for number in range(2)} == {torch.float32}  # the residual stream
+    assert rounded.dtype == torch.float32
+    assert 0 < (rounded - exact).norm() < 0.03 * exact.norm()
+
+
+def outputs_dtype(output: object) -> torch.dtype:
+    """Of a layer's output; a context's tokens count."""
+    tensor = output if isinstance(output, torch.Tensor) else getattr(output, "tokens", None)
+    assert isinstance(tensor, torch.Tensor)
+    return tensor.dtype

@@ -2,16 +2,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from PIL import Image
 
 from dataset_schema import Bucket
 from modeling.dit import DiTConfig
-from modeling.flow import data_estimate
-from modeling.pipeline import GuidedVelocity, Pipeline, PipelineConfig, SamplingConfig, steps_for
+from modeling.flow import Solver
+from modeling.guidance import GuidanceForm
+from modeling.pipeline import Pipeline, PipelineConfig, SamplingConfig, steps_for
+from modeling.precision import Precision
 from modeling.presets import tiny
-from modeling.training import build_model
+from modeling.weights import build_model
 
 BUCKET = Bucket(5, 32, 48)
 PROMPT = "A red ball moves over the meadow."
@@ -36,14 +39,38 @@ def pipeline() -> Pipeline:
     return Pipeline(config, model, device=torch.device("cpu"))
 
 
-def test_equal_seeds_give_equal_videos_and_others_do_not(pipeline: Pipeline) -> None:
-    first, again = (pipeline(PROMPT, references={"ball": [picture()]}, sampling=SAMPLING) for _ in range(2))
-    other = pipeline(PROMPT, references={"ball": [picture()]}, sampling=replace(SAMPLING, seed=1))
+@pytest.mark.parametrize("solver", list(Solver))
+def test_equal_seeds_give_equal_videos_and_others_do_not(pipeline: Pipeline, solver: Solver) -> None:
+    sampling = replace(SAMPLING, solver=solver)
+    first, again = (pipeline(PROMPT, references={"ball": [picture()]}, sampling=sampling) for _ in range(2))
+    other = pipeline(PROMPT, references={"ball": [picture()]}, sampling=replace(sampling, seed=1))
 
     assert first.shape == (5, 32, 48, 3)
     assert first.dtype == np.uint8
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+def test_solver_and_form_of_guidance_change_the_video_and_the_batching_of_branches_does_not(pipeline: Pipeline) -> None:
+    def sampled(sampling: SamplingConfig) -> npt.NDArray[np.int16]:
+        return pipeline(PROMPT, references={"ball": [picture()]}, sampling=sampling).astype(np.int16)
+
+    usual = sampled(SAMPLING)
+    others = [replace(SAMPLING, solver=Solver.HEUN), replace(SAMPLING, guidance=GuidanceForm.CHAINED)]
+
+    assert all(np.abs(sampled(other) - usual).max() > 10 for other in others)
+    assert np.abs(sampled(replace(SAMPLING, batches_branches=False)) - usual).max() <= 1  # of 255: rounding
+
+
+def test_bfloat16_samples_nearly_the_same_video_as_float32(pipeline: Pipeline) -> None:
+    gentle = replace(SAMPLING, text_scale=1.0, image_scale=1.0)
+
+    exact, rounded = (
+        pipeline(PROMPT, references={"ball": [picture()]}, sampling=replace(gentle, precision=precision)).astype(int)
+        for precision in (Precision.FLOAT32, Precision.BFLOAT16)
+    )
+
+    assert 0 < np.abs(exact - rounded).mean() < 1  # of 255
 
 
 def test_what_was_saved_samples_the_same_video(pipeline: Pipeline, tmp_path: Path) -> None:
@@ -73,9 +100,32 @@ def test_a_word_that_is_not_in_the_prompt_is_refused(pipeline: Pipeline) -> None
         pipeline(PROMPT, references={"dog": [picture()]}, sampling=SAMPLING)
 
 
-def test_a_seventh_image_is_refused(pipeline: Pipeline) -> None:
-    with pytest.raises(ValueError, match="7 reference images, expected at most 6; leave out 1"):
+def test_a_word_is_found_where_it_stands_alone(pipeline: Pipeline) -> None:
+    def places(word: str, prompt: str) -> list[tuple[int, int]]:
+        images = pipeline._condition_images(prompt, {word: [picture()]}, None, None)
+        return [(image.start, image.end) for image in images]
+
+    assert places("cat", "He catches a cat.") == [(13, 16)]
+    assert places("cat", "Cats and cat's cat.") == [(9, 12)]
+    assert places("dog", "Two dogs run.") == [(4, 7)]  # nowhere else
+
+
+def test_a_seventh_image_is_refused_and_named(pipeline: Pipeline) -> None:
+    with pytest.raises(
+        ValueError, match=r"7 reference images, expected at most 6; leave out 1: .* come the background"
+    ):
         pipeline(PROMPT, references={"ball": [picture()] * 6}, background=picture(), sampling=SAMPLING)
+    with pytest.raises(ValueError, match=r"leave out 2: .* come picture 5 of 'meadow', picture 6 of 'meadow'"):
+        pipeline(PROMPT, references={"ball": [picture()] * 2, "meadow": [picture()] * 6}, sampling=SAMPLING)
+
+
+def test_words_without_pictures_are_refused(pipeline: Pipeline) -> None:
+    with pytest.raises(ValueError, match="reference word 'ball' has no picture"):
+        pipeline(PROMPT, references={"ball": []}, sampling=SAMPLING)
+    with pytest.raises(ValueError, match="background word is 'meadow', but there is no background"):
+        pipeline(PROMPT, background_word="meadow", sampling=SAMPLING)
+    with pytest.raises(ValueError, match="reference word '' is not in the prompt"):
+        pipeline(PROMPT, background=picture(), background_word="", sampling=SAMPLING)
 
 
 def test_a_prompt_that_is_too_long_or_empty_is_refused(pipeline: Pipeline) -> None:
@@ -86,13 +136,64 @@ def test_a_prompt_that_is_too_long_or_empty_is_refused(pipeline: Pipeline) -> No
 
 
 def test_an_odd_size_is_refused() -> None:
-    with pytest.raises(ValueError, match="expected a positive multiple of 16"):
+    with pytest.raises(ValueError, match="bucket has width 50, expected a positive multiple of 16"):
         SamplingConfig(bucket=Bucket(5, 32, 50))
+    with pytest.raises(ValueError, match=r"bucket has 6 frames, expected 4k \+ 1"):
+        SamplingConfig(bucket=Bucket(6, 32, 48))
 
 
-def test_a_directory_without_a_pipeline_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("scale", [-1.0, float("nan"), float("inf")])
+def test_a_scale_that_pushes_nowhere_is_refused(scale: float) -> None:
+    with pytest.raises(ValueError, match=r"sampling has image_scale .*, expected 0 .* or more"):
+        SamplingConfig(image_scale=scale)
+
+
+@pytest.mark.parametrize(
+    ("batches_branches", "remedy"), [(True, "set batches_branches to False, or take"), (False, "take")]
+)
+def test_out_of_memory_says_what_takes_less(pipeline: Pipeline, batches_branches: bool, remedy: str) -> None:
+    sampling = replace(SAMPLING, batches_branches=batches_branches)
+
+    def run_out(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    hook = pipeline.model.blocks[0].register_forward_pre_hook(run_out)
+
+    with pytest.raises(torch.OutOfMemoryError, match=f"while sampling 5x32x48: {remedy} a smaller bucket"):
+        pipeline(PROMPT, sampling=sampling)
+    hook.remove()
+
+
+def test_a_directory_without_a_pipeline_is_refused(pipeline: Pipeline, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"config\.json does not exist"):
         Pipeline.from_pretrained(tmp_path)
+    with pytest.raises(FileNotFoundError, match="hf download someone/some-pipeline --local-dir"):
+        Pipeline.from_pretrained("someone/some-pipeline")
+    pipeline.save_pretrained(tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    with pytest.raises(FileNotFoundError, match=r"model\.safetensors does not exist, only its config\.json does"):
+        Pipeline.from_pretrained(tmp_path)
+
+
+def test_damaged_weights_are_refused(pipeline: Pipeline, tmp_path: Path) -> None:
+    pipeline.save_pretrained(tmp_path)
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+
+    with pytest.raises(ValueError, match=r"model\.safetensors is damaged"):
+        Pipeline.from_pretrained(tmp_path)
+
+
+def test_weights_of_another_model_are_refused(pipeline: Pipeline, tmp_path: Path) -> None:
+    wider = replace(pipeline.config.model, width=64)
+    pipeline.save_pretrained(tmp_path)
+    config = tmp_path / "config.json"
+    config.write_text(config.read_text().replace('"width": 32', '"width": 64'))
+
+    with pytest.raises(ValueError, match=r"model\.safetensors has .* of shape .*, expected"):
+        Pipeline.from_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="the model is not the pipeline's: width is 64, expected 32"):
+        Pipeline(pipeline.config, build_model(wider, seed=0), device=torch.device("cpu"))
 
 
 def test_a_config_with_unknown_fields_is_refused(pipeline: Pipeline, tmp_path: Path) -> None:
@@ -110,46 +211,21 @@ def test_encoders_that_do_not_fit_the_model_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text_scale", "image_scale", "with_references", "calls"),
-    [(8.0, 3.0, True, 3), (8.0, 0.0, True, 2), (8.0, 3.0, False, 2), (0.0, 3.0, True, 2), (0.0, 0.0, True, 1)],
+    ("batches_branches", "solver", "calls"),
+    [(True, Solver.EULER, 4), (False, Solver.EULER, 12), (True, Solver.HEUN, 7), (False, Solver.HEUN, 21)],
 )
-def test_the_model_is_called_only_for_the_branches_that_count(
-    pipeline: Pipeline, text_scale: float, image_scale: float, with_references: bool, calls: int
+def test_the_model_is_called_as_often_as_solver_and_branches_ask(
+    pipeline: Pipeline, batches_branches: bool, solver: Solver, calls: int
 ) -> None:
-    seen: list[object] = []
-    hook = pipeline.model.register_forward_pre_hook(lambda _, inputs: seen.append(inputs))
-    sampling = replace(SAMPLING, steps=1, text_scale=text_scale, image_scale=image_scale)
+    seen: list[None] = []
+    steps: list[None] = []
+    hook = pipeline.model.register_forward_pre_hook(lambda *_: seen.append(None))
+    sampling = replace(SAMPLING, steps=4, batches_branches=batches_branches, solver=solver)
 
-    pipeline(PROMPT, references={"ball": [picture()]} if with_references else None, sampling=sampling)
+    pipeline(PROMPT, references={"ball": [picture()]}, sampling=sampling, on_step=lambda: steps.append(None))
     hook.remove()
 
-    assert len(seen) == calls
-
-
-def test_guided_velocity_is_equation_2_of_the_three_branches(pipeline: Pipeline) -> None:
-    images = pipeline._condition_images(PROMPT, {"ball": [picture()]}, None, None)
-    conditions = pipeline._encode(PROMPT, images)
-    latents = torch.randn(1, 16, 2, 4, 6, generator=torch.Generator().manual_seed(0))
-    guided = GuidedVelocity(pipeline.model, conditions, text_scale=8.0, image_scale=3.0)
-
-    with torch.no_grad():
-        first = guided(latents, 1.0)
-        second = guided(latents, 0.5)
-
-        def branch(of: object, timestep: float, estimate: torch.Tensor | None) -> torch.Tensor:
-            velocity: torch.Tensor = pipeline.model(latents, torch.tensor([timestep]), of, estimate)
-            return velocity
-
-        def by_hand(timestep: float, estimate: torch.Tensor | None) -> torch.Tensor:
-            return (
-                12 * branch(conditions, timestep, estimate)
-                - 8 * branch(conditions.without_text(), timestep, estimate)
-                - 3 * branch(conditions.without_references(), timestep, estimate)
-            )
-
-        shown = data_estimate(latents, branch(conditions, 1.0, None), torch.ones(1))
-        torch.testing.assert_close(first, by_hand(1.0, None), atol=1e-4, rtol=1e-4)
-        torch.testing.assert_close(second, by_hand(0.5, shown), atol=1e-4, rtol=1e-4)
+    assert (len(seen), len(steps)) == (calls, 4)
 
 
 def test_steps_are_the_papers_for_each_resolution() -> None:

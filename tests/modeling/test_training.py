@@ -1,4 +1,3 @@
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -7,57 +6,29 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from dataset_schema import Bucket
-from modeling.batches import BatchLoader, DataConfig
-from modeling.batching import BatchingConfig
-from modeling.checkpoint import load_latest_checkpoint
+from modeling.batches import BatchLoader
+from modeling.checkpoint import read_tensors
 from modeling.dataset import SampleStore
-from modeling.dit import DiTConfig
 from modeling.flow import FlowConfig
 from modeling.objective import EncodedBatch, draw_noise, encode_batch, reference_gain, velocity_loss
-from modeling.pipeline import PipelineConfig
-from modeling.presets import tiny
+from modeling.parallel import Team
 from modeling.run_log import StepReport
-from modeling.training import Trainer, build_model, learning_rate, stages_left, train
-from modeling.training_config import (
-    STAGE_I,
-    STAGE_II_A,
-    STAGE_II_B,
-    OptimizerConfig,
-    RunConfig,
-    Trainable,
-    TrainingConfig,
-    TrainingStage,
-    stage_at,
+from modeling.training import Trainer, learning_rate, stages_left, train
+from modeling.training_config import STAGE_I, STAGE_II_A, STAGE_II_B, RunConfig, TrainingConfig, stage_at
+from modeling.weights import build_model
+from tests.modeling.small_runs import (
+    LONG,
+    SMALL,
+    STAGES,
+    checkpoint,
+    metrics,
+    run_config,
+    same,
+    weights,
 )
 
-SMALL, LONG = Bucket(5, 32, 48), Bucket(9, 32, 48)
 CPU = torch.device("cpu")
 MakeDataset = Callable[..., Path]
-
-
-def run_config(*stages: TrainingStage, **training: object) -> RunConfig:
-    model = DiTConfig(width=32, blocks=2, heads=2, text_channels=64, image_channels=64, dropout=0.1)
-    values: dict[str, object] = {
-        "stages": stages or (TrainingStage(name="joint", steps=6, trainable=Trainable.ALL, warmup_steps=2),),
-        "data": DataConfig(batching=BatchingConfig(tokens_per_device=4 * 12, devices_per_group=1)),
-        "optimizer": OptimizerConfig(learning_rate=1e-3, gradient_clip=1.0),
-        "self_conditioning_probability": 0.5,
-        "ema_decay": 0.9,
-        "reference_gain_every_steps": 2,
-    }
-    return RunConfig(
-        pipeline=PipelineConfig(model=model, encoders=tiny().pipeline.encoders, flow=FlowConfig()),
-        training=TrainingConfig(**{**values, **training}),  # type: ignore[arg-type]  # names are those of its fields
-    )
-
-
-def weights(folder: Path, name: str = "model") -> dict[str, torch.Tensor]:
-    return load_file(folder / f"{name}.safetensors")
-
-
-def same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
-    return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
 
 
 class KilledError(Exception):
@@ -72,13 +43,6 @@ def kill_after(step: int) -> Callable[[StepReport], None]:
     return on_step
 
 
-STAGES = (
-    TrainingStage(name="I", steps=2, trainable=Trainable.BACKBONE, uses_references=False),
-    TrainingStage(name="II-a", steps=4, trainable=Trainable.NEW_LAYERS, warmup_steps=2),
-    TrainingStage(name="II-b", steps=2, trainable=Trainable.ALL),
-)
-
-
 def test_a_run_killed_twice_ends_bitwise_like_one_that_was_not(make_dataset: MakeDataset, tmp_path: Path) -> None:
     dataset, config = make_dataset({SMALL: 5, LONG: 3}), run_config(*STAGES, checkpoint_every_steps=2)
 
@@ -88,13 +52,10 @@ def test_a_run_killed_twice_ends_bitwise_like_one_that_was_not(make_dataset: Mak
             train(config, dataset=dataset, output=tmp_path / "killed", on_step=kill_after(step))
     resumed = train(config, dataset=dataset, output=tmp_path / "killed")
 
-    last = [output / "checkpoints" / "step-00000008" for output in (tmp_path / "whole", tmp_path / "killed")]
-    assert same(weights(last[0]), weights(last[1]))
-    assert same(weights(last[0], "average"), weights(last[1], "average"))
-    assert same(weights(whole), weights(resumed))
-    optimizers = [torch.load(path / "optimizer.pt", weights_only=True)["state"] for path in last]
-    assert optimizers[0].keys() == optimizers[1].keys()
-    assert all(same(optimizers[0][key], optimizers[1][key]) for key in optimizers[0])
+    last = [read_tensors(checkpoint(output, 8)) for output in (tmp_path / "whole", tmp_path / "killed")]
+    assert same(last[0], last[1])
+    assert {name.partition(".")[0] for name in last[0]} == {"weights", "average", "optimizer"}
+    assert same(load_file(whole / "model.safetensors"), load_file(resumed / "model.safetensors"))
 
 
 def test_the_metrics_of_a_resumed_run_have_every_step_once(make_dataset: MakeDataset, tmp_path: Path) -> None:
@@ -104,7 +65,7 @@ def test_the_metrics_of_a_resumed_run_have_every_step_once(make_dataset: MakeDat
 
     train(config, dataset=dataset, output=tmp_path)
 
-    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    lines = metrics(tmp_path)
     assert [line["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
     assert all(line["loss"] > 0 and line["gradient_norm"] > 0 and line["tokens_per_s"] > 0 for line in lines)
     assert [line["step"] for line in lines if line["reference_gain"]] == [2, 4, 6]
@@ -116,7 +77,7 @@ def test_each_training_stage_changes_only_its_own_weights(make_dataset: MakeData
     train(config, dataset=make_dataset({SMALL: 5}), output=tmp_path)
 
     start = build_model(config.pipeline.model, seed=0).state_dict()
-    after = [weights(tmp_path / "checkpoints" / f"step-{step:08d}") for step in (2, 6, 8)]
+    after = [weights(checkpoint(tmp_path, step)) for step in (2, 6, 8)]
     changed = [
         {name for name in left if not torch.equal(left[name], right[name])}
         for left, right in zip((start, *after), after, strict=False)
@@ -149,7 +110,7 @@ def test_a_step_that_is_not_finite_changes_nothing_and_names_its_clips(
     make_dataset: MakeDataset, tmp_path: Path
 ) -> None:
     config = run_config()
-    trainer = Trainer(config, SampleStore(make_dataset({SMALL: 5})), output=tmp_path, device=CPU)
+    trainer = Trainer(config, SampleStore(make_dataset({SMALL: 5})), output=tmp_path, team=Team(CPU))
     trainer.enter(config.training.stages[0])
     trainer.step(trainer.loader.batch(0))
     before = {name: weight.clone() for name, weight in trainer.model.state_dict().items()}
@@ -167,7 +128,7 @@ def test_a_step_that_is_not_finite_changes_nothing_and_names_its_clips(
     assert report.skipped_steps == following.skipped_steps == 1
     assert report.skipped_clips == tuple(example.clip_id for example in trainer.loader.batch(1).examples)
     assert not following.skipped_clips
-    assert json.loads((tmp_path / "metrics.jsonl").read_text())["loss"] is None
+    assert metrics(tmp_path)[0]["loss"] is None
     assert not same(before, trainer.model.state_dict())
 
 
@@ -229,16 +190,16 @@ def test_reference_gain_is_zero_until_references_are_used(make_dataset: MakeData
     encoded = probe(make_dataset({SMALL: 2}), config)
     model = build_model(config.pipeline.model, seed=0)
 
-    before = reference_gain(model, encoded, seed=0)
+    before = reference_gain(model, encoded, (0, 1, 2, 3), seed=0)
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
-    after = reference_gain(model, encoded, seed=0)
+    after = reference_gain(model, encoded, (0, 1, 2, 3), seed=0)
 
     assert before == {"0.3": 0.0, "0.6": 0.0, "0.9": 0.0}
     assert all(gain != 0 for gain in after.values())
-    assert reference_gain(model, encoded, seed=0) == after
+    assert reference_gain(model, encoded, (0, 1, 2, 3), seed=0) == after
 
 
 def test_a_checkpoint_of_another_config_is_refused_and_the_fields_are_named(
@@ -260,8 +221,7 @@ def test_a_finished_run_can_be_made_longer(make_dataset: MakeDataset, tmp_path: 
     train(longer, dataset=dataset, output=tmp_path / "twice")
     train(longer, dataset=dataset, output=tmp_path / "once")
 
-    last = [tmp_path / name / "checkpoints" / "step-00000008" for name in ("once", "twice")]
-    assert same(weights(last[0]), weights(last[1]))
+    assert same(*(read_tensors(checkpoint(tmp_path / name, 8)) for name in ("once", "twice")))
 
 
 def test_a_run_cannot_be_made_shorter_than_it_is(make_dataset: MakeDataset, tmp_path: Path) -> None:
@@ -270,16 +230,3 @@ def test_a_run_cannot_be_made_shorter_than_it_is(make_dataset: MakeDataset, tmp_
 
     with pytest.raises(ValueError, match="at step 6, after the 3 steps of this config"):
         train(run_config(replace(config.training.stages[0], steps=3)), dataset=dataset, output=tmp_path)
-
-
-def test_only_finished_checkpoints_count_and_old_ones_go(make_dataset: MakeDataset, tmp_path: Path) -> None:
-    config = run_config(checkpoint_every_steps=1, checkpoints_kept=2)
-    train(config, dataset=make_dataset({SMALL: 5}), output=tmp_path)
-    folder = tmp_path / "checkpoints"
-    (folder / ".step-00000099.1.tmp").mkdir()
-
-    found = load_latest_checkpoint(folder, config, device=CPU)
-
-    assert found is not None
-    assert found.step == 6
-    assert sorted(path.name for path in folder.glob("step-*")) == ["step-00000005", "step-00000006"]

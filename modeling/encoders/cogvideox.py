@@ -1,0 +1,127 @@
+"""The autoencoder of CogVideoX (B.1) through diffusers."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from einops import rearrange
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from modeling.encoders.checkpoints import device_of, files_hash, library, load_frozen, read_json
+from modeling.encoders.protocols import (
+    FRAMES_PER_LATENT,
+    LATENT_CHANNELS,
+    PIXELS_PER_LATENT,
+    check_video_size,
+)
+from modeling.precision import Precision
+
+# What diffusers and the autoencoder's training use. Fixed, because the norms see a whole chunk: other chunks give
+# other latents. The remainder goes to the first chunk: 8k + 1 frames are chunks of 9, 8, 8, ...
+_FRAMES_PER_CHUNK: Final = 8
+_LATENTS_PER_CHUNK: Final = 2
+
+
+class CogVideoXAutoencoder(nn.Module):
+    """An `Autoencoder`: that of CogVideoX, frozen.
+
+    Latents are multiplied by the checkpoint's own scaling factor, 0.7 for CogVideoX-5B: the default of the library's
+    class, 1.15258426, belongs to another checkpoint. The checkpoint's `invert_scale_latents` says how image-to-video
+    models scale the latents of their first frame, and has no meaning here.
+
+    Our choices:
+    - the mean of the predicted distribution, not a sample from it: a clip then has one latent, which can be cached;
+    - frames larger than the size that the checkpoint names as its own (480x720) are cut into overlapping tiles of that
+      size, so that memory is bounded; smaller ones, Table 6's 256x144 and 512x288 among them, are not. Only in space:
+      tiles in time flicker;
+    - an even number of latents (4k + 1 frames with an odd k) is decoded with its last latent repeated, and the frames
+      in excess are left out: diffusers' decoder returns 4k + 1 frames only for an odd number of latents.
+
+    A latent sees no frame after its chunk; convolutions see none after the latent's own, norms the whole chunk.
+
+    Args:
+        folder: of the checkpoint, with its `config.json`.
+        precision: of weights and computation; latents are always float32.
+    """
+
+    def __init__(self, folder: Path, *, precision: Precision) -> None:
+        super().__init__()
+        config = read_json(folder, "config.json")
+        _check_geometry(folder, config)
+        dtype = getattr(torch, precision)
+        network: Any = load_frozen(library("diffusers").AutoencoderKLCogVideoX, folder, torch_dtype=dtype)
+        network.num_sample_frames_batch_size = _FRAMES_PER_CHUNK
+        network.num_latent_frames_batch_size = _LATENTS_PER_CHUNK
+        self._tile = (network.config.sample_height, network.config.sample_width)
+        network.enable_tiling(*self._tile)
+        self.network = network
+        self._scale = float(config["scaling_factor"])
+        self._shift = float(config.get("shift_factor") or 0.0)
+        self._folder = folder
+        self._precision = precision
+
+    @cached_property
+    def version(self) -> str:
+        """Follows from the checkpoint's files, the precision, the chunks and the tiles."""
+        height, width = self._tile
+        return (
+            f"cogvideox-{files_hash(self._folder)}-{self._precision}"
+            f"-chunks{_FRAMES_PER_CHUNK}x{_LATENTS_PER_CHUNK}-tiles{height}x{width}"
+        )
+
+    @torch.no_grad()
+    def encode(
+        self, videos: UInt8[Tensor, "batch frames height width 3"]
+    ) -> Float[Tensor, "batch 16 time latent_height latent_width"]:
+        """Scaled latents, clip by clip to bound memory.
+
+        Raises:
+            ValueError: the number of frames is not 4k + 1, or a side is not a multiple of 8.
+        """
+        check_video_size(videos)
+        return torch.cat([self._encode_clip(video) for video in videos])
+
+    @torch.no_grad()
+    def decode(
+        self, latents: Float[Tensor, "batch 16 time latent_height latent_width"]
+    ) -> UInt8[Tensor, "batch frames height width 3"]:
+        """The video of `latents`, clamped to the range of pixels."""
+        return torch.stack([self._decode_clip(clip) for clip in latents])
+
+    def _encode_clip(
+        self, video: UInt8[Tensor, "frames height width 3"]
+    ) -> Float[Tensor, "1 16 time latent_height latent_width"]:
+        pixels = rearrange(video, "frames height width colour -> 1 colour frames height width")
+        pixels = pixels.to(device_of(self.network)).float() / 127.5 - 1
+        distribution = self.network.encode(pixels.to(self.network.dtype)).latent_dist
+        return (distribution.mean.float() - self._shift) * self._scale
+
+    def _decode_clip(
+        self, latents: Float[Tensor, "16 time latent_height latent_width"]
+    ) -> UInt8[Tensor, "frames height width 3"]:
+        frames = (latents.shape[1] - 1) * FRAMES_PER_LATENT + 1
+        if latents.shape[1] % _LATENTS_PER_CHUNK == 0:
+            latents = torch.cat([latents, latents[:, -1:]], dim=1)
+        unscaled = (latents[None].to(device_of(self.network)) / self._scale + self._shift).to(self.network.dtype)
+        pixels = self.network.decode(unscaled).sample[0, :, :frames].float()
+        pixels = rearrange(pixels, "colour frames height width -> frames height width colour")
+        return ((pixels + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def _check_geometry(folder: Path, config: dict[str, Any]) -> None:
+    """Raise unless the checkpoint says how its latents are scaled, and they have the shape that the model expects."""
+    if "scaling_factor" not in config:
+        raise ValueError(
+            f"{folder / 'config.json'} has no scaling_factor, and the library's default belongs to another checkpoint; "
+            "add the one that the checkpoint was trained with (CogVideoX-5B: 0.7, CogVideoX-2B: 1.15258426)"
+        )
+    found = (
+        config.get("latent_channels"),
+        config.get("temporal_compression_ratio"),
+        2 ** (len(config.get("block_out_channels", ())) - 1),
+    )
+    expected = (LATENT_CHANNELS, FRAMES_PER_LATENT, PIXELS_PER_LATENT)
+    if found != expected:
+        raise ValueError(f"autoencoder {folder} has (channels, frames, pixels) per latent {found}, expected {expected}")

@@ -1,0 +1,74 @@
+"""Text tokens of T5's encoder (Table 5, Snap Video) through transformers."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+from modeling.encoders.checkpoints import device_of, files_hash, library, load_frozen, read_json
+from modeling.encoders.protocols import TextTokens
+from modeling.precision import Precision
+
+
+class T5Tokens(nn.Module):
+    """A `TextEncoder`: T5's encoder, frozen; every token has seen the whole text, and knows its characters.
+
+    Our choice: the mark `</s>` that ends every text is read by the encoder but not handed on, because it stands for no
+    character. So an empty text has no tokens, and no entity word can be bound to the mark.
+
+    Args:
+        folder: of the checkpoint, with its `tokenizer.json`. That file is used as it is: transformers builds T5's
+            tokenizer anew and keeps only some of the normalisation it finds there.
+        max_tokens: later ones are cut off.
+        channels: that the model expects of a token.
+        precision: of weights and computation; tokens are always float32.
+
+    Raises:
+        ValueError: the checkpoint's tokens have other channels.
+    """
+
+    def __init__(self, folder: Path, *, max_tokens: int, channels: int, precision: Precision) -> None:
+        super().__init__()
+        found = read_json(folder, "config.json").get("d_model")
+        if found != channels:
+            raise ValueError(f"text encoder {folder} has {found} channels, the config has text_channels {channels}")
+        read_json(folder, "tokenizer.json")
+        self._tokenizer: Any = library("tokenizers").Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(max_tokens + 1)  # with the mark
+        network = library("transformers").T5EncoderModel
+        self.network = load_frozen(network, folder, dtype=getattr(torch, precision))
+        self.max_tokens = max_tokens
+        self._folder = folder
+        self._precision = precision
+
+    @cached_property
+    def version(self) -> str:
+        """Follows from the checkpoint's files, the precision, and how many tokens are read."""
+        return f"t5-{files_hash(self._folder)}-{self._precision}-tokens{self.max_tokens}"
+
+    def encode(self, texts: Sequence[str]) -> list[TextTokens]:
+        """The contextual tokens of each text; an empty text has none."""
+        encodings = self._tokenizer.encode_batch(list(texts))
+        embeddings = self._embed([encoding.ids for encoding in encodings])
+        tokens = []
+        for encoding, embedded in zip(encodings, embeddings, strict=True):
+            kept = [place for place, is_mark in enumerate(encoding.special_tokens_mask) if not is_mark]
+            spans = tuple(encoding.offsets[place] for place in kept)
+            tokens.append(TextTokens(embeddings=embedded[kept], spans=spans))
+        return tokens
+
+    @torch.no_grad()
+    def _embed(self, ids: Sequence[Sequence[int]]) -> Float[Tensor, "texts tokens channels"]:
+        """What the encoder makes of each text; the padding behind the shorter ones is masked."""
+        lengths = torch.tensor([len(text) for text in ids])
+        padded = pad_sequence([torch.tensor(text) for text in ids], batch_first=True)
+        is_text = torch.arange(padded.shape[1]) < lengths[:, None]
+        device = device_of(self.network)
+        output = self.network(input_ids=padded.to(device), attention_mask=is_text.to(device).long())
+        return output.last_hidden_state.float()
