@@ -7,24 +7,40 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from modeling.checkpoint import read_run, read_tensors
+from modeling.dit import DiT
+from modeling.lora import add_lora, merge_lora, with_new_adapters, write_lora
 from modeling.pipeline import CONFIG_NAME, WEIGHTS_NAME, PipelineConfig
 from modeling.saved_config import differing_fields, read_config, write_config
-from modeling.weights import NamedWeights, fresh_weights, saved_weights
+from modeling.training_config import RunConfig
+from modeling.weights import NamedWeights, empty_model, fill, fresh_weights, saved_weights
 
 
-def starting_weights(config: PipelineConfig, start: Path | None, *, seed: int) -> NamedWeights:
-    """The weights of the pipeline at `start`, or new ones.
+def empty_model_of(config: RunConfig) -> DiT:
+    """The model that a run trains, with its adapters if it has any, without memory for its weights."""
+    model = empty_model(config.pipeline.model)
+    if config.training.lora is not None:
+        add_lora(model, config.training.lora)
+    return model
+
+
+def starting_weights(config: RunConfig, start: Path | None) -> NamedWeights:
+    """The weights of the pipeline at `start`, or new ones; adapters are always new.
 
     Raises:
         FileNotFoundError: there is no pipeline.
-        ValueError: it has another model, other encoders or another flow; the message names the fields.
+        ValueError: it has another model, other encoders or another flow, and the message names the fields; or there are
+            adapters for a model that is not trained.
     """
+    seed, pipeline = config.training.seed, config.pipeline
     if start is None:
-        return fresh_weights(config.model, seed=seed)
-    differences = differing_fields(read_config(start / CONFIG_NAME, PipelineConfig), config)
+        if config.training.lora is not None:
+            raise ValueError("training has lora, but no pipeline to start from; name one with start")
+        return fresh_weights(pipeline.model, seed=seed)
+    differences = differing_fields(pipeline, read_config(start / CONFIG_NAME, PipelineConfig))
     if differences:
-        raise ValueError(f"pipeline {start} does not fit this config: {'; '.join(differences)}; use its values")
-    return saved_weights(start / WEIGHTS_NAME)
+        raise ValueError(f"pipeline {start} needs another config: {'; '.join(differences)}; use its own values")
+    weights = saved_weights(start / WEIGHTS_NAME)
+    return weights if config.training.lora is None else with_new_adapters(weights, empty_model_of(config), seed=seed)
 
 
 def export_checkpoint(checkpoint: Path, directory: Path) -> Path:
@@ -32,12 +48,25 @@ def export_checkpoint(checkpoint: Path, directory: Path) -> Path:
     run, tensors = read_run(checkpoint), read_tensors(checkpoint)
     kind = "weights." if run.training.ema_decay is None else "average."
     weights = {name.removeprefix(kind): tensor for name, tensor in tensors.items() if name.startswith(kind)}
-    return write_pipeline(directory, run.pipeline, weights)
+    return write_pipeline(directory, run, weights)
 
 
-def write_pipeline(directory: Path, config: PipelineConfig, weights: Mapping[str, Tensor]) -> Path:
-    """Write what `Pipeline.from_pretrained` reads; returns `directory`."""
+def write_pipeline(directory: Path, run: RunConfig, weights: Mapping[str, Tensor]) -> Path:
+    """Write what `Pipeline.from_pretrained` reads; returns `directory`.
+
+    Adapters are merged into the model, and also written by themselves, to `directory/lora`.
+    """
     directory.mkdir(parents=True, exist_ok=True)
-    write_config(directory / CONFIG_NAME, config)
+    if run.training.lora is not None:
+        write_lora(directory / "lora", weights.items(), run.training.lora, run.pipeline.model)
+        weights = _merged(run, weights)
+    write_config(directory / CONFIG_NAME, run.pipeline)
     save_file({name: weight.contiguous() for name, weight in weights.items()}, directory / WEIGHTS_NAME)
     return directory
+
+
+def _merged(run: RunConfig, weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    model = empty_model_of(run).to_empty(device="cpu")
+    fill(model, weights.items(), source="the trained adapters")
+    merge_lora(model)
+    return model.state_dict()

@@ -52,8 +52,8 @@ def _value(kind: Any, value: Any, where: str) -> Any:
         return kind(value)
     if get_origin(kind) is tuple:
         return tuple(_value(get_args(kind)[0], item, f"{where}[{place}]") for place, item in enumerate(value))
-    if members := [member for member in get_args(kind) if is_dataclass(member)]:
-        return _value(_of_profile(members, value, where), value, where)
+    if value is not None and (members := [member for member in get_args(kind) if is_dataclass(member)]):
+        return _value(members[0] if len(members) == 1 else _of_profile(members, value, where), value, where)
     return value
 
 

@@ -18,7 +18,7 @@ from modeling.batching import latent_tokens
 from modeling.checkpoint import Checkpoints, Done, optimizer_tensors, prepare_optimizer, weight_tensors
 from modeling.dataset import SampleStore
 from modeling.ema import WeightAverage
-from modeling.export import starting_weights, write_pipeline
+from modeling.export import empty_model_of, starting_weights, write_pipeline
 from modeling.meter import Meter
 from modeling.objective import (
     EncodedBatch,
@@ -34,7 +34,7 @@ from modeling.randomness import numpy_generator, torch_seed
 from modeling.run_log import RunLog, StepReport
 from modeling.training_config import RunConfig, TrainingStage, stage_at
 from modeling.validation import ValidationSamples
-from modeling.weights import empty_model, fill, seeded, whole
+from modeling.weights import fill, seeded, whole
 
 _logger = logging.getLogger(__name__)
 
@@ -112,9 +112,9 @@ class Trainer:
         self._encoders.to(team.device)
         self._checkpoints = Checkpoints(output / "checkpoints", config, team)
         self._resumes_from = self._checkpoints.latest()
-        self.model = team.prepare(empty_model(pipeline.model), training.execution).to_empty(device=team.device)
+        self.model = team.prepare(empty_model_of(config), training.execution).to_empty(device=team.device)
         if self._resumes_from is None:
-            fill(self.model, starting_weights(pipeline, start, seed=training.seed), source=f"pipeline {start}")
+            fill(self.model, starting_weights(config, start), source=f"pipeline {start}")
         self._average = None if training.ema_decay is None else WeightAverage(self.model, training.ema_decay)
         if self._resumes_from is not None:
             self.done = self._checkpoints.load(self._resumes_from, weight_tensors(self.model, self._average))
@@ -206,7 +206,7 @@ class Trainer:
         weights = self.model.named_parameters() if self._average is None else self._average.weights.items()
         directory = self._output / "pipeline"
         if self._team.is_first:
-            write_pipeline(directory, self.config.pipeline, dict(whole(weights)))
+            write_pipeline(directory, self.config, dict(whole(weights)))
         else:
             for _ in whole(weights):  # every process holds a part, but only the first keeps the whole
                 pass

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from modeling.batches import DataConfig
+from modeling.lora import LoraConfig, is_adapter
 from modeling.parallel import ExecutionConfig
 from modeling.pipeline import PipelineConfig
 
@@ -17,9 +18,12 @@ class Trainable(StrEnum):
     BACKBONE = "backbone"
     NEW_LAYERS = "new_layers"
     ALL = "all"
+    ADAPTERS = "adapters"
 
     def admits(self, name: str) -> bool:
         """Whether the parameter of this name is trained."""
+        if self is Trainable.ADAPTERS:
+            return is_adapter(name)
         is_new = any(layer in name for layer in _NEW_LAYERS)
         return self is Trainable.ALL or is_new == (self is Trainable.NEW_LAYERS)
 
@@ -102,6 +106,8 @@ class TrainingConfig:
         log_every_steps: lines of the metrics file.
         reference_gain_every_steps: how often to measure it; it costs about two steps.
         checkpoints_kept: older ones are deleted after a new one is complete.
+        lora: adapters for a personal fine-tune, which are then all that the training stages change; None trains the
+            model itself.
     """
 
     stages: tuple[TrainingStage, ...] = (STAGE_I, STAGE_II_A, STAGE_II_B)
@@ -116,10 +122,17 @@ class TrainingConfig:
     reference_gain_every_steps: int = 100
     checkpoint_every_steps: int = 1_000
     checkpoints_kept: int = 2
+    lora: LoraConfig | None = None
 
     def __post_init__(self) -> None:
         if not self.stages:
             raise ValueError("training has no stages, expected at least one")
+        for stage in self.stages:
+            if (stage.trainable is Trainable.ADAPTERS) != (self.lora is not None):
+                raise ValueError(
+                    f"training stage {stage.name} trains {stage.trainable} {'with' if self.lora else 'without'} lora, "
+                    "expected trainable = adapters exactly where lora is set"
+                )
 
     @property
     def steps(self) -> int:

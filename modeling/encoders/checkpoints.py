@@ -5,17 +5,15 @@ The libraries that read them belong to the extra `paper-encoders` and are import
 
 import importlib
 import json
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any, Final
-
-import torch
-from torch import nn
 
 # Weights in any other format would have to be unpickled.
 _WEIGHTS: Final = "*.safetensors"
 # What decides the outputs of a checkpoint: its weights, its configs, and the vocabulary among them.
 _FILES: Final = ("*.json", _WEIGHTS)
+_SHA256_DIGITS: Final = 64
 
 
 def library(name: str) -> Any:
@@ -67,43 +65,19 @@ def read_json(folder: Path, name: str) -> dict[str, Any]:
     return content
 
 
-def load_frozen(network_class: Any, folder: Path, **options: Any) -> nn.Module:
-    """The network in `folder`, complete, in evaluation mode, not to be trained.
-
-    Args:
-        network_class: of diffusers or transformers.
-        folder: of the checkpoint.
-        options: for the library's `from_pretrained`.
-
-    Raises:
-        ValueError: weights are missing, which both libraries would fill with random numbers.
-    """
-    network: nn.Module
-    network, report = network_class.from_pretrained(
-        folder, use_safetensors=True, local_files_only=True, output_loading_info=True, **options
-    )
-    if missing := sorted(report["missing_keys"]):
-        raise ValueError(
-            f"{folder} lacks {len(missing)} weights of {network_class.__name__}, such as {missing[0]}; expected a "
-            "checkpoint of that network"
-        )
-    return network.eval().requires_grad_(requires_grad=False)
-
-
 def files_hash(folder: Path) -> str:
     """Twelve hexadecimal digits that follow from the names and contents of the checkpoint's files."""
-    digest = sha256()
-    for path in sorted(path for pattern in _FILES for path in folder.glob(pattern)):
-        digest.update(path.name.encode())
-        with path.open("rb") as file:
-            while block := file.read(1 << 24):
-                digest.update(block)
-    return digest.hexdigest()[:12]
+    files = sorted(path for pattern in _FILES for path in folder.glob(pattern))
+    contents = [(path.name, _content_hash(path)) for path in files]
+    return sha256(repr(contents).encode()).hexdigest()[:12]
 
 
-def device_of(network: nn.Module) -> torch.device:
-    """Where the network's weights are."""
-    return next(network.parameters()).device
+def _content_hash(path: Path) -> str:
+    stored = path.resolve()
+    if stored.parent.name == "blobs" and len(stored.name) == _SHA256_DIGITS:
+        return stored.name  # the hub's cache names large files by this very hash
+    with stored.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 def _download(name: str, subfolder: str | None) -> Path:

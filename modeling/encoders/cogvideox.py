@@ -9,7 +9,8 @@ from einops import rearrange
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from modeling.encoders.checkpoints import device_of, files_hash, library, load_frozen, read_json
+from modeling.encoders.checkpoints import files_hash, library, read_json
+from modeling.encoders.frozen import FrozenEncoder, load_frozen
 from modeling.encoders.protocols import (
     FRAMES_PER_LATENT,
     LATENT_CHANNELS,
@@ -24,7 +25,7 @@ _FRAMES_PER_CHUNK: Final = 8
 _LATENTS_PER_CHUNK: Final = 2
 
 
-class CogVideoXAutoencoder(nn.Module):
+class CogVideoXAutoencoder(FrozenEncoder):
     """An `Autoencoder`: that of CogVideoX, frozen.
 
     Latents are multiplied by the checkpoint's own scaling factor, 0.7 for CogVideoX-5B: the default of the library's
@@ -47,20 +48,15 @@ class CogVideoXAutoencoder(nn.Module):
     """
 
     def __init__(self, folder: Path, *, precision: Precision) -> None:
-        super().__init__()
         config = read_json(folder, "config.json")
         _check_geometry(folder, config)
-        dtype = getattr(torch, precision)
-        network: Any = load_frozen(library("diffusers").AutoencoderKLCogVideoX, folder, torch_dtype=dtype)
-        network.num_sample_frames_batch_size = _FRAMES_PER_CHUNK
-        network.num_latent_frames_batch_size = _LATENTS_PER_CHUNK
-        self._tile = (network.config.sample_height, network.config.sample_width)
-        network.enable_tiling(*self._tile)
-        self.network = network
+        super().__init__(self._load_network)
+        self._tile = (config["sample_height"], config["sample_width"])
         self._scale = float(config["scaling_factor"])
         self._shift = float(config.get("shift_factor") or 0.0)
         self._folder = folder
         self._precision = precision
+        self._dtype: torch.dtype = getattr(torch, precision)
 
     @cached_property
     def version(self) -> str:
@@ -90,12 +86,19 @@ class CogVideoXAutoencoder(nn.Module):
         """The video of `latents`, clamped to the range of pixels."""
         return torch.stack([self._decode_clip(clip) for clip in latents])
 
+    def _load_network(self) -> nn.Module:
+        network: Any = load_frozen(library("diffusers").AutoencoderKLCogVideoX, self._folder, torch_dtype=self._dtype)
+        network.num_sample_frames_batch_size = _FRAMES_PER_CHUNK
+        network.num_latent_frames_batch_size = _LATENTS_PER_CHUNK
+        network.enable_tiling(*self._tile)
+        return network
+
     def _encode_clip(
         self, video: UInt8[Tensor, "frames height width 3"]
     ) -> Float[Tensor, "1 16 time latent_height latent_width"]:
         pixels = rearrange(video, "frames height width colour -> 1 colour frames height width")
-        pixels = pixels.to(device_of(self.network)).float() / 127.5 - 1
-        distribution = self.network.encode(pixels.to(self.network.dtype)).latent_dist
+        pixels = pixels.to(self.device).float() / 127.5 - 1
+        distribution = self.network().encode(pixels.to(self._dtype)).latent_dist
         return (distribution.mean.float() - self._shift) * self._scale
 
     def _decode_clip(
@@ -104,8 +107,8 @@ class CogVideoXAutoencoder(nn.Module):
         frames = (latents.shape[1] - 1) * FRAMES_PER_LATENT + 1
         if latents.shape[1] % _LATENTS_PER_CHUNK == 0:
             latents = torch.cat([latents, latents[:, -1:]], dim=1)
-        unscaled = (latents[None].to(device_of(self.network)) / self._scale + self._shift).to(self.network.dtype)
-        pixels = self.network.decode(unscaled).sample[0, :, :frames].float()
+        unscaled = latents[None].to(self.device) / self._scale + self._shift
+        pixels = self.network().decode(unscaled.to(self._dtype)).sample[0, :, :frames].float()
         pixels = rearrange(pixels, "colour frames height width -> frames height width colour")
         return ((pixels + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 

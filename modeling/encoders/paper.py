@@ -57,7 +57,7 @@ class PaperEncoders:
         return (self.image_side // self.patch_side) ** 2
 
     def build(self) -> Encoders:
-        """The three encoders, on the CPU.
+        """The three encoders; each loads its weights when it is first used.
 
         Raises:
             FileNotFoundError: a checkpoint is nowhere to be had, or lacks a file.

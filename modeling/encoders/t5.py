@@ -3,19 +3,19 @@
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from modeling.encoders.checkpoints import device_of, files_hash, library, load_frozen, read_json
+from modeling.encoders.checkpoints import files_hash, library, read_json
+from modeling.encoders.frozen import FrozenEncoder, load_frozen
 from modeling.encoders.protocols import TextTokens
 from modeling.precision import Precision
 
 
-class T5Tokens(nn.Module):
+class T5Tokens(FrozenEncoder):
     """A `TextEncoder`: T5's encoder, frozen; every token has seen the whole text, and knows its characters.
 
     Our choice: the mark `</s>` that ends every text is read by the encoder but not handed on, because it stands for no
@@ -33,17 +33,16 @@ class T5Tokens(nn.Module):
     """
 
     def __init__(self, folder: Path, *, max_tokens: int, channels: int, precision: Precision) -> None:
-        super().__init__()
         found = read_json(folder, "config.json").get("d_model")
         if found != channels:
             raise ValueError(f"text encoder {folder} has {found} channels, the config has text_channels {channels}")
         read_json(folder, "tokenizer.json")
-        self._tokenizer: Any = library("tokenizers").Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(max_tokens + 1)  # with the mark
-        network = library("transformers").T5EncoderModel
-        self.network = load_frozen(network, folder, dtype=getattr(torch, precision))
+        tokenizer = library("tokenizers").Tokenizer.from_file(str(folder / "tokenizer.json"))
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(max_tokens + 1)  # with the mark
+        super().__init__(self._load_network)
         self.max_tokens = max_tokens
+        self._tokenizer = tokenizer
         self._folder = folder
         self._precision = precision
 
@@ -63,12 +62,17 @@ class T5Tokens(nn.Module):
             tokens.append(TextTokens(embeddings=embedded[kept], spans=spans))
         return tokens
 
+    def _load_network(self) -> nn.Module:
+        network = library("transformers").T5EncoderModel
+        return load_frozen(network, self._folder, dtype=getattr(torch, self._precision))
+
     @torch.no_grad()
     def _embed(self, ids: Sequence[Sequence[int]]) -> Float[Tensor, "texts tokens channels"]:
         """What the encoder makes of each text; the padding behind the shorter ones is masked."""
         lengths = torch.tensor([len(text) for text in ids])
         padded = pad_sequence([torch.tensor(text) for text in ids], batch_first=True)
         is_text = torch.arange(padded.shape[1]) < lengths[:, None]
-        device = device_of(self.network)
-        output = self.network(input_ids=padded.to(device), attention_mask=is_text.to(device).long())
+        output = self.network()(
+            input_ids=padded.to(self.device), attention_mask=is_text.to(self.device, dtype=torch.int64)
+        )
         return output.last_hidden_state.float()

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import torch
@@ -12,7 +12,8 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
 
-from modeling.encoders.checkpoints import device_of, library, load_frozen, read_json
+from modeling.encoders.checkpoints import library, read_json
+from modeling.encoders.frozen import FrozenEncoder, load_frozen
 from modeling.encoders.projected_patches import white_square
 from modeling.precision import Precision
 
@@ -32,7 +33,7 @@ _BLOCKS_LEFT_OUT: Final = {ImageKind.DINOV2: 0, ImageKind.CLIP: 1}
 _NETWORKS: Final = {ImageKind.DINOV2: "Dinov2Model", ImageKind.CLIP: "CLIPVisionModel"}
 
 
-class VisionPatches(nn.Module):
+class VisionPatches(FrozenEncoder):
     """An `ImageEncoder`: a vision transformer, frozen, without its class token.
 
     Images become white squares like everywhere else, and are normalised as the checkpoint says. CLIP is read after its
@@ -57,28 +58,31 @@ class VisionPatches(nn.Module):
     def __init__(
         self, folder: Path, *, kind: ImageKind, image_side: int, patch_side: int, channels: int, precision: Precision
     ) -> None:
-        super().__init__()
         _check_config(folder, kind, image_side=image_side, patch_side=patch_side, channels=channels)
         pixels = read_json(folder, "preprocessor_config.json")
+        super().__init__(self._load_network)
         self.register_buffer("mean", torch.tensor(pixels["image_mean"]), persistent=False)
         self.register_buffer("deviation", torch.tensor(pixels["image_std"]), persistent=False)
-        self._dtype: torch.dtype = getattr(torch, precision)
-        network: Any = load_frozen(getattr(library("transformers"), _NETWORKS[kind]), folder, dtype=self._dtype)
-        self.network = network
-        self._block = network.config.num_hidden_layers - _BLOCKS_LEFT_OUT[kind]
+        self._folder = folder
+        self._kind = kind
         self._image_side = image_side
+        self._dtype: torch.dtype = getattr(torch, precision)
 
     @torch.no_grad()
     def encode(self, images: Sequence[Image.Image]) -> Float[Tensor, "images tokens channels"]:
         """(image_side / patch_side)^2 tokens of each image, row by row."""
         squares = np.stack([np.asarray(white_square(image, side=self._image_side)) for image in images])
-        pixels = (torch.from_numpy(squares).to(device_of(self.network)) / 255 - self.mean) / self.deviation
+        pixels = (torch.from_numpy(squares).to(self.device) / 255 - self.mean) / self.deviation
         pixels = rearrange(pixels, "images height width colour -> images colour height width").to(self._dtype)
         return torch.cat([self._tokens(some) for some in torch.split(pixels, _IMAGES_AT_ONCE)])
 
+    def _load_network(self) -> nn.Module:
+        return load_frozen(getattr(library("transformers"), _NETWORKS[self._kind]), self._folder, dtype=self._dtype)
+
     def _tokens(self, pixels: Float[Tensor, "images 3 height width"]) -> Float[Tensor, "images tokens channels"]:
-        states = self.network(pixel_values=pixels, output_hidden_states=True).hidden_states
-        return states[self._block][:, 1:].float()  # states[0] is what enters the first block
+        states = self.network()(pixel_values=pixels, output_hidden_states=True).hidden_states
+        blocks = len(states) - 1  # the first state is what enters the first block
+        return states[blocks - _BLOCKS_LEFT_OUT[self._kind]][:, 1:].float()
 
 
 def _check_config(folder: Path, kind: ImageKind, *, image_side: int, patch_side: int, channels: int) -> None:

@@ -6,14 +6,15 @@ A script, because the tests' own run-time checks of shapes would be compiled wit
 import json
 import sys
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch._dynamo.testing import CompileCounter
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from modeling.conditions import Conditions, References  # noqa: E402
-from modeling.dit import DiT, DiTConfig  # noqa: E402
+from modeling.conditions import Conditions, References
+from modeling.dit import Block, DiT, DiTConfig
 
 SIZES = ((1, 4, 6), (2, 4, 6), (3, 8, 8))
 
@@ -36,7 +37,7 @@ def main() -> None:
     """Count."""
     counter = CompileCounter()
     model = DiT(DiTConfig(width=32, blocks=3, heads=2, text_channels=16, image_channels=24, dropout=0.0))
-    for block in model.blocks:
+    for block in cast("list[Block]", list(model.blocks)):
         block.recomputes_activations = True
         block.compile(fullgraph=True, backend=counter)
     counts = {}

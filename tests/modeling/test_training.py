@@ -10,11 +10,23 @@ from modeling.batches import BatchLoader
 from modeling.checkpoint import read_tensors
 from modeling.dataset import SampleStore
 from modeling.flow import FlowConfig
+from modeling.lora import LoraConfig, load_lora, merge_lora
 from modeling.objective import EncodedBatch, draw_noise, encode_batch, reference_gain, velocity_loss
 from modeling.parallel import Team
+from modeling.pipeline import Pipeline
 from modeling.run_log import StepReport
 from modeling.training import Trainer, learning_rate, stages_left, train
-from modeling.training_config import STAGE_I, STAGE_II_A, STAGE_II_B, RunConfig, TrainingConfig, stage_at
+from modeling.training_config import (
+    STAGE_I,
+    STAGE_II_A,
+    STAGE_II_B,
+    OptimizerConfig,
+    RunConfig,
+    Trainable,
+    TrainingConfig,
+    TrainingStage,
+    stage_at,
+)
 from modeling.weights import build_model
 from tests.modeling.small_runs import (
     LONG,
@@ -230,3 +242,58 @@ def test_a_run_cannot_be_made_shorter_than_it_is(make_dataset: MakeDataset, tmp_
 
     with pytest.raises(ValueError, match="at step 6, after the 3 steps of this config"):
         train(run_config(replace(config.training.stages[0], steps=3)), dataset=dataset, output=tmp_path)
+
+
+def test_training_starts_from_the_weights_of_a_pipeline(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    dataset, config = make_dataset({SMALL: 5}), run_config(ema_decay=None)
+    first = train(config, dataset=dataset, output=tmp_path / "first")
+    still = replace(config, training=replace(config.training, optimizer=OptimizerConfig(learning_rate=0.0)))
+
+    second = train(still, dataset=dataset, output=tmp_path / "second", start=first)
+
+    assert same(load_file(first / "model.safetensors"), load_file(second / "model.safetensors"))
+
+
+def test_training_does_not_start_from_a_pipeline_of_another_config(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    dataset, config = make_dataset({SMALL: 5}), run_config()
+    first = train(config, dataset=dataset, output=tmp_path / "first")
+    other = replace(config, pipeline=replace(config.pipeline, flow=FlowConfig(base_shift=2.0)))
+
+    with pytest.raises(ValueError, match=r"first/pipeline needs another config: flow\.base_shift is 2\.0, expected 1"):
+        train(other, dataset=dataset, output=tmp_path / "second", start=first)
+
+
+def test_a_personal_fine_tune_changes_only_its_adapters_and_ends_as_a_plain_pipeline(
+    make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    dataset, config = make_dataset({SMALL: 5}), run_config()
+    base = train(config, dataset=dataset, output=tmp_path / "base")
+    stage = TrainingStage(name="personal", steps=4, trainable=Trainable.ADAPTERS)
+    personal = run_config(stage, lora=LoraConfig(rank=2), checkpoint_every_steps=2)
+
+    with pytest.raises(KilledError):
+        train(personal, dataset=dataset, output=tmp_path / "killed", start=base, on_step=kill_after(3))
+    resumed = train(personal, dataset=dataset, output=tmp_path / "killed", start=base)
+    tuned = train(personal, dataset=dataset, output=tmp_path / "tuned", start=base)
+
+    before, after = load_file(base / "model.safetensors"), load_file(tuned / "model.safetensors")
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert before.keys() == after.keys()
+    assert changed
+    assert all(name.split(".")[-2] in LoraConfig().layers for name in changed)
+    assert same(after, load_file(resumed / "model.safetensors"))
+    loaded = Pipeline.from_pretrained(base)
+    load_lora(tuned / "lora", loaded.model)
+    merge_lora(loaded.model)
+    assert same(after, dict(loaded.model.state_dict()))
+
+
+def test_adapters_need_a_trained_model_and_a_stage_of_their_own(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    stage = TrainingStage(name="personal", steps=4, trainable=Trainable.ADAPTERS)
+
+    with pytest.raises(ValueError, match="training has lora, but no pipeline to start from"):
+        train(run_config(stage, lora=LoraConfig()), dataset=make_dataset({SMALL: 5}), output=tmp_path)
+    with pytest.raises(ValueError, match="stage personal trains adapters without lora"):
+        run_config(stage)
+    with pytest.raises(ValueError, match="stage joint trains all with lora"):
+        run_config(lora=LoraConfig())

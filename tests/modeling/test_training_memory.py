@@ -114,6 +114,7 @@ def test_activations_are_those_that_a_cpu_holds(
     estimated += cpu_extra(config, workload, working_blocks)
     if precision is Precision.BFLOAT16:  # copies of the weights are counted apart from activations
         estimated += 2 * block_weights * working_blocks
+        assert estimated >= measured
     assert estimated == pytest.approx(measured, rel=0.06)
 
 

@@ -1,4 +1,5 @@
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,14 @@ def test_the_hash_follows_names_and_contents_and_not_the_place(tmp_path: Path) -
 
     assert hashes[0] == hashes[1]
     assert len(set(hashes)) == 3
+
+
+def test_a_large_file_in_the_hubs_cache_is_known_by_its_name_and_not_read(tmp_path: Path) -> None:
+    plain = make_checkpoint(tmp_path / "plain", "model.safetensors")
+    blobs = make_checkpoint(tmp_path / "cache" / "blobs")
+    snapshot = make_checkpoint(tmp_path / "cache" / "snapshots" / "abc")
+    blob = blobs / sha256(b"model.safetensors").hexdigest()
+    blob.write_text("something that is not what its name says, to see that it is not read")
+    (snapshot / "model.safetensors").symlink_to(blob)
+
+    assert files_hash(snapshot) == files_hash(plain)

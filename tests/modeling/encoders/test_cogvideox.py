@@ -209,7 +209,7 @@ def test_nothing_of_it_is_trained(autoencoder: CogVideoXAutoencoder, moving_shap
     latents = autoencoder.encode(moving_shape(Bucket(1, 16, 16)))
 
     assert not any(parameter.requires_grad for parameter in autoencoder.parameters())
-    assert not any(module.training for module in autoencoder.network.modules())
+    assert not any(module.training for module in autoencoder.network().modules())
     assert not latents.requires_grad
 
 
@@ -238,7 +238,7 @@ def test_refuses_a_checkpoint_with_missing_weights(folder: Path, tmp_path: Path)
     save_file(weights, path, metadata={"format": "pt"})
 
     with pytest.raises(ValueError, match=r"lacks 1 weights of AutoencoderKLCogVideoX, such as decoder\.conv_in"):
-        CogVideoXAutoencoder(copy, precision=Precision.FLOAT32)
+        CogVideoXAutoencoder(copy, precision=Precision.FLOAT32).network()
 
 
 def test_the_version_follows_the_content_of_the_checkpoint_and_the_precision(folder: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 from dataset_schema import Bucket
 from modeling.dit import DiTConfig
 from modeling.encoders import PaperEncoders
+from modeling.encoders.frozen import FrozenEncoder
 from modeling.encoders.protocols import Autoencoder, ImageEncoder, TextEncoder
 from modeling.encoders.vision_patches import ImageKind
 from modeling.pipeline import Pipeline, PipelineConfig, SamplingConfig
@@ -48,6 +49,32 @@ def test_the_encoders_are_built_from_a_config(paper_checkpoints: TinyCheckpoints
     assert isinstance(encoders.image, ImageEncoder)
     tokens = encoders.image.encode([Image.new("RGB", (8, 8))])
     assert tokens.shape == (1, config.image_tokens, config.image_channels)
+
+
+def test_an_encoder_takes_no_memory_before_it_is_needed(paper_checkpoints: TinyCheckpoints) -> None:
+    encoders = paper_checkpoints.config().build()
+    parts = [encoders.autoencoder, encoders.text, encoders.image]
+
+    def loaded() -> list[bool]:
+        return [any(True for _ in part.parameters()) for part in parts if isinstance(part, torch.nn.Module)]
+
+    encoders.to(torch.device("cpu"))
+    versions = {encoders.autoencoder.version, encoders.text.version}
+
+    assert len(versions) == 2
+    assert loaded() == [False, False, False]
+    encoders.text.encode([PROMPT])
+    assert loaded() == [False, True, False]
+
+
+def test_an_encoder_is_loaded_to_where_it_was_moved(paper_checkpoints: TinyCheckpoints) -> None:
+    encoders = paper_checkpoints.config().build()
+    assert isinstance(encoders.text, FrozenEncoder)
+
+    encoders.to(torch.device("meta"))
+    devices = {parameter.device.type for parameter in encoders.text.network().parameters()}
+
+    assert devices == {"meta"}
 
 
 def test_the_papers_preset_names_the_papers_encoders_at_its_widths() -> None:

@@ -123,7 +123,7 @@ def test_half_the_memory_gives_nearly_the_same_tokens(encoder: T5Tokens, folder:
 
 def test_nothing_of_it_is_trained(encoder: T5Tokens) -> None:
     assert not any(parameter.requires_grad for parameter in encoder.parameters())
-    assert not any(module.training for module in encoder.network.modules())
+    assert not any(module.training for module in encoder.network().modules())
     assert not encoder.encode([CAPTION])[0].embeddings.requires_grad
 
 

@@ -125,7 +125,7 @@ def test_nothing_of_it_is_trained(paper_checkpoints: TinyCheckpoints, kind: Imag
     encoder = load(folder_of(paper_checkpoints, kind), kind)
 
     assert not any(parameter.requires_grad for parameter in encoder.parameters())
-    assert not any(module.training for module in encoder.network.modules())
+    assert not any(module.training for module in encoder.network().modules())
     assert not encoder.encode([noise_image(0)]).requires_grad
 
 
