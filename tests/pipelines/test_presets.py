@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from modeling.presets import paper, tiny
+from dataset_schema import TABLE_6_BUCKETS
+from modeling.presets import one_gpu, paper, tiny
+from modeling.run_costs import Devices, fits
 from pipelines.config import parse, read_preset
 from pipelines.curate import Curate
 from pipelines.demo import Demo
@@ -19,6 +21,16 @@ def test_the_tiny_preset_is_the_same_from_the_file_and_from_python() -> None:
 
 def test_the_papers_preset_is_the_same_from_the_file_and_from_python() -> None:
     assert read_preset(Train, CONFIGS / "train_paper.toml")["run"] == paper()
+
+
+def test_the_one_gpu_preset_is_the_same_from_the_file_and_from_python() -> None:
+    assert read_preset(Train, CONFIGS / "train_one_gpu.toml")["run"] == one_gpu()
+
+
+def test_the_one_gpu_preset_fits_one_gpu() -> None:
+    gpu = Devices(count=1, memory_bytes=139 * 2**30)
+
+    assert fits(one_gpu(), TABLE_6_BUCKETS, gpu)
 
 
 def test_the_curation_preset_states_the_defaults() -> None:

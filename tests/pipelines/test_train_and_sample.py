@@ -1,5 +1,7 @@
 """`train` and `sample` as commands, on a few drawn clips."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +9,7 @@ from pathlib import Path
 import av
 import pytest
 from PIL import Image
+from safetensors.torch import load_file
 
 from dataset_schema import Sample, write_shard
 from pipelines.__main__ import main
@@ -89,3 +92,34 @@ def test_training_on_an_empty_dataset_says_what_to_do(tmp_path: Path, capsys: py
     assert main(["train", "--dataset", str(tmp_path), "--output", str(tmp_path / "model")]) == 2
 
     assert "has no samples" in capsys.readouterr().err
+
+
+def test_torchrun_trains_the_same_model_on_two_processes(model: Path, tmp_path: Path) -> None:
+    """Twice the batch group on two processes, the same in two turns on one."""
+    dataset = model.parents[1] / "dataset"
+    group = [*QUICK, "--run.training.data.batching.devices-per-group", "2"]
+    group += ["--run.training.optimizer.learning-rate", "1e-3"]
+    alone = ["train", "--dataset", str(dataset), "--output", str(tmp_path / "alone"), *group]
+    together = ["train", "--dataset", str(dataset), "--output", str(tmp_path / "together"), *group]
+
+    assert main(alone) == 0
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run([*launcher, "-m", "pipelines", *together], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("pipeline: ") == 1
+    weights = [load_file(tmp_path / name / "pipeline" / "model.safetensors") for name in ("alone", "together")]
+    assert max((weights[0][name] - weights[1][name]).abs().max().item() for name in weights[0]) < 5e-6
+
+
+def test_a_personal_fine_tune_starts_from_a_pipeline_and_ends_as_one(model: Path, tmp_path: Path) -> None:
+    preset = tmp_path / "personal.toml"
+    tiny = (Path(__file__).parents[2] / "configs" / "train_tiny.toml").read_text()
+    preset.write_text(tiny.replace('trainable = "all"', 'trainable = "adapters"') + "\n[run.training.lora]\nrank = 4\n")
+    arguments = ["train", "--config", str(preset), "--dataset", str(model.parents[1] / "dataset"), *QUICK]
+
+    assert main([*arguments, "--output", str(tmp_path / "tuned")]) == 2  # without a pipeline to start from
+    assert main([*arguments, "--output", str(tmp_path / "tuned"), "--start", str(model)]) == 0
+
+    assert sample(tmp_path / "tuned" / "pipeline", tmp_path / "v.mp4") == 0
+    assert (tmp_path / "tuned" / "pipeline" / "lora" / "lora.safetensors").is_file()
