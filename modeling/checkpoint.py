@@ -62,8 +62,8 @@ class Checkpoints:
         self._pending: tuple[Future[Any], Path, Done] | None = None
         # Saving goes on while training does, so it must not talk among the messages of training.
         self._group = None if team.is_alone else dist.new_group(backend="gloo")
-        if team.is_alone:  # torch warns that there is no other process, which is as it should be
-            warnings.filterwarnings("ignore", message="torch.distributed is disabled", category=UserWarning)
+        if team.is_alone:
+            _expect_no_other_process()
         if team.is_first:
             for abandoned in folder.glob(".step-*.tmp"):
                 shutil.rmtree(abandoned)
@@ -161,7 +161,9 @@ def read_tensors(path: Path) -> Tensors:
     """All tensors of a checkpoint, whole, in this process alone."""
     stored = _stored(path)
     tensors = {name: torch.empty(item.size, dtype=item.properties.dtype) for name, item in stored.items()}
-    load(dict(tensors), checkpoint_id=path / _TENSORS_NAME, no_dist=True)
+    with warnings.catch_warnings():
+        _expect_no_other_process()
+        load(dict(tensors), checkpoint_id=path / _TENSORS_NAME, no_dist=True)
     return tensors
 
 
@@ -229,6 +231,11 @@ def _past(config: RunConfig, step: int) -> RunConfig:
         checkpoints_kept=reporting.checkpoints_kept,
     )
     return replace(config, training=past)
+
+
+def _expect_no_other_process() -> None:
+    """Saving and loading warn, from their own threads, that there is no other process; which is as it should be."""
+    warnings.filterwarnings("ignore", message="torch.distributed is disabled", category=UserWarning)
 
 
 def _reason(error: BaseException) -> str:

@@ -13,6 +13,7 @@ _VERBS = {
     "describe": ("pipelines.describe", "what a training run would cost, and whether it fits"),
     "cache": ("pipelines.cache", "encode the videos and captions of a dataset once, before training"),
     "train": ("pipelines.train", "train the model on a dataset"),
+    "export": ("pipelines.export", "a training checkpoint in, a pipeline out"),
     "sample": ("pipelines.sample", "a prompt and reference images in, a video out"),
     "submit": ("pipelines.submit", "run `curate` as a job on a Ray cluster"),
     "demo": ("pipelines.demo", "all of it on a small generated world, in minutes"),

@@ -72,7 +72,8 @@ def test_a_library_that_is_not_installed_is_refused_with_what_to_do(monkeypatch:
 def test_the_hash_follows_names_and_contents_and_not_the_place(tmp_path: Path) -> None:
     one = make_checkpoint(tmp_path / "one", "config.json", "model.safetensors")
     same = make_checkpoint(tmp_path / "same", "config.json", "model.safetensors", "README.md")
-    renamed = make_checkpoint(tmp_path / "renamed", "config.json", "other.safetensors")
+    renamed = make_checkpoint(tmp_path / "renamed", "config.json")
+    (renamed / "other.safetensors").write_text("model.safetensors")
     changed = make_checkpoint(tmp_path / "changed", "config.json", "model.safetensors")
     (changed / "config.json").write_text("{}")
 
