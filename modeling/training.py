@@ -121,7 +121,7 @@ class Trainer:
             _logger.info("continuing after step %d", self.done.step)
         self._log = RunLog(output, step=self.done.step) if team.is_first else None
         self._meter = Meter(pipeline.model, team.device, devices_per_clip=training.execution.devices_per_clip)
-        probe = self.loader.probe()
+        probe = self._turns(self.loader.probe())[0]
         self._probe = self._encode(probe, with_references=True)
         self._probe_places = tuple(example.place for example in probe.examples)
         self._samples = ValidationSamples(
@@ -223,7 +223,7 @@ class Trainer:
     def _gradients(self, batch: Batch) -> tuple[float, float]:
         """Loss and gradient norm of a batch over all processes; a device takes a part of it at a time."""
         self.model.train()
-        parts = batch.split(self.config.training.data.batching.clips_per_device(batch.bucket))
+        parts = self._turns(batch)
         loss = torch.zeros((), device=self._team.device)
         try:
             for number, part in enumerate(parts):
@@ -235,6 +235,10 @@ class Trainer:
         norm = clip_grad_norm_(self._trained, self.config.training.optimizer.gradient_clip)
         norm = norm.full_tensor() if isinstance(norm, DTensor) else norm
         return self._team.mean(loss).item(), norm.item()
+
+    def _turns(self, batch: Batch) -> list[Batch]:
+        """The batch in parts that a device can hold."""
+        return batch.split(self.config.training.data.batching.clips_per_device(batch.bucket))
 
     def _update(self, rate: float) -> None:
         for group in self._optimizer.param_groups:
