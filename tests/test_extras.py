@@ -43,6 +43,32 @@ def test_curation_needs_only_its_own_extra() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_the_papers_encoders_ask_for_their_extra_where_it_is_missing() -> None:
+    done = run_alone("modeling", "from modeling.presets import paper; paper().pipeline.encoders.build()")
+
+    assert "ModuleNotFoundError" in done.stderr
+    assert "pip install 'openalchemist[paper-encoders]'" in done.stderr
+
+
+BUILD_TINY = """
+import pathlib, sys, tempfile, torch
+from PIL import Image
+sys.path.insert(0, "tests/modeling/encoders")  # `tests` is also the name of a package that another extra brings
+from tiny_checkpoints import save_tiny_checkpoints
+encoders = save_tiny_checkpoints(pathlib.Path(tempfile.mkdtemp())).config().build()
+latents = encoders.autoencoder.encode(torch.zeros(1, 5, 16, 16, 3, dtype=torch.uint8))
+assert encoders.autoencoder.decode(latents).shape == (1, 5, 16, 16, 3)
+assert len(encoders.text.encode(["A red ball"])[0].spans) == 3
+assert encoders.image.encode([Image.new("RGB", (9, 9))]).shape == (1, 16, 64)
+"""
+
+
+def test_the_papers_encoders_need_only_their_own_extra() -> None:
+    done = run_alone("paper-encoders", BUILD_TINY)
+
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize(("extra", "foreign"), [("modeling", "ray"), ("modeling", "pandas"), ("curation", "diffusers")])
 def test_an_extra_does_not_bring_what_it_must_do_without(extra: str, foreign: str) -> None:
     done = run_alone(extra, f"import {foreign}")

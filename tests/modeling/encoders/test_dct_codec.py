@@ -96,3 +96,14 @@ def test_refuses_a_size_that_the_geometry_does_not_fit(shape: tuple[int, ...]) -
 
     with pytest.raises(ValueError, match=r"expected 4k \+ 1 frames"):
         DctCodec().encode(video)
+
+
+def test_the_version_changes_with_the_latents(monkeypatch: pytest.MonkeyPatch, moving_shape: Render) -> None:
+    video = moving_shape(Bucket(5, 16, 16))
+    before, latents = DctCodec().version, DctCodec().encode(video)
+
+    monkeypatch.setattr("modeling.encoders.dct_codec.COEFFICIENTS", COEFFICIENTS[::-1])
+    reversed_codec = DctCodec()
+
+    assert not torch.equal(reversed_codec.encode(video), latents)
+    assert reversed_codec.version != before

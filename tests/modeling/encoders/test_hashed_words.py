@@ -47,3 +47,10 @@ def test_later_words_are_cut_off() -> None:
 
 def test_an_empty_text_has_no_tokens() -> None:
     assert encoder().encode([""])[0].embeddings.shape == (0, 256)
+
+
+def test_the_version_changes_with_the_tokens() -> None:
+    versions = {HashedWords(channels=channels, max_tokens=most).version for channels in (8, 16) for most in (4, 8)}
+
+    assert len(versions) == 4
+    assert encoder().version == encoder().version
