@@ -28,7 +28,7 @@ export INPUT OUTPUT CAPTION CONFIG DATASET VIDEOS ADDRESS MEDIA MODEL PROMPT REF
 need = $(if $($(1)),,$(error $(1) is not set; $(2)))
 option = $(if $($(1)),$(2) "$$$(1)")
 
-.PHONY: help setup demo check test test-slow curate inspect train sample submit train-filter bench clean
+.PHONY: help setup demo check test test-slow curate inspect describe cache train sample submit train-filter bench bench-model clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -67,6 +67,13 @@ inspect: setup  ## tables and contact sheets of a dataset: make inspect DATASET=
 	$(call need,DATASET,name a dataset directory)
 	$(PYTHON) -m pipelines inspect --dataset "$$DATASET" $(ARGS)
 
+describe: setup  ## what a training run would cost, and whether it fits: make describe [CONFIG=configs/train_paper.toml] [DATASET=out/dataset] [ARGS="--gpus 64"]
+	$(PYTHON) -m pipelines describe $(call option,CONFIG,--config) $(call option,DATASET,--dataset) $(ARGS)
+
+cache: setup  ## encode videos and captions once, before training: make cache DATASET=out/dataset [CONFIG=configs/train_tiny.toml]
+	$(call need,DATASET,name a dataset directory)
+	$(PYTHON) -m pipelines cache --dataset "$$DATASET" $(call option,CONFIG,--config) $(ARGS)
+
 train: setup  ## train the model: make train DATASET=out/dataset OUTPUT=out/model [CONFIG=configs/train_tiny.toml]
 	$(call need,DATASET,name a dataset directory)$(call need,OUTPUT,name the directory for checkpoints)
 	$(PYTHON) -m pipelines train --dataset "$$DATASET" --output "$$OUTPUT" $(call option,CONFIG,--config) $(ARGS)
@@ -88,6 +95,11 @@ bench: setup  ## measure annotators against ground truth: make bench MEDIA=DIR (
 	$(PYTHON) -m benchmarks.entity_words "$$MEDIA/clips/manifest.csv"
 	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.shots "$$MEDIA/shots/made" "$$MEDIA/shots/natural"
 	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.masks "$$MEDIA/masks/manifest.csv"
+
+bench-model: setup  ## measure the model library: its block against diffusers, sampling against the naive loop, loading against `datasets`
+	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.model_block
+	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.sampling
+	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.loader
 
 clean:  ## remove what the demo and the tests wrote
 	rm -rf out .pytest_cache .mypy_cache .ruff_cache

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -27,8 +27,9 @@ from dataset_schema.records import SCHEMA_VERSION, FailedClip, RejectedClip, Sam
 
 Record = TypeVar("Record", Sample, RejectedClip, FailedClip)
 
-# Rows hold pictures and videos of some megabytes: a small row group lets a reader take one clip without its neighbours.
-_ROWS_PER_GROUP = 16
+# Rows hold pictures and videos of some megabytes, and a reader that wants one clip reads its whole group. Still smaller
+# groups would make the footers long.
+_ROWS_PER_GROUP = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +67,21 @@ def write_shard(path: Path, records: Sequence[Sample | RejectedClip | FailedClip
         found = ", ".join(sorted(kind.__name__ for kind in kinds)) or "no records"
         raise ValueError(f"shard {path} would hold {found}, expected records of one kind")
     schema = TABLES[kinds.pop()].schema
+    write_row_groups(path, schema, _row_groups(records, schema))
+
+
+def write_row_groups(path: Path, schema: pa.Schema, groups: Iterable[pa.Table]) -> None:
+    """Write row groups to a Parquet file; after a crash the file is there whole, or not at all.
+
+    They are taken one after the other, so that no more than one need stand in memory.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with unfinished.open("wb") as file:
-            _write_groups(file, records, schema)
+            with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+                for group in groups:
+                    writer.write_table(group)
             file.flush()
             os.fsync(file.fileno())
         unfinished.rename(path)
@@ -79,12 +90,10 @@ def write_shard(path: Path, records: Sequence[Sample | RejectedClip | FailedClip
     _sync_directory(path.parent)
 
 
-def _write_groups(file: BinaryIO, records: Sequence[Sample | RejectedClip | FailedClip], schema: pa.Schema) -> None:
-    """One row group after the other, so that no more than one stands in memory a second time."""
-    with pq.ParquetWriter(file, schema, compression="zstd") as writer:
-        for start in range(0, len(records), _ROWS_PER_GROUP):
-            rows = [to_row(record) for record in records[start : start + _ROWS_PER_GROUP]]
-            writer.write_table(pa.Table.from_pylist(rows, schema=schema))
+def _row_groups(records: Sequence[Sample | RejectedClip | FailedClip], schema: pa.Schema) -> Iterator[pa.Table]:
+    for start in range(0, len(records), _ROWS_PER_GROUP):
+        rows = [to_row(record) for record in records[start : start + _ROWS_PER_GROUP]]
+        yield pa.Table.from_pylist(rows, schema=schema)
 
 
 def read_shard(path: Path, kind: type[Record]) -> Iterator[Record]:

@@ -9,6 +9,8 @@ Read `dit.py` for the model, `training.py` for the loop, `flow.py` and `guidance
 
 from modeling.dataset import SampleStore
 from modeling.dit import DiT, DiTConfig
+from modeling.flow import Solver
+from modeling.guidance import GuidanceForm
 from modeling.pipeline import Pipeline, PipelineConfig, SamplingConfig
 from modeling.presets import paper, tiny
 from modeling.run_log import StepReport
@@ -19,11 +21,13 @@ from modeling.video import decode_clip, write_video
 __all__ = [
     "DiT",
     "DiTConfig",
+    "GuidanceForm",
     "Pipeline",
     "PipelineConfig",
     "RunConfig",
     "SampleStore",
     "SamplingConfig",
+    "Solver",
     "StepReport",
     "TrainingConfig",
     "TrainingStage",

@@ -42,6 +42,10 @@ class KeyValue(NamedTuple):
     value: Float[Tensor, "batch heads context channels"]
     mask: Bool[Tensor, "batch 1 1 context"] | None
 
+    def to_keep(self) -> "KeyValue":
+        """The same in memory of its own: a value is half of what its layer computed, and keeps the other half alive."""
+        return self._replace(value=self.value.contiguous())
+
 
 class SelfAttention(nn.Module):
     """Attention among latent tokens, with rotary positions and RMS-normalised queries and keys.
@@ -65,12 +69,14 @@ class SelfAttention(nn.Module):
         """What each token gathers from all `length` tokens of the clip."""
         query, key, value = rearrange(
             self.to_qkv(tokens),
-            "batch tokens (three heads channels) -> three batch heads tokens channels",
+            "batch tokens (three heads channels) -> three batch tokens heads channels",
             three=3,
             heads=self.heads,
         )
-        query = rotate(self.query_norm(query), rotation).to(value.dtype)
-        key = rotate(self.key_norm(key), rotation).to(value.dtype)
+        # Norms work on tokens as they lie in memory; heads change places in the strides alone, without a copy.
+        query, key, value = (_heads_first(each) for each in (self.query_norm(query), self.key_norm(key), value))
+        query = rotate(query, rotation).to(value.dtype)
+        key = rotate(key, rotation).to(value.dtype)
         gathered = scaled_dot_product_attention(
             query, self.sequence.whole(key, length=length), self.sequence.whole(value, length=length)
         )
@@ -107,12 +113,14 @@ class CrossAttention(nn.Module):
         """
         key, value, mask = self.keys_values(context) if isinstance(context, Context) else context
         query = rearrange(
-            self.to_query(tokens),
-            "(branches batch) tokens (heads channels) -> batch heads (branches tokens) channels",
-            batch=len(key),
-            heads=self.heads,
+            self.to_query(tokens), "batch tokens (heads channels) -> batch tokens heads channels", heads=self.heads
         )
-        gathered = scaled_dot_product_attention(self.query_norm(query).to(value.dtype), key, value, attn_mask=mask)
+        query = rearrange(
+            self.query_norm(query).to(value.dtype),
+            "(branches batch) tokens heads channels -> batch heads (branches tokens) channels",
+            batch=len(key),
+        )
+        gathered = scaled_dot_product_attention(query, key, value, attn_mask=mask)
         gathered = rearrange(
             gathered,
             "batch heads (branches tokens) channels -> (branches batch) tokens (heads channels)",
@@ -124,12 +132,19 @@ class CrossAttention(nn.Module):
         """The keys and values of a context, to be used again for every step of sampling."""
         key, value = rearrange(
             self.to_key_value(context.tokens),
-            "batch context (two heads channels) -> two batch heads context channels",
+            "batch context (two heads channels) -> two batch context heads channels",
             two=2,
             heads=self.heads,
         )
+        key = self.key_norm(key).to(value.dtype)
         mask = None if context.is_token is None else _attention_mask(context.is_token)
-        return KeyValue(self.key_norm(key).to(value.dtype), value, mask)
+        return KeyValue(_heads_first(key), _heads_first(value), mask)
+
+
+def _heads_first(
+    tokens: Float[Tensor, "batch tokens heads channels"],
+) -> Float[Tensor, "batch heads tokens channels"]:
+    return rearrange(tokens, "batch tokens heads channels -> batch heads tokens channels")
 
 
 def _attention_mask(is_token: Bool[Tensor, "batch context"]) -> Bool[Tensor, "batch 1 1 context"]:

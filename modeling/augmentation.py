@@ -87,10 +87,11 @@ def _blur(image: Image.Image, kernel_px: float) -> Image.Image:
 
 
 def _recolour(image: Image.Image, augmentation: Augmentation) -> Image.Image:
-    pixels = np.asarray(image, dtype=np.float32)
-    colours = (pixels[..., :3] + 255 * np.asarray(augmentation.colour_offset, np.float32)) * augmentation.brightness
-    colours = colours.round().clip(0, 255).astype(np.uint8)
-    return Image.fromarray(np.concatenate([colours, np.asarray(image)[..., 3:]], axis=2))
+    """By a table of what each of the 256 values of each colour becomes."""
+    values = np.arange(256, dtype=np.float32)[:, None]
+    colours = (values + 255 * np.asarray(augmentation.colour_offset, np.float32)) * augmentation.brightness
+    table = colours.round().clip(0, 255).astype(np.uint8)
+    return image.point([*table.T.flatten().tolist(), *range(256)])
 
 
 def _shear_and_rotate(image: Image.Image, augmentation: Augmentation) -> Image.Image:

@@ -9,6 +9,7 @@ import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -221,10 +222,11 @@ class BatchLoader:
 
     def _condition_images(self, sample: Sample, epoch: int) -> tuple[ConditionImage, ...]:
         generator = numpy_generator("references", self._seed, sample.clip_id, epoch)
+        open_image = cache(self._open_image)  # the same picture may be drawn several times
         images = []
         for selected in select_reference_images(sample, generator, max_images=self._max_images):
             try:
-                image = self._open_image(selected.image)
+                image = open_image(selected.image)
             except (ValueError, OSError) as error:
                 raise ValueError(
                     f"clip {sample.clip_id}: reference image cannot be read ({error}); curate the clip again"

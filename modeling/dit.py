@@ -248,8 +248,8 @@ class Block(nn.Module):
     def keys_values(self, text: Context, images: Context | None) -> tuple[Attended, Attended | None]:
         """What the two cross-attentions attend to, as keys and values."""
         return (
-            Attended(self.text_attention.keys_values(text)),
-            None if images is None else Attended(self.personalization_attention.keys_values(images)),
+            Attended(self.text_attention.keys_values(text).to_keep()),
+            None if images is None else Attended(self.personalization_attention.keys_values(images).to_keep()),
         )
 
     def _forward(

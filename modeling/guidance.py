@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from modeling.conditions import Conditions
-from modeling.dit import DiT
+from modeling.dit import CachedConditions, DiT
 from modeling.flow import data_estimate
 
 
@@ -85,16 +85,21 @@ class GuidedVelocity:
         self._full = FULL if has_references else WITHOUT_IMAGES
         self._pushes = {branch: weight for branch, weight in needed.items() if branch != self._full}
         branches = [branch for branch in _ORDER if branch in {self._full, *self._pushes}]
-        self._groups = [branches] if batches_branches else [[branch] for branch in branches]
+        groups = [branches] if batches_branches else [[branch] for branch in branches]
+        cached, clips = model.cache(conditions), len(conditions.text)
+        self._calls = [(group, _told(cached, group, clips)) for group in groups]
         self._model = model
-        self._cached = model.cache(conditions)
         self._estimate: Tensor | None = None
 
     def __call__(
         self, latents: Float[Tensor, "batch channels time height width"], timestep: float
     ) -> Float[Tensor, "batch channels time height width"]:
         """The guided velocity; to be called along one trajectory, from noise to data."""
-        predicted = {branch: v for group in self._groups for branch, v in self._predict(latents, timestep, group)}
+        predicted = {
+            branch: velocity
+            for group, told in self._calls
+            for branch, velocity in zip(group, self._predict(latents, timestep, told, len(group)), strict=True)
+        }
         full = predicted[self._full]
         self._estimate = data_estimate(latents, full, torch.full((len(latents),), timestep, device=latents.device))
         guided = full
@@ -102,19 +107,23 @@ class GuidedVelocity:
             guided = guided + weight * (predicted[branch] - full)  # the weight of `full` is what the sum of 1 leaves
         return guided
 
-    def _predict(self, latents: Tensor, timestep: float, group: Sequence[Branch]) -> list[tuple[Branch, Tensor]]:
+    def _predict(self, latents: Tensor, timestep: float, told: CachedConditions, branches: int) -> Sequence[Tensor]:
         """One call of the model for a group of branches, laid one after the other in its batch."""
-        clips, branches = len(latents), len(group)
-        velocity = self._model(
+        velocity: Tensor = self._model(
             latents.repeat(branches, 1, 1, 1, 1),
-            torch.full((branches * clips,), timestep, device=latents.device),
-            self._cached.of_clips(
-                text=_clips_of([branch.has_text for branch in group], clips),
-                images=_clips_of([branch.has_images for branch in group], clips),
-            ),
+            torch.full((branches * len(latents),), timestep, device=latents.device),
+            told,
             None if self._estimate is None else self._estimate.repeat(branches, 1, 1, 1, 1),
         )
-        return list(zip(group, velocity.chunk(branches), strict=True))
+        return velocity.chunk(branches)
+
+
+def _told(cached: CachedConditions, group: Sequence[Branch], clips: int) -> CachedConditions:
+    """What a batch of branches is told, each of so many clips."""
+    return cached.of_clips(
+        text=_clips_of([branch.has_text for branch in group], clips),
+        images=_clips_of([branch.has_images for branch in group], clips),
+    )
 
 
 def _clips_of(has_condition: Sequence[bool], clips: int) -> slice | None:

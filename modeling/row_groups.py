@@ -35,7 +35,7 @@ class RowGroupReader:
         path = self._shards[shard]
         try:
             with pq.ParquetFile(path, metadata=self._footer(shard)) as file:
-                return file.read_row_group(group, columns=None if columns is None else list(columns))
+                return file.read_row_group(group, columns=None if columns is None else list(columns), use_threads=False)
         except (pa.ArrowException, OSError) as error:
             problem = " ".join(str(error).split())
             raise ValueError(f"shard {path} cannot be read at row group {group} ({problem}); {self._advice}") from error

@@ -244,6 +244,26 @@ def test_a_video_beside_the_shards_is_known_by_its_size_and_its_time(
         loader(dataset).batch(0)
 
 
+def test_a_video_is_compared_with_its_entry_once_and_not_needed_afterwards(
+    make_sample: Callable[..., Sample], tmp_path: Path
+) -> None:
+    sample = make_sample(0, SMALL, tmp_path)
+    dataset = tmp_path / "dataset"
+    write_shard(dataset / "samples" / "part-0.parquet", [replace(sample, video=Payload(path="../0.mp4"))])
+    cache(dataset)
+    clips = ClipCache.of(SampleStore(dataset), ENCODERS)
+    first = clips.read(SMALL, 0, with_references=True)
+
+    (tmp_path / "0.mp4").unlink()
+
+    again = clips.read(SMALL, 0, with_references=True)
+    assert first.latents is not None
+    assert again.latents is not None
+    assert torch.equal(again.latents, first.latents)
+    with pytest.raises(ValueError, match=f"clip {sample.clip_id}: .*No such file"):
+        ClipCache.of(SampleStore(dataset), ENCODERS).read(SMALL, 0, with_references=True)
+
+
 def test_a_cache_of_another_encoder_is_not_taken_and_both_lie_side_by_side(make_dataset: MakeDataset) -> None:
     dataset = make_dataset({SMALL: 2})
     cache(dataset, replace(ENCODERS, autoencoder=Constant(1.0)))

@@ -280,6 +280,19 @@ def test_cached_keys_and_values_predict_what_the_conditions_do() -> None:
         torch.testing.assert_close(predicted, expected, atol=1e-5, rtol=1e-5)
 
 
+def test_cached_keys_and_values_keep_no_more_memory_than_they_are() -> None:
+    cached = trained_model().cache(conditions())
+
+    kept = [each.context for block in cached.blocks for each in block if each]
+    tensors = [
+        tensor for context in kept for tensor in (getattr(context, "key", None), getattr(context, "value", None))
+    ]
+    assert len(tensors) == 8
+    for tensor in tensors:
+        assert isinstance(tensor, torch.Tensor)
+        assert tensor.untyped_storage().nbytes() == tensor.nbytes
+
+
 @pytest.mark.parametrize("precision", list(Precision))
 def test_clips_without_any_text_or_image_give_no_nan(precision: Precision) -> None:
     model, given = trained_model(), conditions()
@@ -294,12 +307,17 @@ def test_clips_without_any_text_or_image_give_no_nan(precision: Precision) -> No
     predicted.square().sum().backward()
 
     assert predicted.isfinite().all()
+    masks = [getattr(each.context, "mask", None) for block in model.cache(nothing).blocks for each in block if each]
+    assert len(masks) == 4
+    assert all(mask is not None and mask.any(dim=-1).all() for mask in masks)  # not every kernel forgives empty rows
     assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
 
 
-def test_bfloat16_is_for_the_large_products_and_float32_for_what_matters() -> None:
+@pytest.mark.parametrize("weights", [torch.float32, torch.bfloat16])
+def test_bfloat16_is_for_the_large_products_and_float32_for_what_matters(weights: torch.dtype) -> None:
     model, given = trained_model(), conditions()
     exact = velocity(model, given)
+    model.to(weights)  # sharded models compute with weights in bfloat16
     found: dict[str, torch.dtype] = {}
     for name, module in model.named_modules():
         module.register_forward_hook(lambda _, inputs, output, name=name: found.update({name: outputs_dtype(output)}))

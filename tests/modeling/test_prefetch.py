@@ -56,7 +56,7 @@ def test_memory_keeps_what_was_asked_for_last_within_its_limit() -> None:
 
 
 def test_many_threads_may_ask_at_once() -> None:
-    memory = BoundedMemory(lambda number: bytes([number] * 10), size_bytes=len, limit_bytes=55)
+    memory: BoundedMemory[int, bytes] = BoundedMemory(lambda n: bytes([n] * 10), size_bytes=len, limit_bytes=55)
     wrong: list[int] = []
 
     def ask(start: int) -> None:
