@@ -6,12 +6,13 @@ import numpy as np
 import torch
 
 from modeling.batches import BatchLoader
+from modeling.checkpoint import read_tensors
 from modeling.dataset import SampleStore
 from modeling.encoders.dct_codec import DctCodec
 from modeling.training import train
 from modeling.training_config import ValidationConfig
 from modeling.video import decode_clip
-from tests.modeling.small_runs import SMALL, run_config
+from tests.modeling.small_runs import SMALL, checkpoint, run_config, same
 
 
 def test_validation_shows_real_clips_beside_samples_of_them(make_dataset: Callable[..., Path], tmp_path: Path) -> None:
@@ -33,3 +34,13 @@ def test_validation_shows_real_clips_beside_samples_of_them(make_dataset: Callab
         assert np.abs(shown[:, :, : SMALL.width] - real).mean() < 8  # H.264 at half the colour resolution
         assert np.abs(shown[:, :, SMALL.width :] - real).mean() > 8
         assert (folder / f"{example.clip_id}.txt").read_text() == example.caption + "\n"
+
+
+def test_looking_changes_nothing_that_is_trained(make_dataset: Callable[..., Path], tmp_path: Path) -> None:
+    dataset = make_dataset({SMALL: 5})
+
+    for name, every_steps in (("watched", 2), ("alone", 0)):
+        config = run_config(validation=ValidationConfig(every_steps=every_steps, clips=1, steps=1))
+        train(config, dataset=dataset, output=tmp_path / name)
+
+    assert same(*(read_tensors(checkpoint(tmp_path / name, 6)) for name in ("watched", "alone")))
