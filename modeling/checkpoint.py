@@ -223,6 +223,7 @@ def _past(config: RunConfig, step: int) -> RunConfig:
     past = replace(
         training,
         stages=stages,
+        data=replace(training.data, uses_cache=False, memory_mb=0, threads=1),
         execution=reporting.execution,
         validation=reporting.validation,
         log_every_steps=reporting.log_every_steps,

@@ -15,6 +15,7 @@ from torch.nn.utils import clip_grad_norm_
 from dataset_schema import Bucket
 from modeling.batches import Batch, BatchLoader
 from modeling.batching import latent_tokens
+from modeling.cache import ClipCache
 from modeling.checkpoint import Checkpoints, Done, optimizer_tensors, prepare_optimizer, weight_tensors
 from modeling.dataset import SampleStore
 from modeling.ema import WeightAverage
@@ -95,11 +96,12 @@ class Trainer:
         self, config: RunConfig, store: SampleStore, *, output: Path, team: Team, start: Path | None = None
     ) -> None:
         training, pipeline = config.training, config.pipeline
-        training.data.batching.check_ranks(team.data_ranks)
         self.config = config
         self.done = Done()
+        self._encoders = pipeline.encoders.build()
+        self._encoders.to(team.device)
         self.loader = BatchLoader(
-            store,
+            ClipCache.of(store, self._encoders) if training.data.uses_cache else store,
             training.data,
             seed=training.seed,
             max_images=pipeline.model.max_images,
@@ -108,8 +110,6 @@ class Trainer:
         )
         self._team = team
         self._output = output
-        self._encoders = pipeline.encoders.build()
-        self._encoders.to(team.device)
         self._checkpoints = Checkpoints(output / "checkpoints", config, team)
         self._resumes_from = self._checkpoints.latest()
         self.model = team.prepare(empty_model_of(config), training.execution).to_empty(device=team.device)

@@ -1,5 +1,6 @@
 """The make targets hand over what the user wrote, to the letter."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -9,9 +10,11 @@ ROOT = Path(__file__).parents[1]
 def arguments(target: str, **variables: str) -> list[str]:
     """What a target would call Python with."""
     words = ["make", "--silent", "--no-print-directory", "-o", "setup", target, "PYTHON=printf '%s\\n'"]
+    inherited = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "ARGS")}
     done = subprocess.run(
         [*words, *(f"{name}={value}" for name, value in variables.items())],
         cwd=ROOT,
+        env=inherited,
         capture_output=True,
         text=True,
         check=True,

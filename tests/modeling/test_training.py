@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from modeling.batches import BatchLoader
+from modeling.cache import write_cache
 from modeling.checkpoint import read_tensors
 from modeling.dataset import SampleStore
 from modeling.flow import FlowConfig
@@ -297,3 +298,24 @@ def test_adapters_need_a_trained_model_and_a_stage_of_their_own(make_dataset: Ma
         run_config(stage)
     with pytest.raises(ValueError, match="stage joint trains all with lora"):
         run_config(lora=LoraConfig())
+
+
+def test_training_from_the_cache_decodes_no_video_and_takes_the_same_steps_but_for_rounding(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset, plain = make_dataset({SMALL: 5}), run_config(checkpoint_every_steps=2)
+    cached = run_config(checkpoint_every_steps=2, data=replace(plain.training.data, uses_cache=True))
+    train(plain, dataset=dataset, output=tmp_path / "plain")
+    with pytest.raises(ValueError, match="make cache"):
+        train(cached, dataset=dataset, output=tmp_path / "cached")
+    write_cache(SampleStore(dataset), plain.pipeline.encoders.build(), device=CPU)
+    with pytest.raises(KilledError):
+        train(plain, dataset=dataset, output=tmp_path / "cached", on_step=kill_after(3))
+
+    monkeypatch.setattr("modeling.clips.decode_clip", lambda *_, **__: pytest.fail("a video was decoded"))
+    train(cached, dataset=dataset, output=tmp_path / "cached")
+
+    losses = [[line["loss"] for line in metrics(tmp_path / name)] for name in ("plain", "cached")]
+    assert len(losses[1]) == 6
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
+    assert losses[1] != losses[0]
