@@ -1,5 +1,6 @@
 """How ways to compute the same are compared fairly: CPU time of interleaved runs, memory of a fresh process each."""
 
+import ctypes
 import multiprocessing
 import platform
 import re
@@ -18,19 +19,24 @@ Run = Callable[[], object]
 _MIB: Final = 1024**2
 
 
-def cpu_seconds(runs: Mapping[str, Run], *, rounds: int) -> dict[str, float]:
+def cpu_seconds(runs: Mapping[str, Run], *, rounds: int, warm_ups: int = 1) -> dict[str, float]:
     """The median CPU time of each run.
 
-    All take turns, in the opposite order every other round, so that whatever else the machine does strikes all alike;
-    one more round at the start does not count. With one thread: waiting threads spin, and would count as work.
+    All take turns, in the opposite order every other round, so that whatever else the machine does strikes all alike.
+    With one thread: waiting threads spin, and would count as work.
+
+    Args:
+        runs: by name.
+        rounds: that count.
+        warm_ups: rounds before them that do not; a run of many seconds needs none.
     """
     names = list(runs)
     times: dict[str, list[float]] = {name: [] for name in names}
-    for number in range(rounds + 1):
-        for name in names if number % 2 else reversed(names):
+    for number in range(-warm_ups, rounds):
+        for name in names if number % 2 == 0 else reversed(names):
             start_s = time.process_time()
             runs[name]()
-            if number:
+            if number >= 0:
                 times[name].append(time.process_time() - start_s)
     return {name: statistics.median(found) for name, found in times.items()}
 
@@ -74,6 +80,7 @@ def verdict(found: float, goal: float, *, at_most: bool) -> str:
 def _growth_mib(prepare: Callable[[], Run], threads: int) -> float:
     torch.set_num_threads(threads)
     run = prepare()
+    ctypes.CDLL(None).malloc_trim(0)  # what is freed but not given back would hide as much of the growth
     before = _memory_mib("VmRSS")
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak so far is forgotten
     run()

@@ -73,10 +73,10 @@ class SelfAttention(nn.Module):
             three=3,
             heads=self.heads,
         )
-        # Norms work on tokens as they lie in memory; heads change places in the strides alone, without a copy.
-        query, key, value = (_heads_first(each) for each in (self.query_norm(query), self.key_norm(key), value))
-        query = rotate(query, rotation).to(value.dtype)
-        key = rotate(key, rotation).to(value.dtype)
+        query = rotate(self.query_norm(query), rotation).to(value.dtype)
+        key = rotate(self.key_norm(key), rotation).to(value.dtype)
+        # Until here tokens are as they lie in memory; now heads change places in the strides alone, without a copy.
+        query, key, value = (_heads_first(each) for each in (query, key, value))
         gathered = scaled_dot_product_attention(
             query, self.sequence.whole(key, length=length), self.sequence.whole(value, length=length)
         )

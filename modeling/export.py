@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from safetensors.torch import save_file
 from torch import Tensor
 
 from modeling.checkpoint import read_run, read_tensors
 from modeling.dit import DiT
 from modeling.lora import add_lora, merge_lora, with_new_adapters, write_lora
-from modeling.pipeline import CONFIG_NAME, WEIGHTS_NAME, PipelineConfig
-from modeling.saved_config import differing_fields, read_config, write_config
+from modeling.pipeline import CONFIG_NAME, WEIGHTS_NAME, PipelineConfig, write_pipeline
+from modeling.saved_config import differing_fields, read_config
 from modeling.training_config import RunConfig
 from modeling.weights import NamedWeights, empty_model, fill, fresh_weights, saved_weights
 
@@ -48,21 +47,18 @@ def export_checkpoint(checkpoint: Path, directory: Path) -> Path:
     run, tensors = read_run(checkpoint), read_tensors(checkpoint)
     kind = "weights." if run.training.ema_decay is None else "average."
     weights = {name.removeprefix(kind): tensor for name, tensor in tensors.items() if name.startswith(kind)}
-    return write_pipeline(directory, run, weights)
+    return write_run(directory, run, weights)
 
 
-def write_pipeline(directory: Path, run: RunConfig, weights: Mapping[str, Tensor]) -> Path:
-    """Write what `Pipeline.from_pretrained` reads; returns `directory`.
+def write_run(directory: Path, run: RunConfig, weights: Mapping[str, Tensor]) -> Path:
+    """Write the pipeline of a run's weights; returns `directory`.
 
     Adapters are merged into the model, and also written by themselves, to `directory/lora`.
     """
-    directory.mkdir(parents=True, exist_ok=True)
     if run.training.lora is not None:
         write_lora(directory / "lora", weights.items(), run.training.lora, run.pipeline.model)
         weights = _merged(run, weights)
-    write_config(directory / CONFIG_NAME, run.pipeline)
-    save_file({name: weight.contiguous() for name, weight in weights.items()}, directory / WEIGHTS_NAME)
-    return directory
+    return write_pipeline(directory, run.pipeline, weights)
 
 
 def _merged(run: RunConfig, weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:

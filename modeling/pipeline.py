@@ -130,12 +130,7 @@ class Pipeline:
 
     def save_pretrained(self, directory: Path | str) -> None:
         """Write the config as JSON and the weights as safetensors, the two files of a model repository."""
-        directory = Path(directory)
-        directory.mkdir(parents=True, exist_ok=True)
-        write_config(directory / CONFIG_NAME, self.config)
-        partial = directory / f"{WEIGHTS_NAME}.partial"
-        save_file(dict(whole(self.model.named_parameters())), partial, metadata={"format": "pt"})
-        partial.replace(directory / WEIGHTS_NAME)
+        write_pipeline(Path(directory), self.config, dict(whole(self.model.named_parameters())))
 
     @torch.no_grad()
     def __call__(
@@ -223,6 +218,15 @@ class Pipeline:
 
 
 @torch.no_grad()
+def write_pipeline(directory: Path, config: PipelineConfig, weights: Mapping[str, Tensor]) -> Path:
+    """Write what `Pipeline.from_pretrained` reads, the weights whole or not at all; returns `directory`."""
+    directory.mkdir(parents=True, exist_ok=True)
+    write_config(directory / CONFIG_NAME, config)
+    partial = directory / f"{WEIGHTS_NAME}.partial"
+    save_file({name: weight.contiguous() for name, weight in weights.items()}, partial, metadata={"format": "pt"})
+    return partial.replace(directory / WEIGHTS_NAME).parent
+
+
 def sample_latents(
     model: DiT,
     conditions: Conditions,

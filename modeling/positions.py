@@ -4,14 +4,14 @@ import math
 
 import torch
 from einops import rearrange
-from jaxtyping import Complex, Float
+from jaxtyping import Float
 from torch import Tensor
 
 # Wave length of the slowest sinusoid of `grid_code`, over 2 pi: longer than any side of a small grid.
 _LONGEST_ON_GRID = 16.0
 
-# The turn of each pair of a token's head channels, as a complex number of length 1.
-Rotation = Complex[Tensor, "tokens pairs"]
+# The turn of each pair of a token's head channels: cosine and sine. Real, because compilers fuse no complex numbers.
+Rotation = Float[Tensor, "2 tokens pairs"]
 
 
 def sinusoids(places: Tensor, *, channels: int, longest: float = 10_000.0) -> Float[Tensor, "places channels"]:
@@ -60,15 +60,17 @@ def rotary_embedding(
     places = torch.meshgrid(*axes, indexing="ij")
     channels = (head_channels // 2, head_channels // 4, head_channels // 4)
     angles = torch.cat([_angles(place.flatten(), size) for place, size in zip(places, channels, strict=True)], dim=1)
-    return torch.polar(torch.ones_like(angles), angles)
+    return torch.stack([angles.cos(), angles.sin()])
 
 
 def rotate(
-    heads: Float[Tensor, "batch heads tokens channels"], rotation: Rotation
-) -> Float[Tensor, "batch heads tokens channels"]:
+    heads: Float[Tensor, "batch tokens heads channels"], rotation: Rotation
+) -> Float[Tensor, "batch tokens heads channels"]:
     """Turn channels (0, 1), (2, 3), ... of every head as planes, in float32."""
-    pairs = torch.view_as_complex(rearrange(heads.float(), "... (pairs two) -> ... pairs two", two=2))
-    return torch.view_as_real(pairs * rotation).flatten(-2).to(heads.dtype)
+    cosine, sine = rearrange(rotation, "two tokens pairs -> two tokens 1 pairs")
+    first, second = rearrange(heads.float(), "... (pairs two) -> two ... pairs", two=2)
+    turned = torch.stack([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
+    return rearrange(turned, "... pairs two -> ... (pairs two)").to(heads.dtype)
 
 
 def _angles(places: Float[Tensor, " tokens"], channels: int) -> Float[Tensor, "tokens pairs"]:

@@ -19,7 +19,7 @@ from modeling.cache import ClipCache
 from modeling.checkpoint import Checkpoints, Done, optimizer_tensors, prepare_optimizer, weight_tensors
 from modeling.dataset import SampleStore
 from modeling.ema import WeightAverage
-from modeling.export import empty_model_of, starting_weights, write_pipeline
+from modeling.export import empty_model_of, starting_weights, write_run
 from modeling.meter import Meter
 from modeling.objective import (
     EncodedBatch,
@@ -206,7 +206,7 @@ class Trainer:
         weights = self.model.named_parameters() if self._average is None else self._average.weights.items()
         directory = self._output / "pipeline"
         if self._team.is_first:
-            write_pipeline(directory, self.config, dict(whole(weights)))
+            write_run(directory, self.config, dict(whole(weights)))
         else:
             for _ in whole(weights):  # every process holds a part, but only the first keeps the whole
                 pass

@@ -109,15 +109,15 @@ def _self_attention(size: int) -> int:
     """Bytes per token and channel.
 
     The norm's result; the same modulated, then queries, keys and values; queries and keys as their norms take them in
-    lower precision, and turned; the attention's result, its heads joined, and that projected.
+    lower precision, and turned; the attention's result, and that projected.
     """
     normalised = 2 * _FLOAT32 if size < _FLOAT32 else 0
-    return _FLOAT32 + 4 * size + normalised + 2 * size + 3 * size
+    return _FLOAT32 + 4 * size + normalised + 2 * size + 2 * size
 
 
 def _cross_attention(size: int) -> int:
-    """Bytes per token and channel: the norm's result, the query as its norm takes and gives it, the result twice."""
-    return size + _FLOAT32 + size + 2 * size
+    """Bytes per token and channel: the norm's result, the query as its norm takes and gives it, the result."""
+    return size + _FLOAT32 + size + size
 
 
 def _mlp(config: DiTConfig, size: int) -> int:

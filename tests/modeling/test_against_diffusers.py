@@ -71,9 +71,9 @@ def test_training_timesteps_are_drawn_like_theirs(distribution: TimestepDistribu
 
 
 def wan_angles(head_channels: int) -> torch.Tensor:
-    """Cosine + i sine of every token of the grid and every pair of channels, in their split of channels."""
+    """Cosine and sine of every token of the grid and every pair of channels, in their split of channels."""
     cosine, sine = wan.WanRotaryPosEmbed(head_channels, (1, 1, 1), 64)(torch.zeros(1, 1, *GRID))
-    return torch.complex(cosine[0, :, 0, ::2], sine[0, :, 0, ::2])
+    return torch.stack([cosine[0, :, 0, ::2], sine[0, :, 0, ::2]])
 
 
 def test_rotary_angles_are_theirs_axis_by_axis() -> None:
@@ -81,21 +81,22 @@ def test_rotary_angles_are_theirs_axis_by_axis() -> None:
 
     # Their split of n channels: height and width have 2 (n // 6) each, time has the rest. So 16 channels follow time
     # where n is 40, and 8 follow height, and 8 width, where it is 24: our split of 32.
-    time, rest = wan_angles(40)[:, :8], wan_angles(24)[:, 4:]
-    expected = torch.cat([time, rest], dim=1).to(ours.dtype)
+    time, rest = wan_angles(40)[..., :8], wan_angles(24)[..., 4:]
+    expected = torch.cat([time, rest], dim=2).to(ours.dtype)
     torch.testing.assert_close(ours, expected, atol=1e-5, rtol=1e-5)
 
 
 def real_pairs(rotation: Rotation) -> tuple[torch.Tensor, torch.Tensor]:
     """The rotation as their functions take it: cosine and sine, each twice for the two channels of a pair."""
-    return rotation.real.repeat_interleave(2, dim=1), rotation.imag.repeat_interleave(2, dim=1)
+    cosine, sine = rotation.repeat_interleave(2, dim=2)
+    return cosine, sine
 
 
 def test_channels_are_rotated_in_the_same_pairs_as_theirs() -> None:
-    heads = torch.randn(2, 3, TOKENS, 32, generator=torch.Generator().manual_seed(0))
+    heads = torch.randn(2, TOKENS, 3, 32, generator=torch.Generator().manual_seed(0))
     rotation = rotary_embedding(GRID, head_channels=32)
 
-    theirs = embeddings.apply_rotary_emb(heads, real_pairs(rotation))
+    theirs = embeddings.apply_rotary_emb(heads, real_pairs(rotation), sequence_dim=1)
 
     torch.testing.assert_close(rotate(heads, rotation), theirs, atol=1e-5, rtol=1e-5)
 

@@ -11,9 +11,9 @@ TOKENS = 24
 
 def scores(offset: tuple[int, int, int], grid: tuple[int, int, int] = GRID) -> torch.Tensor:
     generator = torch.Generator().manual_seed(0)
-    query, key = torch.randn(2, 1, 1, math.prod(grid), 32, generator=generator)
+    query, key = torch.randn(2, 1, math.prod(grid), 1, 32, generator=generator)
     rotation = rotary_embedding(grid, head_channels=32, offset=offset)
-    return rotate(query, rotation) @ rotate(key, rotation).transpose(-1, -2)
+    return rotate(query, rotation)[0, :, 0] @ rotate(key, rotation)[0, :, 0].T
 
 
 @pytest.mark.parametrize("offset", [(5, 0, 0), (0, 7, 0), (0, 0, 11), (3, 100, 41)])
@@ -29,8 +29,7 @@ def test_that_law_holds_on_grids_of_any_size(grid: tuple[int, int, int]) -> None
 def test_two_places_are_as_far_apart_on_a_large_grid_as_on_a_small_one() -> None:
     def score(grid: tuple[int, int, int], first: int, second: int) -> torch.Tensor:
         rotation = rotary_embedding(grid, head_channels=32)
-        heads = torch.ones(1, 1, math.prod(grid), 32)
-        turned = rotate(heads, rotation)[0, 0]
+        turned = rotate(torch.ones(1, math.prod(grid), 1, 32), rotation)[0, :, 0]
         return turned[first] @ turned[second]
 
     # From (0, 0, 1) to (1, 2, 3), by the row-major number of the token on either grid.
@@ -40,7 +39,7 @@ def test_two_places_are_as_far_apart_on_a_large_grid_as_on_a_small_one() -> None
 
 
 def test_rotation_keeps_the_length_of_every_vector() -> None:
-    heads = torch.randn(2, 3, TOKENS, 32, generator=torch.Generator().manual_seed(0))
+    heads = torch.randn(2, TOKENS, 3, 32, generator=torch.Generator().manual_seed(0))
 
     turned = rotate(heads, rotary_embedding(GRID, head_channels=32))
 
@@ -61,13 +60,13 @@ def test_time_turns_half_of_the_channels_height_and_width_a_quarter_each(axis: i
 
 
 def test_rotates_a_plane_by_the_angle() -> None:
-    right_angle = torch.tensor([[1j]])
+    right_angle = torch.tensor([[[0.0]], [[1.0]]])  # cosine, sine
 
     assert rotate(torch.tensor([[[[2.0, 5.0]]]]), right_angle).flatten().tolist() == [-5.0, 2.0]
 
 
 def test_half_precision_heads_are_rotated_in_float32() -> None:
-    heads = torch.randn(1, 1, TOKENS, 32, generator=torch.Generator().manual_seed(0)).bfloat16()
+    heads = torch.randn(1, TOKENS, 3, 32, generator=torch.Generator().manual_seed(0)).bfloat16()
     rotation = rotary_embedding(GRID, head_channels=32, offset=(60, 300, 500))
 
     turned = rotate(heads, rotation)
