@@ -7,12 +7,17 @@ Read `dit.py` for the model, `training.py` for the loop, `flow.py` and `guidance
     modeling.write_video(path, video)
 """
 
+from modeling.cache import write_cache
 from modeling.dataset import SampleStore
 from modeling.dit import DiT, DiTConfig
+from modeling.encoders import EmbeddedEncoders, PaperEncoders
+from modeling.export import export_checkpoint
 from modeling.flow import Solver
 from modeling.guidance import GuidanceForm
+from modeling.lora import LoraConfig, load_lora, merge_lora
+from modeling.parallel import ExecutionConfig
 from modeling.pipeline import Pipeline, PipelineConfig, SamplingConfig
-from modeling.presets import paper, tiny
+from modeling.presets import one_gpu, paper, tiny
 from modeling.run_log import StepReport
 from modeling.training import train
 from modeling.training_config import RunConfig, TrainingConfig, TrainingStage
@@ -21,7 +26,11 @@ from modeling.video import decode_clip, write_video
 __all__ = [
     "DiT",
     "DiTConfig",
+    "EmbeddedEncoders",
+    "ExecutionConfig",
     "GuidanceForm",
+    "LoraConfig",
+    "PaperEncoders",
     "Pipeline",
     "PipelineConfig",
     "RunConfig",
@@ -32,8 +41,13 @@ __all__ = [
     "TrainingConfig",
     "TrainingStage",
     "decode_clip",
+    "export_checkpoint",
+    "load_lora",
+    "merge_lora",
+    "one_gpu",
     "paper",
     "tiny",
     "train",
+    "write_cache",
     "write_video",
 ]
