@@ -217,7 +217,6 @@ class Pipeline:
         )
 
 
-@torch.no_grad()
 def write_pipeline(directory: Path, config: PipelineConfig, weights: Mapping[str, Tensor]) -> Path:
     """Write what `Pipeline.from_pretrained` reads, the weights whole or not at all; returns `directory`."""
     directory.mkdir(parents=True, exist_ok=True)
@@ -227,6 +226,7 @@ def write_pipeline(directory: Path, config: PipelineConfig, weights: Mapping[str
     return partial.replace(directory / WEIGHTS_NAME).parent
 
 
+@torch.no_grad()
 def sample_latents(
     model: DiT,
     conditions: Conditions,

@@ -8,10 +8,11 @@ import torch
 from PIL import Image
 
 from dataset_schema import Bucket
+from modeling.conditions import Conditions
 from modeling.dit import DiTConfig
 from modeling.flow import Solver
 from modeling.guidance import GuidanceForm
-from modeling.pipeline import Pipeline, PipelineConfig, SamplingConfig, steps_for
+from modeling.pipeline import Pipeline, PipelineConfig, SamplingConfig, sample_latents, steps_for
 from modeling.precision import Precision
 from modeling.presets import tiny
 from modeling.weights import build_model
@@ -226,6 +227,19 @@ def test_the_model_is_called_as_often_as_solver_and_branches_ask(
     hook.remove()
 
     assert (len(seen), len(steps)) == (calls, 4)
+
+
+def test_sampling_a_bare_model_keeps_no_step_for_a_backward_pass(pipeline: Pipeline) -> None:
+    latents = sample_latents(
+        pipeline.model,
+        Conditions(text=torch.randn(1, 3, 64), is_text=torch.ones(1, 3, dtype=torch.bool), references=None),
+        torch.randn(1, 16, 1, 4, 4),
+        sampling=SamplingConfig(bucket=Bucket(1, 32, 32), steps=2),
+        flow=pipeline.config.flow,
+    )
+
+    assert next(pipeline.model.parameters()).requires_grad
+    assert not latents.requires_grad
 
 
 def test_steps_are_the_papers_for_each_resolution() -> None:
