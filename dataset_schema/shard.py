@@ -87,7 +87,7 @@ def write_row_groups(path: Path, schema: pa.Schema, groups: Iterable[pa.Table]) 
         unfinished.rename(path)
     finally:
         unfinished.unlink(missing_ok=True)
-    _sync_directory(path.parent)
+    sync(path.parent)
 
 
 def _row_groups(records: Sequence[Sample | RejectedClip | FailedClip], schema: pa.Schema) -> Iterator[pa.Table]:
@@ -134,9 +134,9 @@ def from_rows(rows: Iterable[Row], kind: type[Record]) -> Iterator[Record]:
         yield read(row)
 
 
-def _sync_directory(directory: Path) -> None:
-    """Make the rename durable: it lives in the directory, not in the file."""
-    descriptor = os.open(directory, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Make sure that a file is on disk, or the names in a directory: a rename lives there, not in the file."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

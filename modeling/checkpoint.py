@@ -5,7 +5,6 @@ any other number wrote (torch.distributed.checkpoint).
 """
 
 import json
-import os
 import shutil
 import warnings
 from concurrent.futures import Future
@@ -21,6 +20,7 @@ from torch.distributed.checkpoint.filesystem import FileSystemReader
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import async_save
 
+from dataset_schema.shard import sync
 from modeling.ema import WeightAverage
 from modeling.parallel import Team
 from modeling.saved_config import differing_fields, read_config, write_config
@@ -134,10 +134,10 @@ class Checkpoints:
         state = {"step": done.step, "skipped_steps": done.skipped_steps}
         (unfinished / _STATE_NAME).write_text(json.dumps(state) + "\n", encoding="utf-8")
         for written in (unfinished / _RUN_NAME, unfinished / _STATE_NAME, unfinished):
-            _sync(written)
+            sync(written)
         shutil.rmtree(path, ignore_errors=True)
         unfinished.rename(path)
-        _sync(path.parent)
+        sync(path.parent)
         for old in finished_checkpoints(self._folder)[: -self._config.training.checkpoints_kept]:
             shutil.rmtree(old)
 
@@ -244,12 +244,3 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, CheckpointException):
         return "; ".join(f"{type(inner).__name__}: {inner}" for inner, _ in error.failures.values())
     return str(error)
-
-
-def _sync(path: Path) -> None:
-    """Make sure that a file, or the names in a folder, are on disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
