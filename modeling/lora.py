@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from modeling.dit import DiT, DiTConfig
 from modeling.randomness import torch_seed
 from modeling.saved_config import differing_fields, read_config, write_config
-from modeling.weights import NamedWeights, seeded
+from modeling.weights import NamedWeights, empty_model, seeded
 
 _CONFIG_NAME = "lora.json"
 _WEIGHTS_NAME = "lora.safetensors"
@@ -82,6 +82,11 @@ def add_lora(model: DiT, config: LoraConfig) -> None:
 def is_adapter(parameter: str) -> bool:
     """Whether the parameter of this name belongs to an adapter, not to the model itself."""
     return ".lora_A." in parameter or ".lora_B." in parameter
+
+
+def adapter_parameters(model: DiTConfig, config: LoraConfig) -> int:
+    """How many weights the adapters of a model have, counted without memory for them."""
+    return sum(math.prod(shape) for shape in _adapter_shapes(empty_model(model), config).values())
 
 
 def lora_state(model: DiT) -> dict[str, Tensor]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 from dataset_schema import TABLE_6_BUCKETS, Bucket
 from modeling.batching import latent_tokens
-from modeling.costs import Flops, Workload, forward_flops, hardware_flops, model_flops
+from modeling.costs import Flops, Workload, forward_flops, hardware_flops, model_flops, trained_parameters
+from modeling.lora import adapter_parameters
 from modeling.parallel import ExecutionConfig
 from modeling.training_config import RunConfig, TrainingStage
 from modeling.training_memory import StepMemory, StepSetup, step_memory
@@ -105,6 +106,11 @@ def problem_with_number(run: RunConfig, devices: Devices) -> str | None:
     return None
 
 
+def trained_weights(run: RunConfig, stage: TrainingStage) -> int:
+    """How many weights a training stage changes, those of adapters included."""
+    return trained_parameters(run.pipeline.model, stage.trainable) + _adapters(run)
+
+
 def fits(run: RunConfig, buckets: Iterable[Bucket], devices: Devices) -> bool:
     """Whether a step of every bucket leaves a tenth of the memory free."""
     return all(bucket_costs(run, bucket, devices).memory.total <= devices.usable_bytes for bucket in buckets)
@@ -193,11 +199,17 @@ def _flops(run: RunConfig, stage: TrainingStage, workload: Workload) -> float:
     return model_flops(forward, trainable=stage.trainable, estimates=_estimates(run))
 
 
+def _adapters(run: RunConfig) -> int:
+    lora = run.training.lora
+    return 0 if lora is None else adapter_parameters(run.pipeline.model, lora)
+
+
 def _memory(run: RunConfig, stage: TrainingStage, workload: Workload, devices: Devices) -> StepMemory:
     setup = StepSetup(
         trainable=stage.trainable,
         execution=run.training.execution,
         averages_weights=run.training.ema_decay is not None,
+        adapter_parameters=_adapters(run),
         devices=devices.count,
     )
     return step_memory(run.pipeline.model, workload, setup)

@@ -27,12 +27,14 @@ class StepSetup:
     Attributes:
         trainable: the weights that have gradients and moments.
         averages_weights: whether an average of the weights is kept.
+        adapter_parameters: weights of adapters beside the model's own.
         devices: that share the weights (FSDP).
     """
 
     trainable: Trainable
     execution: ExecutionConfig
     averages_weights: bool
+    adapter_parameters: int = 0
     devices: int = 1
 
 
@@ -64,8 +66,8 @@ class StepMemory:
 
 def step_memory(config: DiTConfig, workload: Workload, setup: StepSetup) -> StepMemory:
     """What a step of this workload occupies on each device."""
-    weights = sum(parameters_by_part(config).values())
-    trained = trained_parameters(config, setup.trainable)
+    weights = sum(parameters_by_part(config).values()) + setup.adapter_parameters
+    trained = trained_parameters(config, setup.trainable) + setup.adapter_parameters
     return StepMemory(
         weights=_share(_FLOAT32 * weights, setup.devices),
         copies=_copied_weights(config, setup),

@@ -10,11 +10,19 @@ from rich.console import Console
 from rich.table import Table
 
 from dataset_schema import Bucket
-from modeling.costs import parameters_by_part, trained_parameters
+from modeling.costs import parameters_by_part
 from modeling.dataset import SampleStore
 from modeling.encoders import latent_shape
 from modeling.presets import tiny
-from modeling.run_costs import BucketCosts, Devices, bucket_costs, problem_with_number, remedies, run_buckets
+from modeling.run_costs import (
+    BucketCosts,
+    Devices,
+    bucket_costs,
+    problem_with_number,
+    remedies,
+    run_buckets,
+    trained_weights,
+)
 from modeling.training_config import RunConfig
 from pipelines.config import parse
 
@@ -106,7 +114,7 @@ def _stages_table(run: RunConfig) -> Table:
         table.add_column(name, justify="right")
     table.add_column("references")
     for stage in run.training.stages:
-        trained = trained_parameters(run.pipeline.model, stage.trainable)
+        trained = trained_weights(run, stage)
         table.add_row(stage.name, f"{stage.steps:,}", _millions(trained), "yes" if stage.uses_references else "no")
     return table
 

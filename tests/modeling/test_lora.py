@@ -9,7 +9,16 @@ from safetensors.torch import load_file, save_file
 
 from modeling.conditions import Conditions, References
 from modeling.dit import DiT, DiTConfig
-from modeling.lora import LoraConfig, add_lora, load_lora, lora_state, merge_lora, save_lora, with_new_adapters
+from modeling.lora import (
+    LoraConfig,
+    adapter_parameters,
+    add_lora,
+    load_lora,
+    lora_state,
+    merge_lora,
+    save_lora,
+    with_new_adapters,
+)
 from modeling.pipeline import Pipeline, PipelineConfig
 from modeling.weights import empty_model, fill
 
@@ -293,3 +302,11 @@ def test_without_peft_the_message_says_what_to_install(monkeypatch: pytest.Monke
 
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'openalchemist\[lora\]'"):
         add_lora(trained_model(), LORA)
+
+
+def test_the_weights_of_adapters_are_counted_without_making_them() -> None:
+    config = DiTConfig(width=32, blocks=2, heads=2, text_channels=16, image_channels=24)
+    model = DiT(config)
+    add_lora(model, LoraConfig(rank=3))
+
+    assert adapter_parameters(config, LoraConfig(rank=3)) == sum(w.numel() for w in lora_state(model).values()) > 0

@@ -8,7 +8,9 @@ import pytest
 from rich.console import Console
 
 from dataset_schema import Sample, write_shard
+from modeling.lora import LoraConfig
 from modeling.presets import one_gpu, tiny
+from modeling.training_config import Trainable
 from pipelines.describe import Describe, describe
 
 ROOT = Path(__file__).parents[2]
@@ -82,3 +84,13 @@ def test_a_dataset_shows_its_clips_also_of_sizes_that_are_not_in_table_6(
 def test_a_dataset_without_clips_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="has no samples"):
         describe(Describe(dataset=tmp_path))
+
+
+def test_a_fine_tune_trains_the_weights_of_its_adapters() -> None:
+    run = tiny()
+    stage = replace(run.training.stages[0], trainable=Trainable.ADAPTERS)
+    tuned = replace(run, training=replace(run.training, stages=(stage,), lora=LoraConfig(rank=16)))
+
+    # Rank 16 beside 192 -> 576 (qkv), twice 192 -> 192 (queries) and 64 -> 384 (keys, values), three times 192 -> 192.
+    by_hand = 3 * 16 * ((192 + 576) + 2 * (192 + 192) + 2 * (64 + 384) + 3 * (192 + 192))
+    assert row(printed(Describe(run=tuned)), "joint")[2] == f"{by_hand / 1e6:.1f}" != "0.0"
