@@ -22,6 +22,7 @@ from PIL import Image as Picture
 from scipy.stats import spearmanr
 
 from curation.annotators.moving_object import MovingObjectConfig, MovingObjectLocator
+from curation.annotators.protocols import Scene
 from curation.records import Clip, EntityWord, Image, Mask, ReferenceFrame
 from curation.stages.decode import Decode, DecodeConfig
 from dataset_schema import EntityKind, Source
@@ -120,7 +121,7 @@ def _measure_clip(
         (clip,) = decode.score([Clip(clip_id="0" * 16, source=source, caption="subject")])
     references = clip.frames.references if clip.frames else ()
     started = time.process_time()
-    located = {entity.reference_index: entity for entity in locator.locate(references, [SUBJECT])}
+    located = {entity.reference_index: entity for entity in locator.locate([Scene(references, [SUBJECT])])[0]}
     cpu_s = time.process_time() - started
     found = {index: entity.mask for index, entity in located.items()}
     truths = [np.asarray(Picture.open(masks[first + frame.index])) for frame in references]

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from curation.annotators.content import VideoMaeContentClassifier
+from curation.annotators.cutout_histogram import HistogramEncoder
 from curation.annotators.faces import CascadeFaceConfig, CascadeFaceDetector
 from curation.annotators.inpainting import ExemplarConfig, ExemplarInpainter
 from curation.annotators.lexicon import LexiconEntityWords
 from curation.annotators.moving_object import MovingObjectConfig, MovingObjectLocator
 from curation.annotators.protocols import ShotDetector
 from curation.annotators.shots import SceneDetectShots, TransNetV2Shots
-from curation.reference_quality import HistogramEncoder
 from curation.stage import Stage
 from curation.stages.background import BackgroundConfig, BackgroundPicture
 from curation.stages.content_filter import ContentFilter, ContentFilterConfig

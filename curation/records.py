@@ -10,6 +10,7 @@ from dataset_schema import Background, Entity, EntityKind, MediaFacts, Payload, 
 Image = npt.NDArray[np.uint8]  # (height, width, 3), RGB
 Video = npt.NDArray[np.uint8]  # (frames, height, width, 3), RGB
 Mask = npt.NDArray[np.bool_]  # (height, width)
+Cutout = npt.NDArray[np.uint8]  # (height, width, 4), RGBA: a crop with its alpha
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,8 @@ class ReferenceFrame:
         image: at full size, upright, square pixels.
         neighbours: frames around this one, small, in time order; `neighbours[centre]` is this frame.
         neighbour_times_s: their presentation times.
+        is_outside: taken from another time of the same shot than the clip, so that what is cut from it is no copy of
+            what the clip shows.
     """
 
     index: int
@@ -40,6 +43,7 @@ class ReferenceFrame:
     neighbours: Video
     neighbour_times_s: tuple[float, ...]
     centre: int
+    is_outside: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -14,9 +14,12 @@ from dataset_schema import Annotator, FailureKind, Reason
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
-    """What one worker of a stage needs.
+    """What one worker of a stage needs, or one annotator of it.
 
     Attributes:
+        gpus: a share of one GPU, so that several workers may have one together.
+        memory_bytes: of the machine.
+        gpu_memory_bytes: of the GPU.
         batch_size: clips per call.
         timeout_s: longest time one clip may take; a batch gets this times its size.
     """
@@ -24,8 +27,20 @@ class Resources:
     cpus: float = 1.0
     gpus: float = 0.0
     memory_bytes: int = 1 << 30
+    gpu_memory_bytes: int = 0
     batch_size: int = 1
     timeout_s: float = 300.0
+
+    def __add__(self, other: "Resources") -> "Resources":
+        """Both in one worker, taking turns: both stay loaded, and whoever takes the larger batches gets them."""
+        return Resources(
+            cpus=max(self.cpus, other.cpus),
+            gpus=self.gpus + other.gpus,
+            memory_bytes=self.memory_bytes + other.memory_bytes,
+            gpu_memory_bytes=self.gpu_memory_bytes + other.gpu_memory_bytes,
+            batch_size=max(self.batch_size, other.batch_size),
+            timeout_s=self.timeout_s + other.timeout_s,
+        )
 
 
 class Stage(Protocol):

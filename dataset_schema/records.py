@@ -31,6 +31,7 @@ class FailureKind(StrEnum):
     TIMEOUT = "timeout"  # took longer than allowed; may pass
     MEMORY = "memory"  # needed more memory than allowed
     CRASH = "crash"  # killed its worker process
+    ANNOTATOR = "annotator"  # a network gave no usable answer
     INTERNAL = "internal"  # a defect of this program: please report it
 
 

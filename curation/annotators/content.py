@@ -17,6 +17,7 @@ from transformers.utils.logging import disable_progress_bar
 from curation.annotators.content_motion import motion_channels
 from curation.annotators.protocols import CONTENT_CLASSES
 from curation.records import Video
+from curation.stage import Resources
 from dataset_schema import Annotator
 
 EMBEDDED_WEIGHTS: Final = Path(__file__).parent / "weights" / "content_filter"
@@ -87,6 +88,11 @@ class VideoMaeContentClassifier:
         revision = str(json.loads(config.read_text(encoding="utf-8")).get("revision", "unknown"))
         digest = hashlib.sha256(weights.read_bytes()).hexdigest()
         return Annotator(job="content_filter", name=self._folder.name, revision=revision, weights_sha256=digest)
+
+    @property
+    def resources(self) -> Resources:
+        """One core and a small network."""
+        return Resources(memory_bytes=3 << 29, batch_size=4, timeout_s=60)
 
     def load(self) -> None:
         """Load the network; idempotent.

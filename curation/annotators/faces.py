@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from curation.annotators.protocols import FaceBox
 from curation.records import Image
+from curation.stage import Resources
 from dataset_schema import Annotator
 
 _FRONTAL: Final = "haarcascade_frontalface_default.xml"
@@ -56,6 +57,11 @@ class CascadeFaceDetector:
         for name in (_FRONTAL, _PROFILE):
             _cascade_path(name)
         return Annotator(job="faces", name="opencv-haar-cascades", revision=cv2.__version__)
+
+    @property
+    def resources(self) -> Resources:
+        """One core."""
+        return Resources(memory_bytes=1 << 29, timeout_s=60.0)
 
     def load(self) -> None:
         """Read the cascades."""

@@ -4,6 +4,7 @@ OpenCV's own methods smear what surrounds a hole across it, which is fine for sc
 in a hole of its size; they only start this one off. No weights.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
+from curation.annotators.protocols import Hole
 from curation.records import Image, Mask
+from curation.stage import Resources
 from dataset_schema import Annotator
 
 _REVISION: Final = "1"
@@ -62,15 +65,23 @@ class ExemplarInpainter:
         """Name the method; there are no weights."""
         return Annotator(job="inpaint", name="exemplar", revision=_REVISION)
 
+    @property
+    def resources(self) -> Resources:
+        """One core."""
+        return Resources(timeout_s=120.0)
+
     def load(self) -> None:
         """Nothing to load."""
 
-    def inpaint(self, image: Image, mask: Mask) -> Image:
-        """The picture with the hole filled; everything else stays bit for bit.
+    def inpaint(self, holes: Sequence[Hole]) -> list[Image]:
+        """The pictures with their holes filled; everything else stays bit for bit.
 
         Raises:
             ValueError: image and mask differ in size, or the mask leaves nothing to copy from.
         """
+        return [self._inpaint(hole.image, hole.mask) for hole in holes]
+
+    def _inpaint(self, image: Image, mask: Mask) -> Image:
         if image.shape[:2] != mask.shape:
             raise ValueError(f"image is {image.shape[:2]} and mask {mask.shape}, expected the same height and width")
         if mask.all():

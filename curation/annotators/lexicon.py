@@ -17,6 +17,7 @@ from curation.entity_words.lexicon import NounClass, find_noun, fingerprint, sec
 from curation.entity_words.number import is_plural, singular_of
 from curation.entity_words.phrases import head_index, introducers
 from curation.entity_words.tokens import Token, tokenize
+from curation.stage import Resources
 from dataset_schema import Annotator, EntityKind
 
 _REVISION: Final = "1"
@@ -28,6 +29,11 @@ class LexiconEntityWords:
     def describe(self) -> Annotator:
         """Named by the hash of its word lists."""
         return Annotator(job="entity_words", name="lexicon", revision=_REVISION, weights_sha256=fingerprint())
+
+    @property
+    def resources(self) -> Resources:
+        """Word lists."""
+        return Resources(memory_bytes=1 << 28, batch_size=4, timeout_s=60)
 
     def load(self) -> None:
         """Read the word lists."""

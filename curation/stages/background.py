@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Final
+from typing import ClassVar, Final, NamedTuple
 
 import cv2
 import numpy as np
 
 from curation.annotators.moving_object_colors import color_cells, color_histogram
-from curation.annotators.protocols import Inpainter
+from curation.annotators.protocols import Hole, Inpainter
 from curation.records import Clip, Image, Mask, ReferenceFrame
 from curation.stage import Resources
-from dataset_schema import Annotator, Background, Payload, Reason
+from dataset_schema import Annotator, Background, EntityKind, Payload, Reason
 
 # The leak is measured at this size, with colours that are at least so many times likelier on the entity.
 _LEAK_SIDE: Final = 320
@@ -42,11 +42,19 @@ class BackgroundConfig:
                 raise ValueError(f"background stage has {name} {getattr(self, name)}, expected a number in [0, 1]")
 
 
+class _EntityHole(NamedTuple):
+    """What is painted out of which frame, and the entities in it before they were grown to the hole."""
+
+    hole: Hole
+    frame: ReferenceFrame
+    entities: Mask
+
+
 class BackgroundPicture:
     """Paints all located entities out of the middle frame; rejects nothing."""
 
     name: ClassVar[str] = "background"
-    reads: ClassVar[frozenset[str]] = frozenset({"frames", "located"})
+    reads: ClassVar[frozenset[str]] = frozenset({"frames", "located", "entity_words"})
     adds: ClassVar[frozenset[str]] = frozenset({"background"})
 
     def __init__(self, config: BackgroundConfig, inpainter: Inpainter) -> None:
@@ -55,8 +63,8 @@ class BackgroundPicture:
 
     @property
     def resources(self) -> Resources:
-        """One core."""
-        return Resources(timeout_s=120.0)
+        """Those of the inpainter."""
+        return self._inpainter.resources
 
     def annotators(self) -> tuple[Annotator, ...]:
         """The inpainter."""
@@ -75,29 +83,40 @@ class BackgroundPicture:
         Both stay None where no entity was found in the middle frame, since nobody knows what to paint out there, and
         where entities cover all of it. A background that leaks is left out, its score is kept.
         """
-        return [self._paint(clip) for clip in clips]
+        holes = [_hole(clip, self._config) for clip in clips]
+        asked = [hole.hole for hole in holes if hole is not None]
+        painted = iter(self._inpainter.inpaint(asked) if asked else ())
+        return [
+            clip if hole is None else self._fill(clip, hole, next(painted))
+            for clip, hole in zip(clips, holes, strict=True)
+        ]
 
     def decide(self, clip: Clip) -> tuple[Reason, ...]:
         """No rule: a sample may lack a background."""
         del clip
         return ()
 
-    def _paint(self, clip: Clip) -> Clip:
-        if clip.frames is None or clip.located is None:
-            raise ValueError(f"clip {clip.clip_id} has no frames or no masks, expected both; check the plan")
-        middle = len(clip.frames.references) // 2
-        masks = [entity.mask for entity in clip.located if entity.reference_index == middle]
-        if not masks:
-            return clip
-        frame = clip.frames.references[middle]
-        entities = np.logical_or.reduce(masks)
-        hole = grow_to_hole(entities, self._config.dilation)
-        if not entities.any() or hole.all():
-            return clip
-        painted = self._inpainter.inpaint(frame.image, hole)
-        leak = leak_of(painted, frame.image, entities, hole, rim=self._config.rim)
-        background = _background(frame, painted, leak) if leak <= self._config.max_leak else None
+    def _fill(self, clip: Clip, hole: _EntityHole, painted: Image) -> Clip:
+        leak = leak_of(painted, hole.frame.image, hole.entities, hole.hole.mask, rim=self._config.rim)
+        background = _background(hole.frame, painted, leak) if leak <= self._config.max_leak else None
         return replace(clip, background=background).with_scores(background_leak=leak)
+
+
+def _hole(clip: Clip, config: BackgroundConfig) -> _EntityHole | None:
+    """What to paint out of the clip's middle frame; None where nobody knows, or nothing would be left."""
+    if clip.frames is None or clip.located is None or clip.entity_words is None:
+        raise ValueError(f"clip {clip.clip_id} has no frames, words or masks, expected all of them; check the plan")
+    middle = len(clip.frames.references) // 2
+    masks = [entity.mask for entity in clip.located if entity.reference_index == middle]
+    if not masks:
+        return None
+    frame = clip.frames.references[middle]
+    entities = np.logical_or.reduce(masks)
+    mask = grow_to_hole(entities, config.dilation)
+    if not entities.any() or mask.all():
+        return None
+    word = next((word.word for word in clip.entity_words if word.kind is EntityKind.BACKGROUND), None)
+    return _EntityHole(Hole(frame.image, mask, word), frame, entities)
 
 
 def grow_to_hole(entities: Mask, dilation: float) -> Mask:

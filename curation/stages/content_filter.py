@@ -45,8 +45,8 @@ class ContentFilter:
 
     @property
     def resources(self) -> Resources:
-        """One core and a small network."""
-        return Resources(memory_bytes=3 << 29, batch_size=4, timeout_s=60)
+        """Those of the classifier."""
+        return self._classifier.resources
 
     def annotators(self) -> tuple[Annotator, ...]:
         """The classifier."""

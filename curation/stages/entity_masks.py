@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from curation.annotators.protocols import EntityLocator
+from curation.annotators.protocols import EntityLocator, Scene
 from curation.records import Clip, LocatedEntity
 from curation.stage import Resources
 from dataset_schema import Annotator, EntityKind, Reason
@@ -41,8 +41,8 @@ class EntityMasks:
 
     @property
     def resources(self) -> Resources:
-        """One core."""
-        return Resources(timeout_s=120.0)
+        """Those of the locator."""
+        return self._locator.resources
 
     def annotators(self) -> tuple[Annotator, ...]:
         """The locator."""
@@ -57,7 +57,9 @@ class EntityMasks:
 
     def score(self, clips: Sequence[Clip]) -> list[Clip]:
         """Fill `located` and the score `subject_confidence`, which is 0 where no subject was located."""
-        return [self._locate(clip) for clip in clips]
+        scenes = [_scene(clip) for clip in clips]
+        found = self._locator.locate(scenes) if scenes else []
+        return [_with_located(clip, tuple(entities)) for clip, entities in zip(clips, found, strict=True)]
 
     def decide(self, clip: Clip) -> tuple[Reason, ...]:
         """`no_subject_located`: no subject word was found, or not surely enough."""
@@ -65,13 +67,6 @@ class EntityMasks:
         if confidence >= self._config.min_confidence and confidence > 0:
             return ()
         return (Reason(stage=self.name, reason="no_subject_located", detail=self._why(clip, confidence)),)
-
-    def _locate(self, clip: Clip) -> Clip:
-        if clip.frames is None or clip.entity_words is None:
-            raise ValueError(f"clip {clip.clip_id} has no frames or no entity words, expected both; check the plan")
-        located = tuple(self._locator.locate(clip.frames.references, clip.entity_words))
-        confidence = max((np.mean(values) for values in _subject_confidences(clip, located).values()), default=0.0)
-        return replace(clip, located=located).with_scores(subject_confidence=float(confidence))
 
     def _why(self, clip: Clip, confidence: float) -> str:
         words = [w.word for w in clip.entity_words or () if w.kind is EntityKind.SUBJECT]
@@ -81,6 +76,17 @@ class EntityMasks:
             f"subject words {', '.join(map(repr, words)) or 'none'}: best one found in {max(found, default=0)} of "
             f"{frames} frames with confidence {confidence:.2f}, expected at least {self._config.min_confidence:.2f}"
         )
+
+
+def _scene(clip: Clip) -> Scene:
+    if clip.frames is None or clip.entity_words is None:
+        raise ValueError(f"clip {clip.clip_id} has no frames or no entity words, expected both; check the plan")
+    return Scene(clip.frames.references, clip.entity_words)
+
+
+def _with_located(clip: Clip, located: tuple[LocatedEntity, ...]) -> Clip:
+    confidence = max((np.mean(values) for values in _subject_confidences(clip, located).values()), default=0.0)
+    return replace(clip, located=located).with_scores(subject_confidence=float(confidence))
 
 
 def _subject_confidences(clip: Clip, located: Sequence[LocatedEntity]) -> dict[int, list[float]]:

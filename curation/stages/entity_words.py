@@ -44,8 +44,8 @@ class EntityWords:
 
     @property
     def resources(self) -> Resources:
-        """Text only; a batch keeps a language model's server busy."""
-        return Resources(memory_bytes=1 << 28, batch_size=4, timeout_s=60)
+        """Those of the extractor."""
+        return self._extractor.resources
 
     def annotators(self) -> tuple[Annotator, ...]:
         """The extractor."""

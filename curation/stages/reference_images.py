@@ -7,14 +7,12 @@ from typing import ClassVar, Final
 import cv2
 import numpy as np
 
-from curation.annotators.protocols import FaceDetector
+from curation.annotators.protocols import CutoutEncoder, FaceDetector
 from curation.entity_words.lexicon import NounClass
 from curation.entity_words.phrases import head_index, noun_at
 from curation.entity_words.tokens import tokenize
-from curation.records import Clip, EntityWord, Frames, LocatedEntity, Mask
+from curation.records import Clip, Cutout, EntityWord, Frames, LocatedEntity, Mask
 from curation.reference_quality import (
-    Cutout,
-    CutoutEncoder,
     agreement,
     area,
     border_contact,
@@ -94,16 +92,17 @@ class ReferenceImages:
 
     @property
     def resources(self) -> Resources:
-        """One core."""
-        return Resources(timeout_s=120.0)
+        """Those of the face detector and of the encoder."""
+        return self._faces.resources + self._encoder.resources
 
     def annotators(self) -> tuple[Annotator, ...]:
-        """The face detector."""
-        return (self._faces.describe(),)
+        """The face detector and the encoder."""
+        return (self._faces.describe(), self._encoder.describe())
 
     def setup(self) -> None:
-        """Load the face detector."""
+        """Load both."""
         self._faces.load()
+        self._encoder.load()
 
     def close(self) -> None:
         """Nothing to let go of."""

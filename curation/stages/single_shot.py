@@ -42,8 +42,8 @@ class SingleShotFilter:
 
     @property
     def resources(self) -> Resources:
-        """One core; the network needs less than a gigabyte."""
-        return Resources()
+        """Those of the detector."""
+        return self._detector.resources
 
     def annotators(self) -> tuple[Annotator, ...]:
         """The shot detector."""

@@ -1,6 +1,7 @@
 """The stage that paints entities out of the middle frame."""
 
 import io
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,9 @@ import pytest
 from PIL import Image as Picture
 
 from curation.annotators.inpainting import ExemplarConfig, ExemplarInpainter
+from curation.annotators.protocols import Hole
 from curation.records import Clip, Image, LocatedEntity, Mask
+from curation.stage import Resources
 from curation.stages.background import BackgroundConfig, BackgroundPicture, grow_to_hole, leak_of
 from dataset_schema import Annotator, EntityKind
 from tests.curation.moving_scenes import Sprite, clip_of, reference_frames, scene
@@ -24,11 +27,15 @@ class ScriptedInpainter:
     def describe(self) -> Annotator:
         return Annotator(job="inpaint", name="scripted", revision="1")
 
+    @property
+    def resources(self) -> Resources:
+        return Resources()
+
     def load(self) -> None:
         pass
 
-    def inpaint(self, image: Image, mask: Mask) -> Image:
-        return image
+    def inpaint(self, holes: Sequence[Hole]) -> list[Image]:
+        return [hole.image for hole in holes]
 
 
 def located(frame: int, mask: Mask) -> LocatedEntity:

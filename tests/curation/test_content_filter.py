@@ -6,6 +6,7 @@ import pytest
 
 from curation.annotators.protocols import CONTENT_CLASSES
 from curation.records import Clip, Frames
+from curation.stage import Resources
 from curation.stages.content_filter import LOW_DESIRABLE_SCORE, ContentFilter, ContentFilterConfig
 from dataset_schema import Annotator, Scores, Source
 
@@ -19,6 +20,10 @@ class BrightnessClassifier:
 
     def describe(self) -> Annotator:
         return Annotator(job="content_filter", name="brightness", revision="1")
+
+    @property
+    def resources(self) -> Resources:
+        return Resources()
 
     def load(self) -> None:
         self.is_loaded = True

@@ -5,11 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from curation.records import EntityWord, LocatedEntity, ReferenceFrame
+from curation.annotators.protocols import Scene
+from curation.records import LocatedEntity
+from curation.stage import Resources
 from curation.stages.entity_masks import EntityMasks, EntityMasksConfig
 from dataset_schema import Annotator, EntityKind
 from tests.curation.moving_scenes import clip_of, still_frames
 
+FULL = np.ones((20, 30), bool)
 FRAMES = still_frames(*[np.zeros((20, 30, 3), np.uint8)] * 3)
 
 
@@ -22,14 +25,20 @@ class ScriptedLocator:
     def describe(self) -> Annotator:
         return Annotator(job="locate", name="scripted", revision="1")
 
+    @property
+    def resources(self) -> Resources:
+        return Resources()
+
     def load(self) -> None:
         pass
 
-    def locate(self, frames: Sequence[ReferenceFrame], words: Sequence[EntityWord]) -> list[LocatedEntity]:
-        mask = np.ones(frames[0].image.shape[:2], bool)
+    def locate(self, scenes: Sequence[Scene]) -> list[list[LocatedEntity]]:
         return [
-            LocatedEntity(word_index=w, reference_index=f, mask=mask, detection_score=d, mask_score=m)
-            for w, f, d, m in self._answers
+            [
+                LocatedEntity(word_index=w, reference_index=f, mask=FULL, detection_score=d, mask_score=m)
+                for w, f, d, m in self._answers
+            ]
+            for _ in scenes
         ]
 
 

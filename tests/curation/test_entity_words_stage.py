@@ -8,6 +8,7 @@ import pytest
 
 from curation.annotators.lexicon import LexiconEntityWords
 from curation.records import Clip
+from curation.stage import Resources
 from curation.stages.entity_words import EntityWords, EntityWordsConfig
 from dataset_schema import Annotator, Reason, Source
 
@@ -22,6 +23,10 @@ class ScriptedExtractor:
 
     def describe(self) -> Annotator:
         return Annotator(job="entity_words", name="scripted", revision="1")
+
+    @property
+    def resources(self) -> Resources:
+        return Resources()
 
     def load(self) -> None:
         self.is_loaded = True

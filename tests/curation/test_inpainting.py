@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from curation.annotators.inpainting import ExemplarConfig, ExemplarInpainter
+from curation.annotators.protocols import Hole
 from curation.records import Image, Mask
 from tests.curation.moving_scenes import texture
 
@@ -14,6 +15,11 @@ def hole_in(height: int, width: int) -> Mask:
     return hole
 
 
+def paint(image: Image, mask: Mask) -> Image:
+    (painted,) = ExemplarInpainter(ExemplarConfig()).inpaint([Hole(image, mask)])
+    return painted
+
+
 def psnr(one: Image, other: Image, where: Mask) -> float:
     error = np.mean((one[where].astype(float) - other[where]) ** 2)
     return float(10 * np.log10(255**2 / error))
@@ -22,7 +28,7 @@ def psnr(one: Image, other: Image, where: Mask) -> float:
 def test_pixels_outside_the_mask_stay_bit_for_bit() -> None:
     image, hole = texture(180, 320, (120, 130, 90), seed=1), hole_in(180, 320)
 
-    painted = ExemplarInpainter(ExemplarConfig()).inpaint(image, hole)
+    painted = paint(image, hole)
 
     assert np.array_equal(painted[~hole], image[~hole])
     assert not np.array_equal(painted[hole], image[hole])
@@ -33,7 +39,7 @@ def test_what_was_in_the_hole_leaves_no_trace() -> None:
     repainted = image.copy()
     repainted[hole] = (255, 0, 255)
 
-    painted, painted_over = (ExemplarInpainter(ExemplarConfig()).inpaint(i, hole) for i in (image, repainted))
+    painted, painted_over = (paint(i, hole) for i in (image, repainted))
 
     # Whole patches are taken from outside the hole, but at the coarse sizes a pixel of its rim mixes both.
     assert np.abs(painted.astype(int) - painted_over)[hole].mean() < 12
@@ -43,7 +49,7 @@ def test_what_was_in_the_hole_leaves_no_trace() -> None:
 def test_a_texture_is_continued_close_to_the_truth() -> None:
     image, hole = texture(180, 320, (120, 130, 90), seed=1), hole_in(180, 320)
 
-    painted = ExemplarInpainter(ExemplarConfig()).inpaint(image, hole)
+    painted = paint(image, hole)
 
     assert psnr(painted, image, hole) > 16
 
@@ -53,7 +59,7 @@ def test_stripes_are_continued_across_the_hole() -> None:
     image = np.repeat(stripes[..., None], 3, axis=-1).astype(np.uint8)
     hole = hole_in(*image.shape[:2])
 
-    painted = ExemplarInpainter(ExemplarConfig()).inpaint(image, hole)
+    painted = paint(image, hole)
 
     right = np.abs(painted.astype(int) - image)[hole].max(axis=-1) < 40
     assert right.mean() > 0.7
@@ -62,7 +68,7 @@ def test_stripes_are_continued_across_the_hole() -> None:
 def test_an_empty_mask_changes_nothing() -> None:
     image = texture(60, 90, (120, 130, 90), seed=1)
 
-    assert np.array_equal(ExemplarInpainter(ExemplarConfig()).inpaint(image, np.zeros((60, 90), bool)), image)
+    assert np.array_equal(paint(image, np.zeros((60, 90), bool)), image)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +77,7 @@ def test_an_empty_mask_changes_nothing() -> None:
 )
 def test_an_impossible_mask_is_refused(mask: Mask, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        ExemplarInpainter(ExemplarConfig()).inpaint(texture(60, 90, (120, 130, 90), seed=1), mask)
+        paint(texture(60, 90, (120, 130, 90), seed=1), mask)
 
 
 def test_a_hole_that_leaves_no_whole_patch_is_still_filled() -> None:
@@ -79,6 +85,6 @@ def test_a_hole_that_leaves_no_whole_patch_is_still_filled() -> None:
     mask = np.ones((60, 90), bool)
     mask[:, :4] = False
 
-    painted = ExemplarInpainter(ExemplarConfig()).inpaint(image, mask)
+    painted = paint(image, mask)
 
     assert np.array_equal(painted[~mask], image[~mask])

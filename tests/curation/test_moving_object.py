@@ -7,6 +7,7 @@ import pytest
 
 from curation.annotators.motion_camera import align_neighbours
 from curation.annotators.moving_object import MovingObjectConfig, MovingObjectLocator
+from curation.annotators.protocols import Scene
 from curation.records import EntityWord, LocatedEntity, Mask, ReferenceFrame
 from dataset_schema import EntityKind
 from tests.curation.moving_scenes import STEP_S, Sprite, reference_frames, scene, still_frames, texture
@@ -20,7 +21,7 @@ BALL = EntityWord(word="ball", kind=EntityKind.OBJECT, start=20, end=24)
 
 
 def locate(frames: Sequence[ReferenceFrame], *words: EntityWord) -> list[LocatedEntity]:
-    return MovingObjectLocator(MovingObjectConfig()).locate(frames, words)
+    return MovingObjectLocator(MovingObjectConfig()).locate([Scene(frames, words)])[0]
 
 
 def iou(one: Mask, other: Mask) -> float:

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 
+from curation.annotators.cutout_histogram import HistogramEncoder
 from curation.annotators.protocols import FaceBox
 from curation.records import Clip, Image, LocatedEntity, Mask
-from curation.reference_quality import HistogramEncoder
+from curation.stage import Resources
 from curation.stages.reference_images import ReferenceImages, ReferenceImagesConfig
 from dataset_schema import Annotator, Box, EntityKind, Payload
 from tests.curation.moving_scenes import clip_of, still_frames, texture
@@ -30,6 +31,10 @@ class ScriptedFaces:
 
     def describe(self) -> Annotator:
         return Annotator(job="faces", name="scripted", revision="1")
+
+    @property
+    def resources(self) -> Resources:
+        return Resources()
 
     def load(self) -> None:
         pass

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curation.annotators.cutout_histogram import HistogramEncoder
 from curation.reference_quality import (
-    HistogramEncoder,
     agreement,
     area,
     border_contact,

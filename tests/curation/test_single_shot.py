@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.records import Clip, Frames, Video
+from curation.stage import Resources
 from curation.stages.single_shot import SingleShotConfig, SingleShotFilter, cut_frames
 from dataset_schema import Annotator, Source
 
@@ -20,6 +21,10 @@ class ScriptedDetector:
 
     def describe(self) -> Annotator:
         return Annotator(job="shots", name="scripted", revision="1")
+
+    @property
+    def resources(self) -> Resources:
+        return Resources()
 
     def load(self) -> None: ...
 
