@@ -22,6 +22,7 @@ class Resources:
         gpu_memory_bytes: of the GPU.
         batch_size: clips per call.
         timeout_s: longest time one clip may take; a batch gets this times its size.
+        max_workers: more would not help: those that all wait for one server, say.
     """
 
     cpus: float = 1.0
@@ -30,6 +31,7 @@ class Resources:
     gpu_memory_bytes: int = 0
     batch_size: int = 1
     timeout_s: float = 300.0
+    max_workers: int | None = None
 
     def __add__(self, other: "Resources") -> "Resources":
         """Both in one worker, taking turns: both stay loaded, and whoever takes the larger batches gets them."""
@@ -40,7 +42,12 @@ class Resources:
             gpu_memory_bytes=self.gpu_memory_bytes + other.gpu_memory_bytes,
             batch_size=max(self.batch_size, other.batch_size),
             timeout_s=self.timeout_s + other.timeout_s,
+            max_workers=_smallest([self.max_workers, other.max_workers]),
         )
+
+
+def _smallest(limits: Sequence[int | None]) -> int | None:
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 class Stage(Protocol):

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from math import ceil
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,10 @@ _FRESH_FIELDS: Final = frozenset({"clip_id", "source", "caption", "extra"})
 # Our choice: CPU shares are how Ray counts, not how the system schedules, so a stage that asks for one CPU runs on a
 # tenth of one, slower; below that, the machine is too small to make sense of.
 _CPU_SHRINKS: Final = (1.0, 0.75, 0.5, 0.25, 0.1)
+
+# Our choice: the clips that travel together. More would save little of Ray's few milliseconds a unit, and with their
+# frames, about 15 MB a clip, fill its store.
+_UNIT_CLIPS: Final = 4
 
 _GIB: Final = 1 << 30
 
@@ -46,8 +51,9 @@ class Group:
 
     Attributes:
         workers: how many processes run the group.
-        cpus: of one worker, as are `gpus` and `memory_bytes`. The memory is that of the hungriest stage, not the sum:
-            the stages take turns, and interpreter and libraries, the bulk of it, are there once.
+        cpus: of one worker, as are `gpus` and both memories. That of the machine is the hungriest stage's, not the
+            sum: the stages take turns, and interpreter and libraries, the bulk of it, are there once. On a GPU all
+            their weights stay.
     """
 
     stages: tuple[PlannedStage, ...]
@@ -55,6 +61,7 @@ class Group:
     cpus: float
     gpus: float
     memory_bytes: int
+    gpu_memory_bytes: int
 
     @property
     def name(self) -> str:
@@ -65,6 +72,12 @@ class Group:
     def batch_size(self) -> int:
         """Clips to hand over at once, so that the stage with the largest batches gets full ones."""
         return max(planned.stage.resources.batch_size for planned in self.stages)
+
+    @property
+    def max_workers(self) -> int | None:
+        """More than these would not help."""
+        limits = [planned.stage.resources.max_workers for planned in self.stages]
+        return min((limit for limit in limits if limit is not None), default=None)
 
     @property
     def timeout_s(self) -> float:
@@ -82,6 +95,7 @@ class PlanRow:
     cpus: float
     gpus: float
     memory_bytes: int
+    gpu_memory_bytes: int
     batch_size: int
     timeout_s: float
 
@@ -105,8 +119,17 @@ class Plan:
 
     @property
     def batch_size(self) -> int:
-        """Clips that travel together."""
+        """The most clips that a stage wants at once."""
         return max(group.batch_size for group in self.groups)
+
+    @property
+    def unit_size(self) -> int:
+        """Clips that travel together from worker to worker; a stage that wants more gets several units at once."""
+        return min(_UNIT_CLIPS, self.batch_size)
+
+    def units_per_call(self, group: Group) -> int:
+        """How many units fill the largest batch of a group."""
+        return ceil(group.batch_size / self.unit_size)
 
     def describe(self) -> list[PlanRow]:
         """The plan as a table."""
@@ -118,6 +141,7 @@ class Plan:
                 cpus=group.cpus,
                 gpus=group.gpus,
                 memory_bytes=group.memory_bytes,
+                gpu_memory_bytes=group.gpu_memory_bytes,
                 batch_size=planned.stage.resources.batch_size,
                 timeout_s=planned.stage.resources.timeout_s,
             )
@@ -187,8 +211,12 @@ def _annotators(stages: Sequence[Stage]) -> tuple[Annotator, ...]:
     for stage in stages:
         try:
             found.extend(stage.annotators())
-        except FileNotFoundError as error:
+        except (FileNotFoundError, ModuleNotFoundError) as error:
             raise PlanError(f"stage {stage.name} lacks its weights: {error}") from error
+        except ConnectionError as error:
+            raise PlanError(f"stage {stage.name} cannot reach its server: {error}") from error
+        except ValueError as error:
+            raise PlanError(f"stage {stage.name} has weights that it cannot use: {error}") from error
     return tuple(found)
 
 
@@ -201,8 +229,14 @@ def _with_drops(stages: Sequence[Stage]) -> list[PlannedStage]:
     return planned[::-1]
 
 
-def _share(planned: PlannedStage) -> tuple[float, float]:
-    return planned.stage.resources.cpus, planned.stage.resources.gpus
+def _share(planned: PlannedStage) -> tuple[float, str]:
+    """What neighbours must have in common to share workers: their CPUs.
+
+    A stage with a network on a GPU keeps its own workers: while one network computes, another stage's worker decodes
+    its answers, and so the GPU does not wait.
+    """
+    needs = planned.stage.resources
+    return needs.cpus, planned.stage.name if needs.gpus else ""
 
 
 def _group(stages: Sequence[PlannedStage]) -> Group:
@@ -213,6 +247,7 @@ def _group(stages: Sequence[PlannedStage]) -> Group:
         cpus=max(need.cpus for need in needs),
         gpus=max(need.gpus for need in needs),
         memory_bytes=max(need.memory_bytes for need in needs),
+        gpu_memory_bytes=sum(need.gpu_memory_bytes for need in needs),
     )
 
 
@@ -265,7 +300,8 @@ def _grown(groups: list[Group], free: list[Machine]) -> list[Group]:
     growing = {place for place, group in enumerate(groups) if group.cpus or group.gpus}
     while growing:
         place = min(growing, key=lambda place: (groups[place].workers, place))
-        left = _place(groups[place], free)
+        is_enough = groups[place].workers == groups[place].max_workers
+        left = None if is_enough else _place(groups[place], free)
         if left is None:
             growing.remove(place)
         else:

@@ -32,12 +32,12 @@ from curation.funnel import Counts
 
 logger = logging.getLogger(__name__)
 
-# Units a worker may be ahead of the writers: enough that no worker waits for the driver's next look.
-_UNITS_PER_WORKER: Final = 64
+# Calls a worker may be ahead of the writers: enough that no worker waits for the driver's next look.
+_CALLS_PER_WORKER: Final = 64
 _LOOK_EVERY_S: Final = 0.25
 
-# Units that wait at a worker. Two: one in work, one at hand; more would leave a slow worker with a queue at the end.
-_UNITS_AT_WORKER: Final = 2
+# Calls that wait at a worker. Two: one in work, one at hand; more would leave a slow worker with a queue at the end.
+_CALLS_AT_WORKER: Final = 2
 
 # A row is one unit of clips, pickled: neither Ray nor Arrow needs to look inside.
 _UNIT_SCHEMA: Final = pa.schema([("unit", pa.int64()), ("records", pa.large_binary())])
@@ -61,11 +61,16 @@ class RayExecutor:
         address: of a running cluster, `auto` inside a Ray job; None for this machine alone.
         patience_s: Our choice: how long workers may take to start and load their weights, before a run in which nothing
             moves counts as stalled. Ten minutes also cover a machine that a cluster has to start first.
+        recycle_after: clips after which a worker process gives way to a fresh one, since libraries leak. Our choice:
+            5000, some hours of work, beside which loading the weights again is nothing.
     """
 
-    def __init__(self, address: str | None = None, *, patience_s: float = 600.0) -> None:
+    def __init__(self, address: str | None = None, *, patience_s: float = 600.0, recycle_after: int = 5000) -> None:
+        if recycle_after < 1:
+            raise ValueError(f"recycle_after is {recycle_after}, expected at least 1 clip")
         self._address = address
         self._patience_s = patience_s
+        self._recycle_after = recycle_after
         self._is_own = False
 
     def machines(self) -> tuple[Machine, ...]:
@@ -86,7 +91,7 @@ class RayExecutor:
         feed = _RemoteFeed.remote()
         writers = [_RemoteWriter.remote(job.destination, job.plan.last_stage, number) for number in range(num_writers)]
         try:
-            writing = _start(job, feed, writers)
+            writing = _start(_dataset(job, feed, self._recycle_after), feed, writers)
             return _Supply(job.plan, records, feed, patience_s=self._patience_s).until_written(writing, on_progress)
         except ray.exceptions.RayError as error:
             raise _explained(error, feed) from error
@@ -128,20 +133,30 @@ class _FedCrashLog:
 class _StageWorker:
     """One worker of a stage group."""
 
-    def __init__(self, stages: Sequence[PlannedStage], *, score_all: bool, feed: Any) -> None:
+    def __init__(self, stages: Sequence[PlannedStage], *, score_all: bool, feed: Any, recycle_after: int) -> None:
         # Ray keeps torch to this worker's share by OMP_NUM_THREADS, which OpenCV does not read.
         cv2.setNumThreads(1)
         self._feed = feed
         worker = str(ray.get_runtime_context().get_actor_id())
         self._chain = StageChain(stages, score_all=score_all, crash_log=_FedCrashLog(feed), worker=worker)
+        self._clips_left = recycle_after
 
     def __call__(self, units: pa.Table) -> pa.Table:
+        if self._clips_left <= 0:
+            self._retire()
+        arrived = [pickle.loads(row.as_py()) for row in units["records"]]
+        self._clips_left -= sum(map(len, arrived))
         try:
-            records = [_pack(self._chain.run(pickle.loads(row.as_py()))) for row in units["records"]]
+            done = self._chain.run([record for unit in arrived for record in unit])
         except Exception as error:
             ray.get(self._feed.report_worker_error.remote(error))
             raise
-        return pa.table([units["unit"], records], schema=_UNIT_SCHEMA)
+        return pa.table([units["unit"], list(map(_pack, _sorted_into(arrived, done)))], schema=_UNIT_SCHEMA)
+
+    def _retire(self) -> None:
+        """End this process before it has begun anything: Ray starts another one and gives that the call."""
+        self._chain.close()
+        os._exit(0)
 
     def __del__(self) -> None:
         """Ray Data deletes the worker when it lets the actor end; that is the one moment to close the stages."""
@@ -151,6 +166,15 @@ class _StageWorker:
 
 def _pack(records: Sequence[Record]) -> bytes:
     return pickle.dumps(records, protocol=5)  # the first protocol that does not copy arrays
+
+
+def _sorted_into(units: Sequence[Sequence[Record]], records: Sequence[Record]) -> list[list[Record]]:
+    """The records in the units that their sources came in: a source is in one unit, with however many clips."""
+    places = {record.source.id: place for place, unit in enumerate(units) for record in unit}
+    found: list[list[Record]] = [[] for _ in units]
+    for record in records:
+        found[places[record.source.id]].append(record)
+    return found
 
 
 def _explained(error: Exception, feed: Any) -> Exception:
@@ -173,26 +197,27 @@ def _machine(resources: Mapping[str, float]) -> Machine:
     )
 
 
-def _start(job: Job, feed: Any, writers: Sequence[Any]) -> list[Any]:
+def _start(dataset: Dataset, feed: Any, writers: Sequence[Any]) -> list[Any]:
     """Start the stream, and return one promise per writer, kept when everything is published.
 
     The parts of the stream stay in here: whoever holds one keeps the workers alive, also the traceback of an error.
     """
-    parts = _dataset(job, feed).streaming_split(len(writers))
+    parts = dataset.streaming_split(len(writers))
     return [writer.write.remote(part, feed) for writer, part in zip(writers, parts, strict=True)]
 
 
-def _dataset(job: Job, feed: Any) -> Dataset:
+def _dataset(job: Job, feed: Any, recycle_after: int) -> Dataset:
     source: Any = partial(_units, feed)
     dataset = ray.data.from_items([0], override_num_blocks=1).map_batches(source, batch_size=None, num_cpus=0)
     for group in job.plan.groups:
+        units = job.plan.units_per_call(group)
         dataset = dataset.map_batches(
             _StageWorker,
             fn_constructor_args=(group.stages,),
-            fn_constructor_kwargs={"score_all": job.score_all, "feed": feed},
-            batch_size=None,
+            fn_constructor_kwargs={"score_all": job.score_all, "feed": feed, "recycle_after": recycle_after},
+            batch_size=units if units > 1 else None,  # a number makes Ray wait for so many units
             batch_format="pyarrow",
-            compute=ActorPoolStrategy(size=group.workers, max_tasks_in_flight_per_actor=_UNITS_AT_WORKER),
+            compute=ActorPoolStrategy(size=group.workers, max_tasks_in_flight_per_actor=_CALLS_AT_WORKER),
             num_cpus=group.cpus,
             num_gpus=group.gpus,
             memory=group.memory_bytes,
@@ -242,8 +267,9 @@ class _Supply:
     def __init__(self, plan: Plan, records: Iterator[SourceRecord], feed: Any, *, patience_s: float) -> None:
         self._records = records
         self._feed = feed
-        self._unit_size = plan.batch_size
-        self._window = _UNITS_PER_WORKER * sum(group.workers for group in plan.groups)
+        self._unit_size = plan.unit_size
+        # Every group may hold back almost a whole call of units, waiting for the last one.
+        self._window = sum(_CALLS_PER_WORKER * group.workers + plan.units_per_call(group) for group in plan.groups)
         self._patience_s = patience_s + max(group.timeout_s for group in plan.groups)
         self._num_offered = 0
         self._is_end = False

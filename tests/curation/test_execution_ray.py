@@ -108,6 +108,41 @@ def test_a_stage_that_cannot_be_set_up_ends_the_run_with_its_reason(executor: Ra
         curate([make_clip(n) for n in range(9)], tmp_path, executor, lambda: [WeightlessStage(), *two_groups()[1:]])
 
 
+class CountingStage(JudgeStage):
+    """Notes its process and the size of each batch."""
+
+    def score(self, clips: Sequence[Clip]) -> list[Clip]:
+        assert self.marks is not None
+        with (self.marks / f"pid-{os.getpid()}").open("a") as file:
+            file.write(f"{len(clips)}\n")
+        return super().score(clips)
+
+
+def test_a_batch_is_made_of_clips_of_several_units(executor: RayExecutor, tmp_path: Path) -> None:
+    def stages() -> list[Stage]:
+        needs = Resources(cpus=0.5, batch_size=10, max_workers=1)
+        return [MeasureStage(Resources(cpus=0.25)), CountingStage(needs, marks=tmp_path), PublishStage(Resources())]
+
+    result = curate(mixed_clips(30, slow=False), tmp_path / "dataset", executor, stages)
+    curate(mixed_clips(30, slow=False), tmp_path / "local", LocalExecutor())
+
+    (noted,) = tmp_path.glob("pid-*")
+    assert max(map(int, noted.read_text().split())) > 4, "a unit has four clips"
+    assert result.counts.read == 30
+    assert read_tables(tmp_path / "dataset") == read_tables(tmp_path / "local")
+
+
+@pytest.mark.slow
+def test_workers_give_way_to_fresh_ones_and_no_clip_is_lost(executor: RayExecutor, tmp_path: Path) -> None:
+    def stages() -> list[Stage]:
+        return [MeasureStage(), CountingStage(marks=tmp_path), PublishStage()]
+
+    result = curate([make_clip(n) for n in range(24)], tmp_path / "dataset", RayExecutor(recycle_after=4), stages)
+
+    assert result.counts == Counts(kept=24)
+    assert len(list(tmp_path.glob("pid-*"))) >= 4, "two workers would have done without the limit"
+
+
 class SlowStage(MeasureStage):
     """Notes its process, and takes its time."""
 

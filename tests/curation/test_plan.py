@@ -44,6 +44,32 @@ def test_a_cpu_plan_has_one_worker_per_cpu() -> None:
     assert (group.workers, group.cpus) == (2, 1.0)
 
 
+def test_stages_on_a_gpu_keep_their_own_workers() -> None:
+    networks = stages_needing(Resources(), Resources(gpus=0.5), Resources(gpus=0.5))
+
+    groups = plan(networks, machine(16, gpus=2)).groups
+
+    # The two GPUs hold two workers of each network; the cores that are left decode.
+    assert [(group.name, group.workers, group.gpus) for group in groups] == [
+        ("measure", 12, 0.0),
+        ("judge", 2, 0.5),
+        ("publish", 2, 0.5),
+    ]
+
+
+def test_workers_that_wait_for_one_server_stay_few() -> None:
+    asking = stages_needing(Resources(cpus=0.1, max_workers=1), Resources(), Resources())
+
+    assert [group.workers for group in plan(asking, machine(8)).groups] == [1, 7]
+
+
+def test_a_stage_with_large_batches_gets_several_units_at_once() -> None:
+    found = plan(stages_needing(Resources(), Resources(cpus=0.5, batch_size=10), Resources()), machine(4))
+
+    assert found.unit_size == 4
+    assert [found.units_per_call(group) for group in found.groups] == [1, 3, 1]
+
+
 def test_memory_limits_the_number_of_workers() -> None:
     (group,) = plan(three_stages(memory_bytes=3 * GIB), machine(16, gib=10)).groups
 
@@ -137,6 +163,26 @@ def test_missing_weights_are_one_line() -> None:
 
     with pytest.raises(PlanError, match=r"stage publish lacks its weights: no weights at filter\.safetensors"):
         plan([MeasureStage(), JudgeStage(), WeightlessStage()], machine(1))
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (ConnectionError("http://127.0.0.1:8000/v1 refused"), "stage publish cannot reach its server: http://127"),
+        (
+            ValueError("model_type is 'bert', expected 'sam'"),
+            "publish has weights that it cannot use: model_type",
+        ),
+        (ModuleNotFoundError("diffusers is not installed"), "stage publish lacks its weights: diffusers is not"),
+    ],
+)
+def test_whatever_an_annotator_lacks_is_one_line(error: Exception, message: str) -> None:
+    class UnusableStage(PublishStage):
+        def annotators(self) -> tuple[Annotator, ...]:
+            raise error
+
+    with pytest.raises(PlanError, match=message):
+        plan([MeasureStage(), JudgeStage(), UnusableStage()], machine(1))
 
 
 def test_an_output_that_is_a_file_is_refused(tmp_path: Path) -> None:
