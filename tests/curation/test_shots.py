@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from scenedetect import AdaptiveDetector, FrameTimecode
 
 from curation.annotators import shots
-from curation.annotators.shots import SceneDetectConfig, SceneDetectShots, TransNetV2Shots
+from curation.annotators.checkpoints import Device
+from curation.annotators.shots import SceneDetectConfig, SceneDetectShots, TransNetV2Config, TransNetV2Shots
 from curation.records import Video
 
 
@@ -39,6 +40,14 @@ def test_probabilities_equal_those_of_the_package(transnet: TransNetV2Shots, cou
     theirs, _ = transnet._network.predict_frames(torch.from_numpy(thumbnails), quiet=True)
     np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-3)
     assert ours.shape == (count,)
+
+
+def test_windows_in_one_batch_give_the_same_probabilities(transnet: TransNetV2Shots) -> None:
+    thumbnails = np.concatenate([drifting_texture(1, 70), drifting_texture(2, 60)])
+    batched = TransNetV2Shots(TransNetV2Config(device=Device(name="cpu", batch_size=2, precision="float32")))
+    batched.load()
+
+    np.testing.assert_allclose(batched.cut_probabilities(thumbnails), transnet.cut_probabilities(thumbnails), atol=1e-6)
 
 
 def test_a_hard_cut_lies_between_the_last_frame_and_the_next(transnet: TransNetV2Shots) -> None:
