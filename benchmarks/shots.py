@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from curation.annotators.protocols import ShotDetector
 from curation.annotators.shots import SceneDetectShots, TransNetV2Shots
@@ -60,16 +60,37 @@ class Count:
         return 1.0 if not self.hits + mistakes else 2 * self.hits / (2 * self.hits + mistakes)
 
 
-def compare(found: list[int], transitions: tuple[tuple[int, int], ...]) -> Count:
+class Found(NamedTuple):
+    """What was found of the hard cuts, of the gradual transitions, and of both.
+
+    A false alarm is of no kind: it counts against all three.
+    """
+
+    hard: Count = Count()
+    gradual: Count = Count()
+    both: Count = Count()
+
+    def plus(self, other: "Found") -> "Found":
+        """Both videos together."""
+        return Found(*(one + another for one, another in zip(self, other, strict=True)))
+
+
+def compare(found: list[int], transitions: tuple[tuple[int, int], ...]) -> Found:
     """Match cuts to transitions one to one. Further cuts within one gradual transition are the same transition."""
     rest = list(found)
-    hits = 0
+    hits = {True: 0, False: 0}
     for first, last in transitions:
         near = [cut for cut in rest if first - TOLERANCE_FRAMES <= cut <= last + TOLERANCE_FRAMES]
-        hits += bool(near)
+        hits[last > first] += bool(near)
         same = near if last > first else near[:1]
         rest = [cut for cut in rest if cut not in same]
-    return Count(hits, len(transitions) - hits, len(rest))
+    gradual = sum(last > first for first, last in transitions)
+    hard = len(transitions) - gradual
+    return Found(
+        Count(hits[False], hard - hits[False], len(rest)),
+        Count(hits[True], gradual - hits[True], len(rest)),
+        Count(sum(hits.values()), len(transitions) - sum(hits.values()), len(rest)),
+    )
 
 
 def read_truth(folder: Path) -> Iterator[Video]:
@@ -119,7 +140,7 @@ def look_at(videos: list[Video]) -> Iterator[tuple[Video, Frames]]:
 def measure(detector: ShotDetector, clips: list[tuple[Video, Frames]], threshold: float) -> None:
     """Print one line per video, and totals."""
     detector.load()
-    total, right, cpu_s, video_s = Count(), 0, 0.0, 0.0
+    total, right, cpu_s, video_s = Found(), 0, 0.0, 0.0
     for video, frames in clips:
         start_s = time.process_time()
         probabilities = detector.cut_probabilities(frames.thumbnails)[:-1]
@@ -132,11 +153,12 @@ def measure(detector: ShotDetector, clips: list[tuple[Video, Frames]], threshold
         if video.transitions is not None:
             per_frame = (video.frames or len(frames.times_s)) / len(frames.times_s)
             count = compare([round(cut * per_frame) for cut in cuts], video.transitions)
-            total += count
-            line += f"  F1 {count.f1:.3f} {count}"
+            total = total.plus(count)
+            line += f"  F1 {count.both.f1:.3f} {count.both}"
         print(line)
     frames_count = sum(len(frames.times_s) for _, frames in clips)
-    print(f"  transitions: F1 {total.f1:.3f} {total}")
+    for kind, count in zip(("hard cuts", "gradual transitions", "both"), total, strict=True):
+        print(f"  {kind}: F1 {count.f1:.3f} {count}")
     print(f"  single shot or not: {right} of {len(clips)} right")
     print(f"  {cpu_s / video_s:.3f} CPU s per second of video, {frames_count / cpu_s:.0f} frames per CPU s")
 
