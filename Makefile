@@ -4,6 +4,7 @@ SHELL := /bin/bash
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
+LEGACY_VENV := .venv-legacy
 PIP_FLAGS := --quiet --disable-pip-version-check -c constraints.txt
 
 INPUT ?=
@@ -19,16 +20,18 @@ MODEL ?=
 PROMPT ?=
 REF ?=
 BUCKET ?=
+LABELS ?=
+CHECKPOINT ?=
 ARGS ?=
 
 # Recipes read them from the environment, so that a caption may hold an apostrophe.
-export INPUT OUTPUT CAPTION CONFIG DATASET VIDEOS ADDRESS MEDIA MODEL PROMPT REF BUCKET
+export INPUT OUTPUT CAPTION CONFIG DATASET VIDEOS ADDRESS MEDIA MODEL PROMPT REF BUCKET LABELS CHECKPOINT
 
 # make fails on an unset variable with a sentence, not with a usage page.
 need = $(if $($(1)),,$(error $(1) is not set; $(2)))
 option = $(if $($(1)),$(2) "$$$(1)")
 
-.PHONY: help setup demo check test test-slow curate inspect describe cache train sample submit train-filter bench bench-model clean
+.PHONY: help setup demo check test test-slow test-legacy curate inspect describe cache train sample submit label-clips train-filter bench bench-model clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -58,6 +61,15 @@ test: setup  ## the default suite: no GPU, no network, no downloads
 test-slow: setup  ## what takes longer
 	$(VENV)/bin/pytest -m slow $(ARGS)
 
+test-legacy: $(LEGACY_VENV)/.ready  ## groundingdino-py and segment-anything, in an environment of their own
+	$(LEGACY_VENV)/bin/pytest tests/legacy -o filterwarnings=default $(ARGS)
+
+$(LEGACY_VENV)/.ready: pyproject.toml constraints-legacy.txt
+	test -x $(LEGACY_VENV)/bin/python || python3.11 -m venv $(LEGACY_VENV)
+	$(LEGACY_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints-legacy.txt -e '.[legacy-annotators]' pytest pytest-timeout
+	$(LEGACY_VENV)/bin/pip check
+	@touch $@
+
 curate: setup  ## videos and captions into a dataset: make curate INPUT=videos/ OUTPUT=out/dataset [CAPTION="A dog runs."] [SCORE_ALL=1]
 	$(call need,INPUT,name a folder or a .csv .jsonl .parquet manifest)$(call need,OUTPUT,name the dataset directory to write)
 	$(PYTHON) -m pipelines curate --input "$$INPUT" --output "$$OUTPUT" $(call option,CONFIG,--config) \
@@ -86,9 +98,15 @@ submit: setup  ## curate as a job on a Ray cluster: make submit ADDRESS=http://h
 	$(call need,ADDRESS,name the dashboard of a Ray cluster such as http://127.0.0.1:8265)$(call need,INPUT,as for make curate)$(call need,OUTPUT,as for make curate)
 	$(PYTHON) -m pipelines submit --address "$$ADDRESS" --input "$$INPUT" --output "$$OUTPUT" $(ARGS)
 
-train-filter: setup  ## train the content filter on generated clips: make train-filter OUTPUT=out/filter
+label-clips: setup  ## draw clips for people to label: make label-clips INPUT=videos/ OUTPUT=out/labels [ARGS="--clips 200"]
+	$(call need,INPUT,name a folder or a .csv .jsonl .parquet manifest)$(call need,OUTPUT,name a new folder)
+	$(PYTHON) -m pipelines label-clips --input "$$INPUT" --output "$$OUTPUT" $(ARGS)
+
+train-filter: setup  ## train the content filter on drawn clips, or on labels: make train-filter OUTPUT=out/filter [LABELS=labels.csv] [CHECKPOINT=videomae/]
 	$(call need,OUTPUT,name the directory for the weights)
-	$(PYTHON) -m pipelines train-filter --output "$$OUTPUT" $(ARGS)
+	$(PYTHON) -m pipelines train-filter --output "$$OUTPUT" \
+		$(if $(LABELS),--training.clips.profile labelled --training.clips.files "$$LABELS") \
+		$(if $(CHECKPOINT),--training.network.profile fine_tune --training.network.checkpoint "$$CHECKPOINT") $(ARGS)
 
 bench: setup  ## measure annotators against ground truth: make bench MEDIA=DIR (with shots/, masks/ and clips/, each with its truth)
 	$(call need,MEDIA,name a folder with shots/made shots/natural masks/manifest.csv clips/manifest.csv)

@@ -1,11 +1,10 @@
-"""How well entity words are extracted, and how fast.
+"""How well entity words are extracted; how fast, `benchmarks.captions` measures.
 
-    python -m benchmarks.entity_words TRUTH [TRUTH ...] [--captions JSON] [--mistakes]
+    python -m benchmarks.entity_words TRUTH [TRUTH ...] [--mistakes]
 
 TRUTH is a CSV with the columns `caption`, `subject_words`, `object_words`, `background_words` (words joined by `|`), a
 CSV with `caption`, `entity_words` and `roles` (one role per word), or a JSON list of records with `caption` and
-`all_entity_words_annotated`. A caption file without truth (a JSON list of records with a list `caption`) is timed and
-its rejections counted.
+`all_entity_words_annotated`.
 
 Exact: the same characters. Head: overlapping words with the same last token, so that "dog" is right for "brown dog".
 Wrong kind: of the words found at a place that the truth has too, those it puts into another kind.
@@ -14,7 +13,6 @@ Wrong kind: of the words found at a place that the truth has too, those it puts 
 import argparse
 import csv
 import json
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -124,29 +122,16 @@ def prf(score: Score, hits: Counter[str], kind: str) -> str:
     return f"{precision:9.3f}{recall:7.3f}{f1:7.3f}"
 
 
-def time_captions(path: Path, extractor: EntityWordExtractor) -> None:
-    """Print the speed over a caption file, and how often each rule decides."""
-    captions = [caption for record in json.loads(path.read_text(encoding="utf-8")) for caption in record["caption"]]
-    start = time.process_time()
-    checked = [check_answer(c, answer) for c, answer in zip(captions, extractor.extract(captions), strict=True)]
-    seconds = time.process_time() - start
-    first = Counter(check.violations[0].rule.value if check.violations else "kept" for check in checked)
-    print(f"\n{path}: {len(captions)} captions, {1000 * seconds / len(captions):.2f} ms of CPU each; {dict(first)}")
-
-
 def main() -> None:
     """Measure what the command line names."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("truth", nargs="*", type=Path)
-    parser.add_argument("--captions", nargs="*", type=Path, default=[])
+    parser.add_argument("truth", nargs="+", type=Path)
     parser.add_argument("--mistakes", action="store_true", help="print the captions that differ from the truth")
     arguments = parser.parse_args()
     extractor = LexiconEntityWords()
     extractor.load()
     for path in arguments.truth:
         measure(path, extractor, show_mistakes=arguments.mistakes)
-    for path in arguments.captions:
-        time_captions(path, extractor)
 
 
 if __name__ == "__main__":

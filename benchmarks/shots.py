@@ -157,8 +157,8 @@ def measure(detector: ShotDetector, clips: list[tuple[Video, Frames]], threshold
             line += f"  F1 {count.both.f1:.3f} {count.both}"
         print(line)
     frames_count = sum(len(frames.times_s) for _, frames in clips)
-    for kind, count in zip(("hard cuts", "gradual transitions", "both"), total, strict=True):
-        print(f"  {kind}: F1 {count.f1:.3f} {count}")
+    for kind, of_kind in zip(("hard cuts", "gradual transitions", "both"), total, strict=True):
+        print(f"  {kind}: F1 {of_kind.f1:.3f} {of_kind}")
     print(f"  single shot or not: {right} of {len(clips)} right")
     print(f"  {cpu_s / video_s:.3f} CPU s per second of video, {frames_count / cpu_s:.0f} frames per CPU s")
 

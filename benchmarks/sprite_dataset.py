@@ -94,9 +94,12 @@ def _references(shot: RenderedShot, label: int) -> Iterator[Reference]:
             area=float(mask.mean()),
             sharpness=0.0,
             largest_fragment=1.0,
+            solidity=1.0,
+            fill=1.0,
             border_contact=0.0,
             overlap=0.0,
             agreement=None,
+            likeness_to_clip=None,
             is_face=False,
             image=_png(np.dstack([shot.video[frame][window], mask[window].astype(np.uint8) * 255])),
         )

@@ -1,46 +1,111 @@
 """Which annotators do which job, and the list of stages they make: the life of one clip, top to bottom."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
 
-from curation.annotators.content import VideoMaeContentClassifier
-from curation.annotators.cutout_histogram import HistogramEncoder
+from curation.annotators.checkpoints import Device
+from curation.annotators.content import VideoMaeConfig, VideoMaeContentClassifier
+from curation.annotators.cutout_dino import Dinov2Config, Dinov2Encoder
+from curation.annotators.cutout_histogram import HistogramConfig, HistogramEncoder
 from curation.annotators.faces import CascadeFaceConfig, CascadeFaceDetector
+from curation.annotators.grounding.locator import GroundedMasksConfig, build_grounded_masks
+from curation.annotators.grounding_legacy.locator import LegacyGroundedMasksConfig, build_legacy_grounded_masks
 from curation.annotators.inpainting import ExemplarConfig, ExemplarInpainter
-from curation.annotators.lexicon import LexiconEntityWords
+from curation.annotators.language.captioner import ServerCaptioner, ServerCaptionerConfig
+from curation.annotators.language.entity_words import LanguageEntityWordsConfig, entity_words_by
+from curation.annotators.language.server import ChatServerConfig
+from curation.annotators.language.transformers_chat import TransformersChatConfig
+from curation.annotators.language.vllm_chat import VllmChatConfig
+from curation.annotators.leaks import ColorLeak, ColorLeakConfig, DetectorLeak, DetectorLeakConfig, LeakCheck
+from curation.annotators.lexicon import LexiconConfig, LexiconEntityWords
 from curation.annotators.moving_object import MovingObjectConfig, MovingObjectLocator
-from curation.annotators.protocols import ShotDetector
-from curation.annotators.shots import SceneDetectShots, TransNetV2Shots
+from curation.annotators.protocols import (
+    CutoutEncoder,
+    EntityLocator,
+    EntityWordExtractor,
+    Inpainter,
+    ShotDetector,
+)
+from curation.annotators.shots import SceneDetectConfig, SceneDetectShots, TransNetV2Config, TransNetV2Shots
+from curation.annotators.stable_diffusion import StableDiffusionConfig, StableDiffusionInpainter
 from curation.stage import Stage
 from curation.stages.background import BackgroundConfig, BackgroundPicture
+from curation.stages.captions import Captions, CaptionsConfig
 from curation.stages.content_filter import ContentFilter, ContentFilterConfig
 from curation.stages.decode import Decode, DecodeConfig
 from curation.stages.entity_masks import EntityMasks, EntityMasksConfig
 from curation.stages.entity_words import EntityWords, EntityWordsConfig
 from curation.stages.publish import Publish, PublishConfig
 from curation.stages.reference_images import ReferenceImages, ReferenceImagesConfig
+from curation.stages.shot_frames import ShotFrames
 from curation.stages.single_shot import SingleShotConfig, SingleShotFilter
+from curation.stages.split_shots import SplitShots, SplitShotsConfig
 from dataset_schema import TABLE_6_BUCKETS, Bucket
 
-
-class Profile(StrEnum):
-    """A choice of annotators for every job."""
-
-    EMBEDDED = "embedded"  # on a CPU, without downloads
-
-
-class Shots(StrEnum):
-    """The shot detector."""
-
-    TRANSNETV2 = "transnetv2"  # the paper's (A.1)
-    SCENEDETECT = "scenedetect"  # PySceneDetect: no network, misses dissolves
+WordsConfig: TypeAlias = LexiconConfig | ChatServerConfig | VllmChatConfig | TransformersChatConfig
+ShotsConfig: TypeAlias = TransNetV2Config | SceneDetectConfig
+MasksConfig: TypeAlias = MovingObjectConfig | GroundedMasksConfig | LegacyGroundedMasksConfig
+LikenessConfig: TypeAlias = HistogramConfig | Dinov2Config
+InpaintingConfig: TypeAlias = ExemplarConfig | StableDiffusionConfig
+LeakConfig: TypeAlias = ColorLeakConfig | DetectorLeakConfig
 
 
-_SHOT_DETECTORS: dict[Shots, Callable[[], ShotDetector]] = {
-    Shots.TRANSNETV2: TransNetV2Shots,
-    Shots.SCENEDETECT: SceneDetectShots,
-}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddedAnnotators:
+    """What runs on a CPU, without downloads."""
+
+    profile: Literal["embedded"] = "embedded"
+    words: WordsConfig = field(default_factory=LexiconConfig)
+    shots: ShotsConfig = field(default_factory=TransNetV2Config)
+    content_filter: VideoMaeConfig = field(default_factory=VideoMaeConfig)
+    masks: MasksConfig = field(default_factory=MovingObjectConfig)
+    faces: CascadeFaceConfig = field(default_factory=CascadeFaceConfig)
+    likeness: LikenessConfig = field(default_factory=HistogramConfig)
+    inpainting: InpaintingConfig = field(default_factory=ExemplarConfig)
+    leaks: LeakConfig = field(default_factory=ColorLeakConfig)
+
+    def __post_init__(self) -> None:
+        _check_leaks(self.masks, self.leaks)
+
+
+def _shots_on_a_gpu() -> TransNetV2Config:
+    return TransNetV2Config(device=Device(gpus=0.1, gpu_memory_gib=2.0, memory_gib=3.0, batch_size=16))
+
+
+def _content_filter_on_a_gpu() -> VideoMaeConfig:
+    return VideoMaeConfig(device=Device(gpus=0.1, gpu_memory_gib=4.0, memory_gib=3.0, batch_size=16))
+
+
+def _masks_on_a_gpu() -> GroundedMasksConfig:
+    masks = GroundedMasksConfig()
+    return replace(masks, device=replace(masks.device, gpus=0.25))
+
+
+def _inpainting_on_a_gpu() -> StableDiffusionConfig:
+    inpainting = StableDiffusionConfig()
+    return replace(inpainting, device=replace(inpainting.device, gpus=0.2))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperAnnotators:
+    """The networks of the paper.
+
+    Our choice: shares of a GPU that add up to one, the second detector that looks for leaks among them, so that one GPU
+    is enough; of several, each gets a worker of every network.
+    """
+
+    profile: Literal["paper"] = "paper"
+    words: WordsConfig = field(default_factory=ChatServerConfig)
+    shots: ShotsConfig = field(default_factory=_shots_on_a_gpu)
+    content_filter: VideoMaeConfig = field(default_factory=_content_filter_on_a_gpu)
+    masks: MasksConfig = field(default_factory=_masks_on_a_gpu)
+    faces: CascadeFaceConfig = field(default_factory=CascadeFaceConfig)
+    likeness: LikenessConfig = field(default_factory=Dinov2Config)
+    inpainting: InpaintingConfig = field(default_factory=_inpainting_on_a_gpu)
+    leaks: LeakConfig = field(default_factory=DetectorLeakConfig)
+
+    def __post_init__(self) -> None:
+        _check_leaks(self.masks, self.leaks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,21 +113,27 @@ class CurationConfig:
     """Everything that decides what becomes of a clip.
 
     Attributes:
+        annotators: what looks at clips, job by job; each job's `profile` chooses another way to do it.
         buckets: FRAMESxHEIGHTxWIDTH, the sizes of which a clip must fill at least one (Table 6).
+        several_shots: `reject` videos of several shots, as the paper does (A.1), or `split` them, which makes clips of
+            what the paper throws away.
+        instruction: what a language model is asked for entity words.
+        captioner: who writes captions where `captions` says so.
     """
 
-    profile: Profile = Profile.EMBEDDED
-    shots: Shots = Shots.TRANSNETV2
+    annotators: EmbeddedAnnotators | PaperAnnotators = field(default_factory=EmbeddedAnnotators)
     buckets: tuple[str, ...] = tuple(map(str, TABLE_6_BUCKETS))
+    several_shots: Literal["reject", "split"] = "reject"
     entity_words: EntityWordsConfig = field(default_factory=EntityWordsConfig)
+    instruction: LanguageEntityWordsConfig = field(default_factory=LanguageEntityWordsConfig)
+    captions: CaptionsConfig = field(default_factory=CaptionsConfig)
+    captioner: ServerCaptionerConfig = field(default_factory=ServerCaptionerConfig)
     decode: DecodeConfig = field(default_factory=DecodeConfig)
     single_shot: SingleShotConfig = field(default_factory=SingleShotConfig)
+    split_shots: SplitShotsConfig = field(default_factory=SplitShotsConfig)
     content_filter: ContentFilterConfig = field(default_factory=ContentFilterConfig)
-    moving_object: MovingObjectConfig = field(default_factory=MovingObjectConfig)
     entity_masks: EntityMasksConfig = field(default_factory=EntityMasksConfig)
-    faces: CascadeFaceConfig = field(default_factory=CascadeFaceConfig)
     reference_images: ReferenceImagesConfig = field(default_factory=ReferenceImagesConfig)
-    inpainting: ExemplarConfig = field(default_factory=ExemplarConfig)
     background: BackgroundConfig = field(default_factory=BackgroundConfig)
     publish: PublishConfig = field(default_factory=PublishConfig)
 
@@ -76,13 +147,67 @@ class CurationConfig:
 def build_stages(config: CurationConfig) -> list[Stage]:
     """The stages of a run, in order; nothing is loaded yet."""
     buckets = tuple(map(Bucket.parse, config.buckets))
+    jobs = config.annotators
+    words = EntityWords(config.entity_words, _words(jobs.words, config.instruction))
+    looking = [
+        *_shot_stages(config, buckets),
+        ContentFilter(config.content_filter, VideoMaeContentClassifier(jobs.content_filter)),
+    ]
+    # Text alone costs least, so it goes first, unless the captions are still to be written from the pictures.
+    reading: list[Stage] = [words, *looking]
+    if config.captions.which != "none":
+        reading = [*looking, Captions(config.captions, ServerCaptioner(config.captioner)), words]
     return [
-        EntityWords(config.entity_words, LexiconEntityWords()),
-        Decode(config.decode, buckets),
-        SingleShotFilter(config.single_shot, _SHOT_DETECTORS[config.shots]()),
-        ContentFilter(config.content_filter, VideoMaeContentClassifier()),
-        EntityMasks(config.entity_masks, MovingObjectLocator(config.moving_object)),
-        ReferenceImages(config.reference_images, CascadeFaceDetector(config.faces), HistogramEncoder()),
-        BackgroundPicture(config.background, ExemplarInpainter(config.inpainting)),
+        *reading,
+        EntityMasks(config.entity_masks, _masks(jobs.masks)),
+        ReferenceImages(config.reference_images, CascadeFaceDetector(jobs.faces), _likeness(jobs.likeness)),
+        BackgroundPicture(config.background, _inpainting(jobs.inpainting), _leaks(jobs.leaks, jobs.masks)),
         Publish(config.publish, buckets),
     ]
+
+
+def _shot_stages(config: CurationConfig, buckets: tuple[Bucket, ...]) -> list[Stage]:
+    shots = _shots(config.annotators.shots)
+    if config.several_shots == "reject":
+        return [Decode(config.decode, buckets), SingleShotFilter(config.single_shot, shots)]
+    return [
+        Decode(config.decode, buckets, keeps_footage=True),
+        SplitShots(config.split_shots, shots),
+        ShotFrames(config.decode.rules(buckets)),
+    ]
+
+
+def _words(config: WordsConfig, instruction: LanguageEntityWordsConfig) -> EntityWordExtractor:
+    if isinstance(config, LexiconConfig):
+        return LexiconEntityWords()
+    return entity_words_by(instruction, config)
+
+
+def _shots(config: ShotsConfig) -> ShotDetector:
+    return TransNetV2Shots(config) if isinstance(config, TransNetV2Config) else SceneDetectShots(config)
+
+
+def _masks(config: MasksConfig) -> EntityLocator:
+    if isinstance(config, MovingObjectConfig):
+        return MovingObjectLocator(config)
+    if isinstance(config, LegacyGroundedMasksConfig):
+        return build_legacy_grounded_masks(config)
+    return build_grounded_masks(config)
+
+
+def _likeness(config: LikenessConfig) -> CutoutEncoder:
+    return Dinov2Encoder(config) if isinstance(config, Dinov2Config) else HistogramEncoder()
+
+
+def _inpainting(config: InpaintingConfig) -> Inpainter:
+    return ExemplarInpainter(config) if isinstance(config, ExemplarConfig) else StableDiffusionInpainter(config)
+
+
+def _leaks(config: LeakConfig, masks: MasksConfig) -> LeakCheck:
+    return ColorLeak(config) if isinstance(config, ColorLeakConfig) else DetectorLeak(_masks(masks))
+
+
+def _check_leaks(masks: MasksConfig, leaks: LeakConfig) -> None:
+    """A moving-object locator finds nothing in a picture that stands still: every background would count as clean."""
+    if leaks.profile == "detector" and masks.profile == "moving_object":
+        raise ValueError("leaks has profile detector and masks moving_object, expected masks that read words; or color")

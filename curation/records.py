@@ -75,6 +75,7 @@ class LocatedEntity:
         mask: over the full-size frame.
         detection_score: how sure the localiser is that the word's entity is here, in [0, 1].
         mask_score: how sure the segmenter is of the outline, in [0, 1].
+        is_ambiguous: the word fits another place of the frame about as well, and nothing says which one is meant.
     """
 
     word_index: int
@@ -82,6 +83,7 @@ class LocatedEntity:
     mask: Mask
     detection_score: float
     mask_score: float
+    is_ambiguous: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -6,7 +6,7 @@ finished dataset can be decided again from its stored scores (docs/decisions/000
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from curation.records import Clip
 from dataset_schema import Annotator, FailureKind, Reason
@@ -17,12 +17,12 @@ class Resources:
     """What one worker of a stage needs, or one annotator of it.
 
     Attributes:
+        cpus: 0 for one that only waits, for a server say: it gets a single worker.
         gpus: a share of one GPU, so that several workers may have one together.
         memory_bytes: of the machine.
         gpu_memory_bytes: of the GPU.
         batch_size: clips per call.
         timeout_s: longest time one clip may take; a batch gets this times its size.
-        max_workers: more would not help: those that all wait for one server, say.
     """
 
     cpus: float = 1.0
@@ -31,7 +31,6 @@ class Resources:
     gpu_memory_bytes: int = 0
     batch_size: int = 1
     timeout_s: float = 300.0
-    max_workers: int | None = None
 
     def __add__(self, other: "Resources") -> "Resources":
         """Both in one worker, taking turns: both stay loaded, and whoever takes the larger batches gets them."""
@@ -42,12 +41,7 @@ class Resources:
             gpu_memory_bytes=self.gpu_memory_bytes + other.gpu_memory_bytes,
             batch_size=max(self.batch_size, other.batch_size),
             timeout_s=self.timeout_s + other.timeout_s,
-            max_workers=_smallest([self.max_workers, other.max_workers]),
         )
-
-
-def _smallest(limits: Sequence[int | None]) -> int | None:
-    return min((limit for limit in limits if limit is not None), default=None)
 
 
 class Stage(Protocol):
@@ -94,6 +88,19 @@ class Stage(Protocol):
 
     def decide(self, clip: Clip) -> tuple[Reason, ...]:
         """Every rule of this stage that a scored clip breaks; the first one decides. Pure."""
+        ...
+
+
+@runtime_checkable
+class SplittingStage(Stage, Protocol):
+    """A stage that makes several clips of one."""
+
+    def split(self, clip: Clip) -> tuple[Clip, ...]:
+        """The clips that a scored clip without a broken rule goes on as, at least one. Pure, and light on memory.
+
+        They have the same source id, ids of their own, and in `source.num_clips` how many there are: the finished
+        shards then tell when all clips of the source are there.
+        """
         ...
 
 

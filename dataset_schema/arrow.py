@@ -95,14 +95,26 @@ _REFERENCE = _struct(
         "area": _REAL,
         "sharpness": _REAL,
         "largest_fragment": _REAL,
+        "solidity": _REAL,
+        "fill": _REAL,
         "border_contact": _REAL,
         "overlap": _REAL,
         "agreement": _REAL,
+        "likeness_to_clip": _REAL,
         "is_face": _FLAG,
         "image": _IMAGE,
     }
 )
-_ENTITY = _struct({"word": _TEXT, "kind": _TEXT, "start": _INTEGER, "end": _INTEGER, "references": _list(_REFERENCE)})
+_ENTITY = _struct(
+    {
+        "word": _TEXT,
+        "kind": _TEXT,
+        "start": _INTEGER,
+        "end": _INTEGER,
+        "references": _list(_REFERENCE),
+        "same_as": _TEXT,
+    }
+)
 _BACKGROUND = _struct({"frame_index": _INTEGER, "time_s": _REAL, "leak": _REAL, "image": _IMAGE})
 
 

@@ -5,13 +5,28 @@ upright, square-pixel frame; images are PNG (references RGBA, transparent outsid
 unless said.
 """
 
+import math
 import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _ID = re.compile(r"[0-9a-f]{16,64}(-[0-9a-z]+)*")
+
+# The scores of a reference that lie in [0, 1].
+_SHARES = (
+    "detection_score",
+    "mask_score",
+    "area",
+    "largest_fragment",
+    "solidity",
+    "fill",
+    "border_contact",
+    "overlap",
+    "agreement",
+    "likeness_to_clip",
+)
 
 
 class EntityKind(StrEnum):
@@ -121,7 +136,8 @@ class Scores:
         shot_change: highest per-frame probability of a shot change (A.1).
         desirable: probability of the class, as are the four undesirable ones (A.1); the five sum to one.
         subject_confidence: how sure the localiser is of the best subject's masks.
-        background_leak: what is left of the entities in the inpainted background; 0 is clean.
+        background_leak: what is left of the entities in the inpainted background, as far as the leak check of the run
+            sees it; 0 is clean.
     """
 
     shot_change: float | None = None
@@ -145,10 +161,18 @@ class Reference:
         area: mask pixels / frame pixels.
         sharpness: variance of the Laplacian inside the mask, crop scaled to 256 px on its long side; unbounded.
         largest_fragment: largest connected part / whole mask.
+        solidity: mask pixels / pixels of their convex hull; low for spread limbs, and for masks with bites or holes.
+        fill: mask pixels / box pixels.
         border_contact: share of the mask's outline that lies on the frame's border.
-        overlap: largest share of this mask that another entity's mask covers.
-        agreement: similarity of this crop to the same entity in the other frames; None for a single one.
+        overlap: largest share of this mask that the mask of another entity of its kind covers. What a subject wears
+            or holds is a part of its picture and no overlap.
+        agreement: likeness of this crop to the most similar one of the same entity in another frame; None without one.
+        likeness_to_clip: mean likeness of this crop, cut at another time of the shot, to the same entity's crops inside
+            the clip; None for a crop from inside the clip.
         image: PNG, RGBA; a face crop (`is_face`) is cut from the same mask.
+
+    Raises:
+        ValueError: a score is not in its range, or not a number.
     """
 
     frame_index: int
@@ -159,11 +183,22 @@ class Reference:
     area: float
     sharpness: float
     largest_fragment: float
+    solidity: float
+    fill: float
     border_contact: float
     overlap: float
     agreement: float | None
+    likeness_to_clip: float | None
     is_face: bool
     image: Payload
+
+    def __post_init__(self) -> None:
+        for name in _SHARES:
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:
+                raise ValueError(f"reference at {self.time_s} s has {name} {value}, expected a number in [0, 1]")
+        if not 0 <= self.sharpness < math.inf:
+            raise ValueError(f"reference at {self.time_s} s has sharpness {self.sharpness}, expected at least 0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +207,8 @@ class Entity:
 
     Attributes:
         word: the caption's own characters, `caption[start:end]`.
+        same_as: another entity's word that names the same thing ("person" the same as "woman") and has the references
+            of both. Without it nobody could tell a second name from a thing that was not found.
     """
 
     word: str
@@ -179,6 +216,14 @@ class Entity:
     start: int
     end: int
     references: tuple[Reference, ...] = ()
+    same_as: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.same_as is not None and self.references:
+            raise ValueError(
+                f"entity {self.word!r} is the same as {self.same_as!r} and has {len(self.references)} references, "
+                "expected none: they belong to the other word"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,7 +255,8 @@ class Sample:
         extra: the manifest's other columns as a JSON object.
 
     Raises:
-        ValueError: an entity word is not the caption's text at its span, or the bucket is malformed.
+        ValueError: an entity word is not the caption's text at its span, it is the same as a word that is not there,
+            or the bucket is malformed.
     """
 
     clip_id: str
@@ -233,12 +279,18 @@ class Sample:
         check_clip_id(self.clip_id)
         if not re.fullmatch(r"\d+x\d+x\d+", self.bucket):
             raise ValueError(f"clip {self.clip_id} has bucket {self.bucket!r}, expected FRAMESxHEIGHTxWIDTH")
+        others = {entity.word for entity in self.entities if entity.same_as is None}
         for entity in self.entities:
             found = self.caption[entity.start : entity.end]
             if not entity.word or found != entity.word:
                 raise ValueError(
                     f"clip {self.clip_id}: entity word {entity.word!r} at [{entity.start}, {entity.end}): the caption "
                     f"reads {found!r} there, expected the same text"
+                )
+            if entity.same_as is not None and entity.same_as not in others:
+                raise ValueError(
+                    f"clip {self.clip_id}: entity word {entity.word!r} is the same as {entity.same_as!r}, expected one "
+                    f"of {sorted(others)}"
                 )
 
 

@@ -5,29 +5,25 @@ save time. So a clip that cannot be read stops training, with its name: to leave
 what the disk did, and a resumed run, or another number of ranks, would see other batches.
 """
 
-import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from PIL import Image
 from torch import Tensor
 
-from dataset_schema import Bucket, Payload, Sample
-from modeling.augmentation import augment, draw_augmentation
+from dataset_schema import Bucket
 from modeling.batching import BatchingConfig, BatchSchedule, Draw
 from modeling.cache import ClipCache
 from modeling.clips import Clip, ClipReader, DecodedClips
+from modeling.condition_images import ConditionImage, ConditionImages
 from modeling.dataset import SampleStore
 from modeling.encoders import TextTokens
 from modeling.prefetch import BoundedMemory, prefetch
 from modeling.randomness import numpy_generator
-from modeling.references import select_reference_images
 from modeling.video import Video
 
 
@@ -39,6 +35,9 @@ class DataConfig:
         buckets: FRAMESxHEIGHTxWIDTH, sizes to train at: every clip at the largest that it fills. Empty: each at the one
             it was curated for.
         text_dropout: how often a clip's text is set to zero (B.2); `image_dropout` likewise for all its images.
+        random_background_probability: how often a segmented reference image is pasted onto a background, so that users
+            need not segment their pictures. The supplement (D) only plans it, so 0 leaves all on white. Our choice: a
+            part of another clip's background, after Table 4, each image for itself.
         uses_cache: latents and text tokens come from the dataset's cache, which `make cache` writes; no video is
             decoded, and neither autoencoder nor text encoder runs.
         memory_mb: of decoded clips to keep, for datasets that are small beside the memory.
@@ -50,6 +49,7 @@ class DataConfig:
     buckets: tuple[str, ...] = ()
     text_dropout: float = 0.1
     image_dropout: float = 0.1
+    random_background_probability: float = 0.0
     uses_cache: bool = False
     memory_mb: int = 1024
     threads: int = 4
@@ -59,15 +59,10 @@ class DataConfig:
             raise ValueError(
                 f"data has {self.threads} threads and {self.memory_mb} MB of memory, expected at least 1 and 0"
             )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ConditionImage:
-    """A picture, and the characters `[start, end)` of the caption that name what it shows; equal if none do."""
-
-    start: int
-    end: int
-    image: Image.Image
+        if not 0 <= self.random_background_probability <= 1:
+            raise ValueError(
+                f"data has random_background_probability {self.random_background_probability}, expected 0 to 1"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -155,8 +150,8 @@ class BatchLoader:
         ranks: processes that share a step.
 
     Raises:
-        ValueError: the config wants a cache and `clips` is none, or the other way round; or the ranks cannot share a
-            batch equally.
+        ValueError: the config wants a cache and `clips` is none, or the other way round; the ranks cannot share a
+            batch equally; or the dataset lacks the clips of several subjects or the backgrounds that the config wants.
     """
 
     def __init__(
@@ -173,11 +168,20 @@ class BatchLoader:
             raise ValueError(f"data has uses_cache {config.uses_cache}, but the loader got a {type(clips).__name__}")
         config.batching.check_ranks(ranks)
         reader: ClipReader = clips if isinstance(clips, ClipCache) else DecodedClips(clips)
-        self._store = reader.store
-        self._schedule = BatchSchedule(self._store.clips_per_bucket(), config.batching, seed=seed)
+        self._schedule = BatchSchedule(
+            reader.store.clips_per_bucket(),
+            config.batching,
+            seed=seed,
+            multi_subject_clips=reader.store.multi_subject_clips(),
+        )
+        self._images = ConditionImages(
+            reader.store,
+            seed=seed,
+            max_images=max_images,
+            random_background_probability=config.random_background_probability,
+        )
         self._config = config
         self._seed = seed
-        self._max_images = max_images
         self._rank, self._ranks = rank, ranks
         self._threads = ThreadPoolExecutor(max_workers=config.threads, thread_name_prefix="clips")
         self._clips: BoundedMemory[_Wanted, Clip] = BoundedMemory(
@@ -206,7 +210,7 @@ class BatchLoader:
         def example(numbered: tuple[int, Draw]) -> Example:
             place, draw = numbered
             clip = self._clips.get(_Wanted(bucket, draw.row, image_dropout < 1))
-            dropout = numpy_generator("dropout", self._seed, clip.sample.clip_id, draw.epoch).random(2)
+            dropout = numpy_generator("dropout", self._seed, clip.sample.clip_id, draw.visit).random(2)
             return Example(
                 clip_id=clip.sample.clip_id,
                 place=place,
@@ -214,29 +218,8 @@ class BatchLoader:
                 latents=clip.latents,
                 caption=clip.sample.caption,
                 text=clip.text,
-                images=self._condition_images(clip.sample, draw.epoch) if dropout[0] >= image_dropout else (),
+                images=self._images.of(clip.sample, draw.visit) if dropout[0] >= image_dropout else (),
                 drops_text=bool(dropout[1] < text_dropout),
             )
 
         return Batch(step=step, bucket=bucket, examples=tuple(self._threads.map(example, places)))
-
-    def _condition_images(self, sample: Sample, epoch: int) -> tuple[ConditionImage, ...]:
-        generator = numpy_generator("references", self._seed, sample.clip_id, epoch)
-        open_image = cache(self._open_image)  # the same picture may be drawn several times
-        images = []
-        for selected in select_reference_images(sample, generator, max_images=self._max_images):
-            try:
-                image = open_image(selected.image)
-            except (ValueError, OSError) as error:
-                raise ValueError(
-                    f"clip {sample.clip_id}: reference image cannot be read ({error}); curate the clip again"
-                ) from error
-            augmentation = draw_augmentation(image.width, image.height, generator)
-            images.append(ConditionImage(start=selected.start, end=selected.end, image=augment(image, augmentation)))
-        return tuple(images)
-
-    def _open_image(self, payload: Payload) -> Image.Image:
-        content = self._store.content(payload)
-        image = Image.open(io.BytesIO(content) if isinstance(content, bytes) else content)
-        image.load()
-        return image

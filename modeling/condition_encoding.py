@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from modeling.batches import ConditionImage
+from modeling.condition_images import ConditionImage
 from modeling.conditions import Conditions, References
 from modeling.encoders import Encoders, ImageEncoder, TextTokens
 

@@ -10,20 +10,40 @@ from dataset_schema.arrow import Row
 from dataset_schema.shard import from_rows, open_shard
 from modeling.row_groups import RowGroupReader
 
-_INDEXED: Final = ["clip_id", "bucket", "num_frames", "fps", "height", "width"]
+# The last two are leaves, so that the pictures beside them are not read.
+_INDEXED: Final = [
+    "clip_id",
+    "bucket",
+    "num_frames",
+    "fps",
+    "height",
+    "width",
+    "entities.list.element.references.list.element.is_face",
+    "background.frame_index",
+]
 
 # What stands in a sample for columns that were not read.
 _NO_VIDEO: Final[Row] = {"video": {"bytes": None, "path": "(not read)"}}
 _NO_REFERENCES: Final[Row] = {"entities": (), "background": None}
 
 
+class ClipIndex(NamedTuple):
+    """A clip, and what `SampleStore` finds it by: `row` is its index in the bucket."""
+
+    clip_id: str
+    bucket: Bucket
+    row: int
+
+
 class _Place(NamedTuple):
-    """Where one row lies; sorted by clip, so that the order survives a new division into shards."""
+    """Where one row lies, and what it has; sorted by clip, so that the order survives a new division into shards."""
 
     clip_id: str
     shard: int
     group: int
     row: int
+    has_several_subjects: bool
+    has_background: bool
 
 
 class SampleStore:
@@ -58,6 +78,35 @@ class SampleStore:
     def clip_ids(self, bucket: Bucket) -> list[str]:
         """The clips of a bucket, in the order of `read`."""
         return [place.clip_id for place in self._places[bucket]]
+
+    def multi_subject_clips(self) -> Mapping[Bucket, Sequence[int]]:
+        """Of each bucket, the indices of clips with reference images of two entities or more.
+
+        Our choice: objects count like subjects, because A.3 draws from both alike.
+        """
+        return {
+            bucket: [index for index, place in enumerate(places) if place.has_several_subjects]
+            for bucket, places in self._places.items()
+        }
+
+    def clips_with_background(self) -> list[ClipIndex]:
+        """All clips that have a background image."""
+        return [
+            ClipIndex(place.clip_id, bucket, index)
+            for bucket, places in self._places.items()
+            for index, place in enumerate(places)
+            if place.has_background
+        ]
+
+    def read_background(self, bucket: Bucket, index: int) -> Payload:
+        """The background image of one of `clips_with_background`; nothing else of the clip is read.
+
+        Raises:
+            ValueError: the shard is damaged.
+        """
+        place = self._places[bucket][index]
+        (row,) = self._groups.read(place.shard, place.group, ["background.image"]).slice(place.row, 1).to_pylist()
+        return Payload(**row["background"]["image"])
 
     def read(self, bucket: Bucket, index: int, *, with_video: bool = True, with_references: bool = True) -> Sample:
         """The sample at `index` among those of `bucket`, in the order of their ids. Any thread may ask.
@@ -100,7 +149,7 @@ class SampleStore:
                     for row, clip in enumerate(shard.read_row_group(group, columns=_INDEXED).to_pylist()):
                         bucket = self._bucket(clip)
                         if bucket is not None:
-                            places[bucket].append(_Place(clip["clip_id"], number, group, row))
+                            places[bucket].append(_place(clip, number, group, row))
         return {bucket: sorted(found) for bucket, found in sorted(places.items())}
 
     def _bucket(self, clip: Row) -> Bucket | None:
@@ -108,3 +157,14 @@ class SampleStore:
             return Bucket.parse(clip["bucket"])
         duration_s = clip["num_frames"] / clip["fps"]
         return largest_bucket(self._buckets, duration_s=duration_s, height=clip["height"], width=clip["width"])
+
+
+def _place(clip: Row, shard: int, group: int, row: int) -> _Place:
+    return _Place(
+        clip["clip_id"],
+        shard,
+        group,
+        row,
+        has_several_subjects=sum(bool(entity["references"]) for entity in clip["entities"]) > 1,
+        has_background=clip["background"] is not None,
+    )

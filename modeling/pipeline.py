@@ -15,8 +15,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from dataset_schema import Bucket
-from modeling.batches import ConditionImage
 from modeling.condition_encoding import encode_conditions
+from modeling.condition_images import ConditionImage
 from modeling.conditions import Conditions
 from modeling.dit import DiT, DiTConfig
 from modeling.encoders import LATENT_CHANNELS, EmbeddedEncoders, PaperEncoders, latent_shape

@@ -17,11 +17,13 @@ class SelectedImage:
 
     Attributes:
         start, end: the entity word's characters in the caption; equal for an image without a word.
+        is_background: it shows the place, not a segmented entity.
     """
 
     start: int
     end: int
     image: Payload
+    is_background: bool = False
 
 
 def select_reference_images(sample: Sample, generator: np.random.Generator, *, max_images: int) -> list[SelectedImage]:
@@ -42,7 +44,7 @@ def select_reference_images(sample: Sample, generator: np.random.Generator, *, m
         chosen.extend(_images_of(entities[pick], generator) for pick in picks)
     if sample.background is not None and generator.random() < _BACKGROUND_PROBABILITY:
         start, end = background_span(sample)
-        chosen.append([SelectedImage(start=start, end=end, image=sample.background.image)])
+        chosen.append([SelectedImage(start=start, end=end, image=sample.background.image, is_background=True)])
     return _cut(chosen, generator, max_images=max_images)
 
 

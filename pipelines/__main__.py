@@ -18,7 +18,8 @@ _VERBS = {
     "submit": ("pipelines.submit", "run `curate` as a job on a Ray cluster"),
     "demo": ("pipelines.demo", "all of it on a small generated world, in minutes"),
     "sprites": ("pipelines.sprites.command", "generate a world of moving sprites with captions and ground truth"),
-    "train-filter": ("pipelines.train_filter", "train the content filter on generated clips"),
+    "label-clips": ("pipelines.label_clips", "draw clips for people to label for the content filter"),
+    "train-filter": ("pipelines.train_filter", "train the content filter on drawn clips, or on labels of your own"),
 }
 
 

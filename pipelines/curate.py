@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
 from curation.execution.executor import Executor
 from curation.execution.local import LocalExecutor
-from curation.execution.plan import make_plan
+from curation.execution.plan import Plan, make_plan
 from curation.execution.ray_executor import RayExecutor
 from curation.execution.run import CurationRun, RunResult, run_curation
 from curation.funnel import Counts
@@ -39,9 +40,10 @@ class Curate:
         curation: annotators and thresholds.
         score_all: let every stage score every clip, also those that an earlier one rejected, and list all reasons.
         retry: take failures of these kinds out of the dataset and try them again.
-        dry_run: print the plan and stop.
+        dry_run: print the plan and stop: stages, workers, GPUs, expected memory.
         executor: `ray` uses every core, or a cluster; `local` runs in this process, for debugging.
         address: of a Ray cluster to join, such as `auto`; None starts Ray on this machine.
+        recycle_after: clips after which a worker process of Ray gives way to a fresh one, since libraries leak.
     """
 
     input: Path
@@ -53,6 +55,7 @@ class Curate:
     dry_run: bool = False
     executor: Literal["ray", "local"] = "ray"
     address: str | None = None
+    recycle_after: int = 5000
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -85,7 +88,7 @@ def show_result(console: Console, command: Curate, result: RunResult) -> None:
     counts = result.counts
     console.print(
         f"read {counts.read} = kept {counts.kept} + rejected {counts.rejected} + failed {counts.failed}"
-        f"   profile: {command.curation.profile}"
+        f"   profile: {command.curation.annotators.profile}"
     )
     console.print(f"dataset: {command.output}   look at it: make inspect DATASET={command.output}", soft_wrap=True)
 
@@ -100,7 +103,7 @@ def _run_of(command: Curate) -> CurationRun:
     return CurationRun(
         stages=build_stages(command.curation),
         output=command.output,
-        profile=command.curation.profile,
+        profile=command.curation.annotators.profile,
         config=config,
         score_all=command.score_all,
         retry=frozenset(command.retry),
@@ -108,18 +111,40 @@ def _run_of(command: Curate) -> CurationRun:
 
 
 def _executor_of(command: Curate) -> Executor:
-    return LocalExecutor() if command.executor == "local" else RayExecutor(address=command.address)
+    if command.executor == "local":
+        return LocalExecutor()
+    return RayExecutor(address=command.address, recycle_after=command.recycle_after)
 
 
 def _plan_table(command: Curate) -> Table:
     plan = make_plan(build_stages(command.curation), output=command.output, machines=_executor_of(command).machines())
     table = Table(
-        title=f"plan of a {command.executor} run, profile {command.curation.profile}; CPUs, GPUs and GiB of each worker"
+        title=f"plan of a {command.executor} run, profile {command.curation.annotators.profile}; "
+        "CPUs, GPUs and GiB of each worker",
+        show_footer=True,
+        box=SIMPLE,
+        padding=(0, 1, 0, 0),
     )
-    table.add_column("stage", no_wrap=True)
-    for name in ("group", "workers", "CPUs", "GPUs", "GiB", "batch", "timeout s"):
-        table.add_column(name, justify="right")
+    table.add_column("stage", "all workers", no_wrap=True)
+    for name, total in _totals(plan).items():
+        table.add_column(name, total if isinstance(total, str) else f"{total:g}", justify="right")
     for row in plan.describe():
-        cells = (row.group, row.workers, row.cpus, row.gpus, row.memory_bytes / _GIB, row.batch_size, row.timeout_s)
+        memory = (row.memory_bytes / _GIB, row.gpu_memory_bytes / _GIB)
+        cells = (row.group, row.workers, row.cpus, row.gpus, *memory, row.batch_size, row.timeout_s)
         table.add_row(row.stage, *(f"{cell:g}" for cell in cells))
     return table
+
+
+def _totals(plan: Plan) -> dict[str, float | str]:
+    """The columns of the plan's table, and what all workers of all groups take together where that means something."""
+    groups = plan.groups
+    return {
+        "group": "",
+        "workers": sum(group.workers for group in groups),
+        "CPUs": sum(group.workers * group.cpus for group in groups),
+        "GPUs": sum(group.workers * group.gpus for group in groups),
+        "GiB": sum(group.workers * group.memory_bytes for group in groups) / _GIB,
+        "GPU GiB": sum(group.workers * group.gpu_memory_bytes for group in groups) / _GIB,
+        "batch": "",
+        "timeout s": "",
+    }

@@ -13,7 +13,8 @@ _PROFILE = "profile"
 def with_chosen_profiles(config: Config, arguments: Sequence[str]) -> Config:
     """The config, with those of another profile wherever the arguments choose one: `--path.to.it.profile VALUE`.
 
-    Values whose names both profiles have are kept. A place or profile that does not exist changes nothing: whoever
+    Values whose names both profiles have are kept, but for configs inside them: those of another profile are other
+    choices. A place or profile that does not exist changes nothing: whoever
     reads the arguments next says what was expected.
     """
     for path, profile in _chosen(arguments):
@@ -50,7 +51,8 @@ def _with_profile(config: Any, path: Sequence[str], profile: str) -> Any:
     for kind in kinds:
         defaults = _defaults(kind)
         if defaults.get(_PROFILE) == profile:
-            kept = {key: getattr(current, key) for key in defaults if key != _PROFILE and hasattr(current, key)}
+            values = {key: getattr(current, key) for key in defaults if key != _PROFILE and hasattr(current, key)}
+            kept = {key: value for key, value in values.items() if not dataclasses.is_dataclass(value)}
             return dataclasses.replace(config, **{name: kind(**kept)})
     return config
 

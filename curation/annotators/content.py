@@ -1,11 +1,10 @@
 """Tells desirable clips from the four undesirable kinds with a fine-tuned VideoMAE (A.1)."""
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -14,10 +13,18 @@ import torch
 from transformers import VideoMAEForVideoClassification
 from transformers.utils.logging import disable_progress_bar
 
+from curation.annotators.checkpoints import (
+    Device,
+    check_finite,
+    check_model_type,
+    checkpoint_folder,
+    describe_checkpoint,
+)
 from curation.annotators.content_motion import motion_channels
 from curation.annotators.protocols import CONTENT_CLASSES
 from curation.records import Video
 from curation.stage import Resources
+from curation.video.sampling import CONTENT_FRAMES
 from dataset_schema import Annotator
 
 EMBEDDED_WEIGHTS: Final = Path(__file__).parent / "weights" / "content_filter"
@@ -26,8 +33,8 @@ EMBEDDED_WEIGHTS: Final = Path(__file__).parent / "weights" / "content_filter"
 _IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
 _IMAGENET_STD: Final = (0.229, 0.224, 0.225)
 
-# The annotation is what its own module lacks.
-_HIDE_PROGRESS: Final[Callable[[], None]] = disable_progress_bar
+# Of `transformers`, when it reads or writes weights: a library draws none. The annotation is what its module lacks.
+HIDE_PROGRESS: Final[Callable[[], None]] = disable_progress_bar
 
 InputChannels = Literal["rgb", "motion"]
 
@@ -64,112 +71,181 @@ class ContentInput:
         return (pixels - mean) / std
 
 
-class VideoMaeContentClassifier:
-    """Any VideoMAE whose labels are those of CONTENT_CLASSES, from a folder in the format of `transformers`.
+def _one_core() -> Device:
+    return Device(name="cpu", memory_gib=1.5, batch_size=4, precision="float32")
 
-    Args:
-        folder: holds config.json and model.safetensors; by default the small network that comes with the package.
-        device: where it runs.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoMaeConfig:
+    """Which network, and where it runs.
+
+    Attributes:
+        checkpoint: a folder as `train-filter` writes it, or a name on the hub; None is the small network that comes
+            with the package.
+        device: by default a CPU, enough for the small network; a ViT-B/16 takes 4 s a clip on one core.
     """
 
-    def __init__(self, folder: Path = EMBEDDED_WEIGHTS, device: str = "cpu") -> None:
-        self._folder = folder
-        self._device = device
-        self._model: VideoMAEForVideoClassification | None = None
-        self._input: ContentInput | None = None
+    profile: Literal["videomae"] = "videomae"
+    checkpoint: str | None = None
+    device: Device = field(default_factory=_one_core)
+
+
+class _Network(NamedTuple):
+    model: VideoMAEForVideoClassification
+    input: ContentInput
+
+
+class VideoMaeContentClassifier:
+    """Any VideoMAE whose labels are those of CONTENT_CLASSES, from a folder in the format of `transformers`."""
+
+    def __init__(self, config: VideoMaeConfig | None = None) -> None:
+        self._config = config or VideoMaeConfig()
+        self._loaded: _Network | None = None
 
     def describe(self) -> Annotator:
-        """The folder's name, the revision in its config.json, and the hash of its weights.
+        """The checkpoint's name, its revision or the one in its config.json, and the hash of its files.
 
         Raises:
-            FileNotFoundError: config.json or model.safetensors is missing.
+            FileNotFoundError: config.json or the weights are missing.
         """
-        config, weights = self._files()
-        revision = str(json.loads(config.read_text(encoding="utf-8")).get("revision", "unknown"))
-        digest = hashlib.sha256(weights.read_bytes()).hexdigest()
-        return Annotator(job="content_filter", name=self._folder.name, revision=revision, weights_sha256=digest)
+        folder = self._folder()
+        stored = _stored_config(folder)
+        annotator = describe_checkpoint("content_filter", self._name, [folder])
+        if annotator.revision == "unknown":
+            return replace(annotator, revision=str(stored.get("revision", "unknown")))
+        return annotator
 
     @property
     def resources(self) -> Resources:
-        """One core and a small network."""
-        return Resources(memory_bytes=3 << 29, batch_size=4, timeout_s=60)
+        """As the device says."""
+        return self._config.device.resources(timeout_s=60)
+
+    @property
+    def own_threshold(self) -> float | None:
+        """The probability of `desirable` that was chosen with the weights, on validation clips; None if none was.
+
+        Raises:
+            FileNotFoundError: config.json or the weights are missing.
+            ValueError: `min_desirable` in config.json is no probability.
+        """
+        folder = self._folder()
+        value = _stored_config(folder).get("min_desirable")
+        if value is None:
+            return None
+        if not isinstance(value, int | float) or not 0 <= value <= 1:
+            raise ValueError(f"{folder}/config.json has min_desirable {value!r}, expected a probability in [0, 1]")
+        return float(value)
 
     def load(self) -> None:
         """Load the network; idempotent.
 
         Raises:
-            FileNotFoundError: config.json or model.safetensors is missing.
-            ValueError: the folder holds another network, or one with other labels.
+            FileNotFoundError: config.json or the weights are missing.
+            ValueError: the folder holds another network, one with other labels, or one that is not whole.
         """
-        if self._model is not None:
-            return
-        config_file, _ = self._files()
-        config: dict[str, Any] = json.loads(config_file.read_text(encoding="utf-8"))
-        _check_network(config_file, config)
-        _HIDE_PROGRESS()  # a library draws none
-        loaded: Any = VideoMAEForVideoClassification.from_pretrained(
-            self._folder, dtype=torch.float32, use_safetensors=True, local_files_only=True, output_loading_info=True
-        )
-        model, report = loaded
-        absent = sorted(report["missing_keys"])
-        if absent:
-            raise ValueError(
-                f"weights in {self._folder} lack {absent[:3]} and {max(len(absent) - 3, 0)} more tensors, expected a "
-                "fine-tuned VideoMAEForVideoClassification; train the filter first"
-            )
-        self._input = content_input(self._folder, config)
-        self._model = model.to(self._device).eval()
+        self._network()
 
     def classify(self, videos: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
-        """Probabilities (batch, 5), in the order of CONTENT_CLASSES, of (batch, 16, 224, 224, 3)."""
-        self.load()
-        if self._model is None or self._input is None:
-            raise RuntimeError(f"content filter {self._folder} did not load")
-        expected = self._model.config.num_frames
-        if videos.ndim != 5 or videos.shape[1] != expected or videos.shape[-1] != 3:
-            raise ValueError(f"videos have shape {videos.shape}, expected (batch, {expected}, height, width, 3)")
-        prepared = np.stack([self._input.prepare(video) for video in videos])
-        with torch.inference_mode():
-            logits = self._model(self._input.normalize(prepared).to(self._device)).logits
-            return np.asarray(torch.softmax(logits.double(), dim=-1).cpu().numpy(), np.float64)
+        """Probabilities (batch, 5), in the order of CONTENT_CLASSES, of (batch, 16, 224, 224, 3).
 
-    def _files(self) -> tuple[Path, Path]:
-        paths = self._folder / "config.json", self._folder / "model.safetensors"
-        for path in paths:
-            if not path.is_file():
-                raise FileNotFoundError(
-                    f"content filter needs {path}, which is not there; train it (`python -m pipelines train-filter`) "
-                    "or name a folder with config.json and model.safetensors"
-                )
-        return paths
+        Raises:
+            ClipError: the network's answer holds NaN or infinity.
+        """
+        if videos.ndim != 5 or videos.shape[1] != CONTENT_FRAMES or videos.shape[-1] != 3:
+            raise ValueError(f"videos have shape {videos.shape}, expected (batch, {CONTENT_FRAMES}, height, width, 3)")
+        size = self._config.device.batch_size
+        logits = torch.cat([self._logits(videos[start : start + size]) for start in range(0, len(videos), size)])
+        check_finite(logits, f"content filter {self._name}")
+        return np.asarray(torch.softmax(logits, dim=-1).numpy(), np.float64)
+
+    def _logits(self, videos: npt.NDArray[np.uint8]) -> torch.Tensor:
+        model, form = self._network()
+        device = self._config.device
+        pixels = form.normalize(np.stack([form.prepare(video) for video in videos])).to(device.name)
+        with torch.inference_mode(), autocast(device.name, device.dtype):
+            logits: torch.Tensor = model(pixels).logits
+            return logits.double().cpu()
+
+    def _network(self) -> _Network:
+        if self._loaded is None:
+            self._loaded = _read_network(self._folder(), self._config.device.name)
+        return self._loaded
+
+    @property
+    def _name(self) -> str:
+        return self._config.checkpoint or EMBEDDED_WEIGHTS.name
+
+    def _folder(self) -> Path:
+        return EMBEDDED_WEIGHTS if self._config.checkpoint is None else checkpoint_folder(self._config.checkpoint)
+
+
+def autocast(device: str, dtype: torch.dtype) -> torch.autocast:
+    """Matrix products in this precision, all else in float32."""
+    return torch.autocast(torch.device(device).type, dtype=dtype, enabled=dtype != torch.float32)
 
 
 def content_input(folder: Path, config: Mapping[str, Any]) -> ContentInput:
     """How the network in this folder wants its frames.
 
     Raises:
-        ValueError: `input_channels` in config.json is neither `rgb` nor `motion`.
+        ValueError: `input_channels` in config.json is neither `rgb` nor `motion`, or its frames are not square.
     """
     channels = config.get("input_channels", "rgb")
     if channels not in ("rgb", "motion"):
         raise ValueError(f"{folder}/config.json has input_channels {channels!r}, expected 'rgb' or 'motion'")
+    sides = np.unique(config["image_size"])
+    if len(sides) != 1:
+        raise ValueError(f"{folder}/config.json has image_size {config['image_size']}, expected a square")
     preprocessor = folder / "preprocessor_config.json"
     stored: dict[str, Any] = json.loads(preprocessor.read_text(encoding="utf-8")) if preprocessor.is_file() else {}
     return ContentInput(
         channels=channels,
-        side=int(config["image_size"]),
+        side=int(sides[0]),
         mean=tuple(stored.get("image_mean", _IMAGENET_MEAN)),
         std=tuple(stored.get("image_std", _IMAGENET_STD)),
     )
 
 
-def _check_network(config_file: Path, config: Mapping[str, Any]) -> None:
-    if config.get("model_type") != "videomae":
-        raise ValueError(f"{config_file} has model_type {config.get('model_type')!r}, expected 'videomae'")
-    labels = config.get("id2label", {})
-    found = tuple(labels[index] for index in sorted(labels, key=int))
+def labels_of(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The classes that a network's config.json names, in order; none if it says nothing."""
+    labels: Mapping[str, str] = config.get("id2label", {})
+    return tuple(labels[index] for index in sorted(labels, key=int))
+
+
+def _read_network(folder: Path, device: str) -> _Network:
+    config = _stored_config(folder)
+    _check_network(folder, config)
+    HIDE_PROGRESS()
+    loaded: Any = VideoMAEForVideoClassification.from_pretrained(
+        folder,
+        dtype=torch.float32,
+        use_safetensors=True,
+        local_files_only=True,
+        ignore_mismatched_sizes=True,  # so that the message below names them
+        output_loading_info=True,
+    )
+    model, report = loaded
+    absent = sorted({*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])})
+    if absent:
+        raise ValueError(
+            f"weights in {folder} lack {absent[:3]} and {max(len(absent) - 3, 0)} more tensors of the sizes in "
+            "config.json, expected a fine-tuned VideoMAEForVideoClassification; train the filter first"
+        )
+    return _Network(model.to(device).eval(), content_input(folder, config))
+
+
+def _stored_config(folder: Path) -> dict[str, Any]:
+    check_model_type(folder, "videomae")
+    config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return config
+
+
+def _check_network(folder: Path, config: Mapping[str, Any]) -> None:
+    found = labels_of(config)
     if found != CONTENT_CLASSES:
         raise ValueError(
-            f"{config_file} has the labels {found} in id2label, expected {CONTENT_CLASSES} in this order; fine-tune "
-            "the checkpoint on these classes"
+            f"{folder}/config.json has {len(found)} labels in id2label ({', '.join(found[:6])}), expected "
+            f"{CONTENT_CLASSES} in this order; fine-tune the checkpoint on them: `python -m pipelines train-filter`"
         )
+    if (frames := config.get("num_frames", CONTENT_FRAMES)) != CONTENT_FRAMES:
+        raise ValueError(f"{folder}/config.json has num_frames {frames}, expected {CONTENT_FRAMES}")

@@ -1,13 +1,15 @@
 """How alike two pictures of entities are, by colour and texture: no weights."""
 
 from collections.abc import Sequence
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Literal
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from curation.records import Cutout, Mask
+from curation.reference_quality import resize_mask
 from curation.stage import Resources
 from dataset_schema import Annotator
 
@@ -20,6 +22,13 @@ _DIRECTIONS: Final = 8
 _STRENGTHS: Final = (4.0, 12.0, 32.0)
 _TEXTURE_WEIGHT: Final = 0.25
 _ENCODED_SIDE: Final = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistogramConfig:
+    """Nothing to choose."""
+
+    profile: Literal["histogram"] = "histogram"
 
 
 class HistogramEncoder:
@@ -48,12 +57,12 @@ class HistogramEncoder:
 def _histogram_vector(cutout: Cutout) -> npt.NDArray[np.float64]:
     scale = _ENCODED_SIDE / max(cutout.shape[:2])
     size = (max(1, round(cutout.shape[1] * scale)), max(1, round(cutout.shape[0] * scale)))
-    inside = cv2.resize(cutout[..., 3], size, interpolation=cv2.INTER_NEAREST)
+    inside = resize_mask(cutout[..., 3] > 0, size)
     rgb = cv2.resize(cutout[..., :3], size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB)
-    color = cv2.calcHist([lab], [0, 1, 2], inside, list(_COLOR_CELLS), [0, 256] * 3).ravel()
+    color = cv2.calcHist([lab], [0, 1, 2], inside.astype(np.uint8), list(_COLOR_CELLS), [0, 256] * 3).ravel()
     color_part = np.sqrt(color / color.sum() * (1 - _TEXTURE_WEIGHT))
-    texture = _texture_histogram(lab[..., 0], inside > 0)
+    texture = _texture_histogram(lab[..., 0], inside)
     return np.concatenate([color_part, np.sqrt(texture * _TEXTURE_WEIGHT)]).astype(np.float64)
 
 

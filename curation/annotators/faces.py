@@ -80,7 +80,8 @@ class CascadeFaceDetector:
         height, width = image.shape[:2]
         scale = min(1.0, self._config.max_image_side / max(height, width))
         gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-        gray = cv2.resize(gray, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA)
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        gray = cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
         gray = cv2.equalizeHist(gray)
         found = self._search(self._frontal, gray) + self._search(self._profile, gray)
         found += [

@@ -6,7 +6,7 @@ in a hole of its size; they only start this one off. No weights.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import cv2
 import numpy as np
@@ -40,6 +40,7 @@ class ExemplarConfig:
         patch_side: odd, pixels at every size.
     """
 
+    profile: Literal["exemplar"] = "exemplar"
     long_sides: tuple[int, ...] = (48, 96, 192)
     rounds: tuple[int, ...] = (10, 6, 3)
     patch_side: int = 7

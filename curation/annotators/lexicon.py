@@ -8,19 +8,26 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final
+from typing import Final, Literal
 
 from curation.annotators.noun_phrases import Before, NounPhrase, noun_phrases
 from curation.annotators.word_classes import VerbForm, names_person, verb_base, verb_form
 from curation.entity_words.kinds import Unseen, classify
 from curation.entity_words.lexicon import NounClass, find_noun, fingerprint, sections
 from curation.entity_words.number import is_plural, singular_of
-from curation.entity_words.phrases import head_index, introducers
+from curation.entity_words.phrases import Phrase
 from curation.entity_words.tokens import Token, tokenize
 from curation.stage import Resources
 from dataset_schema import Annotator, EntityKind
 
-_REVISION: Final = "1"
+_REVISION: Final = "2"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LexiconConfig:
+    """Nothing to choose: the word lists come with the package."""
+
+    profile: Literal["lexicon"] = "lexicon"
 
 
 class LexiconEntityWords:
@@ -103,7 +110,7 @@ def _meaning(tokens: Sequence[Token], phrase: NounPhrase, complement: NounPhrase
         return _Of.COMPLEMENT
     if find_noun(" ".join(token.text for token in tokens[phrase.end - 1 : complement.end])) is not None:
         return _Of.WHOLE
-    if isinstance(classify(tokens, phrase.first, phrase.end), Unseen):
+    if isinstance(classify(Phrase.of(tokens, phrase.first, phrase.end)), Unseen):
         return _Of.COMPLEMENT if noun is not None and noun.noun_class is NounClass.MEDIA else _Of.BOTH
     if singular in lists["likeness"]:
         return _Of.HEAD
@@ -119,11 +126,11 @@ def _add(caption: str, tokens: list[Token], phrase: NounPhrase, following: NounP
     """Put the phrase's word in the answer, if it names something to see."""
     if _is_elsewhere(tokens, phrase) or (phrase.is_owner and not _owns_body_part(tokens, phrase, following)):
         return
-    kind = _kind(tokens, phrase)
+    named = Phrase.of(tokens, phrase.first, phrase.end)
+    kind = _kind(named, phrase)
     if kind is None:
         return
-    first = phrase.first
-    head = head_index(tokens, first, phrase.end)
+    first, head = named.first, named.head
     if kind is EntityKind.SUBJECT:
         while first < head and verb_form(tokens[first].text) is VerbForm.ING:
             first += 1
@@ -139,8 +146,10 @@ def _is_elsewhere(tokens: Sequence[Token], phrase: NounPhrase) -> bool:
     lists = sections()
     if phrase.is_predicate or phrase.is_topic:
         return True
-    is_bare = phrase.opened == phrase.first and phrase.end == phrase.first + 1
-    return is_bare and phrase.word_before == "on" and tokens[phrase.first].text in lists["media_idiom"]
+    is_bare = phrase.opened == phrase.first and not any(
+        find_noun(token.text) for token in tokens[phrase.first : phrase.end - 1]
+    )
+    return is_bare and phrase.word_before == "on" and tokens[phrase.end - 1].text in lists["media_idiom"]
 
 
 def _owns_body_part(tokens: Sequence[Token], phrase: NounPhrase, following: NounPhrase | None) -> bool:
@@ -156,28 +165,29 @@ def _points_back(tokens: Sequence[Token], phrase: NounPhrase) -> bool:
     return not determiners & (sections()["indefinite"] | sections()["plural_determiner"])
 
 
-def _kind(tokens: Sequence[Token], phrase: NounPhrase) -> EntityKind | None:
-    verdict = classify(tokens, phrase.first, phrase.end)
+def _kind(named: Phrase, phrase: NounPhrase) -> EntityKind | None:
+    verdict = classify(named)
     if isinstance(verdict, Unseen):
         return None
     if verdict is None:
-        return _kind_of_unknown(tokens, phrase)
-    if verdict is EntityKind.SUBJECT and _is_scenery(tokens, phrase):
+        return _kind_of_unknown(named, phrase)
+    if verdict is EntityKind.SUBJECT and _is_scenery(named, phrase):
         return EntityKind.BACKGROUND
     return verdict
 
 
-def _kind_of_unknown(tokens: Sequence[Token], phrase: NounPhrase) -> EntityKind | None:
+def _kind_of_unknown(named: Phrase, phrase: NounPhrase) -> EntityKind | None:
     """A noun that no list has: by what it does, how it is introduced, what it follows."""
     lists = sections()
-    head = tokens[head_index(tokens, phrase.first, phrase.end)].text
+    head = named.word
     is_measure = bool((lists["quantity"] | lists["neutral_quantity"]) & {head, singular_of(head)})
     if is_measure or singular_of(head).endswith(tuple(lists["abstract_ending"])):
         return None
     # A passive says nothing: what "is demonstrated" may be a thing.
-    is_passive = verb_form(phrase.next_verb) is VerbForm.PAST and tokens[phrase.end].text in lists["copula"]
+    is_passive = verb_form(phrase.next_verb) is VerbForm.PAST and named.tokens[phrase.end].text in lists["copula"]
     acts = phrase.before not in {Before.PREPOSITION, Before.VERB} and not is_passive
-    if names_person(singular_of(head)) or (acts and verb_base(phrase.next_verb) in lists["animate"]):
+    acts_alive = acts and verb_base(phrase.next_verb) in lists["animate"]
+    if acts_alive or named.modifiers & lists["animate_adjective"] or names_person(singular_of(head)):
         return EntityKind.SUBJECT
     is_introduced = phrase.opened < phrase.first
     if phrase.before is Before.PREPOSITION and phrase.word_before in lists["place_preposition"]:
@@ -188,10 +198,11 @@ def _kind_of_unknown(tokens: Sequence[Token], phrase: NounPhrase) -> EntityKind 
     return None
 
 
-def _is_scenery(tokens: Sequence[Token], phrase: NounPhrase) -> bool:
+def _is_scenery(named: Phrase, phrase: NounPhrase) -> bool:
     """Several people as a backdrop: "in front of a crowd", "people in the background", "a background of people"."""
+    tokens = named.tokens
     head = tokens[phrase.end - 1].text
-    if not is_plural(head, introducers(tokens, phrase.first)):
+    if not is_plural(head, named.introducers):
         return False
     if head in sections()["scenery_people"]:
         return phrase.before is Before.PREPOSITION

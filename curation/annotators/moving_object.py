@@ -7,7 +7,7 @@ answers nothing; nor does it answer for objects and backgrounds, which mostly st
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import cv2
 import numpy as np
@@ -50,6 +50,7 @@ class MovingObjectConfig:
             Our choice: 320, where a clip takes about a second of CPU and outlines are good to about two pixels of it.
     """
 
+    profile: Literal["moving_object"] = "moving_object"
     min_confidence: float = 0.75
     working_side: int = 320
 

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from curation.annotators.sentence import Sentence
 from curation.annotators.word_classes import VerbForm, WordClass, verb_base, verb_form
-from curation.entity_words.lexicon import Noun, NounClass, find_noun, sections
+from curation.entity_words.lexicon import BEINGS, Noun, NounClass, find_noun, sections
 from curation.entity_words.number import is_plural_form
 from curation.entity_words.tokens import Token
 
@@ -77,7 +77,8 @@ class _Reader:
                 at += 1
                 continue
             phrases.append(phrase)
-            at = phrase.end + phrase.is_owner  # the possessive sign belongs to no phrase
+            # The possessive sign, if it is written, belongs to no phrase.
+            at = phrase.end + (phrase.is_owner and not self._sentence.lacks_apostrophe(phrase.end - 1))
             self._before = Before.PREPOSITION if phrase.is_owner else Before.PHRASE
             self._word_before = self._sentence.word(at - 1)
             self._has_subject = True
@@ -91,7 +92,11 @@ class _Reader:
         end = _Run(sentence, first, sentence.words(at, first), self._before).read()
         if end is None:
             return None
-        is_owner = sentence.word(end) == "'s" or (sentence.word(end) == "s" and sentence.noun_follows(end + 1))
+        is_owner = (
+            sentence.word(end) == "'s"
+            or (sentence.word(end) == "s" and sentence.noun_follows(end + 1))
+            or sentence.lacks_apostrophe(end - 1)
+        )
         is_equated = self._before is Before.AUXILIARY and self._word_before in sections()["copula"]
         return NounPhrase(
             opened=at,
@@ -200,6 +205,8 @@ class _Run:
     def _step(self, at: int) -> int:
         """How many words from `at` join the run: 0 ends it."""
         classes = self.sentence.classes(at)
+        if self.noun is not None and self.sentence.lacks_apostrophe(self.noun):
+            return 0
         if self.sentence.word(at) in {",", "and", "or"}:
             return self._join_adjectives(at)
         if WordClass.CLOSED in classes:
@@ -255,7 +262,7 @@ class _Run:
                 return 0
             if not self._completes(at):
                 return int(self.sentence.noun_follows(at + 1))
-        if self.noun is not None and self._is_like_verb(word):
+        if self.noun is not None and self._is_like_verb(word) and not self.sentence.is_compound(at):
             return 0
         self.noun, self.is_known = at, False
         return 1
@@ -331,7 +338,7 @@ class _Run:
 
     def _is_being(self) -> bool:
         noun = find_noun(self.sentence.word(self.noun)) if self.noun is not None else None
-        return noun is not None and noun.noun_class in {NounClass.PERSON, NounClass.ANIMAL}
+        return noun is not None and noun.noun_class in BEINGS
 
     def _is_like_verb(self, word: str) -> bool:
         is_definite = bool((sections()["singular_determiner"] | {"the"}).intersection(self.determiners))

@@ -59,6 +59,14 @@ class EntityWordExtractor(AnnotatorLike, Protocol):
         ...
 
 
+class Captioner(AnnotatorLike, Protocol):
+    """Says in a sentence or two what clips show."""
+
+    def caption(self, videos: Sequence[Video]) -> list[str]:
+        """One caption per clip, from frames in their true proportions; empty where there is nothing to say."""
+        ...
+
+
 class Scene(NamedTuple):
     """The reference frames of one clip, and the words whose entities they may show."""
 

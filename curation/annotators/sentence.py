@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from curation.annotators.word_classes import VerbForm, WordClass, verb_base, verb_form, word_classes
-from curation.entity_words.lexicon import NounClass, find_noun, sections
+from curation.entity_words.lexicon import NounClass, find_compound, find_noun, sections
 from curation.entity_words.phrases import is_determiner
 
 _NOMINAL = frozenset({WordClass.NOUN, WordClass.ADJECTIVE, WordClass.UNKNOWN})
@@ -49,7 +49,7 @@ class Sentence:
 
     def is_compound(self, at: int) -> bool:
         """Whether the lists have the word together with the one before ("steering wheel")."""
-        return find_noun(f"{self.word(at - 1)} {self.word(at)}") is not None
+        return find_compound(self.word(at - 1), self.word(at)) is not None
 
     def is_determiner(self, at: int) -> bool:
         """Whether the word opens a noun phrase; "that", "her" and the like only before a word that continues it."""
@@ -70,6 +70,14 @@ class Sentence:
         if WordClass.CLOSED not in self.classes(at) and self.classes(at) & {WordClass.NOUN, WordClass.UNKNOWN}:
             return True
         return WordClass.NOUN in self.classes(at - 1)  # "the blonde": the last adjective was the noun
+
+    def lacks_apostrophe(self, at: int) -> bool:
+        """Whether the word owns what follows, and is written like a plural: "a mans hat", but not "a mans starts"."""
+        if not self.has(at, "possessive_form") or not self.is_nominal(at + 1):
+            return False
+        owned = find_noun(self.word(at + 1))
+        is_act = owned is not None and owned.noun_class is NounClass.ABSTRACT
+        return not (is_act and verb_form(self.word(at + 1)) is VerbForm.S)
 
     def verb_fits_before(self, at: int) -> bool:
         """Whether what stands here fits behind a verb better than behind a noun: "and drinks from", "and plays"."""

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +35,7 @@ class TransNetV2Config:
         device: its batch size is windows of 100 frames, since one clip has several.
     """
 
+    profile: Literal["transnetv2"] = "transnetv2"
     device: Device = field(
         default_factory=lambda: Device(name="cpu", memory_gib=1.0, batch_size=1, precision="float32")
     )
@@ -104,6 +105,7 @@ class SceneDetectConfig:
         difference: the least difference of a cut, in levels of hue, saturation and brightness.
     """
 
+    profile: Literal["scenedetect"] = "scenedetect"
     ratio: float = 3.0
     difference: float = 15.0
 

@@ -1,20 +1,20 @@
-"""Generated clips in the form that the network reads, held in memory as 8-bit channels."""
+"""Labelled clips in the form that the network reads, held as 8-bit channels; whether they were drawn or filmed."""
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
-from multiprocessing import get_context
+import os
+from collections.abc import Callable, Iterable
+from tempfile import TemporaryFile
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from curation.annotators.content import ContentInput
-from curation.content_training.clips import LabelledClip, generate_clip
+from curation.annotators.protocols import CONTENT_CLASSES
+from curation.content_training.clips import LabelledClip
+from curation.content_training.real_clips import Lost
+from curation.video.sampling import CONTENT_FRAMES
 
-# Clips that one process makes before it hands them over.
-_CHUNK = 8
+Progress = Callable[[str, int, int], None]  # what is being done, how much is done, of how much
 
 
 class LabelledInputs(NamedTuple):
@@ -23,39 +23,46 @@ class LabelledInputs(NamedTuple):
     inputs: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.int64]
 
-
-Progress = Callable[[str, int, int], None]  # what is being done, how much is done, of how much
-
-
-def generate_inputs(
-    seed: int, count: int, form: ContentInput, *, workers: int, progress: Progress | None = None
-) -> LabelledInputs:
-    """The first `count` clips of a seed, prepared for the network."""
-    inputs, labels = None, np.empty(count, np.int64)
-    for index, clip in enumerate(_generate(seed, count, form, workers)):
-        if inputs is None:
-            inputs = np.empty((count, *clip.frames.shape), np.uint8)
-        inputs[index], labels[index] = clip
-        if progress is not None:
-            progress("draw clips", index + 1, count)
-    if inputs is None:
-        raise ValueError(f"count is {count}, expected at least one clip")
-    return LabelledInputs(inputs, labels)
+    @property
+    def class_counts(self) -> npt.NDArray[np.int64]:
+        """Clips of each class, in the order of CONTENT_CLASSES."""
+        return np.bincount(self.labels, minlength=len(CONTENT_CLASSES))
 
 
-def _generate(seed: int, count: int, form: ContentInput, workers: int) -> Iterator[LabelledClip]:
-    make = partial(_prepared_clip, seed, form)
-    if workers == 1:
-        yield from map(make, range(count))
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_use_one_thread) as pool:
-        yield from pool.map(make, range(count), chunksize=_CHUNK)
+class SplitInputs(NamedTuple):
+    """What the network learns from, what chooses its threshold, what judges it.
+
+    Attributes:
+        origin: where the clips come from, in a few sentences for the model card.
+        lost: clips that have a label and could not be decoded.
+    """
+
+    training: LabelledInputs
+    validation: LabelledInputs
+    test: LabelledInputs
+    origin: str
+    lost: tuple[Lost, ...] = ()
 
 
-def _prepared_clip(seed: int, form: ContentInput, index: int) -> LabelledClip:
-    clip = generate_clip(seed, index)
-    return LabelledClip(form.prepare(clip.frames), clip.label)
+def store_inputs(clips: Iterable[LabelledClip], at_most: int, form: ContentInput) -> LabelledInputs:
+    """The clips in an unnamed temporary file, so that the disk and not the memory limits how many there may be.
 
-
-def _use_one_thread() -> None:
-    cv2.setNumThreads(1)
+    Raises:
+        ValueError: the disk has no room for `at_most` clips; 2.4 MB each at 224 x 224 pixels.
+    """
+    shape = (at_most, CONTENT_FRAMES, form.side, form.side, 3)
+    with TemporaryFile() as file:
+        size_bytes = int(np.prod(shape))
+        try:
+            os.posix_fallocate(file.fileno(), 0, size_bytes)
+        except OSError as error:
+            raise ValueError(
+                f"{at_most} clips need {size_bytes / 1e9:.1f} GB of temporary files ({error}); name a larger disk "
+                "with the environment variable TMPDIR"
+            ) from error
+        inputs = np.memmap(file, np.uint8, "r+", shape=shape)
+    labels: list[int] = []
+    for clip in clips:
+        inputs[len(labels)] = clip.frames
+        labels.append(clip.label)
+    return LabelledInputs(inputs[: len(labels)], np.array(labels, np.int64))

@@ -1,28 +1,32 @@
-"""Trains the content filter (A.1) on generated clips and writes a folder that `VideoMaeContentClassifier` loads."""
+"""Trains the content filter (A.1) and writes a folder that `VideoMaeContentClassifier` loads.
+
+One path for the small network that ships, drawn clips and fresh weights, and for a user's own: labels and a VideoMAE.
+"""
 
 import json
 import logging
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch.nn import functional
-from transformers import VideoMAEConfig, VideoMAEForVideoClassification
 
-from curation.annotators.content import ContentInput
-from curation.annotators.protocols import CONTENT_CLASSES
-from curation.content_training.dataset import LabelledInputs, Progress, generate_inputs
+from curation.annotators.content import HIDE_PROGRESS, autocast
+from curation.content_training.dataset import LabelledInputs, Progress, SplitInputs
+from curation.content_training.drawn import DrawnClips
 from curation.content_training.evaluation import FilterReport
-from curation.content_training.model_card import model_card
-from curation.video.sampling import CONTENT_FRAMES
+from curation.content_training.labelled import LabelledClips
+from curation.content_training.model_card import CardFacts, model_card
+from curation.content_training.networks import FineTune, FromScratch, Start
+from curation.content_training.recipe import parameter_groups
 
 _log = logging.getLogger(__name__)
 
-# Seeds of the two splits are far apart, so that no validation clip is ever trained on.
-_VALIDATION_SEED_OFFSET = 1_000_003
+_STEPS_BETWEEN_LINES: Final = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,153 +34,140 @@ class FilterTrainingConfig:
     """What a training run depends on.
 
     Attributes:
-        side: of the network's frames in pixels. Our choice: the smallest at which a corner inset still covers several
-            patches; time on a CPU grows with its square.
-        tubelet_size: frames per token. Our choice: twice VideoMAE's, which halves the cost; what changes from frame to
-            frame is in the channels already.
-        hidden_size, num_layers, num_heads: Our choice: about a million weights, so that they ship with the package.
-        training_clips: held in memory, 16 x side x side x 3 bytes each.
-        label_smoothing: Our choice: the classes of A.1 touch each other, and certainty about drawn clips is not
-            certainty about real ones.
-        workers: processes that draw clips.
-        threads: of the network on the CPU.
+        seed: of the drawn clips or of the split, of new weights, and of the batches.
+        device: as torch calls it: `cpu`, `cuda`.
+        precision: of matrix products; weights stay in float32.
+        threads: of the network on a CPU.
     """
 
     seed: int = 0
-    side: int = 96
-    patch_size: int = 16
-    tubelet_size: int = 4
-    hidden_size: int = 160
-    num_layers: int = 4
-    num_heads: int = 4
-    training_clips: int = 2000
-    validation_clips: int = 300
-    steps: int = 800
-    batch_size: int = 16
-    learning_rate: float = 1e-3
-    warmup_steps: int = 60
-    weight_decay: float = 0.05
-    gradient_clip: float = 1.0
-    label_smoothing: float = 0.05
-    workers: int = 1
+    clips: DrawnClips | LabelledClips = field(default_factory=DrawnClips)
+    network: FromScratch | FineTune = field(default_factory=FromScratch)
+    device: str = "cpu"
+    precision: Literal["float32", "bfloat16"] = "float32"
     threads: int = 1
 
-    def __post_init__(self) -> None:
-        if self.side % self.patch_size:
-            raise ValueError(f"side is {self.side}, expected a multiple of patch_size {self.patch_size}")
-        if self.hidden_size % self.num_heads:
-            raise ValueError(f"hidden_size is {self.hidden_size}, expected a multiple of num_heads {self.num_heads}")
-        smallest = min(self.training_clips, self.validation_clips)
-        if smallest < len(CONTENT_CLASSES):
-            raise ValueError(f"a split has {smallest} clips, expected at least one of each of the 5 classes")
-        if self.batch_size > self.training_clips:
-            raise ValueError(
-                f"batch_size is {self.batch_size}, expected at most the {self.training_clips} training_clips"
-            )
+
+class FilterResult(NamedTuple):
+    """What came of it.
+
+    Attributes:
+        threshold: for `desirable`, chosen on the validation split.
+        test: how the filter does on the test split, which nothing was chosen by.
+        clips: what it was trained and measured on.
+    """
+
+    threshold: float
+    test: FilterReport
+    clips: SplitInputs
 
 
-def train_filter(config: FilterTrainingConfig, folder: Path, progress: Progress | None = None) -> FilterReport:
-    """Draw clips, train, measure on held-out clips, and write weights, configuration and model card to `folder`."""
-    form = filter_input(config)
-    training = generate_inputs(config.seed, config.training_clips, form, workers=config.workers, progress=progress)
-    held_out_seed = config.seed + _VALIDATION_SEED_OFFSET
-    validation = generate_inputs(
-        held_out_seed, config.validation_clips, form, workers=config.workers, progress=progress
-    )
-    model = fit(config, training, form, progress)
-    report = FilterReport(probabilities=predict(model, validation.inputs, form), labels=validation.labels)
-    save_filter(model, config, form, report, folder)
-    return report
+def train_filter(config: FilterTrainingConfig, folder: Path, progress: Progress | None = None) -> FilterResult:
+    """Gather clips, train, choose the threshold, measure, and write weights, threshold and model card to `folder`.
 
-
-def filter_input(config: FilterTrainingConfig) -> ContentInput:
-    """The network's input: motion channels, brought to about zero mean and unit variance."""
-    return ContentInput(channels="motion", side=config.side, mean=(0.45, 0.05, 0.06), std=(0.25, 0.10, 0.12))
-
-
-def build_network(config: FilterTrainingConfig) -> VideoMAEForVideoClassification:
-    """A small VideoMAE with fresh weights."""
-    network = VideoMAEConfig(
-        image_size=config.side,
-        patch_size=config.patch_size,
-        num_frames=CONTENT_FRAMES,
-        tubelet_size=config.tubelet_size,
-        hidden_size=config.hidden_size,
-        num_hidden_layers=config.num_layers,
-        num_attention_heads=config.num_heads,
-        intermediate_size=3 * config.hidden_size,
-        id2label=dict(enumerate(CONTENT_CLASSES)),
-        label2id={name: index for index, name in enumerate(CONTENT_CLASSES)},
-    )
-    network.update({"input_channels": "motion", "revision": f"seed-{config.seed}-steps-{config.steps}"})
-    return VideoMAEForVideoClassification(network)
-
-
-def fit(
-    config: FilterTrainingConfig, training: LabelledInputs, form: ContentInput, progress: Progress | None = None
-) -> VideoMAEForVideoClassification:
-    """Train a fresh network; the same config gives the same network on the same machine."""
+    Raises:
+        FileNotFoundError: a label file or the checkpoint is missing.
+        ValueError: labels or checkpoint are not fit for it, or the training diverges.
+    """
+    folder.mkdir(parents=True, exist_ok=True)  # before the work, so that a wrong name costs nothing
+    HIDE_PROGRESS()
     torch.manual_seed(config.seed)
     torch.set_num_threads(config.threads)
-    model = build_network(config)
-    model.train()
+    start = config.network.start()
+    clips = config.clips.gather(start.form, config.seed, progress)
+    fit(config, start, clips.training, progress)
+    start.model.half().float()  # what is measured is what is stored
+    threshold = _measure(config, start, clips.validation).best_threshold()
+    result = FilterResult(threshold, _measure(config, start, clips.test), clips)
+    _save(config, start, result, folder)
+    return result
+
+
+def fit(config: FilterTrainingConfig, start: Start, training: LabelledInputs, progress: Progress | None = None) -> None:
+    """Train the network; the same config and clips give the same weights on the same machine.
+
+    Our choice: every class is drawn equally often. In Panda-70M's published shares nine of ten clips are desirable or
+    still, and small batches would seldom hold the other classes.
+
+    Raises:
+        ValueError: the loss is not a number any more.
+    """
+    recipe, count = config.network.recipe, len(training.labels)
+    model = start.model.to(config.device).train()
     optimizer = torch.optim.AdamW(
-        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, betas=(0.9, 0.98)
+        parameter_groups(model, model.config.num_hidden_layers, recipe), betas=recipe.adam_betas
     )
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate_factor(config, step))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: recipe.factor(step, count))
     rng = np.random.default_rng([config.seed, 1])
-    for step in range(config.steps):
-        rows = rng.choice(len(training.labels), config.batch_size, replace=False)
-        batch = np.stack([_augmented(rng, training.inputs[row]) for row in rows])
-        logits = model(form.normalize(batch)).logits
-        loss = functional.cross_entropy(
-            logits, torch.from_numpy(training.labels[rows]), label_smoothing=config.label_smoothing
-        )
+    weights = _class_balance(training.labels)
+    steps = recipe.steps(count, recipe.epochs)
+    for step in range(steps):
+        rows = rng.choice(count, recipe.batch_size, p=weights)
+        logits = _logits(config, start, np.stack([_augmented(rng, training.inputs[row]) for row in rows]))
+        labels = torch.from_numpy(training.labels[rows]).to(config.device)
+        loss = functional.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+        if not math.isfinite(loss.item()):
+            raise ValueError(f"the loss is {loss.item()} at step {step}, expected a number; lower base_learning_rate")
         optimizer.zero_grad()
         torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), config.gradient_clip)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.gradient_clip)
         optimizer.step()
         schedule.step()
-        if step % 50 == 0:
-            _log.info("content filter step %d of %d: loss %.3f", step, config.steps, loss.item())
+        if step % _STEPS_BETWEEN_LINES == 0:
+            _log.info("content filter step %d of %d: loss %.3f", step, steps, loss.item())
         if progress is not None:
-            progress("train", step + 1, config.steps)
-    model.train(mode=False)
-    return model
+            progress("train", step + 1, steps)
+    model.eval()
 
 
-def learning_rate_factor(config: FilterTrainingConfig, step: int) -> float:
-    """A linear warm-up, then half a cosine down to zero."""
-    if step < config.warmup_steps:
-        return (step + 1) / config.warmup_steps
-    done = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
-    return 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
-
-
-def predict(
-    model: VideoMAEForVideoClassification, inputs: npt.NDArray[np.uint8], form: ContentInput
-) -> npt.NDArray[np.float64]:
+def predict(config: FilterTrainingConfig, start: Start, inputs: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     """Probabilities (clips, 5) of prepared clips."""
+    size = config.network.recipe.batch_size
     with torch.inference_mode():
-        batches = [torch.softmax(model(form.normalize(part)).logits, -1) for part in _batches(inputs, 32)]
-    return np.asarray(torch.cat(batches).double().numpy(), np.float64)
+        batches = [_logits(config, start, inputs[first : first + size]) for first in range(0, len(inputs), size)]
+    return np.asarray(torch.softmax(torch.cat(batches).double(), -1).cpu().numpy(), np.float64)
 
 
-def save_filter(
-    model: VideoMAEForVideoClassification,
-    config: FilterTrainingConfig,
-    form: ContentInput,
-    report: FilterReport,
-    folder: Path,
-) -> None:
-    """Write the folder: half-precision weights, how frames are prepared, and the model card."""
-    folder.mkdir(parents=True, exist_ok=True)
-    half = {name: tensor.half() for name, tensor in model.state_dict().items()}
-    model.save_pretrained(folder, state_dict=half)
+def _logits(config: FilterTrainingConfig, start: Start, inputs: npt.NDArray[np.uint8]) -> torch.Tensor:
+    pixels = start.form.normalize(inputs).to(config.device)
+    with autocast(config.device, getattr(torch, config.precision)):
+        logits: torch.Tensor = start.model(pixels).logits
+    return logits.float()
+
+
+def _measure(config: FilterTrainingConfig, start: Start, clips: LabelledInputs) -> FilterReport:
+    return FilterReport(probabilities=predict(config, start, clips.inputs), labels=clips.labels)
+
+
+def _class_balance(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Probability of every clip to be drawn: each class has the same in all."""
+    counts = np.bincount(labels)
+    return np.asarray(1 / counts[labels] / np.count_nonzero(counts), np.float64)
+
+
+def _save(config: FilterTrainingConfig, start: Start, result: FilterResult, folder: Path) -> None:
+    """Write half-precision weights, the threshold, how frames are prepared, and the model card."""
+    model, form = start.model, start.form
+    model.config.update(
+        {"input_channels": form.channels, "min_desirable": result.threshold, "revision": f"seed-{config.seed}"}
+    )
+    model.save_pretrained(folder, state_dict={name: tensor.half() for name, tensor in model.state_dict().items()})
     preprocessor = {"image_mean": form.mean, "image_std": form.std, "size": {"height": form.side, "width": form.side}}
     (folder / "preprocessor_config.json").write_text(json.dumps(preprocessor, indent=2) + "\n", encoding="utf-8")
-    size_bytes = (folder / "model.safetensors").stat().st_size
-    (folder / "README.md").write_text(model_card(asdict(config), report, size_bytes), encoding="utf-8")
+    (folder / "README.md").write_text(_card(config, start, result, folder), encoding="utf-8")
+
+
+def _card(config: FilterTrainingConfig, start: Start, result: FilterResult, folder: Path) -> str:
+    facts = CardFacts(
+        network=start.origin,
+        form=start.form,
+        size_bytes=(folder / "model.safetensors").stat().st_size,
+        clips=result.clips,
+        threshold=result.threshold,
+        report=result.test,
+        settings=asdict(config),
+    )
+    return model_card(facts)
 
 
 def _augmented(rng: np.random.Generator, video: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -186,7 +177,3 @@ def _augmented(rng: np.random.Generator, video: npt.NDArray[np.uint8]) -> npt.ND
     if rng.random() < 0.5:
         video = video[::-1]
     return video
-
-
-def _batches(inputs: npt.NDArray[np.uint8], size: int) -> list[npt.NDArray[np.uint8]]:
-    return [inputs[start : start + size] for start in range(0, len(inputs), size)]

@@ -37,6 +37,9 @@ class NounClass(StrEnum):
     MEDIA = "media"
 
 
+BEINGS: Final = frozenset({NounClass.PERSON, NounClass.ANIMAL})
+
+
 class Noun(NamedTuple):
     """A noun of the lists."""
 
@@ -74,6 +77,11 @@ def find_noun(word: str) -> Noun | None:
             return Noun(singular, nouns[singular])
     compound, _, head = word.rpartition("-")
     return find_noun(head) if compound and " " not in word else None
+
+
+def find_compound(first: str, second: str) -> Noun | None:
+    """The noun that two neighbouring lower-case words are a form of ("teddy bears")."""
+    return find_noun(f"{first} {second}") if first in _compound_openings() else None
 
 
 def singular_candidates(word: str) -> tuple[str, ...]:
@@ -120,6 +128,12 @@ def _nouns() -> Mapping[str, NounClass]:
     ):
         content |= dict.fromkeys(sections()[noun_class], noun_class)
     return content
+
+
+@lru_cache(maxsize=1)
+def _compound_openings() -> frozenset[str]:
+    """The first words of the nouns of several words: few words are, which spares most look-ups."""
+    return frozenset(noun.partition(" ")[0] for noun in _nouns() if " " in noun)
 
 
 def _read(name: str) -> str:

@@ -14,8 +14,8 @@ class Located(NamedTuple):
         own: those that no longer word of the answer covers.
     """
 
-    occurrences: tuple[Span, ...]
-    own: tuple[Span, ...]
+    occurrences: list[Span]
+    own: list[Span]
 
 
 def locate_words(caption: str, words: Iterable[str]) -> dict[str, Located]:
@@ -24,8 +24,8 @@ def locate_words(caption: str, words: Iterable[str]) -> dict[str, Located]:
     found: dict[str, Located] = {}
     taken: list[Span] = []
     for word in sorted(dict.fromkeys(words), key=len, reverse=True):
-        occurrences = tuple(folded.find_word(word))
-        own = tuple(place for place in occurrences if not _overlaps(place, taken))
+        occurrences = folded.find_word(word)
+        own = [place for place in occurrences if not _overlaps(place, taken)]
         taken += occurrences
         found[word] = Located(occurrences, own)
     return found

@@ -1,6 +1,7 @@
 """Whether a noun phrase names one thing or several: a plural subject removes the sample (A.2)."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 from curation.entity_words.lexicon import find_noun, irregular_plurals, sections, singular_candidates
@@ -37,9 +38,12 @@ def is_counted(introducers: Sequence[str]) -> bool:
     return any(word in sections()["quantity"] and following == "of" for word, following in pairwise(introducers))
 
 
+@lru_cache(maxsize=65_536)
 def is_plural_form(word: str) -> bool:
     """Whether a single lower-case word looks like a plural."""
     lists = sections()
+    if word in lists["possessive_form"]:
+        return word in irregular_plurals()
     if word in irregular_plurals():
         return irregular_plurals()[word] != word
     if word.rpartition("-")[2] != word:
@@ -54,6 +58,7 @@ def is_plural_form(word: str) -> bool:
     return not word.endswith(("ss", "us", "is"))
 
 
+@lru_cache(maxsize=65_536)
 def singular_of(word: str) -> str:
     """The singular of a noun; for an unknown word the regular guess."""
     noun = find_noun(word)

@@ -7,8 +7,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from dataset_schema import EntityKind
 
@@ -23,6 +22,8 @@ _MISSING_COMMA: Final = re.compile(r"['\"]\s+['\"]")
 _CURLY: Final = str.maketrans({"\u201c": '"', "\u201d": '"', "\u2018": "'", "\u2019": "'"})
 # A quoted string whose closing quote is followed by what may follow a string, so that "man's" does not end one.
 _STRING: Final = re.compile(r"(['\"])(.*?)\1(?=\s*(?:[,:\]}]|['\"]|\Z))", re.DOTALL)
+_LISTS: Final = (list, tuple)
+_KEYS: Final = frozenset(EntityKind)
 _EMPTY: Final = frozenset({"", "none", "n/a", "na", "null", "[]"})
 
 
@@ -30,19 +31,21 @@ class UnparsableAnswerError(ValueError):
     """The answer is not a dictionary of entity words; the message says what it is instead."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParsedAnswer:
+class ParsedAnswer(NamedTuple):
     """The words of an answer, per kind, in its order, without empty ones."""
 
     subject: tuple[str, ...]
     object: tuple[str, ...]
     background: tuple[str, ...]
 
-    def words(self) -> Iterator[tuple[str, EntityKind]]:
+    def words(self) -> list[tuple[str, EntityKind]]:
         """Every word with its kind; subjects first, then objects, then backgrounds."""
-        for kind in (EntityKind.SUBJECT, EntityKind.OBJECT, EntityKind.BACKGROUND):
-            for word in getattr(self, kind.value):
-                yield word, kind
+        kinds = (
+            (self.subject, EntityKind.SUBJECT),
+            (self.object, EntityKind.OBJECT),
+            (self.background, EntityKind.BACKGROUND),
+        )
+        return [(word, kind) for words, kind in kinds for word in words]
 
 
 def parse_answer(answer: str) -> ParsedAnswer:
@@ -70,7 +73,10 @@ def _strip(answer: str) -> str:
 
 
 def _dictionaries(text: str) -> Iterator[Any]:
-    """What the rungs read from the text's parts, likeliest first."""
+    """What the rungs read from the text, whole if it is plain JSON, then from its parts, likeliest first."""
+    whole = _read_json(text) if text.startswith("{") else None
+    if whole is not None:
+        yield whole
     for candidate in _candidates(text):
         for read in (_read_json, _read_literal, _read_keys):
             content = read(candidate)
@@ -159,14 +165,21 @@ def _words_by_kind(content: Any) -> ParsedAnswer:
     if not isinstance(content, Mapping):
         raise UnparsableAnswerError(f"answer is a {type(content).__name__}, expected a dictionary")
     by_key = {str(key).strip().lower().removesuffix("s"): value for key, value in content.items()}
-    kinds = {kind.value: by_key[kind.value] for kind in EntityKind if kind.value in by_key}
-    if not kinds:
+    if _KEYS.isdisjoint(by_key):
         raise UnparsableAnswerError(f"answer has keys {sorted(by_key)}, expected background, subject and object")
-    return ParsedAnswer(**{kind.value: _strings(kind.value, kinds.get(kind.value)) for kind in EntityKind})
+    return ParsedAnswer(
+        subject=_strings(by_key, "subject"),
+        object=_strings(by_key, "object"),
+        background=_strings(by_key, "background"),
+    )
 
 
-def _strings(key: str, value: Any) -> tuple[str, ...]:
+def _strings(by_key: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    value = by_key.get(key)
     entries = [value] if isinstance(value, str) else ([] if value is None else value)
-    if not isinstance(entries, list | tuple) or not all(isinstance(entry, str) for entry in entries):
-        raise UnparsableAnswerError(f"answer has {key} {value!r}, expected a list of strings")
-    return tuple(entry.strip() for entry in entries if entry.strip().lower() not in _EMPTY)
+    try:
+        if isinstance(entries, _LISTS):
+            return tuple([word for word in map(str.strip, entries) if word.lower() not in _EMPTY])
+    except TypeError:
+        pass  # one of them is no string
+    raise UnparsableAnswerError(f"answer has {key} {value!r}, expected a list of strings")

@@ -1,13 +1,51 @@
 """What stands around and inside a noun phrase: its introducers to the left, its head noun within."""
 
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
-from curation.entity_words.lexicon import Noun, NounClass, find_noun, sections
+from curation.entity_words.lexicon import BEINGS, Noun, find_compound, find_noun, sections
 from curation.entity_words.number import is_plural_form
 from curation.entity_words.tokens import Token
 
 # Words that stand between a determiner and its noun are few; a longer walk would reach the previous phrase.
 _MAX_STEPS = 8
+
+
+class Phrase(NamedTuple):
+    """Tokens `[first, end)` of a caption that name something.
+
+    Attributes:
+        head: index of the head noun.
+        introducers: lower-case words before the phrase that say how many, see `introducers`.
+    """
+
+    tokens: Sequence[Token]
+    first: int
+    end: int
+    head: int
+    introducers: tuple[str, ...]
+
+    @classmethod
+    def of(cls, tokens: Sequence[Token], first: int, end: int) -> "Phrase":
+        """The phrase with what its neighbours tell."""
+        return cls(tokens, first, end, head_index(tokens, first, end), introducers(tokens, first))
+
+    @property
+    def word(self) -> str:
+        """The head noun as it stands in the caption, in lower case."""
+        return self.tokens[self.head].text
+
+    @property
+    def modifiers(self) -> set[str]:
+        """The words before the head noun."""
+        return {token.text for token in self.tokens[self.first : self.head]}
+
+    @property
+    def word_before(self) -> str:
+        """The word before the phrase, its introducers and adjectives; "" at the start of the caption."""
+        at = opening(self.tokens, self.first) - 1
+        return self.tokens[at].text if at >= 0 else ""
 
 
 def introducers(tokens: Sequence[Token], first: int) -> tuple[str, ...]:
@@ -29,12 +67,13 @@ def introducers(tokens: Sequence[Token], first: int) -> tuple[str, ...]:
             found += ["of", tokens[at - 1].text]
             at -= 1
             may_describe = True
-        elif not (may_describe and _is_modifier(tokens, at)):
+        elif not (may_describe and _describes(tokens, at)):
             break
         at -= 1
     return tuple(reversed(found))
 
 
+@lru_cache(maxsize=65_536)
 def is_determiner(word: str) -> bool:
     """Whether a word opens a noun phrase: an article, a possessive, a quantifier or a number."""
     return word in sections()["determiner"] or word in sections()["possessive"] or word.isdigit()
@@ -60,7 +99,7 @@ def head_index(tokens: Sequence[Token], first: int, end: int) -> int:
 def noun_at(tokens: Sequence[Token], head: int, first: int) -> Noun | None:
     """The noun of the lists whose last word is token `head`; two words ("teddy bear") go before one."""
     if head > first:
-        pair = find_noun(f"{tokens[head - 1].text} {tokens[head].text}")
+        pair = find_compound(tokens[head - 1].text, tokens[head].text)
         if pair is not None:
             return pair
     return find_noun(tokens[head].text)
@@ -68,26 +107,43 @@ def noun_at(tokens: Sequence[Token], head: int, first: int) -> Noun | None:
 
 def opens_sentence(tokens: Sequence[Token], first: int) -> bool:
     """Whether only determiners and adjectives stand between the phrase and the start of its sentence."""
-    at = first - 1
-    while at >= 0 and (is_determiner(tokens[at].text) or _is_modifier(tokens, at)):
+    at = opening(tokens, first)
+    return at == 0 or tokens[at - 1].text in {".", "!", "?", ";"}
+
+
+def opening(tokens: Sequence[Token], first: int) -> int:
+    """Where the determiners and adjectives before token `first` begin; `first` if there are none."""
+    at = first
+    while at > 0 and (is_determiner(tokens[at - 1].text) or _describes(tokens, at - 1)):
         at -= 1
-    return at < 0 or tokens[at].text in {".", "!", "?", ";"}
+    return at
 
 
 def _counts(word: str) -> bool:
     return word in sections()["quantity"] or is_determiner(word)
 
 
+def _describes(tokens: Sequence[Token], at: int) -> bool:
+    """An adjective, or the "and" between two: "a black and white rabbit"."""
+    if tokens[at].text == "and":
+        return at > 0 and _is_adjective(tokens[at - 1].text) and _is_adjective(tokens[at + 1].text)
+    return _is_modifier(tokens, at)
+
+
+def _is_adjective(word: str) -> bool:
+    return word in sections()["adjective"] or word in sections()["colour"]
+
+
 def _is_modifier(tokens: Sequence[Token], at: int) -> bool:
     """A singular noun of a thing or a participle, used as an adjective: "police officers", "two jumping dogs"."""
     word = tokens[at].text
-    if word in sections()["adjective"] or word in sections()["colour"]:
+    if _is_adjective(word):
         return True
     if word in sections()["preposition"] or word in sections()["auxiliary"]:
         return False
     before = tokens[at - 1].text if at else ""
     noun = find_noun(word)
-    if noun is not None and noun.noun_class not in {NounClass.PERSON, NounClass.ANIMAL}:
+    if noun is not None and noun.noun_class not in BEINGS:
         return not is_plural_form(word)
     opened = is_determiner(before) or before in sections()["adjective"]
     return opened and (noun is not None or word.endswith(("ing", "ed")))

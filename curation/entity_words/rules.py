@@ -6,13 +6,14 @@ Pure functions. The order of the rules is fixed, and all broken ones are reporte
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from curation.entity_words.kinds import Unseen, classify
-from curation.entity_words.lexicon import sections
+from curation.entity_words.lexicon import BEINGS, sections
 from curation.entity_words.locate import locate_words
 from curation.entity_words.number import is_plural, singular_of
 from curation.entity_words.parse import ParsedAnswer, UnparsableAnswerError, parse_answer
-from curation.entity_words.phrases import head_index, introducers, noun_at
+from curation.entity_words.phrases import Phrase, introducers, noun_at, opening
 from curation.entity_words.tokens import Span, Token, first_token_in, tokenize
 from curation.records import EntityWord
 from dataset_schema import EntityKind
@@ -64,61 +65,75 @@ def check_answer(caption: str, answer: str) -> CheckedAnswer:
         return CheckedAnswer(words=(), violations=(Violation(Rule.UNPARSABLE_ANSWER, str(error)),))
     tokens = tokenize(caption)
     found, missing, dropped = _find(caption, tokens, parsed)
-    words = tuple(sorted(found, key=lambda word: (_ORDER[word.kind], word.start)))
-    subjects = [_Phrase.of(word, tokens) for word in words if word.kind is EntityKind.SUBJECT]
+    found.sort(key=lambda found_word: (_ORDER[found_word.word.kind], found_word.word.start))
+    words = tuple([word for word, _ in found])
+    subjects = [_Subject.of(word, phrase) for word, phrase in found if word.kind is EntityKind.SUBJECT]
     violations = []
     if missing:
         violations.append(Violation(Rule.WORD_NOT_IN_CAPTION, f"the caption does not have {_quoted(missing)}"))
     if not subjects:
         violations.append(Violation(Rule.NO_SUBJECT_WORD, "no word of the caption names a person or an animal"))
-    plural = [phrase.word for phrase in subjects if phrase.is_plural]
+    plural = [subject.word for subject in subjects if subject.is_plural]
     if plural:
         violations.append(Violation(Rule.PLURAL_SUBJECT_WORD, f"several individuals: {_quoted(plural)}"))
     violations += _same_heads(subjects, tokens)
     return CheckedAnswer(words=words, violations=tuple(violations), dropped=tuple(dropped))
 
 
+class _Found(NamedTuple):
+    word: EntityWord
+    phrase: Phrase
+
+
 def _find(
     caption: str, tokens: list[Token], parsed: ParsedAnswer
-) -> tuple[list[EntityWord], list[str], list[tuple[str, str]]]:
+) -> tuple[list[_Found], list[str], list[tuple[str, str]]]:
     """The answer's words as entity words; those the caption lacks; those dropped, with the reason."""
-    places = locate_words(caption, (word for word, _ in parsed.words()))
-    found: dict[Span, EntityWord] = {}
+    answers = parsed.words()
+    located = locate_words(caption, (word for word, _ in answers))
+    found: dict[Span, _Found] = {}
     missing: list[str] = []
     dropped: list[tuple[str, str]] = []
-    for word, answered in parsed.words():
-        if not places[word].occurrences:
+    for word, answered in answers:
+        if not located[word].occurrences:
             missing.append(word)
             continue
-        kinds = [(span, _kind(tokens, span, answered)) for span in places[word].own]
+        reason = "part_of_longer_word"
         # The first place counts, unless the word means something unseen there ("plays football with a football").
-        seen = next(((span, kind) for span, kind in kinds if isinstance(kind, EntityKind)), None)
-        if seen is not None:
-            span, kind = seen
-            text = caption[span.start : span.end]
-            found.setdefault(span, EntityWord(word=text, kind=kind, start=span.start, end=span.end))
+        for number, span in enumerate(located[word].own):
+            phrase = _phrase(tokens, span)
+            kind = _kind(phrase, answered)
+            if isinstance(kind, EntityKind):
+                text = caption[span.start : span.end]
+                found.setdefault(span, _Found(EntityWord(word=text, kind=kind, start=span.start, end=span.end), phrase))
+                break
+            reason = str(kind) if number == 0 else reason
         else:
-            dropped.append((word, str(kinds[0][1]) if kinds else "part_of_longer_word"))
+            dropped.append((word, reason))
     return list(found.values()), missing, dropped
 
 
-def _kind(tokens: Sequence[Token], span: Span, answered: EntityKind) -> EntityKind | Unseen:
-    first, end = _token_range(tokens, span)
-    if first >= end:
+def _phrase(tokens: Sequence[Token], span: Span) -> Phrase:
+    first = end = first_token_in(tokens, span)
+    while end < len(tokens) and tokens[end].end <= span.end:
+        end += 1
+    return Phrase.of(tokens, first, end)
+
+
+def _kind(phrase: Phrase, answered: EntityKind) -> EntityKind | Unseen:
+    if phrase.first >= phrase.end:
         return Unseen.ABSTRACT
-    verdict = classify(tokens, first, end)
+    verdict = classify(phrase)
     if verdict is None:
         return answered
-    if verdict is EntityKind.SUBJECT and answered is EntityKind.BACKGROUND:
-        head = head_index(tokens, first, end)
-        # People as scenery ("a background of people") are no subject that a clip could be about.
-        if is_plural(tokens[head].text, introducers(tokens, first)):
-            return answered
+    is_behind = verdict is EntityKind.SUBJECT and answered is EntityKind.BACKGROUND
+    # People as scenery ("a background of people") are no subject that a clip could be about.
+    if is_behind and is_plural(phrase.word, phrase.introducers):
+        return answered
     return verdict
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Phrase:
+class _Subject(NamedTuple):
     """A subject word as the rules about number see it."""
 
     word: str
@@ -127,57 +142,64 @@ class _Phrase:
     is_plural: bool
 
     @classmethod
-    def of(cls, word: EntityWord, tokens: list[Token]) -> "_Phrase":
-        first, end = _token_range(tokens, Span(word.start, word.end))
-        head = head_index(tokens, first, end)
-        before = (*introducers(tokens, first), *(token.text for token in tokens[first:head]))
+    def of(cls, word: EntityWord, phrase: Phrase) -> "_Subject":
+        tokens, first, end, head, introducers = phrase
+        before = (*introducers, *[token.text for token in tokens[first:head]])
         noun = noun_at(tokens, head, first)
-        return cls(
-            word=word.word,
-            head=head,
-            singular=noun.singular if noun else singular_of(tokens[head].text),
-            is_plural=is_plural(tokens[head].text, before, tokens[end].text if end < len(tokens) else ""),
-        )
+        singular = noun.singular if noun else singular_of(phrase.word)
+        following = tokens[end].text if end < len(tokens) else ""
+        return cls(word.word, head, singular, is_plural(phrase.word, before, following))
 
 
-def _same_heads(subjects: list[_Phrase], tokens: list[Token]) -> list[Violation]:
+def _same_heads(subjects: list[_Subject], tokens: list[Token]) -> list[Violation]:
     """Two subjects of one noun cannot be told apart by their words ("a man ... another man")."""
-    heads = [phrase.singular for phrase in subjects]
+    heads = [_last_word(subject.singular) for subject in subjects]
     several = sorted({head for head in heads if heads.count(head) > 1})
     if several:
         return [Violation(Rule.SAME_HEAD_WORD, f"several subjects are called {_quoted(several)}")]
-    for phrase in subjects:
-        again = _introduced_again(phrase, tokens)
+    for subject in subjects:
+        again = _introduced_again(subject, tokens)
         if again is not None:
-            detail = f"{phrase.word!r} and {again!r} are two subjects of one name"
+            detail = f"{subject.word!r} and {again!r} are two subjects of one name"
             return [Violation(Rule.SAME_HEAD_WORD, detail)]
     return []
 
 
-def _introduced_again(phrase: _Phrase, tokens: list[Token]) -> str | None:
+def _introduced_again(subject: _Subject, tokens: list[Token]) -> str | None:
     """Another mention of the noun that introduces somebody new: "another man", a second "a man"."""
-    for at, token in enumerate(tokens):
-        if at == phrase.head or singular_of(token.text) != phrase.singular:
-            continue
+    name = _last_word(subject.singular)
+    mentions = [at for at, token in enumerate(tokens) if singular_of(token.text) == name and at != subject.head]
+    for at in mentions:
         before = introducers(tokens, at)
-        is_modifier = at + 1 < len(tokens) and tokens[at + 1].start == token.end + 1 and _continues_noun(tokens, at + 1)
-        if not is_modifier and sections()["indefinite"].intersection(before):
-            return " ".join((*before, token.text))
+        is_introduced = not sections()["indefinite"].isdisjoint(before)
+        if is_introduced and _is_being(tokens, at) and not _describes_next(tokens, at):
+            return " ".join((*before, tokens[at].text))
     return None
 
 
-def _continues_noun(tokens: Sequence[Token], at: int) -> bool:
-    """Whether the token is a noun that the one before it describes ("dog food")."""
-    noun = noun_at(tokens, at, at - 1)
-    return noun is not None and tokens[at].text not in sections()["preposition"] and tokens[at].text.isalpha()
+def _is_being(tokens: Sequence[Token], at: int) -> bool:
+    """Whether the noun is meant itself: not in "a teddy bear", "a toy dog", "a statue of a man"."""
+    noun = noun_at(tokens, at, 0)
+    if noun is not None and noun.noun_class not in BEINGS:
+        return False
+    first = opening(tokens, at)
+    if first >= 2 and tokens[first - 1].text == "of" and singular_of(tokens[first - 2].text) in sections()["likeness"]:
+        return False
+    return sections()["made_of"].isdisjoint([token.text for token in tokens[first:at]])
 
 
-def _token_range(tokens: Sequence[Token], span: Span) -> tuple[int, int]:
-    first = first_token_in(tokens, span)
-    end = first
-    while end < len(tokens) and tokens[end].end <= span.end:
-        end += 1
-    return first, end
+def _last_word(noun: str) -> str:
+    return noun.rpartition(" ")[2]
+
+
+def _describes_next(tokens: Sequence[Token], at: int) -> bool:
+    """Whether the noun only describes the one behind it ("dog food")."""
+    following = at + 1
+    if following == len(tokens) or tokens[following].start != tokens[at].end + 1:
+        return False
+    noun = noun_at(tokens, following, at)
+    word = tokens[following].text
+    return noun is not None and word not in sections()["preposition"] and word.isalpha()
 
 
 def _quoted(words: Sequence[str]) -> str:

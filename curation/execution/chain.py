@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 from typing import Any, Final, TypeVar
 
 from curation.execution.crash_log import CrashLog
 from curation.execution.guard import Guard, StageError, Verdict
 from curation.execution.outcomes import Record, failed, rejected, thumbnail
 from curation.records import Clip
-from curation.stage import Stage
+from curation.stage import SplittingStage, Stage
 from dataset_schema import Reason
 
 Item = TypeVar("Item")
@@ -50,30 +51,51 @@ class StageChain:
     ) -> None:
         self._links = [(Guard(planned.stage, crash_log=crash_log, worker=worker), planned.drops) for planned in stages]
         self._score_all = score_all
+        self._handful = max(planned.stage.resources.batch_size for planned in stages)
 
     def run(self, records: Sequence[Record]) -> list[Record]:
-        """One record per record, in order.
+        """All that `stream` gives.
 
         Raises:
             StageSetupError: a stage cannot be made ready.
         """
-        for guard, drops in self._links:
-            records = self._through(guard, drops, records)
-        return [*records]
+        return [*chain.from_iterable(self.stream(records))]
+
+    def stream(self, records: Sequence[Record]) -> Iterator[list[Record]]:
+        """One record per record, or several where a stage splits a clip; in order, a handful at a time.
+
+        What a clip is split into passes the later stages one handful after the other, so that their pictures need not
+        be in memory all at once: it may be hundreds. Without such a stage there is one handful.
+
+        Raises:
+            StageSetupError: a stage cannot be made ready.
+        """
+        return self._from(0, records)
+
+    def _from(self, place: int, records: Sequence[Record]) -> Iterator[list[Record]]:
+        for later, (guard, drops) in enumerate(self._links[place:], start=place + 1):
+            judged = self._through(guard, records)
+            if isinstance(guard.stage, SplittingStage):
+                parts = chain.from_iterable(_split(guard, record) for record in judged)
+                while some := [_without(drops, part) for part in islice(parts, self._handful)]:
+                    yield from self._from(later, some)
+                return
+            records = [_without(drops, record) for record in judged]
+        yield [*records]
 
     def close(self) -> None:
         """Close every stage."""
         for guard, _ in self._links:
             guard.close()
 
-    def _through(self, guard: Guard, drops: frozenset[str], records: Sequence[Record]) -> list[Record]:
+    def _through(self, guard: Guard, records: Sequence[Record]) -> list[Record]:
         judged = list(records)
         places = [place for place, record in enumerate(records) if _is_wanted(guard.stage, record)]
         for some in _batches(places, guard.stage.resources.batch_size):
             clips = [clip for place in some if isinstance(clip := records[place], Clip)]
             for place, clip, answer in zip(some, clips, guard.judge(clips), strict=True):
                 judged[place] = self._settle(guard.stage, clip, answer)
-        return [_without(drops, record) for record in judged]
+        return judged
 
     def _settle(self, stage: Stage, clip: Clip, answer: Verdict | StageError) -> Record:
         if isinstance(answer, StageError):
@@ -92,6 +114,14 @@ def _is_wanted(stage: Stage, record: Record) -> bool:
     if not isinstance(record, Clip):
         return False
     return not record.reasons or all(getattr(record, name) is not None for name in stage.reads)
+
+
+def _split(guard: Guard, record: Record) -> Sequence[Record]:
+    """What a record goes on as. A rejected clip, in a run that scores every clip, stays one."""
+    if not isinstance(record, Clip) or record.reasons:
+        return [record]
+    parts = guard.split(record)
+    return [failed(record, guard.stage.name, parts)] if isinstance(parts, StageError) else parts
 
 
 def _without(names: frozenset[str], record: Record) -> Record:

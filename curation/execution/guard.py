@@ -11,7 +11,7 @@ from typing import Final
 from curation.execution.crash_log import DEATHS_TO_GIVE_UP, CrashLog, NoCrashLog
 from curation.execution.worker_thread import WorkerThread
 from curation.records import Clip
-from curation.stage import ClipError, Stage
+from curation.stage import ClipError, SplittingStage, Stage
 from dataset_schema import FailureKind, Reason
 
 logger = logging.getLogger(__name__)
@@ -87,6 +87,19 @@ class Guard:
         else:
             parts = [clips[: len(clips) // 2], clips[len(clips) // 2 :]]
         return [answer for part in parts for answer in self.judge(part)]
+
+    def split(self, clip: Clip) -> Sequence[Clip] | StageError:
+        """The clips that a splitting stage makes of one that passed; of every other stage, the clip itself."""
+        stage = self._stage
+        if not isinstance(stage, SplittingStage):
+            return [clip]
+        try:
+            parts = stage.split(clip)
+            _check_parts(stage, clip, parts)
+        except Exception as error:
+            logger.exception("stage %s failed to split clip %s", stage.name, clip.clip_id)
+            return _as_stage_error(error)
+        return parts
 
     def close(self) -> None:
         """Let the stage put away what its setup took. Errors are logged: the clips are safe by now."""
@@ -165,6 +178,15 @@ def _judge(stage: Stage, clips: Sequence[Clip]) -> list[Verdict]:
             "order, with their reasons untouched"
         )
     return [Verdict(clip, tuple(stage.decide(clip))) for clip in scored]
+
+
+def _check_parts(stage: Stage, clip: Clip, parts: Sequence[Clip]) -> None:
+    sources = {(part.source.id, part.source.num_clips) for part in parts}
+    if sources != {(clip.source.id, len(parts))} or len({part.clip_id for part in parts}) < len(parts):
+        raise StageContractError(
+            f"stage {stage.name} split clip {clip.clip_id} into {_list(parts)} with the sources and numbers of clips "
+            f"{sorted(sources)}; expected different clips, {len(parts)} of source {clip.source.id}"
+        )
 
 
 def _list(clips: Sequence[Clip]) -> str:

@@ -24,9 +24,10 @@ class LocalExecutor:
         try:
             with open_writer(job.destination) as writer:
                 while some := list(islice(records, job.plan.batch_size)):
-                    for record in chain.run(some):
-                        writer.add(finished(record, job.plan.last_stage))
-                    on_progress(writer.counts)
+                    for records_of_some in chain.stream(some):
+                        for record in records_of_some:
+                            writer.add(finished(record, job.plan.last_stage))
+                        on_progress(writer.counts)
                 return writer.counts
         finally:
             chain.close()

@@ -70,8 +70,8 @@ def thumbnail(clip: Clip) -> Payload | None:
 
 def _middle_picture(frames: Frames) -> Image | None:
     """The best picture that was decoded: reference frames are large, the other frames small and squeezed."""
-    if frames.references:
-        return frames.references[len(frames.references) // 2].image
+    if references := [reference for reference in frames.references if not reference.is_outside]:
+        return references[len(references) // 2].image
     for video in (frames.content, frames.thumbnails):
         if len(video):
             return np.ascontiguousarray(video[len(video) // 2])

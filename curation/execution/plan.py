@@ -74,12 +74,6 @@ class Group:
         return max(planned.stage.resources.batch_size for planned in self.stages)
 
     @property
-    def max_workers(self) -> int | None:
-        """More than these would not help."""
-        limits = [planned.stage.resources.max_workers for planned in self.stages]
-        return min((limit for limit in limits if limit is not None), default=None)
-
-    @property
     def timeout_s(self) -> float:
         """The longest time between two signs of life: one batch of the slowest stage."""
         return max(p.stage.resources.timeout_s * p.stage.resources.batch_size for p in self.stages)
@@ -300,8 +294,7 @@ def _grown(groups: list[Group], free: list[Machine]) -> list[Group]:
     growing = {place for place, group in enumerate(groups) if group.cpus or group.gpus}
     while growing:
         place = min(growing, key=lambda place: (groups[place].workers, place))
-        is_enough = groups[place].workers == groups[place].max_workers
-        left = None if is_enough else _place(groups[place], free)
+        left = _place(groups[place], free)
         if left is None:
             growing.remove(place)
         else:

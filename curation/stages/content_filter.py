@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -20,28 +20,40 @@ class ContentFilterConfig:
     """The policy.
 
     Attributes:
-        min_desirable: probability that the class `desirable` must reach. Our choice: the paper gives none; at this one
-            the weights that ship tell desirable from undesirable best on their held-out drawn clips, and their model
-            card says how well. A network trained on other data has its own best threshold.
+        min_desirable: probability that the class `desirable` must reach; None takes the one that was chosen with the
+            weights. Our choice: the paper gives none, and a network trained on other data has another best threshold.
     """
 
-    min_desirable: float = 0.3
+    min_desirable: float | None = None
 
     def __post_init__(self) -> None:
-        if not 0 <= self.min_desirable <= 1:
+        if self.min_desirable is not None and not 0 <= self.min_desirable <= 1:
             raise ValueError(f"min_desirable is {self.min_desirable}, expected a probability in [0, 1]")
 
 
+class ThresholdedClassifier(ContentClassifier, Protocol):
+    """A classifier that may come with the threshold that its training chose."""
+
+    @property
+    def own_threshold(self) -> float | None:
+        """The probability of `desirable` that a clip must reach; None if nobody chose one. Does not load the network.
+
+        Raises:
+            FileNotFoundError: the weights are missing.
+        """
+        ...
+
+
 class ContentFilter:
-    """Scores every clip for the five classes; one threshold on `desirable` decides, as the shipped one was chosen."""
+    """Scores every clip for the five classes; one threshold on `desirable` decides, as it was chosen in training."""
 
     name: ClassVar[str] = "content_filter"
     reads: ClassVar[frozenset[str]] = frozenset({"frames"})
     adds: ClassVar[frozenset[str]] = frozenset({"scores"})
 
-    def __init__(self, config: ContentFilterConfig, classifier: ContentClassifier) -> None:
-        self._config = config
+    def __init__(self, config: ContentFilterConfig, classifier: ThresholdedClassifier) -> None:
         self._classifier = classifier
+        self._chosen_threshold = config.min_desirable
 
     @property
     def resources(self) -> Resources:
@@ -49,7 +61,12 @@ class ContentFilter:
         return self._classifier.resources
 
     def annotators(self) -> tuple[Annotator, ...]:
-        """The classifier."""
+        """The classifier.
+
+        Raises:
+            ValueError: neither the config nor the weights have a threshold.
+        """
+        self._threshold()
         return (self._classifier.describe(),)
 
     def setup(self) -> None:
@@ -73,14 +90,26 @@ class ContentFilter:
     def decide(self, clip: Clip) -> tuple[Reason, ...]:
         """Whether `desirable` is likely enough; if not, the class that is likelier gives the reason."""
         scores = _class_scores(clip.clip_id, clip.scores)
-        if scores["desirable"] >= self._config.min_desirable:
+        threshold = self._threshold()
+        if scores["desirable"] >= threshold:
             return ()
         likeliest = max(scores, key=lambda name: scores[name])
-        detail = f"desirable has probability {scores['desirable']:.2f}, expected {self._config.min_desirable:.2f}"
+        detail = f"desirable has probability {scores['desirable']:.2f}, expected {threshold:.2f}"
         if likeliest == "desirable":
             return (Reason(stage=self.name, reason=LOW_DESIRABLE_SCORE, detail=detail),)
         detail = f"{likeliest} has probability {scores[likeliest]:.2f}; {detail}"
         return (Reason(stage=self.name, reason=likeliest, detail=detail),)
+
+    def _threshold(self) -> float:
+        if self._chosen_threshold is None:
+            self._chosen_threshold = self._classifier.own_threshold
+        if self._chosen_threshold is None:
+            name = self._classifier.describe().name
+            raise ValueError(
+                f"content filter weights {name} carry no threshold (min_desirable in their config.json), expected one; "
+                "set content_filter.min_desirable, or train the weights with `train-filter`, which chooses it"
+            )
+        return self._chosen_threshold
 
 
 def _content_frames(clip: Clip) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

@@ -2,15 +2,34 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from enum import StrEnum
+from typing import ClassVar, Final
 
-import numpy as np
-
-from curation.records import Clip, Video
+from curation.clip_rules import ClipRules
+from curation.records import Clip
 from curation.stage import Resources
 from curation.video.child import Child, ChildConfig
+from curation.video.division import Division
 from curation.video.requests import Decoded, DecodeRequest, Span, VideoPart
-from dataset_schema import TABLE_6_BUCKETS, Annotator, Bucket, MediaFacts, Reason, largest_bucket
+from dataset_schema import (
+    FRAMES_PER_SECOND,
+    TABLE_6_BUCKETS,
+    Annotator,
+    Bucket,
+    MediaFacts,
+    Reason,
+)
+
+# The pictures of one clip, and some room; and ten minutes of footage, which are half of this.
+_PICTURES_BYTES: Final = 512 << 20
+_FOOTAGE_BYTES: Final = 1 << 30
+
+
+class ReferenceTimes(StrEnum):
+    """When the frames are shown that references are cut from."""
+
+    WITHIN = "within"  # 5, 50 and 95 % of the clip (3.1)
+    AFTER = "after"  # 5, 50 and 95 % of what follows the clip in the same shot, which is shortened for that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +46,10 @@ class DecodeConfig:
             (1024) and far more than the 224 pixels that the image encoder sees; 4K would cost ten times the memory.
         blank_range: largest difference of levels within a frame, of 255, at which it counts as empty. Our choice: a
             compressed black frame stays below 4, the darkest natural ones reach 40.
+        reference_times: `after` keeps the model from learning to copy what the clip shows (facts 7). Its clips are
+            shorter, and a shot too short to be divided is rejected; `Division` says how.
+        reference_gap_s: between a clip and the references after it. Our choice: a second, in which people and animals
+            change their pose.
     """
 
     child: ChildConfig = field(default_factory=ChildConfig)
@@ -35,6 +58,8 @@ class DecodeConfig:
     max_pixels: int = 8192 * 4320
     reference_long_side: int = 1280
     blank_range: int = 8
+    reference_times: ReferenceTimes = ReferenceTimes.WITHIN
+    reference_gap_s: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("min_frames", "max_duration_s", "max_pixels", "reference_long_side"):
@@ -42,25 +67,46 @@ class DecodeConfig:
                 raise ValueError(f"decode stage has {name} {getattr(self, name)}, expected a positive number")
         if not 0 <= self.blank_range < 255:
             raise ValueError(f"decode stage has blank_range {self.blank_range}, expected 0 to 254")
+        if self.reference_gap_s < 0:
+            raise ValueError(f"decode stage has reference_gap_s {self.reference_gap_s}, expected 0 or more")
+
+    def rules(self, buckets: Sequence[Bucket]) -> ClipRules:
+        """The limits of clips that must fill one of the buckets."""
+        lengths_s = tuple(sorted({bucket.frames / FRAMES_PER_SECOND for bucket in buckets}))
+        division = Division(lengths_s=lengths_s, gap_s=self.reference_gap_s)
+        return ClipRules(
+            buckets=tuple(buckets),
+            min_frames=self.min_frames,
+            blank_range=self.blank_range,
+            division=division if self.reference_times is ReferenceTimes.AFTER else None,
+        )
 
 
 class Decode:
-    """Probes and decodes clips in a supervised child process; rejects damaged, short, long, small and blank ones."""
+    """Probes and decodes clips in a supervised child process; rejects damaged, short, long, small and blank ones.
+
+    Args:
+        keeps_footage: the clips may be split later; their `frames` are then `Footage`.
+    """
 
     name: ClassVar[str] = "decode"
     reads: ClassVar[frozenset[str]] = frozenset({"source"})
     adds: ClassVar[frozenset[str]] = frozenset({"media", "frames"})
 
-    def __init__(self, config: DecodeConfig, buckets: Sequence[Bucket] = TABLE_6_BUCKETS) -> None:
+    def __init__(
+        self, config: DecodeConfig, buckets: Sequence[Bucket] = TABLE_6_BUCKETS, *, keeps_footage: bool = False
+    ) -> None:
         self._config = config
-        self._buckets = buckets
+        rules = config.rules(buckets)
+        self._rules = replace(rules, division=None) if keeps_footage else rules
+        self._keeps_footage = keeps_footage
         self._child = Child(config.child)
 
     @property
     def resources(self) -> Resources:
         """One core; the child's memory and some for the pictures it hands over."""
         return Resources(
-            memory_bytes=self._config.child.memory_bytes + (512 << 20),
+            memory_bytes=self._config.child.memory_bytes + (_FOOTAGE_BYTES if self._keeps_footage else _PICTURES_BYTES),
             timeout_s=self._config.child.timeout_s + 120.0,
         )
 
@@ -88,14 +134,9 @@ class Decode:
         media = clip.media
         if media is None:
             raise ValueError(f"clip {clip.clip_id} has no media facts; score it first")
-        checks = {
-            "damaged": media.damage,
-            "too_long": self._too_long(media),
-            "too_short": self._too_short(media),
-            "too_small": self._too_small(media),
-            "blank": None if clip.frames is None else self._blank(clip.frames.thumbnails),
-        }
-        return tuple(Reason(stage=self.name, reason=code, detail=text) for code, text in checks.items() if text)
+        checks = {"damaged": media.damage, "too_long": self._too_long(media)}
+        reasons = (Reason(stage=self.name, reason=code, detail=text) for code, text in checks.items() if text)
+        return (*reasons, *self._rules.broken(self.name, media, clip.frames))
 
     def _decode(self, clip: Clip) -> Clip:
         source = clip.source
@@ -107,33 +148,16 @@ class Decode:
             ),
             max_duration_s=self._config.max_duration_s,
             reference_long_side=self._config.reference_long_side,
+            division=self._rules.division,
+            keeps_footage=self._keeps_footage,
         )
         decoded: Decoded = self._child.ask(request, where=source.uri)
-        return replace(clip, media=decoded.media, frames=decoded.frames)
+        if decoded.clip_end_s is not None:
+            source = replace(source, end_s=decoded.clip_end_s)
+        return replace(clip, source=source, media=decoded.media, frames=decoded.frames)
 
     def _too_long(self, media: MediaFacts) -> str | None:
         limit_s = self._config.max_duration_s
         if media.duration_s <= limit_s:
             return None
         return f"{media.duration_s:.1f} s long, at most {limit_s:g} s are decoded; give it as spans"
-
-    def _too_short(self, media: MediaFacts) -> str | None:
-        if media.decoded_frames < self._config.min_frames:
-            return f"{media.decoded_frames} frames, at least {self._config.min_frames} are needed"
-        smallest = min(self._buckets)
-        if largest_bucket(self._buckets, duration_s=media.duration_s, height=1 << 30, width=1 << 30) is None:
-            return f"{media.duration_s:.2f} s long, the shortest bucket has {smallest.frames} frames at 24 per second"
-        return None
-
-    def _too_small(self, media: MediaFacts) -> str | None:
-        endless = float(max(self._buckets).frames)
-        if largest_bucket(self._buckets, duration_s=endless, height=media.height, width=media.width) is not None:
-            return None
-        sizes = ", ".join(dict.fromkeys(f"{bucket.width}x{bucket.height}" for bucket in sorted(self._buckets)))
-        return f"{media.width}x{media.height} pixels, no bucket ({sizes}) fits inside"
-
-    def _blank(self, thumbnails: Video) -> str | None:
-        ranges = np.ptp(thumbnails, axis=(1, 2)).max(axis=-1)
-        if ranges.max() > self._config.blank_range:
-            return None
-        return f"in every frame all pixels are within {ranges.max()} of 255 levels of each other: nothing to see"

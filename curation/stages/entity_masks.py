@@ -17,11 +17,11 @@ class EntityMasksConfig:
     """When a subject counts as located.
 
     Attributes:
-        min_confidence: least mean confidence of the best subject over the frames it was found in.
-            Our choice: 0.75, as `MovingObjectConfig.min_confidence`; see `benchmarks/masks.py`.
+        min_confidence: least mean confidence of the best subject over the frames it was found in. Our choice: 0,
+            because every localiser leaves out what it is not sure of, by measures of its own.
     """
 
-    min_confidence: float = 0.75
+    min_confidence: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_confidence <= 1:
@@ -29,7 +29,10 @@ class EntityMasksConfig:
 
 
 class EntityMasks:
-    """Locates the entity words; rejects clips in which no subject is found."""
+    """Locates the entity words; rejects clips in which no subject is found, or none for certain.
+
+    Ambiguous masks stay among `located`, since they belong to the foreground whichever of them the caption means.
+    """
 
     name: ClassVar[str] = "entity_masks"
     reads: ClassVar[frozenset[str]] = frozenset({"frames", "entity_words"})
@@ -62,10 +65,13 @@ class EntityMasks:
         return [_with_located(clip, tuple(entities)) for clip, entities in zip(clips, found, strict=True)]
 
     def decide(self, clip: Clip) -> tuple[Reason, ...]:
-        """`no_subject_located`: no subject word was found, or not surely enough."""
+        """`ambiguous_subject`: subject words fit several places; `no_subject_located`: none was found surely enough."""
         confidence = clip.scores.subject_confidence or 0.0
         if confidence >= self._config.min_confidence and confidence > 0:
             return ()
+        if confidence == 0 and (words := _ambiguous_subjects(clip)):
+            detail = f"{', '.join(map(repr, words))}: the word fits several places of the frame about equally well"
+            return (Reason(stage=self.name, reason="ambiguous_subject", detail=detail),)
         return (Reason(stage=self.name, reason="no_subject_located", detail=self._why(clip, confidence)),)
 
     def _why(self, clip: Clip, confidence: float) -> str:
@@ -90,11 +96,18 @@ def _with_located(clip: Clip, located: tuple[LocatedEntity, ...]) -> Clip:
 
 
 def _subject_confidences(clip: Clip, located: Sequence[LocatedEntity]) -> dict[int, list[float]]:
-    """For each located subject word: the geometric mean of both scores in every frame it was found in."""
+    """For each located subject word: the geometric mean of both scores in every frame it was found in for certain."""
     words = clip.entity_words or ()
     confidences: dict[int, list[float]] = {}
     for entity in located:
-        if words[entity.word_index].kind is EntityKind.SUBJECT:
+        if words[entity.word_index].kind is EntityKind.SUBJECT and not entity.is_ambiguous:
             value = float(np.sqrt(entity.detection_score * entity.mask_score))
             confidences.setdefault(entity.word_index, []).append(value)
     return confidences
+
+
+def _ambiguous_subjects(clip: Clip) -> list[str]:
+    """The subject words that fit several places in every frame they were found in, each once."""
+    words = clip.entity_words or ()
+    found = (words[entity.word_index] for entity in clip.located or () if entity.is_ambiguous)
+    return list(dict.fromkeys(word.word for word in found if word.kind is EntityKind.SUBJECT))

@@ -1,33 +1,25 @@
 """Cuts every located entity out of the reference frames, and keeps the pictures that are good enough (3.1)."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Final
+from typing import ClassVar, NamedTuple, TypeAlias
 
-import cv2
 import numpy as np
 
-from curation.annotators.protocols import CutoutEncoder, FaceDetector
+from curation.annotators.protocols import CutoutEncoder, FaceBox, FaceDetector
 from curation.entity_words.lexicon import NounClass
 from curation.entity_words.phrases import head_index, noun_at
 from curation.entity_words.tokens import tokenize
-from curation.records import Clip, Cutout, EntityWord, Frames, LocatedEntity, Mask
-from curation.reference_quality import (
-    agreement,
-    area,
-    border_contact,
-    cut_out,
-    largest_fragment,
-    mask_box,
-    overlap,
-    sharpness,
-)
+from curation.records import Clip, EntityWord
+from curation.reference_frames import frames_to_cut
+from curation.reference_pictures import Picture, cut_face, cut_pictures, located_words
+from curation.reference_quality import Vector, agreement, likeness
+from curation.second_names import second_names
 from curation.stage import Resources
-from dataset_schema import Annotator, Box, Entity, EntityKind, Payload, Reason, Reference
+from dataset_schema import Annotator, Entity, EntityKind, Reason, Reference
 
-# The face box is extended by these shares of its height, as the authors' benchmark does (its evaluation code).
-_FACE_UP: Final = 0.17
-_FACE_DOWN: Final = 0.03
+Vectors: TypeAlias = Mapping[Picture, Vector]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,23 +33,45 @@ class ReferenceImagesConfig:
         min_largest_fragment: a mask in pieces is an occluded entity or a bad mask.
         max_border_contact: most of the outline that may lie on the frame's border. A person cut at the waist has
             about a fifth there; beyond two fifths the entity is mostly outside.
-        max_overlap: most of the mask that another entity's mask may cover.
+        min_fill: least share of its box that the mask fills: a swan with its neck up fills a third, a dog behind a
+            fence less than a quarter. `solidity` has no threshold: the swan's is a half, like a mask's with bites.
+        max_overlap: most of a subject's mask that another subject's mask may cover. Objects are exempt: coffee is
+            inside its cup.
         min_sharpness: least variance of the Laplacian. Dim and blurred crops that still show their entity reach 7; a
             thing of 30 pixels, enlarged, 4.
-        min_agreement: least likeness to the entity's other pictures; below it one of them shows something else.
+        min_agreement: least cosine to another picture of the entity. A picture below it shows something else than the
+            others do and is left out; where all are below, nobody knows which is wrong, and the one that was located
+            most surely stays. Cosines are those of the encoder in use, here and in the band below; half is what is
+            proposed for DINOv2, and less than the embedded histograms give one thing in two poses (0.78).
+        min_frames: least number of frames, of those that references are cut from, in which a word is found. 1 like the
+            paper, which keeps every crop; 2 asks for a second one, so that agreement means something.
+        same_mask_iou: two words whose masks have a greater IoU in most frames name one thing; the better word gets the
+            pictures.
+        min_likeness: of a picture from outside the clip: least mean cosine to the same word's pictures inside it; below
+            it another subject is likelier. OpenS2V-5M pairs clips of one video from 0.6 on.
+        max_likeness: greatest such likeness; above it the picture is a copy of the clip. 1 is off, because the bound
+            depends on the encoder and on how much things move: by the embedded histograms a thing is .98 like itself in
+            the next frame and .78 to .99 two seconds later, and dark things are .9 like one another.
         min_face_score: least score of a face.
         min_face_side: least side of a face crop, pixels.
         min_face_inside: least share of a face that the entity's mask covers.
+
+    All pictures that pass are kept, as in the paper: with three frames at most three of an entity, and as many faces.
     """
 
     min_area: float = 0.01
     max_area: float = 0.90
     min_short_side: int = 48
     min_largest_fragment: float = 0.8
+    min_fill: float = 0.25
     max_border_contact: float = 0.4
     max_overlap: float = 0.5
     min_sharpness: float = 5.0
     min_agreement: float = 0.5
+    min_frames: int = 1
+    same_mask_iou: float = 0.85
+    min_likeness: float = 0.6
+    max_likeness: float = 1.0
     min_face_score: float = 0.5
     min_face_side: int = 32
     min_face_inside: float = 0.8
@@ -67,19 +81,33 @@ class ReferenceImagesConfig:
             raise ValueError(
                 f"min_area is {self.min_area} and max_area {self.max_area}, expected 0 <= min_area < max_area <= 1"
             )
+        if not 0 <= self.min_likeness < self.max_likeness <= 1:
+            raise ValueError(
+                f"min_likeness is {self.min_likeness} and max_likeness {self.max_likeness}, expected 0 <= min_likeness "
+                "< max_likeness <= 1"
+            )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Judged:
-    """A picture with its scores, and every threshold it misses."""
+class _Judged(NamedTuple):
+    """A picture, and every threshold it misses by itself."""
 
-    located: LocatedEntity
-    reference: Reference
+    picture: Picture
     flaws: tuple[str, ...]
 
 
+class _Likeness(NamedTuple):
+    """How much a picture looks like the entity's others, and like those inside the clip."""
+
+    agreement: float | None
+    to_clip: float | None
+
+
 class ReferenceImages:
-    """Turns masks into reference images; rejects clips whose subjects have none."""
+    """Turns masks into reference images; rejects clips whose subjects have none.
+
+    Where frames from another time of the shot are given, pictures are cut from them alone, and those inside the clip
+    tell whether they show the same thing.
+    """
 
     name: ClassVar[str] = "reference_images"
     reads: ClassVar[frozenset[str]] = frozenset({"media", "frames", "located", "entity_words"})
@@ -108,164 +136,156 @@ class ReferenceImages:
         """Nothing to let go of."""
 
     def score(self, clips: Sequence[Clip]) -> list[Clip]:
-        """Fill `entities`: one for every entity word, with its good reference images or none."""
-        return [self._cut(clip) for clip in clips]
+        """Fill `entities`: one for every entity word, with its good reference images or none.
+
+        The encoder sees the pictures of all clips at once.
+        """
+        pictures = [self._usable_pictures(clip) for clip in clips]
+        all_pictures = [picture for some in pictures for picture in some]
+        vectors: Vectors = {}
+        if all_pictures:
+            encoded = self._encoder.encode([picture.cutout for picture in all_pictures])
+            vectors = dict(zip(all_pictures, encoded, strict=True))
+        return [self._with_entities(clip, some, vectors) for clip, some in zip(clips, pictures, strict=True)]
 
     def decide(self, clip: Clip) -> tuple[Reason, ...]:
         """`no_usable_reference`: no subject has a reference image."""
         if any(entity.kind is EntityKind.SUBJECT and entity.references for entity in clip.entities or ()):
             return ()
-        _, words, _ = _inputs(clip)
+        _, words, _ = located_words(clip)
+        # Agreement leaves one picture at least; of those without flaws of their own, only the likeness can take all.
+        band = f"likeness to the clip not in [{self._config.min_likeness}, {self._config.max_likeness}]"
         fallen = [
-            f"{words[judged.located.word_index].word!r} at {judged.reference.time_s:.2f} s: {', '.join(judged.flaws)}"
-            for judged in self._judge(clip)
-            if words[judged.located.word_index].kind is EntityKind.SUBJECT
+            f"{words[picture.word_index].word!r} at {picture.frame.time_s:.2f} s: {', '.join(flaws) or band}"
+            for picture, flaws in self._judge(clip)
+            if words[picture.word_index].kind is EntityKind.SUBJECT and not picture.is_for_comparison
         ]
         detail = "; ".join(fallen) or "no mask of a subject to cut from"
         return (Reason(stage=self.name, reason="no_usable_reference", detail=detail),)
 
-    def _cut(self, clip: Clip) -> Clip:
-        frames, words, _ = _inputs(clip)
-        good = [judged for judged in self._judge(clip) if not judged.flaws]
+    def _usable_pictures(self, clip: Clip) -> list[Picture]:
+        """Pictures without flaws, and the faces in those of people."""
+        _, words, _ = located_words(clip)
+        usable = [picture for picture, flaws in self._judge(clip) if not flaws]
+        people = [picture for picture in usable if _is_person(words[picture.word_index])]
+        faces = ((person, self._best_face(person)) for person in people)
+        return usable + [cut_face(person, face) for person, face in faces if face is not None]
+
+    def _judge(self, clip: Clip) -> list[_Judged]:
+        """Every mask's picture, in order of words and frames; none of words that are second names."""
+        frames, words, _ = located_words(clip)
+        pictures = cut_pictures(clip, self._second_names(clip))
+        found = Counter(picture.word_index for picture in pictures if not picture.is_for_comparison)
+        min_frames = min(self._config.min_frames, len(frames_to_cut(frames)))
+        judged = []
+        for picture in pictures:
+            flaws = self._flaws(picture, words[picture.word_index].kind)
+            if found[picture.word_index] < min_frames and not picture.is_for_comparison:
+                flaws += (f"found in {found[picture.word_index]} frames < {min_frames}",)
+            judged.append(_Judged(picture, flaws))
+        in_clip = {picture.word_index for picture, flaws in judged if picture.is_for_comparison and not flaws}
+        if not any(frame.is_outside for frame in frames.references):
+            return judged
+        return [
+            _Judged(picture, flaws if picture.word_index in in_clip else (*flaws, "not well visible inside the clip"))
+            for picture, flaws in judged
+        ]
+
+    def _flaws(self, picture: Picture, kind: EntityKind) -> tuple[str, ...]:
+        """Every threshold that a picture misses by itself."""
+        config, quality = self._config, picture.quality
+        x0, y0, x1, y1 = picture.box
+        short_side = min(x1 - x0, y1 - y0)
+        checks = (
+            (quality.area >= config.min_area, f"area {quality.area:.4f} < {config.min_area}"),
+            (quality.area <= config.max_area, f"area {quality.area:.2f} > {config.max_area}"),
+            (short_side >= config.min_short_side, f"short side {short_side} px < {config.min_short_side}"),
+            (
+                quality.largest_fragment >= config.min_largest_fragment,
+                f"largest fragment {quality.largest_fragment:.2f} < {config.min_largest_fragment}",
+            ),
+            (quality.fill >= config.min_fill, f"fill {quality.fill:.2f} < {config.min_fill}"),
+            (
+                quality.border_contact <= config.max_border_contact,
+                f"border contact {quality.border_contact:.2f} > {config.max_border_contact}",
+            ),
+            (
+                kind is not EntityKind.SUBJECT or quality.overlap <= config.max_overlap,
+                f"overlap {quality.overlap:.2f} > {config.max_overlap}",
+            ),
+            (
+                quality.sharpness >= config.min_sharpness,
+                f"sharpness {quality.sharpness:.1f} < {config.min_sharpness}",
+            ),
+        )
+        return tuple(flaw for passed, flaw in checks if not passed)
+
+    def _best_face(self, person: Picture) -> FaceBox | None:
+        """The best face that is large enough and inside the mask, in pixels of the frame."""
+        config = self._config
+        left, top, right, bottom = _with_margin(person.box)
+        window = np.ascontiguousarray(person.frame.image[top:bottom, left:right])
+        for found in self._faces.detect(window):
+            face = FaceBox(left + found.x0, top + found.y0, left + found.x1, top + found.y1, found.score)
+            x0, y0, x1, y1 = (round(value) for value in face[:4])
+            inside = person.mask[y0:y1, x0:x1]
+            if (
+                face.score >= config.min_face_score
+                and min(inside.shape) >= config.min_face_side
+                and inside.mean() >= config.min_face_inside
+            ):
+                return face
+        return None
+
+    def _with_entities(self, clip: Clip, pictures: Sequence[Picture], vectors: Vectors) -> Clip:
+        _, words, _ = located_words(clip)
+        seconds = self._second_names(clip)
         entities = []
         for index, word in enumerate(words):
-            own = [judged for judged in good if judged.located.word_index == index]
-            references = [judged.reference for judged in own]
-            if word.kind is EntityKind.SUBJECT and _names_a_person(word.word):
-                references += self._faces_of(frames, own)
+            own = [picture for picture in pictures if picture.word_index == index]
             entities.append(
                 Entity(
                     word=word.word,
                     kind=word.kind,
                     start=word.start,
                     end=word.end,
-                    references=tuple(_in_frame_pixels(clip, frames, reference) for reference in references),
+                    references=self._references(clip, own, vectors),
+                    same_as=words[seconds[index]].word if index in seconds else None,
                 )
             )
         return replace(clip, entities=tuple(entities))
 
-    def _judge(self, clip: Clip) -> list[_Judged]:
-        """Every mask's picture, in order of words and frames."""
-        frames, words, located = _inputs(clip)
-        judged = []
-        for index in range(len(words)):
-            own = sorted((e for e in located if e.word_index == index), key=lambda e: e.reference_index)
-            own = [entity for entity in own if entity.mask.any()]
-            cutouts = [_cut_out_box(frames, entity) for entity in own]
-            agreements = agreement(self._encoder.encode(cutouts)) if cutouts else []
-            for entity, cutout, alike in zip(own, cutouts, agreements, strict=True):
-                others = [
-                    other.mask
-                    for other in located
-                    if other.reference_index == entity.reference_index and other.word_index != index
-                ]
-                reference = _describe(frames, entity, cutout, others, alike)
-                judged.append(_Judged(located=entity, reference=reference, flaws=self._flaws(reference)))
-        return judged
+    def _references(self, clip: Clip, pictures: Sequence[Picture], vectors: Vectors) -> tuple[Reference, ...]:
+        """The pictures of one entity that belong together, then the faces in them."""
+        if clip.media is None:
+            raise ValueError(f"clip {clip.clip_id} has no media facts; run the decode stage first")
+        wholes = self._agreeing([picture for picture in pictures if not picture.is_face], vectors)
+        kept = {picture.frame for picture in wholes}
+        faces = [p for p in pictures if p.is_face and (p.is_for_comparison or p.frame in kept)]
+        chosen = wholes | self._agreeing(faces, vectors)
+        return tuple(
+            picture.reference(clip.media, agreement=alike, likeness_to_clip=to_clip)
+            for picture, (alike, to_clip) in chosen.items()
+        )
 
-    def _flaws(self, reference: Reference) -> tuple[str, ...]:
-        """Every threshold that a picture misses."""
+    def _agreeing(self, pictures: Sequence[Picture], vectors: Vectors) -> dict[Picture, _Likeness]:
+        """Those that are near enough to the clip's own pictures and to one another, with both likenesses."""
         config = self._config
-        short_side = min(reference.box.x1 - reference.box.x0, reference.box.y1 - reference.box.y0)
-        alike = 1.0 if reference.agreement is None else reference.agreement
-        checks = (
-            (reference.area >= config.min_area, f"area {reference.area:.4f} < {config.min_area}"),
-            (reference.area <= config.max_area, f"area {reference.area:.2f} > {config.max_area}"),
-            (short_side >= config.min_short_side, f"short side {short_side:.0f} px < {config.min_short_side}"),
-            (
-                reference.largest_fragment >= config.min_largest_fragment,
-                f"largest fragment {reference.largest_fragment:.2f} < {config.min_largest_fragment}",
-            ),
-            (
-                reference.border_contact <= config.max_border_contact,
-                f"border contact {reference.border_contact:.2f} > {config.max_border_contact}",
-            ),
-            (reference.overlap <= config.max_overlap, f"overlap {reference.overlap:.2f} > {config.max_overlap}"),
-            (
-                reference.sharpness >= config.min_sharpness,
-                f"sharpness {reference.sharpness:.1f} < {config.min_sharpness}",
-            ),
-            (alike >= config.min_agreement, f"agreement {alike:.2f} < {config.min_agreement}"),
-        )
-        return tuple(flaw for passed, flaw in checks if not passed)
+        cut = [picture for picture in pictures if not picture.is_for_comparison]
+        in_clip = [vectors[picture] for picture in pictures if picture.is_for_comparison]
+        to_clip = dict(zip(cut, likeness([vectors[picture] for picture in cut], in_clip), strict=True))
+        near = [
+            p for p, value in to_clip.items() if value is None or config.min_likeness <= value <= config.max_likeness
+        ]
+        alike = dict(zip(near, agreement([vectors[picture] for picture in near]), strict=True))
+        agreeing = [p for p, value in alike.items() if value is None or value >= config.min_agreement]
+        if near and not agreeing:
+            agreeing = [max(near, key=lambda picture: picture.detection_score * picture.mask_score)]
+        return {picture: _Likeness(alike[picture], to_clip[picture]) for picture in agreeing}
 
-    def _faces_of(self, frames: Frames, people: Sequence[_Judged]) -> list[Reference]:
-        """The best face inside each picture's mask, cut from the same mask."""
-        boxes = [(judged, self._best_face(frames, judged.located)) for judged in people]
-        found = [(judged, *face) for judged, face in boxes if face is not None]
-        cutouts = [_cut_out_box(frames, judged.located, mask) for judged, mask, _ in found]
-        agreements = agreement(self._encoder.encode(cutouts)) if cutouts else []
-        faces = []
-        for (judged, mask, score), cutout, alike in zip(found, cutouts, agreements, strict=True):
-            in_face = replace(judged.located, mask=mask, detection_score=score)
-            face = _describe(frames, in_face, cutout, [], alike)
-            faces.append(replace(face, overlap=judged.reference.overlap, is_face=True))
-        return faces
-
-    def _best_face(self, frames: Frames, person: LocatedEntity) -> tuple[Mask, float] | None:
-        """The part of the person's mask in the extended box of the best face, and the face's score."""
-        image = frames.references[person.reference_index].image
-        left, top, right, bottom = _with_margin(mask_box(person.mask))
-        for face in self._faces.detect(np.ascontiguousarray(image[top:bottom, left:right])):
-            x0, x1 = round(left + face.x0), round(left + face.x1)
-            y0, y1 = round(top + face.y0), round(top + face.y1)
-            inside = person.mask[y0:y1, x0:x1]
-            if (
-                face.score >= self._config.min_face_score
-                and min(x1 - x0, y1 - y0) >= self._config.min_face_side
-                and inside.mean() >= self._config.min_face_inside
-            ):
-                height = y1 - y0
-                y0, y1 = max(0, round(y0 - _FACE_UP * height)), round(y1 + _FACE_DOWN * height)
-                mask = np.zeros_like(person.mask)
-                mask[y0:y1, x0:x1] = person.mask[y0:y1, x0:x1]
-                return mask, face.score
-        return None
-
-
-def _in_frame_pixels(clip: Clip, frames: Frames, reference: Reference) -> Reference:
-    """The reference with its box in pixels of the clip's frame; it was cut from a picture that may be smaller."""
-    if clip.media is None:
-        raise ValueError(f"clip {clip.clip_id} has no media facts; run the decode stage first")
-    height, width = frames.references[0].image.shape[:2]
-    across, down = clip.media.width / width, clip.media.height / height
-    box = reference.box
-    return replace(reference, box=Box(x0=box.x0 * across, y0=box.y0 * down, x1=box.x1 * across, y1=box.y1 * down))
-
-
-def _inputs(clip: Clip) -> tuple[Frames, tuple[EntityWord, ...], tuple[LocatedEntity, ...]]:
-    if clip.frames is None or clip.entity_words is None or clip.located is None:
-        raise ValueError(
-            f"clip {clip.clip_id} lacks frames, entity words or masks, expected all of them; check the plan"
-        )
-    return clip.frames, clip.entity_words, clip.located
-
-
-def _cut_out_box(frames: Frames, entity: LocatedEntity, mask: Mask | None = None) -> Cutout:
-    mask = entity.mask if mask is None else mask
-    return cut_out(frames.references[entity.reference_index].image, mask, mask_box(mask))
-
-
-def _describe(
-    frames: Frames, entity: LocatedEntity, cutout: Cutout, others: Sequence[Mask], alike: float | None
-) -> Reference:
-    frame = frames.references[entity.reference_index]
-    x0, y0, x1, y1 = mask_box(entity.mask)
-    return Reference(
-        frame_index=frame.index,
-        time_s=frame.time_s,
-        box=Box(x0=x0, y0=y0, x1=x1, y1=y1),
-        detection_score=entity.detection_score,
-        mask_score=entity.mask_score,
-        area=area(entity.mask),
-        sharpness=sharpness(frame.image, entity.mask),
-        largest_fragment=largest_fragment(entity.mask),
-        border_contact=border_contact(entity.mask),
-        overlap=overlap(entity.mask, others),
-        agreement=alike,
-        is_face=False,
-        image=Payload(bytes=_png(cutout)),
-    )
+    def _second_names(self, clip: Clip) -> dict[int, int]:
+        _, words, located = located_words(clip)
+        return second_names(words, located, above_iou=self._config.same_mask_iou)
 
 
 def _with_margin(box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
@@ -275,14 +295,7 @@ def _with_margin(box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
     return max(0, x0 - margin), max(0, y0 - margin), x1 + margin, y1 + margin
 
 
-def _png(cutout: Cutout) -> bytes:
-    written, encoded = cv2.imencode(".png", cv2.cvtColor(cutout, cv2.COLOR_RGBA2BGRA))
-    if not written:
-        raise RuntimeError(f"cutout of shape {cutout.shape} could not be written as PNG")
-    return bytes(encoded)
-
-
-def _names_a_person(word: str) -> bool:
-    tokens = tokenize(word)
+def _is_person(word: EntityWord) -> bool:
+    tokens = tokenize(word.word)
     noun = noun_at(tokens, head_index(tokens, 0, len(tokens)), 0) if tokens else None
-    return noun is not None and noun.noun_class is NounClass.PERSON
+    return word.kind is EntityKind.SUBJECT and noun is not None and noun.noun_class is NounClass.PERSON

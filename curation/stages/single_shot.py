@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from curation.annotators.protocols import ShotDetector
 from curation.records import Clip
+from curation.shot_changes import shot_changes
 from curation.stage import Resources
 from dataset_schema import Annotator, Reason
 
@@ -85,8 +86,4 @@ class SingleShotFilter:
 
 def cut_frames(probabilities: npt.NDArray[np.float64], threshold: float) -> list[int]:
     """The first frame of every new shot: one cut per run of frames at or above the threshold, where it peaks."""
-    above = np.flatnonzero(probabilities >= threshold)
-    if not len(above):
-        return []
-    runs = np.split(above, np.flatnonzero(np.diff(above) > 1) + 1)
-    return [int(run[np.argmax(probabilities[run])]) + 1 for run in runs]
+    return [change.likeliest for change in shot_changes(probabilities, threshold)]

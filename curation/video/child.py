@@ -5,7 +5,6 @@ next; the following request gets a fresh process.
 """
 
 import os
-import pickle
 import selectors
 import signal
 import subprocess
@@ -18,7 +17,7 @@ from dataclasses import dataclass
 from typing import IO, Any, Final
 
 from curation.stage import ClipError
-from curation.video.wire import LENGTH, Defect, Done, Lost, Ready, send
+from curation.video.wire import Defect, Done, Lost, Ready, receive, send
 from dataset_schema import FailureKind
 
 VIDEO_WORKER: Final = (sys.executable, "-m", "curation.video.worker")
@@ -26,7 +25,11 @@ VIDEO_WORKER: Final = (sys.executable, "-m", "curation.video.worker")
 _START_TIMEOUT_S: Final = 60.0
 _EXIT_TIMEOUT_S: Final = 2.0
 _STDERR_TAIL_BYTES: Final = 2000
-_ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+_ENVIRONMENT: Final = {
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+    # glibc would put frames on the heap, between small pieces that stay: its holes grew by 12 MB a second of video.
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 20),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +150,7 @@ class _Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
-            env={**os.environ, **_ONE_THREAD, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env={**os.environ, **_ENVIRONMENT, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             start_new_session=True,
         )
         self.end = weakref.finalize(self, _end, self._popen, self._stderr)
@@ -192,8 +195,7 @@ class _Process:
 
     def _receive(self, timeout_s: float) -> Any:
         deadline = time.monotonic() + timeout_s
-        (size,) = LENGTH.unpack(self._read(LENGTH.size, deadline))
-        return pickle.loads(self._read(size, deadline))
+        return receive(lambda size: self._read(size, deadline))
 
     def _read(self, size: int, deadline: float) -> bytearray:
         descriptor = _open(self._popen.stdout).fileno()

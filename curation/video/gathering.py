@@ -9,8 +9,10 @@ import av
 import numpy as np
 
 from curation.records import Frames, Image, ReferenceFrame
+from curation.video.footage import Footage
 from curation.video.pictures import Picture
-from curation.video.plan import FramePlan
+from curation.video.plan import FramePlan, StillsPlan
+from curation.video.stills import StillsRecorder
 
 
 class Use(IntEnum):
@@ -20,6 +22,8 @@ class Use(IntEnum):
     CONTENT = 1
     REFERENCE = 2
     NEIGHBOUR = 3
+    SMALL_STILL = 4
+    LARGE_STILL = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,17 +46,25 @@ class Gathering:
 
     Args:
         paint: draws a picture at the size of its use.
+        stills: what to keep besides, for a video that will be split.
     """
 
-    def __init__(self, plan: FramePlan, paint: Mapping[Use, Callable[[av.VideoFrame], Image]]) -> None:
+    def __init__(
+        self,
+        plan: FramePlan,
+        paint: Mapping[Use, Callable[[av.VideoFrame], Image]],
+        stills: StillsPlan | None = None,
+    ) -> None:
         self._paint = paint
-        self._waiting = deque(sorted(_moments(plan)))
+        self._plan = plan
+        self._waiting = deque(sorted([*_moments(plan), *_still_moments(stills)]))
         self._on_show: Picture | None = None
         self._painted: dict[Use, _Kept] = {}
         self._thumbnails: list[Image] = []
         self._times_s: list[float] = []
         self._content: list[_Kept] = []
         self._references = [_Reference() for _ in plan.references_s]
+        self._stills = {Use.SMALL_STILL: StillsRecorder(), Use.LARGE_STILL: StillsRecorder()}
 
     def add(self, picture: Picture) -> None:
         """Take the next frame."""
@@ -69,7 +81,8 @@ class Gathering:
         # Frames arrive in the order they are shown in: where their times run backwards, only the times are shuffled.
         times_s = np.sort(np.array(self._times_s))
         content = [kept.index for kept in self._content]
-        references = {found.index: found for found in (_reference_frame(r, times_s) for r in self._references)}
+        found = (_reference_frame(r, times_s, self._plan.clip_end_s) for r in self._references)
+        references = {reference.index: reference for reference in found}
         return Frames(
             thumbnails=np.stack(self._thumbnails),
             times_s=times_s,
@@ -78,11 +91,24 @@ class Gathering:
             references=tuple(references.values()),
         )
 
+    def footage(self, *, end_s: float, large_step_s: float) -> Footage:
+        """The same, with the stills. Call once, after at least one frame, the last of which ends at `end_s`."""
+        frames = self.frames()
+        return Footage(
+            **{name: getattr(frames, name) for name in Frames.__dataclass_fields__},
+            end_s=end_s,
+            small=self._stills[Use.SMALL_STILL].stills(),
+            large=self._stills[Use.LARGE_STILL].stills(),
+            large_step_s=large_step_s,
+        )
+
     def _meet(self, *, until_s: float) -> None:
         while self._waiting and self._waiting[0][0] < until_s:
             _, use, number = self._waiting.popleft()
             kept = self._kept(use)
-            if use is Use.CONTENT:
+            if use in self._stills:
+                self._stills[use].add(kept.index, kept.image)
+            elif use is Use.CONTENT:
                 self._content.append(kept)
             elif use is Use.REFERENCE:
                 self._references[number].frame = kept
@@ -109,15 +135,24 @@ def _moments(plan: FramePlan) -> list[tuple[float, Use, int]]:
     ]
 
 
-def _reference_frame(reference: _Reference, times_s: np.ndarray) -> ReferenceFrame:
+def _still_moments(plan: StillsPlan | None) -> list[tuple[float, Use, int]]:
+    if plan is None:
+        return []
+    small = [(moment_s, Use.SMALL_STILL, number) for number, moment_s in enumerate(plan.small_s)]
+    return small + [(moment_s, Use.LARGE_STILL, number) for number, moment_s in enumerate(plan.large_s)]
+
+
+def _reference_frame(reference: _Reference, times_s: np.ndarray, clip_end_s: float | None) -> ReferenceFrame:
     if reference.frame is None:
         raise ValueError("a planned reference frame was not met")
     around = {kept.index: kept.image for kept in reference.neighbours}
+    time_s = float(times_s[reference.frame.index])
     return ReferenceFrame(
         index=reference.frame.index,
-        time_s=float(times_s[reference.frame.index]),
+        time_s=time_s,
         image=reference.frame.image,
         neighbours=np.stack(list(around.values())),
         neighbour_times_s=tuple(times_s[list(around)].tolist()),
         centre=list(around).index(reference.frame.index),
+        is_outside=clip_end_s is not None and time_s >= clip_end_s,
     )

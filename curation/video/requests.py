@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from curation.records import Frames
+from curation.video.division import Division
 from dataset_schema import MediaFacts
 
 
@@ -47,19 +48,29 @@ class DecodeRequest:
     Attributes:
         max_duration_s: of a longer clip only a glance is decoded.
         reference_long_side: reference frames are shrunk to this.
+        division: where references of another time than the clip are asked for.
+        keeps_footage: the answer's frames are `Footage`, so that the video can be split.
     """
 
     part: VideoPart
     max_duration_s: float
     reference_long_side: int
+    division: Division | None = None
+    keeps_footage: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Decoded:
-    """What one pass over a clip gave."""
+    """What one pass over a clip gave.
+
+    Attributes:
+        media: facts about the clip, without the rest of a divided shot.
+        clip_end_s: where the clip of a divided shot ends.
+    """
 
     media: MediaFacts
     frames: Frames
+    clip_end_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

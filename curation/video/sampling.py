@@ -19,3 +19,9 @@ REFERENCE_POSITIONS: Final = (0.05, 0.50, 0.95)
 NEIGHBOURS_EACH_SIDE: Final = 4
 NEIGHBOUR_STEP_S: Final = 1 / 12
 NEIGHBOUR_LONG_SIDE: Final = 448
+
+# A video that will be split is decoded before anybody knows where its shots are, so pictures are kept on a grid: small
+# ones a neighbour's step apart, every third of them large as well. Our choice: reference frames then are a quarter of a
+# second apart. From five minutes on they are further apart, so that there are at most 1200, of some 200 kB each.
+SMALL_PER_LARGE_STILL: Final = 3
+MAX_LARGE_STILLS: Final = 1200

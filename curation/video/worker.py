@@ -12,6 +12,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from typing import Any, BinaryIO, Final
 
 import av.error
@@ -20,7 +21,7 @@ from curation.stage import ClipError
 from curation.video.cutting import cut
 from curation.video.decoding import decode
 from curation.video.requests import CutRequest, DecodeRequest
-from curation.video.wire import Defect, Done, Lost, Ready, receive, send
+from curation.video.wire import Defect, Done, Lost, Ready, read_from, receive, send
 from dataset_schema import FailureKind
 
 _PARENT_CHECK_S: Final = 0.5
@@ -46,7 +47,7 @@ def serve(answer: Callable[[Any], Any], *, parent: int, memory_bytes: int, timeo
     send(answers, Ready())
     while True:
         try:
-            request = receive(requests)
+            request = receive(partial(read_from, requests))
         except EOFError:
             return
         signal.setitimer(signal.ITIMER_REAL, 2 * timeout_s)

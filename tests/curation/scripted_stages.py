@@ -209,6 +209,35 @@ class MeasureStage(ScriptedStage):
         return replace(clip, media=MEDIA, frames=FRAMES)
 
 
+class SplitStage(ScriptedStage):
+    """Makes of a clip as many as its script says; of three, one will be kept, one rejected, one lost."""
+
+    name = "split"
+    reads = frozenset({"frames"})
+    adds = frozenset({"cut_times_s"})
+
+    def add(self, clip: Clip) -> Clip:
+        return replace(clip, cut_times_s=())
+
+    def split(self, clip: Clip) -> tuple[Clip, ...]:
+        script = self.script(clip)
+        if script == "split_error":
+            raise KeyError(clip.clip_id)
+        if not script.isdecimal():
+            return (clip,)
+        source = replace(clip.source, num_clips=int(script))
+        faults = ("pass", "reject", "clip_error")
+        return tuple(
+            replace(
+                clip,
+                clip_id=f"{clip.clip_id}-shot{number}",
+                source=source,
+                extra=json.dumps(json.loads(clip.extra) | {"judge": faults[number % 3]}),
+            )
+            for number in range(int(script))
+        )
+
+
 class JudgeStage(ScriptedStage):
     name = "judge"
     reads = frozenset({"frames"})
@@ -216,7 +245,7 @@ class JudgeStage(ScriptedStage):
 
     def add(self, clip: Clip) -> Clip:
         assert clip.frames is not None
-        return clip.with_scores(desirable=int(clip.clip_id, 16) % 100 / 100)
+        return clip.with_scores(desirable=int(clip.clip_id[:16], 16) % 100 / 100)
 
 
 class PublishStage(ScriptedStage):
@@ -239,6 +268,24 @@ class ForgetfulPublishStage(PublishStage):
 def three_stages(**resources: Any) -> list[Stage]:
     needs = Resources(**resources)
     return [MeasureStage(needs), JudgeStage(needs), PublishStage(needs)]
+
+
+def splitting_stages(**resources: Any) -> list[Stage]:
+    needs = Resources(**resources)
+    return [MeasureStage(needs), SplitStage(needs), JudgeStage(needs), PublishStage(needs)]
+
+
+def clips_to_split(number: int, *, slow: bool) -> list[Clip]:
+    """Of 1, 2, 3, 4, 1, 2, ... shots each; every seventh is lost before it is split."""
+    return [
+        make_clip(
+            n,
+            measure="clip_error" if n % 7 == 6 else "pass",
+            split=str(n % 4 + 1),
+            publish="slow" if slow else "pass",
+        )
+        for n in range(number)
+    ]
 
 
 def curate(

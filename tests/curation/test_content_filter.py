@@ -14,7 +14,8 @@ from dataset_schema import Annotator, Scores, Source
 class BrightnessClassifier:
     """Finds the class whose index is the clip's first pixel; remembers what it was shown."""
 
-    def __init__(self) -> None:
+    def __init__(self, own_threshold: float | None = 0.5) -> None:
+        self.own_threshold = own_threshold
         self.is_loaded = False
         self.shapes: list[tuple[int, ...]] = []
 
@@ -118,6 +119,25 @@ def test_loads_its_network_at_setup() -> None:
     ContentFilter(ContentFilterConfig(), classifier).setup()
 
     assert classifier.is_loaded
+
+
+def test_the_threshold_that_came_with_the_weights_decides_unless_the_policy_has_its_own() -> None:
+    clip = scored(0.6, 0.1, 0.1, 0.1, 0.1)
+
+    def is_kept(own: float, chosen: float | None) -> bool:
+        stage = ContentFilter(ContentFilterConfig(min_desirable=chosen), BrightnessClassifier(own_threshold=own))
+        return stage.decide(clip) == ()
+
+    assert [is_kept(own=0.55, chosen=None), is_kept(own=0.65, chosen=None)] == [True, False]
+    assert [is_kept(own=0.55, chosen=0.65), is_kept(own=0.65, chosen=0.55)] == [False, True]
+    assert [is_kept(own=0.55, chosen=1.0), is_kept(own=0.65, chosen=0.0)] == [False, True]
+
+
+def test_weights_without_a_threshold_are_found_before_anything_runs() -> None:
+    stage = ContentFilter(ContentFilterConfig(), BrightnessClassifier(own_threshold=None))
+
+    with pytest.raises(ValueError, match="brightness carry no threshold"):
+        stage.annotators()
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.5])

@@ -1,6 +1,7 @@
 """The stage that locates entity words."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -85,3 +86,32 @@ def test_a_threshold_of_zero_still_wants_a_subject() -> None:
     (scored,) = tested.score([clip_of(FRAMES, dog=EntityKind.SUBJECT)])
 
     assert [reason.reason for reason in tested.decide(scored)] == ["no_subject_located"]
+
+
+def ambiguous(frame: int) -> LocatedEntity:
+    return LocatedEntity(
+        word_index=0, reference_index=frame, mask=FULL, detection_score=0.9, mask_score=0.9, is_ambiguous=True
+    )
+
+
+def test_a_subject_that_fits_several_places_everywhere_is_rejected_as_ambiguous() -> None:
+    clip = replace(clip_of(FRAMES, man=EntityKind.SUBJECT), located=(ambiguous(0), ambiguous(1)))
+
+    (reason,) = stage().decide(clip.with_scores(subject_confidence=0.0))
+
+    assert reason.reason == "ambiguous_subject"
+    assert "'man': the word fits several places" in reason.detail
+
+
+def test_an_ambiguous_frame_counts_neither_for_nor_against_a_subject() -> None:
+    certain = replace(ambiguous(2), detection_score=0.8, mask_score=0.8, is_ambiguous=False)
+
+    class Locator(ScriptedLocator):
+        def locate(self, scenes: Sequence[Scene]) -> list[list[LocatedEntity]]:
+            return [[ambiguous(0), certain]]
+
+    tested = EntityMasks(EntityMasksConfig(min_confidence=0.7), Locator())
+    (scored,) = tested.score([clip_of(FRAMES, man=EntityKind.SUBJECT)])
+
+    assert scored.scores.subject_confidence == pytest.approx(0.8)
+    assert tested.decide(scored) == ()

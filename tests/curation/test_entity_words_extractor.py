@@ -61,6 +61,13 @@ def test_finds_the_subjects_of_a_caption_and_the_rules_it_breaks(row: dict[str, 
         ("A climber in a red helmet hangs on a climbing wall.", ["red helmet"], ["climbing wall"]),
         ("A man plays football with a football.", ["football"], []),
         ("A singer stands in front of a large crowd.", [], ["large crowd"]),
+        ("A reporter talks on live television.", [], []),
+        ("A reporter points at a television.", ["television"], []),
+        ("A cook grinds pepper in a coffee grinder.", ["pepper", "coffee grinder"], []),
+        ("A singer travels around the world.", [], []),
+        ("A diver explores a frozen world.", [], ["frozen world"]),
+        ("A mechanic explains the ins and outs of an engine.", ["engine"], []),
+        ("A boy in his bedroom plays Minecraft on a laptop.", ["laptop"], ["bedroom"]),
     ],
 )
 def test_finds_objects_and_backgrounds(caption: str, objects: list[str], backgrounds: list[str]) -> None:
@@ -114,10 +121,55 @@ def test_any_words_stand_in_the_caption_at_their_span_on_word_boundaries(caption
     assert extract(caption) == checked
 
 
-@given(st.text(max_size=80))
-def test_no_text_whatever_breaks_the_extractor(caption: str) -> None:
+def check_odd_text(caption: str) -> None:
     checked = extract(caption)
 
     assert all(caption[word.start : word.end] == word.word for word in checked.words)
     assert "unparsable_answer" not in {violation.rule for violation in checked.violations}
     assert "word_not_in_caption" not in {violation.rule for violation in checked.violations}
+    assert checked.violations or any(word.kind == "subject" for word in checked.words)
+
+
+@given(st.text(max_size=80))
+def test_no_text_whatever_breaks_the_extractor(caption: str) -> None:
+    check_odd_text(caption)
+
+
+ODD_CHARACTERS = (
+    "\u0000\u0007\u001b\u007f\u0085\u200b\u200d\u200e\u202b\u202e\u2066\ufeff\ufffd\ud800"  # control, direction
+    "\u0301\u0334\u0489\u20dd\u0e33\u0130\u017f\u0149\u00df\ufb01\u00bd\u2460\uff44"  # marks, ligatures
+    "\u05d3\u0627\u0939\u0f40\u4e2d\u3042\uac00\u0441\u0391"  # scripts
+    "\U0001f436\U0001f3fd\U0001f1e9\U0001f1ea\U000e0067"  # emoji, skin, flags, tags
+)
+"""Characters that have broken programs that read text."""
+
+
+@given(st.lists(st.sampled_from([*ODD_CHARACTERS, *VOCABULARY, " ", "  "]), max_size=20).map("".join))
+def test_odd_characters_inside_and_around_words_break_nothing(caption: str) -> None:
+    check_odd_text(caption)
+
+
+@pytest.mark.parametrize(
+    "caption",
+    [
+        "\u0427\u0435\u043b\u043e\u0432\u0435\u043a \u0438\u0434\u0451\u0442 \u043f\u043e.",
+        "\u4e00\u53ea\u72d7\u5728\u8349\u5730\u4e0a\u5954\u8dd1\u3002",
+        "\u0643\u0644\u0628 \u064a\u0631\u0643\u0636 \u0641\u064a \u0627\u0644\u062d\u062f\u064a\u0642\u0629",
+        "\U0001f436\U0001f3c3\U0001f333",
+        "d" * 300,
+        "\u202e" * 300,
+        "e\u0301" * 300,
+        "\x00\x01\x02",
+    ],
+)
+def test_a_caption_that_it_cannot_read_is_rejected_for_want_of_a_subject(caption: str) -> None:
+    checked = extract(caption)
+
+    assert [violation.rule.value for violation in checked.violations] == ["no_subject_word"]
+
+
+def test_a_word_of_300_characters_does_not_hide_its_neighbours() -> None:
+    checked = extract(f"A dog chases a {'zorb' * 75} across a meadow.")
+
+    assert words(checked, "subject") == ["dog"]
+    assert words(checked, "background") == ["meadow"]

@@ -4,7 +4,7 @@ from itertools import combinations
 
 import pytest
 
-from curation.entity_words.lexicon import NounClass, find_noun, fingerprint, sections
+from curation.entity_words.lexicon import NounClass, find_compound, find_noun, fingerprint, sections
 from curation.entity_words.number import is_plural_form, singular_of
 
 
@@ -49,6 +49,13 @@ def test_finds_a_noun_by_any_form(word: str, singular: str, noun_class: NounClas
     assert (noun.singular, noun.noun_class) == (singular, noun_class)
 
 
+def test_two_words_are_one_noun_only_if_listed_as_one() -> None:
+    assert find_compound("teddy", "bears") == find_noun("teddy bear")
+    assert find_compound("brown", "bear") is None
+    assert find_compound("teddy", "boys") is None
+    assert find_compound("", "bear") is None
+
+
 def test_does_not_know_what_is_no_noun() -> None:
     assert find_noun("zorblax") is None
     assert find_noun("quickly") is None
@@ -75,6 +82,8 @@ def test_does_not_know_what_is_no_noun() -> None:
         "glimps",
         "kids",
         "shoes",
+        "mens",
+        "childrens",
     ],
 )
 def test_sees_a_plural_form(word: str) -> None:
@@ -107,6 +116,12 @@ def test_sees_a_plural_form(word: str) -> None:
 def test_sees_a_singular_form(word: str) -> None:
     assert not is_plural_form(word)
     assert singular_of(word) == word
+
+
+@pytest.mark.parametrize(("word", "singular"), [("mans", "man"), ("womans", "woman"), ("childs", "child")])
+def test_takes_a_possessive_without_its_apostrophe_for_no_plural(word: str, singular: str) -> None:
+    assert not is_plural_form(word)
+    assert singular_of(word) == singular
 
 
 def test_the_fingerprint_names_the_content() -> None:

@@ -34,6 +34,7 @@ ANSWERS = {
     ),
     "no braces": "background: []\nsubject: ['woman']\nobject: ['mask', 'long hair']",
     "nothing by name": '{"subject": ["woman"], "object": ["mask", "long hair", "N/A"], "background": null}',
+    "json after which something stands": AS_JSON + '} {"subject": []}',
     "tuples": "{'subject': ('woman',), 'object': ('mask', 'long hair'), 'background': ()}",
     "trailing comma": AS_JSON + ",}",
     "further keys": "{'subject': [\"woman\"], 'object': ['mask', 'long hair'], 'mood': 'calm'}",

@@ -120,7 +120,7 @@ class CountingStage(JudgeStage):
 
 def test_a_batch_is_made_of_clips_of_several_units(executor: RayExecutor, tmp_path: Path) -> None:
     def stages() -> list[Stage]:
-        needs = Resources(cpus=0.5, batch_size=10, max_workers=1)
+        needs = Resources(cpus=0.0, batch_size=10)
         return [MeasureStage(Resources(cpus=0.25)), CountingStage(needs, marks=tmp_path), PublishStage(Resources())]
 
     result = curate(mixed_clips(30, slow=False), tmp_path / "dataset", executor, stages)

@@ -55,6 +55,11 @@ def test_the_best_face_comes_first(detector: CascadeFaceDetector) -> None:
     assert scores == sorted(scores, reverse=True)
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 2000), (2000, 1), (31, 31)])
+def test_nothing_is_found_where_no_face_fits(detector: CascadeFaceDetector, shape: tuple[int, int]) -> None:
+    assert detector.detect(np.full((*shape, 3), 90, np.uint8)) == []
+
+
 def test_detecting_before_loading_is_an_error() -> None:
     with pytest.raises(RuntimeError, match="load"):
         CascadeFaceDetector(CascadeFaceConfig()).detect(np.zeros((40, 40, 3), np.uint8))

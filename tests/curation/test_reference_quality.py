@@ -12,10 +12,15 @@ from curation.reference_quality import (
     area,
     border_contact,
     cut_out,
+    fill,
     largest_fragment,
+    likeness,
     mask_box,
+    measure,
     overlap,
+    resize_mask,
     sharpness,
+    solidity,
 )
 from tests.curation.moving_scenes import texture
 
@@ -82,15 +87,82 @@ def test_a_single_pixel_has_a_sharpness() -> None:
     assert sharpness(np.full((20, 20, 3), 7, np.uint8), rectangle(20, 20, (3, 4, 4, 5))) == 0
 
 
-def test_agreement_is_the_mean_cosine_to_the_others() -> None:
+def test_solidity_is_the_share_of_the_convex_hull() -> None:
+    disk = np.hypot(*(np.mgrid[:60, :60] - 30)) < 20
+    # An L of two bars, 10 wide and 30 long: the diagonal of its hull cuts a triangle of 20 x 20 pixels.
+    corner = rectangle(60, 60, (5, 5, 15, 35)) | rectangle(60, 60, (5, 25, 35, 35))
+
+    assert solidity(disk) == pytest.approx(1, abs=0.02)
+    assert solidity(rectangle(60, 60, (5, 9, 31, 40))) == 1
+    assert solidity(corner) == pytest.approx(500 / (500 + 20 * 20 / 2), abs=0.02)
+    assert solidity(disk & ~rectangle(60, 60, (20, 20, 40, 40))) == pytest.approx(1 - 400 / disk.sum(), abs=0.02)
+
+
+def test_fill_is_the_share_of_the_box() -> None:
+    assert fill(rectangle(60, 60, (5, 9, 31, 40))) == 1
+    assert fill(np.hypot(*(np.mgrid[:200, :200] - 100)) < 80) == pytest.approx(np.pi / 4, abs=0.01)
+    assert fill(np.eye(50, dtype=bool)) == pytest.approx(1 / 50)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (2, 3)])
+def test_the_smallest_masks_have_every_score(shape: tuple[int, int]) -> None:
+    image = np.full((*shape, 3), 7, np.uint8)
+
+    everything = measure(image, np.ones(shape, bool), [])
+
+    assert (everything.solidity, everything.fill, everything.area, everything.border_contact) == (1, 1, 1, 1)
+    assert everything.sharpness == 0
+
+
+def test_a_thin_mask_in_a_large_frame_has_every_score() -> None:
+    line = np.zeros((1500, 2000), bool)
+    line[np.arange(1, 1400), np.arange(3, 1402)] = True
+    image = np.zeros((1500, 2000, 3), np.uint8)
+
+    scores = measure(image, line, [])
+
+    assert np.isfinite(scores).all()
+    assert scores.largest_fragment == 1
+    assert scores.fill < 0.001
+
+
+def test_a_mask_is_never_resized_to_nothing() -> None:
+    mask = np.zeros((1000, 1000), bool)
+    mask[501, 3] = True
+
+    small = resize_mask(mask, (100, 100))
+
+    assert np.argwhere(small).tolist() == [[50, 0]]
+    assert np.array_equal(resize_mask(rectangle(20, 20, (4, 6, 12, 14)), (10, 10)), rectangle(10, 10, (2, 3, 6, 7)))
+
+
+def test_agreement_is_the_greatest_cosine_to_another() -> None:
     vectors = np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]])
 
-    assert agreement(vectors) == pytest.approx([(0.6 + 0) / 2, (0.6 + 0.8) / 2, (0 + 0.8) / 2])
+    assert agreement(list(vectors)) == pytest.approx([0.6, 0.8, 0.8])
 
 
 def test_agreement_never_falls_below_zero_and_needs_two() -> None:
-    assert agreement(np.array([[1.0, 0.0], [-1.0, 0.0]])) == [0.0, 0.0]
-    assert agreement(np.array([[1.0, 0.0]])) == [None]
+    assert agreement(list(np.array([[1.0, 0.0], [-1.0, 0.0]]))) == [0.0, 0.0]
+    assert agreement(list(np.array([[1.0, 0.0]]))) == [None]
+
+
+def test_likeness_is_the_mean_cosine_to_the_known_ones() -> None:
+    vectors = list(np.array([[1.0, 0.0], [0.0, -1.0]]))
+    known = list(np.array([[0.6, 0.8], [1.0, 0.0]]))
+
+    assert likeness(vectors, known) == pytest.approx([(0.6 + 1) / 2, 0])
+    assert likeness(vectors, []) == [None, None]
+
+
+def test_histograms_of_the_smallest_and_thinnest_cutouts_are_numbers() -> None:
+    thin = np.zeros((1000, 900, 4), np.uint8)
+    thin[3, 5] = thin[701, 444] = 255
+    cutouts = [np.full((1, 1, 4), 255, np.uint8), np.full((300, 1, 4), 255, np.uint8), thin]
+
+    vectors = HistogramEncoder().encode(cutouts)
+
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1)
 
 
 def test_histograms_tell_colours_apart_and_forgive_shifts() -> None:

@@ -22,6 +22,8 @@ from tests.curation.scripted_stages import (
     JudgeStage,
     MeasureStage,
     PublishStage,
+    SplitStage,
+    clips_to_split,
     curate,
     make_clip,
     make_failed_clip,
@@ -30,6 +32,7 @@ from tests.curation.scripted_stages import (
     make_source,
     mixed_clips,
     read_tables,
+    splitting_stages,
     three_stages,
 )
 
@@ -95,6 +98,77 @@ def test_a_run_killed_at_any_moment_and_started_again_ends_like_an_undisturbed_o
     assert sum(map(len, killed.values())) < 40
     assert read_tables(disturbed) == read_tables(undisturbed)
     assert read_manifest(disturbed) == read_manifest(undisturbed)
+
+
+SPLIT_IN_CHILD = """
+import sys
+from pathlib import Path
+from curation.execution.local import LocalExecutor
+from tests.curation.scripted_stages import clips_to_split, curate, splitting_stages
+curate(clips_to_split(20, slow=True), Path(sys.argv[1]), LocalExecutor(), splitting_stages)
+"""
+
+
+@pytest.fixture(scope="module")
+def undisturbed_split(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    dataset = tmp_path_factory.mktemp("undisturbed_split")
+    curate(clips_to_split(20, slow=True), dataset, LocalExecutor(), splitting_stages)
+    return dataset
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_run_that_splits_and_is_killed_at_any_moment_ends_like_an_undisturbed_one(
+    undisturbed_split: Path, tmp_path: Path, seed: int
+) -> None:
+    disturbed = tmp_path / "disturbed"
+    command = [sys.executable, "-c", SPLIT_IN_CHILD, str(disturbed)]
+
+    with subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}) as child:
+        while not (disturbed / "dataset.json").exists():
+            time.sleep(0.01)
+        time.sleep(random.Random(seed).uniform(0.1, 0.7))
+        child.send_signal(signal.SIGKILL)
+    killed = read_tables(disturbed)
+    curate(clips_to_split(20, slow=True), disturbed, LocalExecutor(), splitting_stages)
+
+    # 1, 2, 3 and 4 shots in turn; two of the 20 videos, those of 3 and of 2 shots, are lost as a whole.
+    assert sum(map(len, killed.values())) < 47
+    assert sum(map(len, read_tables(disturbed).values())) == 50 - 5 + 2
+    assert read_tables(disturbed) == read_tables(undisturbed_split)
+    assert read_manifest(disturbed) == read_manifest(undisturbed_split)
+
+
+@pytest.mark.parametrize("published", range(1, 4))
+def test_a_source_killed_between_its_shots_is_completed_without_writing_a_shot_twice(
+    tmp_path: Path, published: int
+) -> None:
+    clip = make_clip(1, split="4")
+    parts = SplitStage().split(clip)
+    for number, part in enumerate(parts[:published]):
+        write_shard(tmp_path / "samples" / f"part-0001-000-0000{number}.parquet", [make_sample(part)])
+    before = read_tables(tmp_path)["samples"]
+    measuring = MeasureStage()
+
+    result = curate([clip], tmp_path, LocalExecutor(), lambda: [measuring, SplitStage(), JudgeStage(), PublishStage()])
+
+    tables = read_tables(tmp_path)
+    assert measuring.seen == [[clip.clip_id]]
+    assert result.counts.read == 4
+    assert sorted(str(row["clip_id"]) for rows in tables.values() for row in rows) == [p.clip_id for p in parts]
+    assert tables["samples"][:published] == before
+    curate([clip], tmp_path, LocalExecutor(), lambda: [measuring, SplitStage(), JudgeStage(), PublishStage()])
+    assert len(measuring.seen) == 1
+
+
+def test_a_lost_shot_is_tried_again_and_the_others_stay(tmp_path: Path) -> None:
+    clip = make_clip(1, split="4")
+    curate([clip], tmp_path, LocalExecutor(), splitting_stages)
+    first = read_tables(tmp_path)
+
+    curate([clip], tmp_path, LocalExecutor(), splitting_stages, retry=frozenset({FailureKind.CORRUPT}))
+
+    assert [row["clip_id"] for row in first["failures"]] == [f"{clip.clip_id}-shot2"]
+    assert read_tables(tmp_path) == first
 
 
 def test_a_source_is_done_only_when_all_its_clips_are_in_finished_shards(tmp_path: Path) -> None:

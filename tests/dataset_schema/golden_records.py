@@ -53,9 +53,12 @@ _REFERENCE = Reference(
     area=0.1,
     sharpness=123.5,
     largest_fragment=1.0,
+    solidity=0.875,
+    fill=0.5,
     border_contact=0.0,
     overlap=0.25,
     agreement=0.75,
+    likeness_to_clip=0.625,
     is_face=False,
     image=Payload(bytes=_PNG),
 )
@@ -112,7 +115,10 @@ GOLDEN_SAMPLES = (
             damage="container declares 61 frames, 60 decode",
         ),
         scores=Scores(),
-        entities=(Entity(word="cat", kind=EntityKind.SUBJECT, start=2, end=5),),
+        entities=(
+            Entity(word="cat", kind=EntityKind.SUBJECT, start=2, end=5),
+            Entity(word="A cat", kind=EntityKind.SUBJECT, start=0, end=5, same_as="cat"),
+        ),
         background=None,
     ),
 )

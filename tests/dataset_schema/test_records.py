@@ -1,9 +1,21 @@
+import math
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from dataset_schema import Box, Entity, EntityKind, FailedClip, FailureKind, Payload, Sample, Scores, Source
+from dataset_schema import (
+    Box,
+    Entity,
+    EntityKind,
+    FailedClip,
+    FailureKind,
+    Payload,
+    Reference,
+    Sample,
+    Scores,
+    Source,
+)
 from tests.made_media import media_facts
 
 SAMPLE = Sample(
@@ -23,6 +35,25 @@ SAMPLE = Sample(
     background=None,
 )
 
+REFERENCE = Reference(
+    frame_index=0,
+    time_s=0.0,
+    box=Box(x0=0, y0=0, x1=10, y1=10),
+    detection_score=1.0,
+    mask_score=0.0,
+    area=0.1,
+    sharpness=0.0,
+    largest_fragment=1.0,
+    solidity=1.0,
+    fill=1.0,
+    border_contact=0.0,
+    overlap=0.0,
+    agreement=None,
+    likeness_to_clip=None,
+    is_face=False,
+    image=Payload(bytes=b"png"),
+)
+
 
 def test_an_entity_word_must_be_the_captions_text_at_its_span() -> None:
     right = Entity(word="dog", kind=EntityKind.SUBJECT, start=2, end=5)
@@ -30,6 +61,33 @@ def test_an_entity_word_must_be_the_captions_text_at_its_span() -> None:
     assert replace(SAMPLE, entities=(right,)).entities == (right,)
     with pytest.raises(ValueError, match=r"entity word 'dog' at \[3, 6\): the caption reads 'og ' there"):
         replace(SAMPLE, entities=(Entity(word="dog", kind=EntityKind.SUBJECT, start=3, end=6),))
+
+
+def test_a_second_name_points_to_a_word_of_the_clip_that_has_the_references() -> None:
+    dog = Entity(word="dog", kind=EntityKind.SUBJECT, start=2, end=5)
+    second_name = Entity(word="A dog", kind=EntityKind.SUBJECT, start=0, end=5, same_as="dog")
+
+    assert replace(SAMPLE, entities=(dog, second_name)).entities == (dog, second_name)
+    with pytest.raises(ValueError, match="'A dog' is the same as 'dog', expected one of"):
+        replace(SAMPLE, entities=(second_name, replace(dog, same_as="A dog")))
+    with pytest.raises(ValueError, match="has 1 references, expected none"):
+        replace(second_name, references=(REFERENCE,))
+
+
+@pytest.mark.parametrize("name", ["detection_score", "mask_score", "area", "solidity", "fill", "likeness_to_clip"])
+@pytest.mark.parametrize("value", [-1.0, 1.01, math.nan])
+def test_a_score_out_of_range_is_no_score(name: str, value: float) -> None:
+    scores: dict[str, Any] = {name: value}
+
+    with pytest.raises(ValueError, match=f"has {name} {value}"):
+        replace(REFERENCE, **scores)
+
+
+@pytest.mark.parametrize("value", [-1.0, math.nan, math.inf])
+def test_sharpness_is_a_number_without_an_upper_end(value: float) -> None:
+    assert replace(REFERENCE, sharpness=4e4).sharpness == 4e4
+    with pytest.raises(ValueError, match="has sharpness"):
+        replace(REFERENCE, sharpness=value)
 
 
 @pytest.mark.parametrize(

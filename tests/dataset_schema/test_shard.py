@@ -102,7 +102,7 @@ def test_another_schema_version_is_refused_with_both_versions(tmp_path: Path) ->
     table = pq.read_table(path)
     pq.write_table(table.replace_schema_metadata({b"openalchemist_schema_version": b"99"}), path)
 
-    with pytest.raises(ValueError, match=r"part\.parquet has schema version 99, expected 1; publish it again"):
+    with pytest.raises(ValueError, match=r"part\.parquet has schema version 99, expected 2; publish it again"):
         list(read_shard(path, FailedClip))
 
 

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -94,9 +95,12 @@ def make_reference(image: Image.Image) -> Reference:
         area=0.1,
         sharpness=100.0,
         largest_fragment=1.0,
+        solidity=1.0,
+        fill=1.0,
         border_contact=0.0,
         overlap=0.0,
         agreement=None,
+        likeness_to_clip=None,
         is_face=False,
         image=png(image),
     )
@@ -139,6 +143,15 @@ def build_sample(number: int, bucket: Bucket, folder: Path, *, with_entities: bo
     )
 
 
+def with_second_subject(sample: Sample) -> Sample:
+    """The same clip with pictures of a second entity, named by the word for its direction."""
+    first, *others = sample.entities
+    word = next(way for way in WAYS if f" {way} " in sample.caption)
+    start = sample.caption.index(f" {word} ") + 1
+    second = replace(first, word=word, kind=EntityKind.OBJECT, start=start, end=start + len(word))
+    return replace(sample, entities=(first, second, *others))
+
+
 MakeDataset = Callable[..., Path]
 
 
@@ -146,6 +159,12 @@ MakeDataset = Callable[..., Path]
 def make_sample() -> Callable[..., Sample]:
     """Builds one clip of the world: `make_sample(number, bucket, folder)`."""
     return build_sample
+
+
+@pytest.fixture
+def make_two_subjects() -> Callable[[Sample], Sample]:
+    """Gives a clip of the world a second entity with reference images."""
+    return with_second_subject
 
 
 @pytest.fixture

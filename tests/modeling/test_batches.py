@@ -18,10 +18,35 @@ BATCHING = BatchingConfig(tokens_per_device=12, devices_per_group=4)
 MakeDataset = Callable[..., Path]
 
 
+# Clips of several subjects are balanced, and half of the reference images pasted onto other places.
+SUPPLEMENT_D = DataConfig(
+    batching=replace(BATCHING, multi_subject_share=0.5), image_dropout=0.0, random_background_probability=0.5
+)
+
+
+@pytest.fixture
+def mixed_dataset(
+    make_sample: Callable[..., Sample], make_two_subjects: Callable[[Sample], Sample], tmp_path: Path
+) -> Path:
+    """Seven and four clips, of which one in each bucket has two subjects."""
+    samples = [make_sample(number, BUCKET if number < 7 else LONGER, tmp_path) for number in range(11)]
+    samples[2], samples[8] = make_two_subjects(samples[2]), make_two_subjects(samples[8])
+    for number in range(0, 11, 4):
+        write_shard(tmp_path / "dataset" / "samples" / f"part-{number}.parquet", samples[number : number + 4])
+    return tmp_path / "dataset"
+
+
 def loader(
-    dataset: Path, *, seed: int = 0, text: float = 0.1, image: float = 0.1, rank: int = 0, ranks: int = 1
+    dataset: Path,
+    *,
+    seed: int = 0,
+    text: float = 0.1,
+    image: float = 0.1,
+    config: DataConfig | None = None,
+    rank: int = 0,
+    ranks: int = 1,
 ) -> BatchLoader:
-    config = DataConfig(batching=BATCHING, text_dropout=text, image_dropout=image)
+    config = config or DataConfig(batching=BATCHING, text_dropout=text, image_dropout=image)
     return BatchLoader(SampleStore(dataset), config, seed=seed, max_images=6, rank=rank, ranks=ranks)
 
 
@@ -231,3 +256,48 @@ def test_a_clip_whose_reference_image_cannot_be_read_is_named(
         ValueError, match=f"clip {sample.clip_id}: reference image cannot be read .*; curate the clip again"
     ):
         loader(tmp_path / "dataset", image=0.0).batch(0)
+
+
+def test_balanced_and_pasted_batches_follow_from_the_step_on_any_number_of_ranks(mixed_dataset: Path) -> None:
+    whole = [contents(batch) for batch in loader(mixed_dataset, config=SUPPLEMENT_D).batches(range(10))]
+
+    resumed = [contents(batch) for batch in loader(mixed_dataset, config=SUPPLEMENT_D).batches(range(4, 10))]
+    shares = [loader(mixed_dataset, config=SUPPLEMENT_D, rank=rank, ranks=2) for rank in range(2)]
+
+    assert resumed == whole[4:]
+    for step in range(10):
+        first, second = (contents(share.batch(step)) for share in shares)
+        assert [first[0], second[0], first[1], second[1]] == whole[step]
+
+
+def test_a_clip_that_comes_again_in_an_epoch_is_dropped_and_shown_anew(mixed_dataset: Path) -> None:
+    batches = loader(mixed_dataset, config=replace(SUPPLEMENT_D, random_background_probability=0.0, text_dropout=0.5))
+    # Four clips, one of two subjects: it comes three times in an epoch of six, which is a batch and a half.
+    steps = [step for step in range(60) if batches.batch(step).bucket == LONGER][:12]
+
+    shown = [content for step in steps for content in contents(batches.batch(step))]
+
+    epochs = [shown[start : start + 6] for start in range(0, len(shown), 6)]
+    assert len(epochs) == 8
+    for epoch in epochs:
+        assert sorted(Counter(content[0] for content in epoch).values()) == [1, 1, 1, 3]
+    favoured = Counter(content[0] for content in shown).most_common(1)[0][0]
+    visits = [[content for content in epoch if content[0] == favoured] for epoch in epochs]
+    assert all(len({content[4] for content in epoch}) == 3 for epoch in visits)
+    assert any(len({content[3] for content in epoch}) == 2 for epoch in visits)
+
+
+def test_a_reference_from_another_time_than_its_clip_is_one_like_any_other(
+    make_sample: Callable[..., Sample], tmp_path: Path
+) -> None:
+    sample = make_sample(0, BUCKET, tmp_path)
+    entity = sample.entities[0]
+    moved = tuple(replace(reference, time_s=999.0, frame_index=10_000) for reference in entity.references)
+    elsewhere = replace(sample, entities=(replace(entity, references=moved), *sample.entities[1:]))
+    for name, each in (("inside", sample), ("outside", elsewhere)):
+        write_shard(tmp_path / name / "samples" / "part-0.parquet", [each])
+
+    inside, outside = (contents(loader(tmp_path / name, image=0.0).batch(0)) for name in ("inside", "outside"))
+
+    assert outside == inside
+    assert any(content[4] for content in outside)

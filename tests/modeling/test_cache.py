@@ -1,6 +1,7 @@
 """Batches from the cache are those from videos, up to rounding; what is stale, missing or broken is named."""
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -333,6 +334,27 @@ def test_an_empty_caption_has_no_tokens(make_dataset: MakeDataset) -> None:
     assert texts is not None
     assert texts[0].embeddings.shape == (0, 64)
     assert texts[0].spans == ()
+
+
+def test_cached_clips_are_balanced_and_pasted_like_decoded_ones(
+    make_sample: Callable[..., Sample], make_two_subjects: Callable[[Sample], Sample], tmp_path: Path
+) -> None:
+    samples = [make_sample(number, SMALL, tmp_path) for number in range(6)]
+    dataset = tmp_path / "dataset"
+    write_shard(dataset / "samples" / "part-0.parquet", [make_two_subjects(samples[0]), *samples[1:]])
+    cache(dataset)
+    batching = BatchingConfig(tokens_per_device=9 * 12, devices_per_group=1, multi_subject_share=0.4)
+
+    def shown(*, uses_cache: bool) -> list[tuple[object, ...]]:
+        store = SampleStore(dataset)
+        config = DataConfig(batching=batching, random_background_probability=0.5, uses_cache=uses_cache)
+        clips = ClipCache.of(store, ENCODERS) if uses_cache else store
+        examples = BatchLoader(clips, config, seed=0, max_images=6).batch(0).examples
+        return [(e.clip_id, *((i.image.mode, i.image.tobytes()) for i in e.images)) for e in examples]
+
+    # One of six, four times in an epoch of nine: 4 / 9 is the first above 0.4.
+    assert sorted(Counter(clip[0] for clip in shown(uses_cache=True)).values()) == [1, 1, 1, 1, 1, 4]
+    assert shown(uses_cache=True) == shown(uses_cache=False)
 
 
 @pytest.mark.parametrize("uses_cache", [True, False])

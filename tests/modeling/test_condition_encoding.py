@@ -2,8 +2,8 @@ import pytest
 import torch
 from PIL import Image
 
-from modeling.batches import ConditionImage
 from modeling.condition_encoding import encode_conditions, word_tokens
+from modeling.condition_images import ConditionImage
 from modeling.conditions import Conditions
 from modeling.encoders import TextTokens
 from modeling.presets import tiny

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dataset_schema import Bucket, Sample, read_shard, shard_paths
+from dataset_schema import Bucket, Sample, read_shard, shard_paths, write_shard
 from dataset_schema.arrow import VERSION_KEY
 from modeling.dataset import SampleStore
 
@@ -75,7 +75,7 @@ def test_a_shard_of_another_schema_version_is_named(make_dataset: MakeDataset) -
     table = pq.read_table(shard)
     pq.write_table(table.replace_schema_metadata({VERSION_KEY: b"0"}), shard)
 
-    with pytest.raises(ValueError, match=rf"{shard.name} has schema version 0, expected 1; publish it again"):
+    with pytest.raises(ValueError, match=rf"{shard.name} has schema version 0, expected 2; publish it again"):
         SampleStore(dataset)
 
 
@@ -128,3 +128,43 @@ def test_clips_go_to_the_largest_bucket_that_they_fill_whatever_they_were_curate
 def test_a_dataset_whose_clips_fill_no_bucket_names_the_buckets(make_dataset: MakeDataset) -> None:
     with pytest.raises(ValueError, match="no samples that fill 289x32x32"):
         SampleStore(make_dataset({SMALL: 3}), (Bucket(289, 32, 32),))
+
+
+def test_clips_with_references_of_two_entities_are_those_of_several_subjects(
+    make_sample: Callable[..., Sample], make_two_subjects: Callable[[Sample], Sample], tmp_path: Path
+) -> None:
+    one, two = make_sample(0, SMALL, tmp_path), make_two_subjects(make_sample(1, SMALL, tmp_path))
+    unseen = replace(
+        two, clip_id="f" * 16, entities=tuple(replace(entity, references=()) for entity in two.entities[:-1])
+    )
+    bare, other = (
+        make_sample(2, SMALL, tmp_path, with_entities=False),
+        make_two_subjects(make_sample(3, LONG, tmp_path)),
+    )
+    write_shard(tmp_path / "dataset" / "samples" / "part-0.parquet", [one, two, unseen, bare, other])
+
+    store = SampleStore(tmp_path / "dataset")
+
+    found = {
+        bucket: [store.clip_ids(bucket)[index] for index in rows]
+        for bucket, rows in store.multi_subject_clips().items()
+    }
+    assert found == {SMALL: [two.clip_id], LONG: [other.clip_id]}
+
+
+def test_backgrounds_are_found_and_read_alone(make_sample: Callable[..., Sample], tmp_path: Path) -> None:
+    samples = [make_sample(number, (SMALL, LONG)[number % 2], tmp_path) for number in range(7)]
+    samples[3] = replace(samples[3], background=None)
+    write_shard(tmp_path / "dataset" / "samples" / "part-0.parquet", samples)
+
+    store = SampleStore(tmp_path / "dataset")
+
+    found = store.clips_with_background()
+    assert {(clip.clip_id, clip.bucket) for clip in found} == {
+        (sample.clip_id, Bucket.parse(sample.bucket)) for sample in samples if sample.background
+    }
+    for clip in found:
+        (sample,) = (sample for sample in samples if sample.clip_id == clip.clip_id)
+        assert sample.background is not None
+        assert store.read_background(clip.bucket, clip.row) == sample.background.image
+        assert store.read(clip.bucket, clip.row) == sample

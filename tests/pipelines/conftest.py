@@ -58,9 +58,12 @@ def reference(frame: npt.NDArray[np.uint8], mask: npt.NDArray[np.bool_], frame_i
         area=float(mask.mean()),
         sharpness=100.0,
         largest_fragment=1.0,
+        solidity=1.0,
+        fill=1.0,
         border_contact=0.0,
         overlap=0.0,
         agreement=0.9,
+        likeness_to_clip=None,
         is_face=False,
         image=png(cutout),
     )

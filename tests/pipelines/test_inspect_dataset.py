@@ -168,7 +168,7 @@ def test_a_folder_that_is_no_dataset_is_refused_in_one_line(tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"schema_version": 1}', '{"schema_version": 99}'])
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"schema_version": 2}', '{"schema_version": 99}'])
 def test_a_damaged_manifest_is_refused_in_one_line(dataset: Path, content: str) -> None:
     (dataset / "dataset.json").write_text(content, encoding="utf-8")
 

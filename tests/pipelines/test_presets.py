@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from curation.annotators.language.transformers_chat import TransformersChatConfig
+from curation.annotators.moving_object import MovingObjectConfig
+from curation.profiles import CurationConfig, PaperAnnotators, build_stages
 from dataset_schema import TABLE_6_BUCKETS
 from modeling.presets import one_gpu, paper, tiny
 from modeling.run_costs import Devices, fits
@@ -41,13 +44,41 @@ def test_the_curation_preset_states_the_defaults() -> None:
     )
 
 
+def test_the_papers_preset_names_the_papers_networks_and_nothing_else() -> None:
+    arguments = ["--input", "videos", "--output", "dataset"]
+
+    command = parse(Curate, arguments, verb="curate", preset=CONFIGS / "paper.toml")
+
+    assert command.curation.annotators == PaperAnnotators()
+    assert command.curation.instruction.cache is not None
+
+
+def test_the_papers_networks_fit_one_gpu() -> None:
+    shares = [stage.resources.gpus for stage in build_stages(CurationConfig(annotators=PaperAnnotators()))]
+
+    assert sum(shares) == pytest.approx(1.0)
+
+
+def test_another_profile_brings_its_own_networks() -> None:
+    arguments = ["--input", "videos", "--output", "dataset", "--curation.annotators.profile", "paper"]
+
+    chosen = parse(Curate, [*arguments, "--curation.annotators.words.profile", "transformers"], verb="curate")
+
+    assert chosen.curation.annotators == PaperAnnotators(words=TransformersChatConfig())
+
+
+def test_a_detector_that_sees_motion_cannot_look_for_leaks() -> None:
+    with pytest.raises(ValueError, match="leaks has profile detector and masks moving_object"):
+        PaperAnnotators(masks=MovingObjectConfig())
+
+
 def test_choices_on_the_command_line_are_the_words_of_a_preset() -> None:
     arguments = [
         "--input",
         "videos",
         "--output",
         "dataset",
-        "--curation.shots",
+        "--curation.annotators.shots.profile",
         "scenedetect",
         "--retry",
         "io",
@@ -56,7 +87,7 @@ def test_choices_on_the_command_line_are_the_words_of_a_preset() -> None:
 
     command = parse(Curate, arguments, verb="curate")
 
-    assert (command.curation.shots, command.retry) == ("scenedetect", ("io", "timeout"))
+    assert (command.curation.annotators.shots.profile, command.retry) == ("scenedetect", ("io", "timeout"))
 
 
 def test_the_demo_samples_a_size_that_it_curates() -> None:
