@@ -111,6 +111,8 @@ train-filter: setup  ## train the content filter on drawn clips, or on labels: m
 bench: setup  ## measure annotators against ground truth: make bench MEDIA=DIR (with shots/, masks/ and clips/, each with its truth)
 	$(call need,MEDIA,name a folder with shots/made shots/natural masks/manifest.csv clips/manifest.csv)
 	$(PYTHON) -m benchmarks.entity_words "$$MEDIA/clips/manifest.csv"
+	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.captions
+	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.ground_truth "$$MEDIA/masks/manifest.csv" --captions "$$MEDIA/clips/manifest.csv"
 	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.shots "$$MEDIA/shots/made" "$$MEDIA/shots/natural"
 	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.masks "$$MEDIA/masks/manifest.csv"
 

@@ -27,12 +27,15 @@ _LATE_S: Final = 0.001  # timestamps are rounded
 
 
 def shown_times_s(sample: Sample) -> list[float]:
-    """Three presentation times in the source: those of the reference frames, filled up with first, middle and last."""
-    found = {round(reference.time_s, 4) for entity in sample.entities for reference in entity.references}
+    """Three presentation times in the source: those of the reference frames, filled up with first, middle and last.
+
+    References may come from another time of the shot than the clip; the video does not show those.
+    """
     start_s = sample.source.start_s or 0.0
     length_s = max(0, sample.num_frames - 1) / sample.fps
+    cut_from = {round(reference.time_s, 4) for entity in sample.entities for reference in entity.references}
     spare = [start_s + share * length_s for share in (0.5, 0.0, 1.0)]
-    times = sorted(found)[:3]
+    times = sorted(time_s for time_s in cut_from if start_s <= time_s < start_s + length_s + 1 / sample.fps)[:3]
     while len(times) < 3 and spare:
         times.append(max(spare, key=lambda time_s: min((abs(time_s - taken) for taken in times), default=0.0)))
         spare.remove(times[-1])

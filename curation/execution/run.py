@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from curation.execution.executor import Executor, Job, OnProgress, SourceRecord
 from curation.execution.ledger import Ledger, drop_failures, read_ledger, remove_unfinished
@@ -14,6 +14,23 @@ from curation.execution.writer import Destination, ShardLimits
 from curation.funnel import Counts, dataset_counts, dataset_funnel
 from curation.stage import Stage
 from dataset_schema import DatasetManifest, FailureKind, FunnelRow, read_manifest, write_manifest
+
+# Where and how hard a run works decides nothing about a clip: another machine may go on with a dataset.
+_UNDECISIVE: Final = frozenset(
+    {
+        "api_key_variable",
+        "batch_size",
+        "cache",
+        "gpu_memory_gib",
+        "gpus",
+        "in_flight",
+        "memory_bytes",
+        "memory_gib",
+        "retries",
+        "timeout_s",
+        "url",
+    }
+)
 
 
 class OtherConfigurationError(ValueError):
@@ -117,10 +134,10 @@ def _manifest(
 
 def _check_same(output: Path, manifest: DatasetManifest) -> None:
     try:
-        former = _flat(_decisive(read_manifest(output)))
+        former = _decisive(read_manifest(output))
     except FileNotFoundError:
         return
-    present = _flat(_decisive(manifest))
+    present = _decisive(manifest)
     changed = [
         f"{name} was {former.get(name, 'absent')}, is {present.get(name, 'absent')}"
         for name in sorted(former.keys() | present.keys())
@@ -133,9 +150,15 @@ def _check_same(output: Path, manifest: DatasetManifest) -> None:
         )
 
 
-def _decisive(manifest: DatasetManifest) -> dict[str, Any]:
+def _decisive(manifest: DatasetManifest) -> dict[str, str]:
+    """What decides about clips, by flat name."""
     annotators = {annotator.job: asdict(annotator) for annotator in manifest.annotators}
-    return {"profile": manifest.profile, "config": manifest.config, "annotators": annotators}
+    flat = _flat({"profile": manifest.profile, "config": manifest.config, "annotators": annotators})
+    return {name: value for name, value in flat.items() if not _is_undecisive(name)}
+
+
+def _is_undecisive(name: str) -> bool:
+    return name.rpartition(".")[2] in _UNDECISIVE or name.endswith(".device.name")
 
 
 def _flat(value: Any, name: str = "") -> dict[str, str]:

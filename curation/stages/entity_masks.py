@@ -80,7 +80,8 @@ class EntityMasks:
         frames = len(clip.frames.references) if clip.frames else 0
         return (
             f"subject words {', '.join(map(repr, words)) or 'none'}: best one found in {max(found, default=0)} of "
-            f"{frames} frames with confidence {confidence:.2f}, expected at least {self._config.min_confidence:.2f}"
+            f"{frames} frames with confidence {confidence:.2f}, expected "
+            f"{f'at least {self._config.min_confidence:.2f}' if self._config.min_confidence else 'more than 0'}"
         )
 
 

@@ -1,7 +1,7 @@
 """Where a shot is divided, so that its references come from another time than the clip that they belong to.
 
 A model that is given pictures cut from the very frames it has to make learns to copy them. HunyuanCustom trains on the
-first 5 seconds of a video and takes the references from the next 15 (facts 7); this does the same within one shot.
+first 5 seconds of a video and takes the references from the next 15; this does the same within one shot.
 """
 
 from dataclasses import dataclass

@@ -23,6 +23,8 @@ from tests.curation.scripted_stages import (
     JudgeStage,
     MeasureStage,
     PublishStage,
+    SplitStage,
+    clips_to_split,
     curate,
     make_clip,
     make_failed_clip,
@@ -130,6 +132,19 @@ def test_a_batch_is_made_of_clips_of_several_units(executor: RayExecutor, tmp_pa
     assert max(map(int, noted.read_text().split())) > 4, "a unit has four clips"
     assert result.counts.read == 30
     assert read_tables(tmp_path / "dataset") == read_tables(tmp_path / "local")
+
+
+def test_what_a_stage_splits_arrives_whole_whatever_units_it_came_in(executor: RayExecutor, tmp_path: Path) -> None:
+    def stages() -> list[Stage]:
+        some = Resources(cpus=0.25)
+        large_batches = Resources(cpus=0.0, batch_size=10)
+        return [MeasureStage(some), SplitStage(some), JudgeStage(large_batches), PublishStage(large_batches)]
+
+    result = curate(clips_to_split(20, slow=False), tmp_path / "ray", executor, stages)
+    curate(clips_to_split(20, slow=False), tmp_path / "local", LocalExecutor(), stages)
+
+    assert read_tables(tmp_path / "ray") == read_tables(tmp_path / "local")
+    assert result.counts.read > 40
 
 
 @pytest.mark.slow

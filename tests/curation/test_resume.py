@@ -244,6 +244,16 @@ def test_another_configuration_is_refused_by_the_names_of_what_differs(
     curate([make_clip(1)], tmp_path, LocalExecutor(), config=config)
 
 
+def test_another_machine_may_go_on_with_a_dataset(tmp_path: Path) -> None:
+    here = {"masks": {"checkpoint": "sam", "device": {"name": "cuda", "gpus": 0.5}}, "words": {"url": "http://a/v1"}}
+    there = {"masks": {"checkpoint": "sam", "device": {"name": "cpu", "gpus": 1.0}}, "words": {"url": "http://b/v1"}}
+    curate([make_clip(1)], tmp_path, LocalExecutor(), config=here)
+
+    result = curate([make_clip(1), make_clip(2)], tmp_path, LocalExecutor(), config=there)
+
+    assert result.counts == Counts(kept=2)
+
+
 def test_two_runs_cannot_write_one_dataset(tmp_path: Path) -> None:
     with locked_for_run(tmp_path), pytest.raises(DatasetBusyError, match="is being written by another run"):
         curate([make_clip(1)], tmp_path, LocalExecutor())
