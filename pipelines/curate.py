@@ -72,7 +72,9 @@ def main(arguments: Sequence[str]) -> int:
 
 def curate(command: Curate) -> RunResult:
     """Run the command, with a progress bar."""
-    total = count_sources(command.input, command.sources)
+    # How many clips a video is split into, nobody knows before.
+    is_counted = command.curation.several_shots == "reject"
+    total = count_sources(command.input, command.sources) if is_counted else None
     records = read_sources(command.input, command.sources)
     with progress("curate", total=total, unit="clip") as report:
 

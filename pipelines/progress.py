@@ -32,8 +32,8 @@ class Report(Protocol):
 
 
 @contextmanager
-def progress(title: str, *, total: int, unit: str) -> Iterator[Report]:
-    """A bar over `total` units of work, as a function that is told how many are done."""
+def progress(title: str, *, total: int | None, unit: str) -> Iterator[Report]:
+    """A bar over `total` units of work, None if nobody knows them yet, as a function that is told how many are done."""
     if sys.stderr.isatty():
         with _bar(unit) as bar:
             task = bar.add_task(title, total=total, note="")
@@ -75,16 +75,17 @@ def _bar(unit: str) -> Progress:
 class _Lines:
     """The same for a log file."""
 
-    def __init__(self, title: str, total: int, unit: str) -> None:
+    def __init__(self, title: str, total: int | None, unit: str) -> None:
         self._title, self._total, self._unit = title, total, unit
         self._start = self._last = time.monotonic()
 
     def __call__(self, done: int, note: str = "") -> None:
         now = time.monotonic()
-        if done < self._total and now - self._last < _SECONDS_BETWEEN_LINES:
+        if done != self._total and now - self._last < _SECONDS_BETWEEN_LINES:
             return
         self._last = now
         rate = done / max(now - self._start, 1e-9)
-        left = f", ETA {(self._total - done) / rate:.0f} s" if 0 < done < self._total else ""
-        sentence = f"{self._title}: {done}/{self._total} {self._unit}s, {rate:.2f} {self._unit}/s{left}"
+        left = f", ETA {(self._total - done) / rate:.0f} s" if self._total and 0 < done < self._total else ""
+        of_all = "" if self._total is None else f"/{self._total}"
+        sentence = f"{self._title}: {done}{of_all} {self._unit}s, {rate:.2f} {self._unit}/s{left}"
         print(f"{sentence}  {note}".rstrip(), file=sys.stderr, flush=True)
