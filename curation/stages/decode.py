@@ -46,8 +46,8 @@ class DecodeConfig:
             (1024) and far more than the 224 pixels that the image encoder sees; 4K would cost ten times the memory.
         blank_range: largest difference of levels within a frame, of 255, at which it counts as empty. Our choice: a
             compressed black frame stays below 4, the darkest natural ones reach 40.
-        reference_times: `after` keeps the model from learning to copy what the clip shows, as HunyuanCustom does it. Its clips are
-            shorter, and a shot too short to be divided is rejected; `Division` says how.
+        reference_times: `after` keeps the model from learning to copy what the clip shows, as HunyuanCustom does it.
+            Its clips are shorter, and a shot too short to be divided is rejected; `Division` says how.
         reference_gap_s: between a clip and the references after it. Our choice: a second, in which people and animals
             change their pose.
     """
