@@ -110,6 +110,7 @@ class VideoMaeContentClassifier:
         """
         folder = self._folder()
         stored = _stored_config(folder)
+        _check_network(folder, stored)
         annotator = describe_checkpoint("content_filter", self._name, [folder])
         if annotator.revision == "unknown":
             return replace(annotator, revision=str(stored.get("revision", "unknown")))

@@ -59,8 +59,11 @@ class Dinov2Encoder:
 
         Raises:
             FileNotFoundError: it is not there.
+            ValueError: it is another network.
         """
-        return describe_checkpoint("likeness", self._config.checkpoint, [checkpoint_folder(self._config.checkpoint)])
+        folder = checkpoint_folder(self._config.checkpoint)
+        check_model_type(folder, "dinov2")
+        return describe_checkpoint("likeness", self._config.checkpoint, [folder])
 
     @property
     def resources(self) -> Resources:

@@ -80,8 +80,10 @@ class StableDiffusionInpainter:
 
         Raises:
             FileNotFoundError: a part is not there.
+            ValueError: it is another pipeline.
         """
         folder = self._folder()
+        _check_pipeline(folder)
         return describe_checkpoint("inpaint", self._config.checkpoint, [folder / part for part in _parts()])
 
     @property

@@ -108,6 +108,24 @@ def test_an_annotator_names_itself_and_travels_before_it_is_loaded(make: Make, n
     assert annotator.describe() == described
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda folder: build_grounded_masks(
+            GroundedMasksConfig(detector=str(folder / "sam"), segmenter=str(folder / "sam"), device=CPU)
+        ),
+        lambda folder: build_grounded_masks(
+            GroundedMasksConfig(detector=str(folder / "grounding_dino"), segmenter=str(folder / "dinov2"), device=CPU)
+        ),
+        lambda folder: Dinov2Encoder(Dinov2Config(checkpoint=str(folder / "sam"), device=CPU)),
+        lambda folder: VideoMaeContentClassifier(VideoMaeConfig(checkpoint=str(folder / "dinov2"), device=CPU)),
+    ],
+)
+def test_a_plan_hears_of_another_architecture_before_anything_is_loaded(make: Make, networks: Path) -> None:
+    with pytest.raises(ValueError, match=r"config\.json has model_type '\w+', expected '"):
+        make(networks).describe()
+
+
 @pytest.mark.parametrize("make", CLASSIFIERS)
 def test_a_classifier_gives_five_probabilities_whatever_its_batch(make: Make, networks: Path) -> None:
     classifier = make(networks)

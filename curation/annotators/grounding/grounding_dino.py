@@ -1,6 +1,7 @@
 """GroundingDINO through `transformers`, from any checkpoint saved in its format (3.1)."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import torch
 
@@ -8,6 +9,9 @@ from curation.annotators.checkpoints import Device, check_model_type, checkpoint
 from curation.annotators.grounding.loading import load_image_processor, load_network, load_tokenizer, running
 from curation.annotators.grounding.word_detector import TokenBoxes
 from curation.records import Image
+
+# What config.json calls such a network.
+GROUNDING_DINO: Final = ("grounding-dino",)
 
 
 class GroundingDino:
@@ -24,7 +28,7 @@ class GroundingDino:
 
     def __init__(self, checkpoint: str, device: Device) -> None:
         folder = checkpoint_folder(checkpoint)
-        check_model_type(folder, "grounding-dino")
+        check_model_type(folder, *GROUNDING_DINO)
         self.tokenizer = load_tokenizer(folder)
         self._processor = load_image_processor("GroundingDinoImageProcessorPil", folder)
         self._model = load_network("GroundingDinoForObjectDetection", folder, device)

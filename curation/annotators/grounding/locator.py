@@ -11,9 +11,9 @@ from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
-from curation.annotators.checkpoints import Device, checkpoint_folder, describe_checkpoint
+from curation.annotators.checkpoints import Device, check_model_type, checkpoint_folder, describe_checkpoint
 from curation.annotators.grounding.choice import ChoiceConfig, ChosenBox, choose_boxes, is_ambiguous, trim_mask
-from curation.annotators.grounding.grounding_dino import GroundingDino
+from curation.annotators.grounding.grounding_dino import GROUNDING_DINO, GroundingDino
 from curation.annotators.grounding.networks import (
     BoxDetector,
     BoxedImage,
@@ -22,7 +22,7 @@ from curation.annotators.grounding.networks import (
     ScoredMask,
     WordBoxes,
 )
-from curation.annotators.grounding.segment_anything import load_segment_anything
+from curation.annotators.grounding.segment_anything import SEGMENT_ANYTHING, load_segment_anything
 from curation.annotators.grounding.segmenter import Segmenter
 from curation.annotators.grounding.word_detector import WordDetector
 from curation.annotators.protocols import Scene
@@ -68,13 +68,13 @@ class GroundedMasksConfig:
 def build_grounded_masks(config: GroundedMasksConfig) -> "GroundedMasks":
     """The locator of `transformers`' networks; nothing is loaded yet."""
     detector = WordDetector(
-        describe=partial(_describe, config.detector),
+        describe=partial(_describe, config.detector, GROUNDING_DINO),
         load=partial(GroundingDino, config.detector, config.device),
         device=config.device,
         max_words=config.max_words,
     )
     segmenter = Segmenter(
-        describe=partial(_describe, config.segmenter),
+        describe=partial(_describe, config.segmenter, SEGMENT_ANYTHING),
         load=partial(load_segment_anything, config.segmenter, config.device),
         device=config.device,
     )
@@ -180,5 +180,7 @@ def _places(scenes: Sequence[Scene]) -> list[_Asked]:
     ]
 
 
-def _describe(checkpoint: str) -> Annotator:
-    return describe_checkpoint("locate", checkpoint, [checkpoint_folder(checkpoint)])
+def _describe(checkpoint: str, model_types: Sequence[str]) -> Annotator:
+    folder = checkpoint_folder(checkpoint)
+    check_model_type(folder, *model_types)
+    return describe_checkpoint("locate", checkpoint, [folder])

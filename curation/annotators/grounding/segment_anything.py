@@ -16,6 +16,7 @@ from curation.records import Image
 
 # Published SAM 2 checkpoints are those of the video model, which holds the image model.
 _SAM_2: Final = ("sam2", "sam2_video")
+SEGMENT_ANYTHING: Final = ("sam", *_SAM_2)
 
 # What every published SAM 2 was trained with; a folder's own preprocessor_config.json comes first.
 _IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
@@ -30,7 +31,7 @@ def load_segment_anything(checkpoint: str, device: Device) -> Outliner:
         ValueError: the folder holds another network.
     """
     folder = checkpoint_folder(checkpoint)
-    check_model_type(folder, "sam", *_SAM_2)
+    check_model_type(folder, *SEGMENT_ANYTHING)
     model_type = json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"]
     return SegmentAnything2(folder, device) if model_type in _SAM_2 else SegmentAnything(folder, device)
 
