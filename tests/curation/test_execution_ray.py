@@ -134,6 +134,7 @@ def test_a_batch_is_made_of_clips_of_several_units(executor: RayExecutor, tmp_pa
     assert read_tables(tmp_path / "dataset") == read_tables(tmp_path / "local")
 
 
+@pytest.mark.slow
 def test_what_a_stage_splits_arrives_whole_whatever_units_it_came_in(executor: RayExecutor, tmp_path: Path) -> None:
     def stages() -> list[Stage]:
         some = Resources(cpus=0.25)

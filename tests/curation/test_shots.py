@@ -43,7 +43,7 @@ def test_probabilities_equal_those_of_the_package(transnet: TransNetV2Shots, cou
 
 
 def test_windows_in_one_batch_give_the_same_probabilities(transnet: TransNetV2Shots) -> None:
-    thumbnails = np.concatenate([drifting_texture(1, 70), drifting_texture(2, 60)])
+    thumbnails = np.concatenate([drifting_texture(1, 30), drifting_texture(2, 30)])
     batched = TransNetV2Shots(TransNetV2Config(device=Device(name="cpu", batch_size=2, precision="float32")))
     batched.load()
 
