@@ -92,12 +92,17 @@ def _middle_s(first_s: float, frame: int) -> float:
 def _timed_frames(
     container: av.container.InputContainer, stream: VideoStream, start_s: float
 ) -> Iterator[tuple[float, VideoFrame]]:
-    """Frames with their presentation times, from a key frame before `start_s` on. A raw stream is counted."""
+    """Frames with their presentation times, from a key frame before `start_s` on.
+
+    Those of a raw stream are counted, and those of AVI, which keeps no presentation times: what FFmpeg guesses is wrong
+    where frames are reordered.
+    """
     origin_s = (container.start_time or 0) / av.time_base
-    if start_s > _SEEK_MARGIN_S:
+    is_counted = container.format.name == "avi"
+    if start_s > _SEEK_MARGIN_S and not is_counted:
         container.seek(round((start_s - _SEEK_MARGIN_S + origin_s) * av.time_base))
     for index, frame in enumerate(container.decode(stream)):
-        if frame.time is not None:
+        if frame.time is not None and not is_counted:
             yield frame.time - origin_s, frame
         else:
             yield float(index / (stream.average_rate or FRAMES_PER_SECOND)), frame

@@ -81,10 +81,10 @@ class Pictures:
         self.trouble.messages += [text for text in said if not _HARMLESS.search(text)]
 
     def _time_s(self, frame: av.VideoFrame, index: int) -> float:
-        if self._timeline.counted_step_s is not None:
-            return index * self._timeline.counted_step_s
-        if frame.time is None:
-            return float(self._timeline.times_s[min(index, len(self._timeline.times_s) - 1)])
+        counted = self._timeline.counted_times_s
+        if counted is not None or frame.time is None:
+            times_s = self._timeline.times_s if counted is None else counted
+            return float(times_s[min(index, len(times_s) - 1)])
         return frame.time - self._video.origin_s
 
     def _progressive(self) -> Iterator[av.VideoFrame]:

@@ -22,6 +22,9 @@ _REORDER_S: Final = 1.0
 # Spans come from players and spreadsheets that round; a clip that lacks more than this is not the one that was meant.
 _SPAN_TOLERANCE_S: Final = 0.25
 _FALLBACK_FPS: Final = 25
+# Containers that keep frames in decoding order and no presentation times: what FFmpeg guesses is wrong where frames are
+# reordered.
+_WITHOUT_TIMES: Final = ("avi",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -32,7 +35,8 @@ class Timeline:
         times_s: presentation times, rising, of every frame that should be shown.
         end_s: when the last frame ends.
         seek_s: where decoding must start so that the first frame is complete; None is the start of the file.
-        counted_step_s: of a raw stream, whose frames carry no times: they are counted at the stream's own frame rate.
+        counted_times_s: where frames carry no times, or wrong ones, the time of every frame from the start of the file
+            on, in the order of display: of a raw stream at its own frame rate, of AVI one for each packet.
         packets: in the file, or read for the span.
         cut_off: packets of which the file lacks a part.
         declared_frames: from the container, of the whole video; None where it does not say.
@@ -44,7 +48,7 @@ class Timeline:
     times_s: npt.NDArray[np.float64]
     end_s: float
     seek_s: float | None
-    counted_step_s: float | None
+    counted_times_s: npt.NDArray[np.float64] | None
     packets: int
     cut_off: int
     declared_frames: int | None
@@ -83,7 +87,7 @@ def read_timeline(part: VideoPart) -> Timeline:
             break
         with open_video(part) as video:
             packets = _Packets(video, part.span)
-            if not packets.read(seek_s=start_s - margin_s):
+            if not packets.have_times or not packets.read(seek_s=start_s - margin_s):
                 break
             if packets.first_key_s is not None and packets.first_key_s <= start_s:
                 return packets.timeline(start_s - margin_s)
@@ -97,6 +101,7 @@ class _Packets:
     """Collects the timestamps of one reading of a clip."""
 
     def __init__(self, video: OpenedVideo, span: Span) -> None:
+        self.have_times = video.container.format.name not in _WITHOUT_TIMES
         self._video = video
         self._span = span
         self._shown: list[tuple[float, float]] = []  # time and duration
@@ -131,7 +136,7 @@ class _Packets:
         return self._time(packet.dts) > self._span.end_s + _REORDER_S
 
     def _add(self, packet: "av.Packet[Any]") -> None:
-        stamp = packet.pts if packet.pts is not None else packet.dts
+        stamp = packet.pts if packet.pts is not None and self.have_times else packet.dts
         if stamp is not None and packet.time_base is not None:
             end_s = float((stamp + (packet.duration or 0)) * packet.time_base) - self._video.origin_s
             self._last_end_s = max(self._last_end_s, end_s)
@@ -158,6 +163,9 @@ class _Packets:
         is_counted = self._unstamped > len(self._shown)
         if is_counted:
             self._shown = [(i * guessed_step_s, guessed_step_s) for i in range(self._unstamped)]
+        counted_times_s = None
+        if is_counted or not self.have_times:
+            counted_times_s = np.array([time_s for time_s, _ in self._shown])
         inside = sorted(shown for shown in self._shown if not self._span.compare(shown[0], self._video.tick_s))
         if not inside:
             raise self._not_inside()
@@ -174,7 +182,7 @@ class _Packets:
             times_s=times_s,
             end_s=min(end_s, self._span.end_s or np.inf),
             seek_s=seek_s,
-            counted_step_s=guessed_step_s if is_counted else None,
+            counted_times_s=counted_times_s,
             packets=self._count,
             cut_off=self._cut_off,
             declared_frames=stream.frames or None,

@@ -62,6 +62,8 @@ def indices(images: np.ndarray) -> list[int]:
         ("vp9.webm", {"codec": "libvpx-vp9", "options": {"deadline": "realtime", "crf": "20"}}),
         ("444_10_bit.mp4", {"pix_fmt": "yuv444p10le"}),
         ("mpeg4_in_avi.avi", {"codec": "mpeg4", "options": {"qscale": "2"}}),
+        ("reordered_mpeg4.avi", {"codec": "mpeg4", "options": {"qscale": "2", "bf": "2"}}),
+        ("reordered_h264.avi", {"options": {"crf": "5", "bf": "3", "b_strategy": "0"}}),
         ("transport_stream.ts", {"container": "mpegts"}),
         ("30 fps.mp4", {"fps": 30.0}),
         ("one_key_frame.mp4", {"key_frame_every": 10_000}),
@@ -102,6 +104,18 @@ def test_a_raw_stream_without_timestamps_runs_at_its_own_pace(tmp_path: Path, st
     assert clip.frames is not None
     assert indices(clip.frames.thumbnails) == list(range(15, 45))
     assert clip.frames.times_s[0] == pytest.approx(0.5)
+
+
+def test_a_span_of_reordered_frames_in_a_container_without_presentation_times(tmp_path: Path, stage: Decode) -> None:
+    path = write_barcodes(tmp_path / "a.avi", 72, codec="mpeg4", options={"qscale": "2", "bf": "2"}, key_frame_every=12)
+
+    clip = decoded(stage, path, 1.5, 2.5)
+
+    assert clip.frames is not None
+    assert clip.media is not None
+    assert indices(clip.frames.thumbnails) == list(range(36, 60))
+    assert clip.frames.times_s == pytest.approx(np.arange(36, 60) / 24)
+    assert clip.media.damage is None
 
 
 @pytest.mark.parametrize("key_frame_every", [1, 7, 1000])

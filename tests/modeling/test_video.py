@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -15,6 +16,18 @@ def counting_video(path: Path, *, frames: int, fps: float, size: tuple[int, int]
     """A video whose frame i is grey of brightness 4 i + 16."""
     greys = np.arange(frames, dtype=np.uint8) * 4 + 16
     write_video(path, np.broadcast_to(greys[:, None, None, None], (frames, *size, 3)), fps=float(fps))
+    return path
+
+
+def counting_avi(path: Path, *, frames: int) -> Path:
+    """The same at 24 frames per second in AVI, with frames that are stored before earlier ones."""
+    with av.open(path, "w") as container:
+        stream = container.add_stream("mpeg4", rate=24, options={"bf": "2", "qscale": "1"})
+        stream.width, stream.height, stream.pix_fmt = 112, 64, "yuv420p"
+        for index in range(frames):
+            image = np.full((64, 112, 3), index * 4 + 16, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
     return path
 
 
@@ -53,6 +66,15 @@ def test_a_span_starts_at_its_presentation_time(tmp_path: Path) -> None:
     numbers = frame_numbers(decode_clip(path, BUCKET, start_s=1.5))
 
     assert numbers == list(range(36, 53))
+
+
+@pytest.mark.parametrize("start_s", [0.0, 1.5])
+def test_reordered_frames_of_avi_come_in_the_order_of_display(tmp_path: Path, start_s: float) -> None:
+    path = counting_avi(tmp_path / "clip.avi", frames=58)
+
+    numbers = frame_numbers(decode_clip(path, BUCKET, start_s=start_s))
+
+    assert numbers == [round(24 * start_s) + k for k in range(17)]
 
 
 def test_a_clip_that_ends_before_its_bucket_is_full_is_an_error(tmp_path: Path) -> None:
