@@ -22,7 +22,7 @@ def counting_video(path: Path, *, frames: int, fps: float, size: tuple[int, int]
 def counting_avi(path: Path, *, frames: int) -> Path:
     """The same at 24 frames per second in AVI, with frames that are stored before earlier ones."""
     with av.open(path, "w") as container:
-        stream = container.add_stream("mpeg4", rate=24, options={"bf": "2", "qscale": "1"})
+        stream = container.add_stream("libx264", rate=24, options={"bf": "3", "b_strategy": "0", "crf": "2"})
         stream.width, stream.height, stream.pix_fmt = 112, 64, "yuv420p"
         for index in range(frames):
             image = np.full((64, 112, 3), index * 4 + 16, np.uint8)
