@@ -10,6 +10,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check -c constraints.txt
 INPUT ?=
 OUTPUT ?=
 CAPTION ?=
+VIDEO ?=
 SCORE_ALL ?=
 CONFIG ?=
 DATASET ?=
@@ -25,13 +26,13 @@ CHECKPOINT ?=
 ARGS ?=
 
 # Recipes read them from the environment, so that a caption may hold an apostrophe.
-export INPUT OUTPUT CAPTION CONFIG DATASET VIDEOS ADDRESS MEDIA MODEL PROMPT REF BUCKET LABELS CHECKPOINT
+export INPUT OUTPUT CAPTION VIDEO CONFIG DATASET VIDEOS ADDRESS MEDIA MODEL PROMPT REF BUCKET LABELS CHECKPOINT
 
 # make fails on an unset variable with a sentence, not with a usage page.
 need = $(if $($(1)),,$(error $(1) is not set; $(2)))
 option = $(if $($(1)),$(2) "$$$(1)")
 
-.PHONY: help setup demo check test test-slow test-legacy curate inspect describe cache train sample submit label-clips train-filter bench bench-model clean
+.PHONY: help setup demo check test test-slow test-legacy explain curate inspect describe cache train sample submit label-clips train-filter bench bench-model clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -69,6 +70,12 @@ $(LEGACY_VENV)/.ready: pyproject.toml constraints-legacy.txt
 	$(LEGACY_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints-legacy.txt -e '.[legacy-annotators]' pytest pytest-timeout
 	$(LEGACY_VENV)/bin/pip check
 	@touch $@
+
+# A rejection (status 3) is an answer, not an error.
+explain: setup  ## what curation finds in one video, and why it keeps it or not: make explain VIDEO=dog.mp4 CAPTION="A dog runs." [OUTPUT=dog.png]
+	$(call need,VIDEO,name a video file)
+	$(PYTHON) -m pipelines explain $(call option,CONFIG,--config) $(call option,OUTPUT,--output) $(ARGS) -- "$$VIDEO" "$$CAPTION" \
+		|| test $$? -eq 3
 
 curate: setup  ## videos and captions into a dataset: make curate INPUT=videos/ OUTPUT=out/dataset [CAPTION="A dog runs."] [SCORE_ALL=1]
 	$(call need,INPUT,name a folder or a .csv .jsonl .parquet manifest)$(call need,OUTPUT,name the dataset directory to write)

@@ -10,6 +10,7 @@ from pipelines.config import ConfigError
 _VERBS = {
     "curate": ("pipelines.curate", "videos and captions in, a dataset out"),
     "inspect": ("pipelines.inspect_dataset", "tables and contact sheets of a dataset"),
+    "explain": ("pipelines.explain", "what curation finds in one video, keeps and rejects, and why"),
     "describe": ("pipelines.describe", "what a training run would cost, and whether it fits"),
     "cache": ("pipelines.cache", "encode the videos and captions of a dataset once, before training"),
     "train": ("pipelines.train", "train the model on a dataset"),
@@ -24,7 +25,10 @@ _VERBS = {
 
 
 def main(arguments: list[str]) -> int:
-    """Run one verb; the exit status is 0 for success, 1 for a run that broke, 2 for wrong input, 130 for Ctrl-C."""
+    """Run one verb; the exit status is 0 for success, 1 for a run that broke, 2 for wrong input, 130 for Ctrl-C.
+
+    `explain` ends with 3 for a video that is rejected, and with 4 for one that is lost to an error.
+    """
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_usage())
         return 0 if arguments else 2

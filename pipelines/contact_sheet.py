@@ -10,31 +10,25 @@ from typing import Final
 from PIL import Image, ImageDraw
 
 from dataset_schema import Entity, EntityKind, FailedClip, Reference, RejectedClip, Sample, Scores
+from pipelines.sheet_layout import (
+    BORDER,
+    CAPTION,
+    CARD,
+    DETAIL,
+    GAP,
+    KIND_COLORS,
+    MARGIN,
+    PADDING,
+    PAGE,
+    REASON,
+    REJECTED,
+    SMALL,
+    TITLE,
+    WIDTH,
+    place,
+)
 from pipelines.sheet_pictures import fit, frames_at, on_checkerboard, outlined, read_image, shown_times_s
-from pipelines.sheet_text import Run, Style, text_width, write
-
-KIND_COLORS: Final = {
-    EntityKind.SUBJECT: "#c8324a",
-    EntityKind.OBJECT: "#2464b4",
-    EntityKind.BACKGROUND: "#1f7f4c",
-}
-
-_WIDTH: Final = 1600
-_MARGIN: Final = 24
-_PADDING: Final = 14
-_GAP: Final = 8
-
-_PAGE: Final = "#efede8"
-_CARD: Final = "#ffffff"
-_BORDER: Final = "#d9d5cc"
-_EMPTY: Final = "#e9e6e0"
-_REJECTED: Final = "#b0492b"
-
-_TITLE: Final = Style(size=26, is_bold=True)
-_CAPTION: Final = Style(size=19)
-_SMALL: Final = Style(size=13, color="#77736b")
-_REASON: Final = Style(size=15, color=_REJECTED, is_bold=True)
-_DETAIL: Final = Style(size=14, color="#55514a")
+from pipelines.sheet_text import Run, text_width, write
 
 _PICTURE: Final = (284, 160)  # (width, height) of a frame's cell
 _CROP: Final = (113, 61)
@@ -66,7 +60,7 @@ def rejected_sheet(
     top = _sheet(f"Rejected: {_shown(len(rejected), num_rejected)}", cards, columns=_REJECTED_COLUMNS, legend=False)
     rows = [_failed_card(clip) for clip in failed]
     bottom = _sheet(f"Failed: {_shown(len(failed), num_failed)}", rows, columns=1, legend=False)
-    sheet = Image.new("RGB", (_WIDTH, top.height + bottom.height), _PAGE)
+    sheet = Image.new("RGB", (WIDTH, top.height + bottom.height), PAGE)
     sheet.paste(top, (0, 0))
     sheet.paste(bottom, (0, top.height))
     return sheet
@@ -79,45 +73,45 @@ def _shown(count: int, total: int) -> str:
 
 def _sheet(title: str, cards: Sequence[Image.Image], *, columns: int, legend: bool) -> Image.Image:
     """Cards below a title, row by row."""
-    top = _MARGIN + _TITLE.line_height + _GAP
+    top = MARGIN + TITLE.line_height + GAP
     rows = [cards[first : first + columns] for first in range(0, len(cards), columns)]
-    height = top + sum(max(card.height for card in row) + _GAP for row in rows) + _MARGIN
-    sheet = Image.new("RGB", (_WIDTH, height), _PAGE)
+    height = top + sum(max(card.height for card in row) + GAP for row in rows) + MARGIN
+    sheet = Image.new("RGB", (WIDTH, height), PAGE)
     draw = ImageDraw.Draw(sheet)
-    write(draw, (_MARGIN, _MARGIN), title, _TITLE, width=_WIDTH // 2)
+    write(draw, (MARGIN, MARGIN), title, TITLE, width=WIDTH // 2)
     if legend:
-        x = _WIDTH - _MARGIN
+        x = WIDTH - MARGIN
         for kind in reversed(EntityKind):
-            x -= round(text_width(kind, _CAPTION)) + 3 * _GAP
-            write(draw, (x, _MARGIN + 6), [Run(kind, KIND_COLORS[kind])], _CAPTION, width=_WIDTH)
+            x -= round(text_width(kind, CAPTION)) + 3 * GAP
+            write(draw, (x, MARGIN + 6), [Run(kind, KIND_COLORS[kind])], CAPTION, width=WIDTH)
     y = top
     for row in rows:
-        x = _MARGIN
+        x = MARGIN
         bottom = y + max(card.height for card in row)
         for card in row:
             sheet.paste(card, (x, y))
-            draw.rectangle((x, y, x + card.width - 1, bottom - 1), outline=_BORDER)
+            draw.rectangle((x, y, x + card.width - 1, bottom - 1), outline=BORDER)
             if card.height < bottom - y:
-                draw.rectangle((x + 1, y + card.height, x + card.width - 2, bottom - 2), fill=_CARD)
-            x += card.width + _GAP
-        y = bottom + _GAP
+                draw.rectangle((x + 1, y + card.height, x + card.width - 2, bottom - 2), fill=CARD)
+            x += card.width + GAP
+        y = bottom + GAP
     return sheet
 
 
 def _blank(columns: int = 1) -> tuple[Image.Image, ImageDraw.ImageDraw]:
     """Paper for a card, taller than any card; it is cut when its height is known."""
-    width = (_WIDTH - 2 * _MARGIN - (columns - 1) * _GAP) // columns
-    card = Image.new("RGB", (width, _TALLEST_CARD), _CARD)
+    width = (WIDTH - 2 * MARGIN - (columns - 1) * GAP) // columns
+    card = Image.new("RGB", (width, _TALLEST_CARD), CARD)
     return card, ImageDraw.Draw(card)
 
 
 def _kept_card(sample: Sample) -> Image.Image:
     card, draw = _blank()
-    width = card.width - 2 * _PADDING
-    y = write(draw, (_PADDING, _PADDING), _colored_caption(sample), _CAPTION, width=width, max_lines=2)
-    y = write(draw, (_PADDING, y), _facts(sample), _SMALL, width=width)
-    y += _GAP // 2
-    x = _PADDING
+    width = card.width - 2 * PADDING
+    y = write(draw, (PADDING, PADDING), _colored_caption(sample), CAPTION, width=width, max_lines=2)
+    y = write(draw, (PADDING, y), _facts(sample), SMALL, width=width)
+    y += GAP // 2
+    x = PADDING
     times_s = shown_times_s(sample)
     for time_s, frame in zip(times_s, frames_at(sample, times_s), strict=True):
         seen = [
@@ -127,12 +121,12 @@ def _kept_card(sample: Sample) -> Image.Image:
             if abs(reference.time_s - time_s) < 0.5 / sample.fps
         ]
         picture = None if frame is None else Image.fromarray(outlined(frame, sample, seen))
-        _place(card, (x, y), _PICTURE, picture, note=f"{time_s:.2f} s", missing="no frame")
-        x += _PICTURE[0] + _GAP
+        place(card, (x, y), _PICTURE, picture, note=f"{time_s:.2f} s", missing="no frame")
+        x += _PICTURE[0] + GAP
     background = None if sample.background is None else read_image(sample.background.image)
-    _place(card, (x, y), _PICTURE, background, note="background", missing="no background")
-    _place_references(card, (x + _PICTURE[0] + _GAP, y), sample.entities)
-    return card.crop((0, 0, card.width, y + _PICTURE[1] + _SMALL.line_height + _PADDING))
+    place(card, (x, y), _PICTURE, background, note="background", missing="no background")
+    _place_references(card, (x + _PICTURE[0] + GAP, y), sample.entities)
+    return card.crop((0, 0, card.width, y + _PICTURE[1] + SMALL.line_height + PADDING))
 
 
 def _colored_caption(sample: Sample) -> list[Run]:
@@ -140,10 +134,10 @@ def _colored_caption(sample: Sample) -> list[Run]:
     runs, at = [], 0
     for entity in sorted(sample.entities, key=lambda entity: entity.start):
         if entity.start >= at:
-            runs.append(Run(sample.caption[at : entity.start], _CAPTION.color))
+            runs.append(Run(sample.caption[at : entity.start], CAPTION.color))
             runs.append(Run(entity.word, KIND_COLORS[entity.kind]))
             at = entity.end
-    return [*runs, Run(sample.caption[at:], _CAPTION.color)]
+    return [*runs, Run(sample.caption[at:], CAPTION.color)]
 
 
 def _facts(sample: Sample) -> str:
@@ -166,28 +160,6 @@ def _known_scores(scores: Scores) -> list[str]:
     return [f"{name} {value:.2f}" for name, value in named if value is not None]
 
 
-def _place(
-    card: Image.Image,
-    corner: tuple[int, int],
-    cell: tuple[int, int],
-    picture: Image.Image | None,
-    *,
-    note: str = "",
-    missing: str = "",
-) -> None:
-    """Centre a picture in a cell with a note below, or say what is missing."""
-    draw = ImageDraw.Draw(card)
-    (x, y), (width, height) = corner, cell
-    draw.rectangle((x, y, x + width - 1, y + height - 1), fill=_EMPTY)
-    if picture is None:
-        inset = max(0, (width - round(text_width(missing, _SMALL))) // 2)
-        write(draw, (x + inset, y + height // 2 - _SMALL.size), missing, _SMALL, width=width)
-    else:
-        fitted = fit(picture, width, height)
-        card.paste(fitted.convert("RGB"), (x + (width - fitted.width) // 2, y + (height - fitted.height) // 2))
-    write(draw, (x, y + height + 2), note, _SMALL, width=width)
-
-
 def _place_references(card: Image.Image, corner: tuple[int, int], entities: Sequence[Entity]) -> None:
     """The reference images in a grid, the first ones of every entity first."""
     ranked = [(rank, entity, reference) for entity in entities for rank, reference in enumerate(entity.references)]
@@ -195,53 +167,53 @@ def _place_references(card: Image.Image, corner: tuple[int, int], entities: Sequ
     places = _CROPS_PER_ROW * _CROP_ROWS
     for index, (entity, reference) in enumerate(found[:places]):
         row, column = divmod(index, _CROPS_PER_ROW)
-        x = corner[0] + column * (_CROP[0] + _GAP)
-        y = corner[1] + row * (_CROP[1] + _SMALL.line_height + 2)
+        x = corner[0] + column * (_CROP[0] + GAP)
+        y = corner[1] + row * (_CROP[1] + SMALL.line_height + 2)
         _place_reference(card, (x, y), entity, reference)
     if not found:
-        _place(card, corner, (_CROP[0] * _CROPS_PER_ROW + 2 * _GAP, _PICTURE[1]), None, missing="no references")
+        place(card, corner, (_CROP[0] * _CROPS_PER_ROW + 2 * GAP, _PICTURE[1]), None, missing="no references")
     if len(found) > places:
-        y = corner[1] + _CROP_ROWS * (_CROP[1] + _SMALL.line_height + 2)
-        write(ImageDraw.Draw(card), (corner[0], y), f"and {len(found) - places} more", _SMALL, width=_PICTURE[0])
+        y = corner[1] + _CROP_ROWS * (_CROP[1] + SMALL.line_height + 2)
+        write(ImageDraw.Draw(card), (corner[0], y), f"and {len(found) - places} more", SMALL, width=_PICTURE[0])
 
 
 def _place_reference(card: Image.Image, corner: tuple[int, int], entity: Entity, reference: Reference) -> None:
     image = read_image(reference.image)
     shown = None if image is None else on_checkerboard(fit(image, *_CROP))
-    _place(card, corner, _CROP, shown, missing="unreadable")
+    place(card, corner, _CROP, shown, missing="unreadable")
     label = f"{'face of ' if reference.is_face else ''}{entity.word}"
     run = Run(label, KIND_COLORS[entity.kind])
-    write(ImageDraw.Draw(card), (corner[0], corner[1] + _CROP[1] + 1), [run], _SMALL, width=_CROP[0])
+    write(ImageDraw.Draw(card), (corner[0], corner[1] + _CROP[1] + 1), [run], SMALL, width=_CROP[0])
 
 
 def _rejected_card(clip: RejectedClip) -> Image.Image:
     reasons = clip.reasons[:_MAX_REASONS]
     card, draw = _blank(_REJECTED_COLUMNS)
     picture = None if clip.thumbnail is None else read_image(clip.thumbnail)
-    _place(card, (_PADDING, _PADDING), _THUMBNAIL, picture, missing="never decoded")
-    x = _PADDING + _THUMBNAIL[0] + _PADDING
-    width = card.width - x - _PADDING
-    y = write(draw, (x, _PADDING - 3), clip.caption, _CAPTION, width=width, max_lines=2)
+    place(card, (PADDING, PADDING), _THUMBNAIL, picture, missing="never decoded")
+    x = PADDING + _THUMBNAIL[0] + PADDING
+    width = card.width - x - PADDING
+    y = write(draw, (x, PADDING - 3), clip.caption, CAPTION, width=width, max_lines=2)
     for reason in reasons:
-        y = write(draw, (x, y), f"{reason.stage}: {reason.reason}", _REASON, width=width)
-        y = write(draw, (x, y), reason.detail, _DETAIL, width=width, max_lines=2)
+        y = write(draw, (x, y), f"{reason.stage}: {reason.reason}", REASON, width=width)
+        y = write(draw, (x, y), reason.detail, DETAIL, width=width, max_lines=2)
     more = len(clip.reasons) - len(reasons)
     note = _file_name(clip.source.uri) + (f" · and {more} more reason{'s' * (more > 1)}" if more else "")
-    y = write(draw, (x, y), note, _SMALL, width=width)
-    return card.crop((0, 0, card.width, _PADDING + max(y, _PADDING + _THUMBNAIL[1])))
+    y = write(draw, (x, y), note, SMALL, width=width)
+    return card.crop((0, 0, card.width, PADDING + max(y, PADDING + _THUMBNAIL[1])))
 
 
 def _failed_card(clip: FailedClip) -> Image.Image:
     card, draw = _blank()
-    width = card.width - 2 * _PADDING
+    width = card.width - 2 * PADDING
     head = [
-        Run(f"{clip.stage}: {clip.kind} ", _REJECTED),
-        Run(f"{clip.error_type} ", _DETAIL.color),
-        Run(_file_name(clip.source.uri), _SMALL.color),
+        Run(f"{clip.stage}: {clip.kind} ", REJECTED),
+        Run(f"{clip.error_type} ", DETAIL.color),
+        Run(_file_name(clip.source.uri), SMALL.color),
     ]
-    y = write(draw, (_PADDING, _GAP), head, _REASON, width=width)
-    y = write(draw, (_PADDING, y), clip.message, _DETAIL, width=width, max_lines=2)
-    return card.crop((0, 0, card.width, y + _GAP))
+    y = write(draw, (PADDING, GAP), head, REASON, width=width)
+    y = write(draw, (PADDING, y), clip.message, DETAIL, width=width, max_lines=2)
+    return card.crop((0, 0, card.width, y + GAP))
 
 
 def _file_name(uri: str) -> str:

@@ -81,7 +81,7 @@ def curate(command: Curate) -> RunResult:
         def on_progress(counts: Counts) -> None:
             report(counts.read, f"kept {counts.kept}, rejected {counts.rejected}, failed {counts.failed}")
 
-        return run_curation(records, _run_of(command), executor=_executor_of(command), on_progress=on_progress)
+        return run_curation(records, run_of(command), executor=_executor_of(command), on_progress=on_progress)
 
 
 def show_result(console: Console, command: Curate, result: RunResult) -> None:
@@ -95,7 +95,8 @@ def show_result(console: Console, command: Curate, result: RunResult) -> None:
     console.print(f"dataset: {command.output}   look at it: make inspect DATASET={command.output}", soft_wrap=True)
 
 
-def _run_of(command: Curate) -> CurationRun:
+def run_of(command: Curate) -> CurationRun:
+    """The run that the command describes."""
     # What decides about a clip, and nothing else: another executor may go on with a dataset, from another folder.
     config: dict[str, Any] = {
         "sources": to_plain(command.sources),

@@ -41,6 +41,8 @@ Record = TypeVar("Record", Sample, RejectedClip, FailedClip)
 class Inspect:
     """Show what a dataset holds and why clips are missing from it.
 
+    Example: python -m pipelines inspect --dataset out/dataset
+
     Attributes:
         dataset: the output directory of `curate`.
         output: folder for the contact sheets; None puts them into DATASET/contact_sheets.

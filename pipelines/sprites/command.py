@@ -15,6 +15,8 @@ from pipelines.sprites.world import make_world
 class Sprites:
     """Generate videos of moving sprites with captions, and the truth about every frame.
 
+    Example: python -m pipelines sprites --output out/sprites --world.clips 40
+
     Attributes:
         output: folder for the videos, `manifest.csv` and the truth.
         world: what the world looks like.

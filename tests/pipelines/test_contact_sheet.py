@@ -12,7 +12,8 @@ import pytest
 from PIL import Image, ImageColor
 
 from dataset_schema import Box, Entity, EntityKind, FailedClip, Payload, Reason, Reference, RejectedClip, Sample
-from pipelines.contact_sheet import KIND_COLORS, kept_sheet, rejected_sheet
+from pipelines.contact_sheet import kept_sheet, rejected_sheet
+from pipelines.sheet_layout import KIND_COLORS
 from pipelines.sheet_pictures import fit, frames_at, on_checkerboard, outlined, shown_times_s
 from pipelines.sprites import write_video
 
