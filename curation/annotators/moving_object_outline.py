@@ -30,7 +30,7 @@ _INWARD: Final = 0.08
 
 
 def outline_objects(frames: Sequence[FrameEvidence], regions: Sequence[Region | None]) -> list[Mask]:
-    """The object's mask in every frame; empty where no region was chosen.
+    """What motion and colours say of the object's mask in every frame; empty where no region was chosen.
 
     One colour model serves all frames: what rests in one frame is recognised by its motion in another.
     """

@@ -48,6 +48,7 @@ class FrameEvidence:
     """Evidence with what is derived from it once: cells of colour, and the smallest meaningful values."""
 
     motion: MotionEvidence
+    foreground: Plane
     cells: ColorCells
     min_speed: float
     contradicts: Mask
@@ -59,7 +60,7 @@ class Region:
 
     Attributes:
         contrast: how surely a pixel inside moves faster than one just outside, [0, 1].
-        saliency: how much it looks like the subject of the frame, [0, 1].
+        saliency: how much it looks like the subject of the frame; from 0 on.
     """
 
     mask: Mask
@@ -68,21 +69,34 @@ class Region:
     saliency: float
 
 
-def frame_evidence(motion: MotionEvidence) -> FrameEvidence:
+def frame_evidence(motion: MotionEvidence, foreground: Plane) -> FrameEvidence:
     """Add what regions and outlines need."""
     floor = max(_MIN_CONTRADICTION, _CONTRADICTION_OVER_MEDIAN * float(np.median(motion.contradiction)))
     return FrameEvidence(
         motion=motion,
+        foreground=foreground,
         cells=color_cells(motion.image),
         min_speed=max(_MIN_SPEED, _SPEED_OVER_MEDIAN * float(np.median(motion.speed))),
         contradicts=motion.contradiction > floor,
     )
 
 
-def choose_regions(frames: Sequence[FrameEvidence]) -> list[Region | None]:
+def candidate_regions(frame: FrameEvidence) -> list[Region]:
+    """The most salient regions that move or that the network calls foreground, best first."""
+    masks = large_parts(frame.foreground > 0.5)
+    threshold = frame.min_speed
+    for _ in range(_MAX_THRESHOLDS):
+        for mask in _moving_parts(frame, threshold):
+            if all(iou(mask, known) <= _SAME_REGION_IOU for known in masks):
+                masks.append(mask)
+        threshold *= _THRESHOLD_RATIO
+    regions = sorted((_describe(frame, mask) for mask in masks), key=lambda region: -region.saliency)
+    return regions[:_MAX_REGIONS]
+
+
+def choose_regions(candidates: Sequence[Sequence[Region]]) -> list[Region | None]:
     """One region per frame, or None, so that saliency and likeness across frames are greatest together."""
-    candidates: list[list[Region | None]] = [[None, *_candidate_regions(frame)] for frame in frames]
-    pairs = max(1, len(frames) - 1)
+    pairs = max(1, len(candidates) - 1)
 
     def story(choice: Sequence[Region | None]) -> float:
         present = [region for region in choice if region is not None]
@@ -92,21 +106,16 @@ def choose_regions(frames: Sequence[FrameEvidence]) -> list[Region | None]:
         )
         return sum(region.saliency for region in present) + 2 * _LINK_WEIGHT * likeness / pairs
 
-    choices: list[list[Region | None]] = [list(choice) for choice in itertools.product(*candidates)]
+    choices: list[list[Region | None]] = [
+        list(choice) for choice in itertools.product(*([None, *c] for c in candidates))
+    ]
     return max(choices, key=story)
 
 
-def _candidate_regions(frame: FrameEvidence) -> list[Region]:
-    """The most salient regions, best first."""
-    masks: list[Mask] = []
-    threshold = frame.min_speed
-    for _ in range(_MAX_THRESHOLDS):
-        for mask in _moving_parts(frame, threshold):
-            if all(iou(mask, known) <= _SAME_REGION_IOU for known in masks):
-                masks.append(mask)
-        threshold *= _THRESHOLD_RATIO
-    regions = sorted((_describe(frame, mask) for mask in masks), key=lambda region: -region.saliency)
-    return regions[:_MAX_REGIONS]
+def rivalry(candidates: Sequence[Region], chosen: Region, mask: Mask) -> float:
+    """The saliency of the best candidate beside the object that the mask shows, as a multiple of the chosen one's."""
+    beside = (c.saliency for c in candidates if (c.mask & mask).sum() < 0.1 * min(c.mask.sum(), mask.sum()))
+    return max(beside, default=0.0) / max(chosen.saliency, 1e-6)
 
 
 def _moving_parts(frame: FrameEvidence, threshold: float) -> list[Mask]:
@@ -120,8 +129,13 @@ def _moving_parts(frame: FrameEvidence, threshold: float) -> list[Mask]:
     closed = cv2.morphologyEx(hits, cv2.MORPH_CLOSE, disk(max(3, max(speed.shape) // 50)))
     moving = (fill_holes(closed) & (speed > 0.8 * threshold)).astype(np.uint8)
     moving = cv2.morphologyEx(moving, cv2.MORPH_OPEN, disk(2))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(moving)
-    large = [label for label in range(1, count) if stats[label, cv2.CC_STAT_AREA] >= _MIN_AREA * moving.size]
+    return large_parts(moving > 0)
+
+
+def large_parts(mask: Mask) -> list[Mask]:
+    """The connected parts that are large enough to be the subject of a frame."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    large = [label for label in range(1, count) if stats[label, cv2.CC_STAT_AREA] >= _MIN_AREA * mask.size]
     return [labels == label for label in large]
 
 
@@ -134,18 +148,25 @@ def _describe(frame: FrameEvidence, mask: Mask) -> Region:
     contrast = motion_contrast(speed, mask)
     evidence = min(1.0, 2 * float(frame.contradicts[mask].mean()))
     size = min(1.0, side / np.sqrt(mask.size) / _FULL_SALIENCY_SIDE)
-    saliency = size**0.7 * contrast * (1 - border_contact(mask)) ** 2 * (0.4 + 0.6 * evidence) * (0.3 + distinctness)
+    known = float(frame.foreground[mask].mean())
+    cut_off = border_contact(mask) * (1 - known)
+    seen = 0.4 + 0.6 * max(evidence, known)
+    saliency = size**0.7 * contrast * (1 - cut_off) ** 2 * seen * (0.3 + distinctness) * (1 + known)
     return Region(mask=mask, colors=colors, contrast=contrast, saliency=saliency)
 
 
 def motion_contrast(speed: Plane, mask: Mask) -> float:
-    """2 P(inside moves faster than just outside) - 1, at least 0; the AUC of speed, rescaled."""
+    """How surely a pixel inside moves faster than one just outside, see `faster`."""
     ring = grow(mask, 0.35 * float(np.sqrt(mask.sum()))) & ~grow(mask, 3)
-    if not ring.any() or not mask.any():
+    return faster(speed[mask], speed[ring])
+
+
+def faster(these: npt.NDArray[np.floating], those: npt.NDArray[np.floating]) -> float:
+    """2 P(one of these is greater than one of those) - 1, at least 0; the AUC, rescaled. 0 where there are none."""
+    if not these.size or not those.size:
         return 0.0
     steps = np.linspace(0.02, 0.98, 25)
-    inside, outside = np.quantile(speed[mask], steps), np.quantile(speed[ring], steps)
-    return max(0.0, 2 * float((inside[:, None] > outside[None]).mean()) - 1)
+    return max(0.0, 2 * float((np.quantile(these, steps)[:, None] > np.quantile(those, steps)[None]).mean()) - 1)
 
 
 def fill_holes(mask: npt.NDArray[Any]) -> Mask:

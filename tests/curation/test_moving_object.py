@@ -21,7 +21,9 @@ BALL = EntityWord(word="ball", kind=EntityKind.OBJECT, start=20, end=24)
 
 
 def locate(frames: Sequence[ReferenceFrame], *words: EntityWord) -> list[LocatedEntity]:
-    return MovingObjectLocator(MovingObjectConfig()).locate([Scene(frames, words)])[0]
+    locator = MovingObjectLocator(MovingObjectConfig())
+    locator.load()
+    return locator.locate([Scene(frames, words)])[0]
 
 
 def iou(one: Mask, other: Mask) -> float:
@@ -117,8 +119,23 @@ def test_of_two_sprites_one_is_followed_through_all_frames() -> None:
     truths = [at(frames[entity.reference_index].time_s)[2] for entity in located]
     followed = [[iou(entity.mask, mask) for mask in masks] for entity, masks in zip(located, truths, strict=True)]
     assert len(located) >= 2
+    assert not any(entity.is_ambiguous for entity in located)
     assert min(np.max(followed, axis=1)) > 0.8
     assert len(set(np.argmax(followed, axis=1))) == 1
+
+
+def test_of_two_sprites_that_move_alike_neither_is_surely_meant() -> None:
+    at = scene(
+        [
+            Sprite((40, 30), RED, lambda t: (110 + 85 * t, 70)),
+            Sprite((40, 30), BLUE, lambda t: (340 - 85 * t, 185)),
+        ]
+    )
+
+    located = locate(reference_frames(at), DOG)
+
+    assert located
+    assert all(entity.is_ambiguous for entity in located)
 
 
 def test_a_sprite_that_leaves_is_not_found_once_it_is_gone() -> None:
