@@ -1,9 +1,10 @@
 """How well entity words are extracted; how fast, `benchmarks.captions` measures.
 
-    python -m benchmarks.entity_words TRUTH [TRUTH ...] [--mistakes]
+    python -m benchmarks.entity_words [TRUTH ...] [--mistakes]
 
-TRUTH is a CSV with the columns `caption`, `subject_words`, `object_words`, `background_words` (words joined by `|`), a
-CSV with `caption`, `entity_words` and `roles` (one role per word), or a JSON list of records with `caption` and
+Without TRUTH, captions of the sprite world are read, which knows its own words. TRUTH is a CSV with the columns
+`caption`, `subject_words`, `object_words`, `background_words` (words joined by `|`), a CSV with `caption`,
+`entity_words` and `roles` (one role per word), or a JSON list of records with `caption` and
 `all_entity_words_annotated`.
 
 Exact: the same characters. Head: overlapping words with the same last token, so that "dog" is right for "brown dog".
@@ -19,13 +20,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from benchmarks.figures import Figure
 from curation.annotators.lexicon import LexiconEntityWords
 from curation.annotators.protocols import EntityWordExtractor
-from curation.entity_words import check_answer
+from curation.entity_words import CheckedAnswer, check_answer
+from pipelines.sprites import SpriteWorldConfig, plan_clip
 
+JOB: Final = "entity_words"
+TRUTHS: Final = ("clips/manifest.csv", "masks/manifest.csv", "msrvttp/samples.json")
 KINDS: Final = ("subject", "object", "background")
+GOALS: Final = {"subject": 0.85, "object": 0.7, "background": 0.7}
+WRONG_KIND_GOAL: Final = 0.1
+SPRITE_CLIPS: Final = 400
 
 Words = Mapping[str, Sequence[str]]
+Truth = tuple[list[tuple[str, Words]], tuple[str, ...]]  # captions with their words; the kinds that are complete
+Compared = tuple[str, Words, Words, CheckedAnswer]  # a caption, what was expected, what was found
 
 
 @dataclass(slots=True)
@@ -71,8 +81,45 @@ def same_head(first: str, second: str) -> bool:
     return longer == shorter or longer.endswith(f" {shorter}")
 
 
-def read_truth(path: Path) -> tuple[list[tuple[str, Words]], tuple[str, ...]]:
-    """Captions with their words, and the kinds that the file is complete in."""
+def figures(media: Path | None) -> list[Figure]:
+    """F1 per kind, by exact words and by heads, and the rate of wrong kinds, over all truths of `media` together."""
+    truths = [sprite_truth()] if media is None else [read_truth(media / name) for name in TRUTHS]
+    extractor = LexiconEntityWords()
+    extractor.load()
+    score = Score()
+    for truth in truths:
+        measure(truth, extractor, score)
+    found = []
+    for kind in KINDS:
+        of = f"{score.expected[kind]} words"
+        exact, head = f_score(score, score.exact, kind), f_score(score, score.head, kind)
+        found.append(Figure(job=JOB, name=f"{kind} F1, exact words", value=exact, of=of, goal=GOALS[kind]))
+        found.append(Figure(job=JOB, name=f"{kind} F1, head nouns", value=head, of=of, goal=GOALS[kind]))
+    return [
+        *found,
+        Figure(
+            job=JOB,
+            name="wrong kind",
+            value=score.wrong_kind / max(1, score.at_known_place),
+            of=f"{score.at_known_place} words found where the truth has one",
+            goal=WRONG_KIND_GOAL,
+            at_most=True,
+        ),
+    ]
+
+
+def sprite_truth() -> Truth:
+    """Captions that the project writes itself, with the words that it wrote them from."""
+    config = SpriteWorldConfig(clips=SPRITE_CLIPS)
+    plans = [plan_clip(config, number) for number in range(SPRITE_CLIPS)]
+    return [
+        (plan.caption, {kind: [word.word for word in plan.words if word.kind == kind] for kind in KINDS})
+        for plan in plans
+    ], KINDS
+
+
+def read_truth(path: Path) -> Truth:
+    """What a truth file says, and the kinds that it is complete in."""
     if path.suffix == ".json":
         records = json.loads(path.read_text(encoding="utf-8"))
         return [(record["caption"], record["all_entity_words_annotated"]) for record in records], KINDS
@@ -92,46 +139,69 @@ def words_by_role(row: Mapping[str, str]) -> Words:
     return {kind: [word for word, role in pairs if role == kind] for kind in KINDS}
 
 
-def measure(path: Path, extractor: EntityWordExtractor, *, show_mistakes: bool) -> None:
-    """Print the table of one truth file."""
-    captions, kinds = read_truth(path)
-    score = Score()
-    rules: Counter[str] = Counter()
+def measure(truth: Truth, extractor: EntityWordExtractor, *scores: Score) -> list[Compared]:
+    """Count a truth in every score; what was expected and found per caption."""
+    captions, kinds = truth
+    compared: list[Compared] = []
     for (caption, expected), answer in zip(captions, extractor.extract([c for c, _ in captions]), strict=True):
         checked = check_answer(caption, answer)
         found = {kind: [word.word for word in checked.words if word.kind == kind] for kind in KINDS}
-        score.add(expected, found, kinds)
-        rules.update(violation.rule.value for violation in checked.violations)
-        if show_mistakes and any(sorted(expected[kind]) != sorted(found[kind]) for kind in kinds):
-            print(f"{caption}\n  expected {dict(expected)}\n  found    {found}")
-    print(f"\n{path} ({len(captions)} captions)")
+        for score in scores:
+            score.add(expected, found, kinds)
+        compared.append((caption, {kind: expected[kind] for kind in kinds}, found, checked))
+    return compared
+
+
+def print_mistakes(compared: list[Compared]) -> None:
+    """Print the captions that differ from their truth."""
+    for caption, expected, found, _ in compared:
+        if any(sorted(words) != sorted(found[kind]) for kind, words in expected.items()):
+            print(f"{caption}\n  expected {dict(expected)}\n  found    {dict(found)}")
+
+
+def print_score(name: str, score: Score) -> None:
+    """Print a table of precision, recall and F1."""
+    print(f"\n{name}")
     print(f"{'':12}{'expected':>9}{'found':>7}{'exact P':>9}{'R':>7}{'F1':>7}{'head P':>9}{'R':>7}{'F1':>7}")
-    for kind in kinds:
-        print(
-            f"{kind:12}{score.expected[kind]:9}{score.found[kind]:7}{prf(score, score.exact, kind)}"
-            f"{prf(score, score.head, kind)}"
-        )
-    print(f"wrong kind: {score.wrong_kind} of {score.at_known_place}; broken rules: {dict(rules)}")
+    for kind in KINDS:
+        if score.expected[kind]:
+            cells = f"{precision_recall(score, score.exact, kind)}{precision_recall(score, score.head, kind)}"
+            print(f"{kind:12}{score.expected[kind]:9}{score.found[kind]:7}{cells}")
+    print(f"wrong kind: {score.wrong_kind} of {score.at_known_place}")
 
 
-def prf(score: Score, hits: Counter[str], kind: str) -> str:
+def precision_recall(score: Score, hits: Counter[str], kind: str) -> str:
     """Precision, recall and F1 as table cells."""
     precision = hits[kind] / score.found[kind] if score.found[kind] else 1.0
     recall = hits[kind] / score.expected[kind] if score.expected[kind] else 1.0
-    f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
-    return f"{precision:9.3f}{recall:7.3f}{f1:7.3f}"
+    return f"{precision:9.3f}{recall:7.3f}{f_score(score, hits, kind):7.3f}"
+
+
+def f_score(score: Score, hits: Counter[str], kind: str) -> float:
+    """F1: hits among the mean of what was found and what was expected; 1 where there was nothing to find."""
+    both = score.found[kind] + score.expected[kind]
+    return 2 * hits[kind] / both if both else 1.0
 
 
 def main() -> None:
-    """Measure what the command line names."""
+    """Measure what the command line names, and all of it together."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("truth", nargs="+", type=Path)
+    parser.add_argument("truth", nargs="*", type=Path)
     parser.add_argument("--mistakes", action="store_true", help="print the captions that differ from the truth")
     arguments = parser.parse_args()
     extractor = LexiconEntityWords()
     extractor.load()
-    for path in arguments.truth:
-        measure(path, extractor, show_mistakes=arguments.mistakes)
+    together = Score()
+    truths = {str(path): read_truth(path) for path in arguments.truth} or {"sprite world": sprite_truth()}
+    for name, truth in truths.items():
+        score = Score()
+        compared = measure(truth, extractor, score, together)
+        if arguments.mistakes:
+            print_mistakes(compared)
+        rules = Counter(violation.rule.value for *_, checked in compared for violation in checked.violations)
+        print_score(f"{name} ({len(compared)} captions; broken rules: {dict(rules)})", score)
+    if len(truths) > 1:
+        print_score("together", together)
 
 
 if __name__ == "__main__":

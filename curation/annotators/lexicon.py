@@ -12,15 +12,15 @@ from typing import Final, Literal
 
 from curation.annotators.noun_phrases import Before, NounPhrase, noun_phrases
 from curation.annotators.word_classes import VerbForm, names_person, verb_base, verb_form
-from curation.entity_words.kinds import Unseen, classify
-from curation.entity_words.lexicon import NounClass, find_noun, fingerprint, sections
+from curation.entity_words.kinds import Unseen, classify, is_title
+from curation.entity_words.lexicon import BEINGS, NounClass, find_noun, fingerprint, sections
 from curation.entity_words.number import is_plural, singular_of
 from curation.entity_words.phrases import Phrase
 from curation.entity_words.tokens import Token, tokenize
 from curation.stage import Resources
 from dataset_schema import Annotator, EntityKind
 
-_REVISION: Final = "2"
+_REVISION: Final = "3"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,14 +117,18 @@ def _meaning(tokens: Sequence[Token], phrase: NounPhrase, complement: NounPhrase
     is_bare = complement.opened == complement.first
     if singular in lists["partitive"] and (is_bare or noun is None or singular == "surface"):
         return _Of.WHOLE
-    if noun is not None and noun.noun_class is NounClass.PLACE and is_bare:
+    content = find_noun(tokens[complement.end - 1].text)
+    is_peopled = content is not None and content.noun_class in BEINGS
+    if noun is not None and noun.noun_class is NounClass.PLACE and is_bare and not is_peopled:
         return _Of.WHOLE
     return _Of.BOTH
 
 
 def _add(caption: str, tokens: list[Token], phrase: NounPhrase, following: NounPhrase | None, answer: _Answer) -> None:
     """Put the phrase's word in the answer, if it names something to see."""
-    if _is_elsewhere(tokens, phrase) or (phrase.is_owner and not _owns_body_part(tokens, phrase, following)):
+    if _is_elsewhere(tokens, phrase):
+        return
+    if phrase.is_owner and not (_owns_body_part(tokens, phrase, following) or _acts_later(tokens, phrase, answer)):
         return
     named = Phrase.of(tokens, phrase.first, phrase.end)
     kind = _kind(named, phrase)
@@ -142,14 +146,23 @@ def _add(caption: str, tokens: list[Token], phrase: NounPhrase, following: NounP
 
 
 def _is_elsewhere(tokens: Sequence[Token], phrase: NounPhrase) -> bool:
-    """Talked about, compared with, said of somebody: not a thing of its own in the picture."""
+    """Talked about, denied, compared with, said of somebody: not a thing of its own in the picture."""
     lists = sections()
-    if phrase.is_predicate or phrase.is_topic:
+    is_denied = phrase.word_before == "without" or "no" in {
+        token.text for token in tokens[phrase.opened : phrase.first]
+    }
+    if phrase.is_predicate or phrase.is_topic or is_denied or _is_audience(tokens, phrase):
         return True
     is_bare = phrase.opened == phrase.first and not any(
         find_noun(token.text) for token in tokens[phrase.first : phrase.end - 1]
     )
     return is_bare and phrase.word_before == "on" and tokens[phrase.end - 1].text in lists["media_idiom"]
+
+
+def _is_audience(tokens: Sequence[Token], phrase: NounPhrase) -> bool:
+    """Whom or what a picture or a game is for, instead of in it: "a video for kids"."""
+    noun = find_noun(tokens[phrase.opened - 2].text) if phrase.word_before == "for" and phrase.opened >= 2 else None
+    return noun is not None and (noun.noun_class is NounClass.MEDIA or noun.singular in {"game", "show"})
 
 
 def _owns_body_part(tokens: Sequence[Token], phrase: NounPhrase, following: NounPhrase | None) -> bool:
@@ -158,6 +171,11 @@ def _owns_body_part(tokens: Sequence[Token], phrase: NounPhrase, following: Noun
         return False
     noun = find_noun(tokens[following.end - 1].text)
     return noun is not None and noun.noun_class in {NounClass.BODY, NounClass.HAIR}
+
+
+def _acts_later(tokens: Sequence[Token], phrase: NounPhrase, answer: _Answer) -> bool:
+    """Whether the owner is who a later "he" or "she" means, for want of anybody else: "a girl's kite falls as she"."""
+    return not answer.heads and any(token.text in {"he", "she"} for token in tokens[phrase.end :])
 
 
 def _points_back(tokens: Sequence[Token], phrase: NounPhrase) -> bool:
@@ -169,6 +187,8 @@ def _kind(named: Phrase, phrase: NounPhrase) -> EntityKind | None:
     verdict = classify(named)
     if isinstance(verdict, Unseen):
         return None
+    if verdict is None and _is_portion(named):
+        return EntityKind.OBJECT
     if verdict is None:
         return _kind_of_unknown(named, phrase)
     if verdict is EntityKind.SUBJECT and _is_scenery(named, phrase):
@@ -176,12 +196,19 @@ def _kind(named: Phrase, phrase: NounPhrase) -> EntityKind | None:
     return verdict
 
 
+def _is_portion(named: Phrase) -> bool:
+    """Whether the word is "pieces of bread" or the like, which needs no article to be a thing."""
+    has_content = named.end > named.head + 2 and named.tokens[named.head + 1].text == "of"
+    return has_content and singular_of(named.word) in sections()["partitive"]
+
+
 def _kind_of_unknown(named: Phrase, phrase: NounPhrase) -> EntityKind | None:
     """A noun that no list has: by what it does, how it is introduced, what it follows."""
     lists = sections()
     head = named.word
     is_measure = bool((lists["quantity"] | lists["neutral_quantity"]) & {head, singular_of(head)})
-    if is_measure or singular_of(head).endswith(tuple(lists["abstract_ending"])):
+    is_abstract = singular_of(head).endswith(tuple(lists["abstract_ending"]))
+    if is_measure or is_abstract:
         return None
     # A passive says nothing: what "is demonstrated" may be a thing.
     is_passive = verb_form(phrase.next_verb) is VerbForm.PAST and named.tokens[phrase.end].text in lists["copula"]
@@ -189,6 +216,8 @@ def _kind_of_unknown(named: Phrase, phrase: NounPhrase) -> EntityKind | None:
     acts_alive = acts and verb_base(phrase.next_verb) in lists["animate"]
     if acts_alive or named.modifiers & lists["animate_adjective"] or names_person(singular_of(head)):
         return EntityKind.SUBJECT
+    if is_title(named):
+        return None
     is_introduced = phrase.opened < phrase.first
     if phrase.before is Before.PREPOSITION and phrase.word_before in lists["place_preposition"]:
         return EntityKind.BACKGROUND if is_introduced else None

@@ -65,7 +65,9 @@ class _Reader:
         self._before = Before.START
         self._word_before = ""
         self._has_subject = False
+        self._subject_end = -1  # where the last phrase ends, if it is the subject of its clause
         self._is_topic = False
+        self._is_question = False  # the topic is a clause: "about how dogs bark"
 
     def read(self) -> list[NounPhrase]:
         phrases: list[NounPhrase] = []
@@ -82,6 +84,8 @@ class _Reader:
             self._before = Before.PREPOSITION if phrase.is_owner else Before.PHRASE
             self._word_before = self._sentence.word(at - 1)
             self._has_subject = True
+            is_subject = phrase.before in {Before.START, Before.CONJUNCTION} and not phrase.is_owner
+            self._subject_end = phrase.end if is_subject else -1
         return phrases
 
     def _phrase(self, at: int) -> NounPhrase | None:
@@ -132,17 +136,32 @@ class _Reader:
             return self._before is not Before.AUXILIARY or WordClass.VERB not in classes
         if WordClass.VERB in classes:
             return self._reads_as_noun(at)
-        return WordClass.NOUN in classes
+        return WordClass.NOUN in classes and not self._lacks_verb(at)
+
+    def _lacks_verb(self, at: int) -> bool:
+        """Whether a noun in -s stands where the verb of one thing must: "she plates a", "a cook plates a"."""
+        is_behind_subject = at == self._subject_end and not self._sentence.has(at - 1, "quantity")
+        is_behind_pronoun = self._before is Before.PRONOUN and self._word_before in {"he", "she", "it"}
+        return (is_behind_subject or is_behind_pronoun) and is_plural_form(self._sentence.word(at))
 
     def _reads_as_noun(self, at: int) -> bool:
         """Whether a word that may be a verb is a noun or describes one, where no determiner announces it."""
         form = verb_form(self._sentence.word(at))
+        if form is VerbForm.S and self._before is not Before.PREPOSITION and self._sentence.places(at):
+            return False
         if WordClass.NOUN not in self._sentence.classes(at):
             can_describe = self._before in {Before.PREPOSITION, Before.START, Before.VERB} and form is VerbForm.PAST
             return can_describe and self._sentence.noun_follows(at + 1)
         if self._before is Before.CONJUNCTION:
-            return form is VerbForm.BASE or not self._sentence.verb_fits_before(at + 1)
+            return form is VerbForm.BASE or self._adds_to_plural(at) or not self._sentence.verb_fits_before(at + 1)
         return self._before in {Before.PREPOSITION, Before.VERB, Before.START}
+
+    def _adds_to_plural(self, at: int) -> bool:
+        """Whether a plural continues one ("waves and rocks in"): a verb in -s agrees with one thing only."""
+        noun = find_noun(self._sentence.word(at))
+        is_visible = noun is not None and noun.noun_class is not NounClass.ABSTRACT
+        continues = is_plural_form(self._sentence.word(at - 2)) and not self._sentence.is_determiner(at + 1)
+        return is_visible and continues
 
     def _pass(self, at: int) -> None:
         """Remember a token that opens no phrase."""
@@ -150,6 +169,7 @@ class _Reader:
         before = self._role(at)
         if before is not None:
             self._is_topic = self._keeps_topic(at, before)
+            self._is_question = self._is_topic and (self._is_question or self._sentence.opens_question(at))
             self._before = before
         if self._word_before in {".", "!", "?", ";", "there", "here", "this", "it"}:
             self._has_subject = False
@@ -175,7 +195,7 @@ class _Reader:
         if before is Before.PREPOSITION:
             return self._is_topic or self._sentence.opens_topic(at)
         if before is Before.VERB:
-            return self._is_topic and verb_form(self._sentence.word(at)) is VerbForm.ING
+            return self._is_topic and (self._is_question or verb_form(self._sentence.word(at)) is VerbForm.ING)
         if before is Before.CONJUNCTION:
             return self._is_topic and verb_form(self._sentence.word(at + 1)) is VerbForm.NONE
         return self._is_topic and before is not Before.START and self._sentence.word(at) != "there"
@@ -205,7 +225,7 @@ class _Run:
     def _step(self, at: int) -> int:
         """How many words from `at` join the run: 0 ends it."""
         classes = self.sentence.classes(at)
-        if self.noun is not None and self.sentence.lacks_apostrophe(self.noun):
+        if self.noun is not None and (self.sentence.lacks_apostrophe(self.noun) or self.sentence.is_camera_move(at)):
             return 0
         if self.sentence.word(at) in {",", "and", "or"}:
             return self._join_adjectives(at)
@@ -237,7 +257,7 @@ class _Run:
         following = self.sentence.word(at + 1)
         as_noun = find_noun(following)
         is_act = as_noun is None or as_noun.noun_class is NounClass.ABSTRACT
-        is_subject = is_act or bool({"a", "an"}.intersection(self.determiners))
+        is_subject = is_act or self.sentence.places(at + 1) or bool({"a", "an"}.intersection(self.determiners))
         acts = WordClass.NOUN in self.sentence.classes(at) and verb_form(following) is VerbForm.S and is_subject
         return self.sentence.is_nominal(at + 1) and not acts
 
@@ -258,21 +278,32 @@ class _Run:
     def _join_unknown(self, at: int) -> int:
         word = self.sentence.word(at)
         if self.is_known and not self.sentence.is_compound(at):
-            if self._is_being() or is_plural_form(word):
+            if self.sentence.is_surname(at):
+                self.noun = at
+                return 1
+            is_being = self._is_being()
+            if (is_being and not self._describes_kind(at)) or (not is_being and is_plural_form(word)):
                 return 0
-            if not self._completes(at):
+            if not is_being and not self._completes(at):
                 return int(self.sentence.noun_follows(at + 1))
-        if self.noun is not None and self._is_like_verb(word) and not self.sentence.is_compound(at):
+        if self.noun is not None and self._is_like_verb(at) and not self.sentence.is_compound(at):
             return 0
         self.noun, self.is_known = at, False
         return 1
+
+    def _describes_kind(self, at: int) -> bool:
+        """Whether an animal and an unknown word describe what follows: behind "a python", a verb would end in -s."""
+        noun = find_noun(self.sentence.word(at - 1))
+        if noun is None or noun.noun_class is not NounClass.ANIMAL or not {"a", "an"}.intersection(self.determiners):
+            return False
+        return not self.sentence.word(at).endswith("s") and self.sentence.noun_follows(at + 1)
 
     def _completes(self, at: int) -> bool:
         """Whether an unknown word behind a noun is the head: "a rice zorber", or a name, "bill murray is cooking"."""
         following = self.sentence.word(at + 1)
         is_verb_next = verb_form(following) is not VerbForm.NONE or self.sentence.has(at + 1, "auxiliary")
         if self.determiners:
-            return not self.sentence.is_nominal(at + 1) and not self.sentence.is_determiner(at + 1)
+            return not self.sentence.noun_follows(at + 1) and not self.sentence.is_determiner(at + 1)
         return is_verb_next and self.noun == self.first
 
     def _join_adjectives(self, at: int) -> int:
@@ -319,7 +350,8 @@ class _Run:
     def _acts(self, at: int, form: VerbForm) -> bool:
         """Whether a participle says what the noun does, instead of describing the next noun ("video editing tool")."""
         base = verb_base(self.sentence.word(at))
-        is_own = base in sections()["naming"] or (form is VerbForm.ING and base in sections()["handling"])
+        is_own = base in sections()["naming"] or base in sections()["posture"]
+        is_own = is_own or (form is VerbForm.ING and base in sections()["handling"])
         return self._is_being() or is_own or not self.sentence.is_nominal(at + 1)
 
     def _is_described(self, at: int) -> bool:
@@ -332,7 +364,7 @@ class _Run:
         if {"a", "an"}.intersection(self.determiners) or as_noun.noun_class is NounClass.ABSTRACT:
             return True
         described = find_noun(self.sentence.word(at - 1))
-        if described is not None and described.noun_class is NounClass.HAIR:
+        if self.sentence.places(at) or (described is not None and described.noun_class is NounClass.HAIR):
             return True
         return self.before in _SUBJECT_PLACES and not self.sentence.has(at + 1, "auxiliary")
 
@@ -340,6 +372,8 @@ class _Run:
         noun = find_noun(self.sentence.word(self.noun)) if self.noun is not None else None
         return noun is not None and noun.noun_class in BEINGS
 
-    def _is_like_verb(self, word: str) -> bool:
+    def _is_like_verb(self, at: int) -> bool:
+        """Whether an unknown word in -s is a verb: "the zorb quilps a", but not "a zorb quilps cap"."""
+        word = self.sentence.word(at)
         is_definite = bool((sections()["singular_determiner"] | {"the"}).intersection(self.determiners))
-        return word.endswith("s") and not word.endswith("ss") and is_definite
+        return word.endswith("s") and not word.endswith("ss") and is_definite and not self.sentence.noun_follows(at + 1)

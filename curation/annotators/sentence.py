@@ -4,8 +4,11 @@ from collections.abc import Sequence
 
 from curation.annotators.word_classes import VerbForm, WordClass, verb_base, verb_form, word_classes
 from curation.entity_words.lexicon import NounClass, find_compound, find_noun, sections
+from curation.entity_words.number import singular_of
 from curation.entity_words.phrases import is_determiner
 
+# More than any look at the neighbours goes beyond the sentence.
+_PADDING = 8
 _NOMINAL = frozenset({WordClass.NOUN, WordClass.ADJECTIVE, WordClass.UNKNOWN})
 
 
@@ -13,22 +16,27 @@ class Sentence:
     """The words by position; positions outside hold ""."""
 
     def __init__(self, words: Sequence[str]) -> None:
-        self._words = tuple(words)
+        self._count = len(words)
+        # Positions behind the end and before the start, which a tuple counts from its end, both reach the padding.
+        self._words = (*words, *[""] * _PADDING)
+        self._classes = tuple(map(word_classes, self._words))
 
     def __len__(self) -> int:
-        return len(self._words)
+        return self._count
 
     def word(self, at: int) -> str:
         """The word at a position."""
-        return self._words[at] if 0 <= at < len(self._words) else ""
+        return self._words[at]
 
     def words(self, start: int, end: int) -> tuple[str, ...]:
         """The words of `[start, end)`."""
         return self._words[start:end]
 
     def classes(self, at: int) -> frozenset[WordClass]:
-        """The classes the word may have."""
-        return word_classes(self.word(at))
+        """The classes the word may have; "slices" is a noun before "of"."""
+        if self._words[at + 1] == "of" and singular_of(self._words[at]) in sections()["partitive"]:
+            return self._classes[at] | {WordClass.NOUN}
+        return self._classes[at]
 
     def has(self, at: int, section: str) -> bool:
         """Whether a list has the word."""
@@ -79,6 +87,20 @@ class Sentence:
         is_act = owned is not None and owned.noun_class is NounClass.ABSTRACT
         return not (is_act and verb_form(self.word(at + 1)) is VerbForm.S)
 
+    def places(self, at: int) -> bool:
+        """Whether the word says where something is: "stands in", even behind a noun that it might continue."""
+        return verb_base(self.word(at)) in sections()["posture"] and self.verb_fits_before(at + 1)
+
+    def is_camera_move(self, at: int) -> bool:
+        """Whether the word says what the filming camera does: "the camera pans"."""
+        is_camera = self.word(at - 1) == "camera" and self.word(at - 2) == "the"
+        return is_camera and verb_base(self.word(at)) in sections()["camera_move"]
+
+    def is_surname(self, at: int) -> bool:
+        """Whether the word, which no list has, ends a name: "john zorbs", "lady zorb", but not "the lady zorbs"."""
+        is_titled = self.has(at - 1, "title") and not self.word(at).endswith("s")
+        return self.has(at - 1, "first_name") or (is_titled and self.word(at - 2) not in {"a", "an"})
+
     def verb_fits_before(self, at: int) -> bool:
         """Whether what stands here fits behind a verb better than behind a noun: "and drinks from", "and plays"."""
         word = self.word(at)
@@ -98,12 +120,17 @@ class Sentence:
     def opens_topic(self, at: int) -> bool:
         """Whether this preposition names a topic or a role; what a video is about, it shows."""
         described = find_noun(self.word(at - 1))
-        if not self.has(at, "topic_preposition") or (described and described.noun_class is NounClass.MEDIA):
+        is_medium = described is not None and described.noun_class is NounClass.MEDIA
+        if not self.has(at, "topic_preposition") or (is_medium and not self.opens_question(at + 1)):
             return False
         behind = self.word(at - 2 if self.word(at - 1) in {"up", "out"} else at - 1)
         if self.word(at) == "as":
             return verb_base(behind) in sections()["role"]  # "dressed as", but not "as a dog barks"
         return self.word(at) != "like" or verb_form(behind) is not VerbForm.NONE  # "sings like", but not "things like"
+
+    def opens_question(self, at: int) -> bool:
+        """Whether a clause begins that says what is talked about: "how dogs bark"; "how to" is demonstrated."""
+        return self.word(at) in {"how", "what", "why", "whether"} and self.word(at + 1) != "to"
 
     def _joins_adjectives(self, at: int) -> bool:
         if self.word(at) == ",":

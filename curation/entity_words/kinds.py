@@ -1,12 +1,28 @@
 """The pre-defined rules that reclassify entity words (A.2): by the head noun, and a little of what stands around it."""
 
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, TypeAlias
 
-from curation.entity_words.lexicon import BEINGS, Noun, NounClass, find_noun, sections
+from curation.entity_words.lexicon import BEINGS, Noun, NounClass, find_noun, sections, singular_candidates
 from curation.entity_words.number import is_plural
 from curation.entity_words.phrases import Phrase, noun_at, opens_sentence
 from dataset_schema import EntityKind
+
+# The lists of nouns whose kind follows from what stands around them.
+_CONTEXT_LISTS: Final = (
+    "picture",
+    "sport_or_ball",
+    "animal_or_food",
+    "place_within",
+    "animal_or_tool",
+    "unseen_person",
+    "first_name",
+    "hair",
+    "position",
+    "empty_place",
+)
+_WITHIN: Final = frozenset({"in", "inside", "into", "within", "enters"})
 
 
 class Unseen(StrEnum):
@@ -42,8 +58,10 @@ def classify(phrase: Phrase) -> Verdict:
     word = phrase.word
     if word in sections()["pronoun"]:
         return Unseen.PRONOUN
-    if word == "surface" and end > head + 2 and tokens[head + 1].text == "of":
-        return classify(Phrase.of(tokens, head + 2, end))
+    if word in sections()["covering"] and end > head + 2 and tokens[head + 1].text == "of":
+        covers = classify(Phrase.of(tokens, head + 2, end))
+        if word == "surface" or covers is EntityKind.BACKGROUND:
+            return covers
     whole = find_noun(" ".join(token.text for token in tokens[head:end])) if end > head + 1 else None
     noun = whole or noun_at(tokens, head, first)  # "body of water" is listed as a whole
     if noun is None:
@@ -56,26 +74,63 @@ def classify(phrase: Phrase) -> Verdict:
     return _KINDS[noun.noun_class]
 
 
+def is_title(phrase: Phrase) -> bool:
+    """Whether a name, or a word that no list has, is that of a work: "the movie john", "the game zorb"."""
+    word = phrase.tokens[phrase.head - 1].text
+    work = find_noun(word) if phrase.head > phrase.first and word not in sections()["adjective"] else None
+    return work is not None and (work.noun_class is NounClass.MEDIA or work.singular in sections()["named_work"])
+
+
 def _by_context(noun: Noun, phrase: Phrase) -> EntityKind | Unseen | None:
     """The nouns whose kind is not that of their class; None for all others."""
+    is_bare = phrase.first == phrase.head
+    if noun.noun_class in BEINGS and not is_bare and phrase.modifiers & sections()["made_of"]:
+        return EntityKind.OBJECT
+    if not _depends_on_context(noun.singular):
+        return None
     lists = sections()
     singular = noun.singular
-    is_bare = phrase.first == phrase.head
-    if noun.noun_class in BEINGS and not is_bare and phrase.modifiers & lists["made_of"]:
-        return EntityKind.OBJECT
     if singular in lists["picture"]:
         return EntityKind.OBJECT if _is_in_scene(phrase) else Unseen.MEDIA
     if singular in lists["sport_or_ball"]:
         return None if phrase.introducers else Unseen.ABSTRACT
     if singular in lists["animal_or_food"]:
         return EntityKind.OBJECT if _is_food(phrase) else None
-    if is_bare and (_films(singular, phrase) or (singular == "frame" and phrase.introducers == ("the",))):
+    if singular in lists["place_within"] and phrase.introducers and phrase.word_before in _WITHIN:
+        return EntityKind.BACKGROUND
+    if singular in lists["animal_or_tool"] and phrase.word_before in lists["holding"]:
+        return EntityKind.OBJECT
+    return _unseen(noun, phrase)
+
+
+@lru_cache(maxsize=65_536)
+def _depends_on_context(singular: str) -> bool:
+    return singular in {"camera", "frame"} or any(singular in sections()[name] for name in _CONTEXT_LISTS)
+
+
+def _unseen(noun: Noun, phrase: Phrase) -> Unseen | None:
+    """Why a noun that can be outlined elsewhere cannot be here."""
+    lists = sections()
+    if noun.singular in lists["unseen_person"]:
         return Unseen.CAMERA
-    if is_bare and noun.noun_class is NounClass.HAIR:
+    if noun.singular in lists["first_name"] and is_title(phrase):
+        return Unseen.MEDIA
+    if phrase.first != phrase.head:
+        return None
+    if _films(noun.singular, phrase) or (noun.singular == "frame" and phrase.introducers == ("the",)):
+        return Unseen.CAMERA
+    if noun.noun_class is NounClass.HAIR:
         return Unseen.BODY_PART
-    if is_bare and singular in lists["empty_place"]:
+    if noun.singular in lists["empty_place"] or (noun.singular in lists["position"] and _says_where(phrase)):
         return Unseen.ABSTRACT
     return None
+
+
+def _says_where(phrase: Phrase) -> bool:
+    """Whether "top" means a position or a rank, and no garment: "on the top", "his top five"."""
+    following = phrase.tokens[phrase.end].text if phrase.end < len(phrase.tokens) else ""
+    is_place = phrase.word_before in sections()["preposition"] and phrase.introducers in {(), ("the",)}
+    return is_place or following in sections()["plural_determiner"]
 
 
 def _is_in_scene(phrase: Phrase) -> bool:
@@ -85,16 +140,17 @@ def _is_in_scene(phrase: Phrase) -> bool:
 
 
 def _films(singular: str, phrase: Phrase) -> bool:
-    """Whether this is the camera that films: "looks at the camera", "talks to a camera"."""
-    return (
-        singular == "camera"
-        and phrase.introducers in {(), ("the",), ("a",)}
-        and phrase.word_before in sections()["camera_preposition"]
-    )
+    """Whether this is the camera that films: "looks at the camera", "talks to a camera", "the camera pans"."""
+    if singular != "camera" or phrase.introducers not in {(), ("the",), ("a",)}:
+        return False
+    following = phrase.tokens[phrase.end].text if phrase.end < len(phrase.tokens) else ""
+    moves = phrase.introducers == ("the",) and singular_candidates(following)[-1] in sections()["camera_move"]
+    is_shown = phrase.introducers == ("the",) and phrase.word_before in {"show", "shows", "showing"}
+    return moves or is_shown or phrase.word_before in sections()["camera_preposition"]
 
 
 def _is_food(phrase: Phrase) -> bool:
-    if phrase.modifiers & sections()["prepared"]:
+    if phrase.modifiers & sections()["prepared"] or phrase.word_before in sections()["cooking"]:
         return True
     if set(phrase.introducers) - {"some", "any", "the"} or phrase.word_before in sections()["animal_verb"]:
         return False

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from curation.entity_words.lexicon import BEINGS, Noun, find_compound, find_noun, sections
+from curation.entity_words.lexicon import BEINGS, Noun, NounClass, find_compound, find_noun, sections
 from curation.entity_words.number import is_plural_form
 from curation.entity_words.tokens import Token
 
@@ -98,11 +98,24 @@ def head_index(tokens: Sequence[Token], first: int, end: int) -> int:
 
 def noun_at(tokens: Sequence[Token], head: int, first: int) -> Noun | None:
     """The noun of the lists whose last word is token `head`; two words ("teddy bear") go before one."""
-    if head > first:
-        pair = find_compound(tokens[head - 1].text, tokens[head].text)
-        if pair is not None:
-            return pair
-    return find_noun(tokens[head].text)
+    return _noun_behind(tokens[head - 1].text if head > first else "", tokens[head].text)
+
+
+def is_name(tokens: Sequence[Token], head: int, first: int) -> bool:
+    """Whether token `head` ends the name of a person ("john zorb", "lady zorb"), which is never a plural."""
+    return head > first and _ends_name(tokens[head - 1].text, tokens[head].text)
+
+
+@lru_cache(maxsize=65_536)
+def _noun_behind(before: str, word: str) -> Noun | None:
+    noun = find_compound(before, word) or find_noun(word)
+    return Noun(word, NounClass.PERSON) if noun is None and _ends_name(before, word) else noun
+
+
+@lru_cache(maxsize=65_536)
+def _ends_name(before: str, word: str) -> bool:
+    opens_name = before in sections()["first_name"] or before in sections()["title"]
+    return opens_name and find_noun(word) is None
 
 
 def opens_sentence(tokens: Sequence[Token], first: int) -> bool:

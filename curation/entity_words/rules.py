@@ -9,11 +9,11 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from curation.entity_words.kinds import Unseen, classify
-from curation.entity_words.lexicon import BEINGS, sections
+from curation.entity_words.lexicon import BEINGS, find_compound, find_noun, sections
 from curation.entity_words.locate import locate_words
 from curation.entity_words.number import is_plural, singular_of
 from curation.entity_words.parse import ParsedAnswer, UnparsableAnswerError, parse_answer
-from curation.entity_words.phrases import Phrase, introducers, noun_at, opening
+from curation.entity_words.phrases import Phrase, introducers, is_name, noun_at, opening
 from curation.entity_words.tokens import Span, Token, first_token_in, tokenize
 from curation.records import EntityWord
 from dataset_schema import EntityKind
@@ -148,7 +148,8 @@ class _Subject(NamedTuple):
         noun = noun_at(tokens, head, first)
         singular = noun.singular if noun else singular_of(phrase.word)
         following = tokens[end].text if end < len(tokens) else ""
-        return cls(word.word, head, singular, is_plural(phrase.word, before, following))
+        several = is_plural(phrase.word, before, following) and not is_name(tokens, head, first)
+        return cls(word.word, head, singular, several)
 
 
 def _same_heads(subjects: list[_Subject], tokens: list[Token]) -> list[Violation]:
@@ -197,8 +198,8 @@ def _describes_next(tokens: Sequence[Token], at: int) -> bool:
     following = at + 1
     if following == len(tokens) or tokens[following].start != tokens[at].end + 1:
         return False
-    noun = noun_at(tokens, following, at)
     word = tokens[following].text
+    noun = find_compound(tokens[at].text, word) or find_noun(word)
     return noun is not None and word not in sections()["preposition"] and word.isalpha()
 
 
