@@ -7,7 +7,7 @@ from curation.annotators.checkpoints import Device
 from curation.annotators.content import VideoMaeConfig, VideoMaeContentClassifier
 from curation.annotators.cutout_dino import Dinov2Config, Dinov2Encoder
 from curation.annotators.cutout_histogram import HistogramConfig, HistogramEncoder
-from curation.annotators.faces import CascadeFaceConfig, CascadeFaceDetector
+from curation.annotators.faces import BlazeFaceConfig, BlazeFaceDetector
 from curation.annotators.grounding.locator import GroundedMasksConfig, build_grounded_masks
 from curation.annotators.grounding_legacy.locator import LegacyGroundedMasksConfig, build_legacy_grounded_masks
 from curation.annotators.inpainting import ExemplarConfig, ExemplarInpainter
@@ -59,7 +59,7 @@ class EmbeddedAnnotators:
     shots: ShotsConfig = field(default_factory=TransNetV2Config)
     content_filter: VideoMaeConfig = field(default_factory=VideoMaeConfig)
     masks: MasksConfig = field(default_factory=MovingObjectConfig)
-    faces: CascadeFaceConfig = field(default_factory=CascadeFaceConfig)
+    faces: BlazeFaceConfig = field(default_factory=BlazeFaceConfig)
     likeness: LikenessConfig = field(default_factory=HistogramConfig)
     inpainting: InpaintingConfig = field(default_factory=ExemplarConfig)
     leaks: LeakConfig = field(default_factory=ColorLeakConfig)
@@ -99,7 +99,7 @@ class PaperAnnotators:
     shots: ShotsConfig = field(default_factory=_shots_on_a_gpu)
     content_filter: VideoMaeConfig = field(default_factory=_content_filter_on_a_gpu)
     masks: MasksConfig = field(default_factory=_masks_on_a_gpu)
-    faces: CascadeFaceConfig = field(default_factory=CascadeFaceConfig)
+    faces: BlazeFaceConfig = field(default_factory=BlazeFaceConfig)
     likeness: LikenessConfig = field(default_factory=Dinov2Config)
     inpainting: InpaintingConfig = field(default_factory=_inpainting_on_a_gpu)
     leaks: LeakConfig = field(default_factory=DetectorLeakConfig)
@@ -160,7 +160,7 @@ def build_stages(config: CurationConfig) -> list[Stage]:
     return [
         *reading,
         EntityMasks(config.entity_masks, _masks(jobs.masks)),
-        ReferenceImages(config.reference_images, CascadeFaceDetector(jobs.faces), _likeness(jobs.likeness)),
+        ReferenceImages(config.reference_images, BlazeFaceDetector(jobs.faces), _likeness(jobs.likeness)),
         BackgroundPicture(config.background, _inpainting(jobs.inpainting), _leaks(jobs.leaks, jobs.masks)),
         Publish(config.publish, buckets),
     ]

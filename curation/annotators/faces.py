@@ -1,8 +1,13 @@
-"""Finds faces with the cascades that come with OpenCV: no weights to fetch, upright faces, frontal or in profile."""
+"""Finds faces with the full-range network of MediaPipe, a BlazeFace (arXiv 1907.05047); its weights come along.
+
+It gives every place of a 192 x 192 picture a score and a box, and was made for faces within five metres. On one look
+it takes some hands, wheels and flowers for faces, and misses small ones; so each find is looked at again, nearer.
+"""
 
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import cv2
 import numpy as np
@@ -10,53 +15,64 @@ import numpy.typing as npt
 
 from curation.annotators.protocols import FaceBox
 from curation.records import Image
-from curation.stage import Resources
-from dataset_schema import Annotator
+from curation.stage import ClipError, Resources
+from dataset_schema import Annotator, FailureKind
 
-_FRONTAL: Final = "haarcascade_frontalface_default.xml"
-_PROFILE: Final = "haarcascade_profileface.xml"
+_WEIGHTS: Final = Path(__file__).parent / "weights" / "faces" / "face_detection_full_range.tflite"
+
+# The network's picture, and the pixels of it between two places that it scores.
+_SIDE: Final = 192
+_STRIDE: Final = 4
+
+Scores: TypeAlias = npt.NDArray[np.float64]  # (places,)
+Boxes: TypeAlias = npt.NDArray[np.float64]  # (places, 4): x0, y0, x1, y1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CascadeFaceConfig:
+class BlazeFaceConfig:
     """How faces are looked for.
 
     Attributes:
-        min_side: smallest face, pixels.
-        max_image_side: larger pictures are scaled down before the search. Our choice: what is searched is one person,
-            whose face is more than a fifteenth of it; the search is most of the cost of a reference image.
-        min_neighbours: how many overlapping detections make a face. Our choice: OpenCV's usual 3 finds faces in
-            foliage; 6 hardly does.
-        half_score_weight: the level weight that scores 0.5. Our choice: about the median of true faces.
+        min_proposal_score: of a place that is looked at again. Our choice: well below what decides, because a nearer
+            look raises the score of a small face and lowers that of most other things.
+        min_score: of a face at the nearer look; MediaPipe's default of its face detection.
+        nearer_sides: sides of a face in the window of the nearer look. Our choice: a head with some room around it. At
+            two sides profiles are lost, and far more would be the first look again.
+        same_face_iou: boxes that overlap by more are one face; MediaPipe's own.
     """
 
-    min_side: int = 32
-    max_image_side: int = 480
-    min_neighbours: int = 6
-    half_score_weight: float = 4.0
+    min_proposal_score: float = 0.4
+    min_score: float = 0.5
+    nearer_sides: float = 3.0
+    same_face_iou: float = 0.3
 
     def __post_init__(self) -> None:
-        if not 20 <= self.min_side <= self.max_image_side:
+        if not 0 < self.min_proposal_score <= self.min_score < 1:
             raise ValueError(
-                f"min_side is {self.min_side} and max_image_side {self.max_image_side}, expected 20 <= min <= max"
+                f"min_proposal_score is {self.min_proposal_score} and min_score {self.min_score}, expected "
+                "0 < proposal <= score < 1"
             )
-        if self.half_score_weight <= 0:
-            raise ValueError(f"half_score_weight is {self.half_score_weight}, expected a positive number")
+        if self.nearer_sides < 1:
+            raise ValueError(f"nearer_sides is {self.nearer_sides}, expected 1 or more: the window shows the face")
+        if not 0 < self.same_face_iou < 1:
+            raise ValueError(f"same_face_iou is {self.same_face_iou}, expected a number between 0 and 1")
 
 
-class CascadeFaceDetector:
-    """A `FaceDetector` of Haar cascades: frontal, profile, and profile mirrored."""
+class BlazeFaceDetector:
+    """A `FaceDetector` that looks twice with one network."""
 
-    def __init__(self, config: CascadeFaceConfig) -> None:
+    def __init__(self, config: BlazeFaceConfig) -> None:
         self._config = config
-        self._frontal: cv2.CascadeClassifier | None = None
-        self._profile: cv2.CascadeClassifier | None = None
+        self._network: cv2.dnn.Net | None = None
 
     def describe(self) -> Annotator:
-        """Name the cascades; they are OpenCV's own files."""
-        for name in (_FRONTAL, _PROFILE):
-            _cascade_path(name)
-        return Annotator(job="faces", name="opencv-haar-cascades", revision=cv2.__version__)
+        """Name the network.
+
+        Raises:
+            FileNotFoundError: its weights are not installed.
+        """
+        digest = sha256(_weights().read_bytes()).hexdigest()
+        return Annotator(job="faces", name="mediapipe-face-full-range", revision="1", weights_sha256=digest)
 
     @property
     def resources(self) -> Resources:
@@ -64,65 +80,97 @@ class CascadeFaceDetector:
         return Resources(memory_bytes=1 << 29, timeout_s=60.0)
 
     def load(self) -> None:
-        """Read the cascades."""
-        if self._frontal is None:
-            self._frontal = cv2.CascadeClassifier(str(_cascade_path(_FRONTAL)))
-            self._profile = cv2.CascadeClassifier(str(_cascade_path(_PROFILE)))
+        """Read the network."""
+        if self._network is None:
+            self._network = cv2.dnn.readNetFromTFLite(str(_weights()))
 
     def detect(self, image: Image) -> list[FaceBox]:
-        """The faces, best first; overlapping detections are one face.
-
-        A detection's score is w / (w + half_score_weight) of its level weight w, the sum that the last stage of the
-        cascade reached; weights of 0 or less score 0.
-        """
-        if self._frontal is None or self._profile is None:
-            raise RuntimeError("face detector is not loaded, expected a call of load() first")
+        """The faces, best first, each as far as it is in the picture."""
         height, width = image.shape[:2]
-        scale = min(1.0, self._config.max_image_side / max(height, width))
-        gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        gray = cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
-        gray = cv2.equalizeHist(gray)
-        found = self._search(self._frontal, gray) + self._search(self._profile, gray)
-        found += [
-            box._replace(x0=gray.shape[1] - box.x1, x1=gray.shape[1] - box.x0)
-            for box in self._search(self._profile, np.ascontiguousarray(gray[:, ::-1]))
-        ]
-        in_frame = [FaceBox(b.x0 / scale, b.y0 / scale, b.x1 / scale, b.y1 / scale, b.score) for b in found]
-        return _without_doubles(in_frame)
-
-    def _search(self, cascade: cv2.CascadeClassifier, gray: npt.NDArray[np.uint8]) -> list[FaceBox]:
-        side = self._config.min_side
-        boxes, _, weights = cascade.detectMultiScale3(
-            gray,
-            scaleFactor=1.1,
-            minNeighbors=self._config.min_neighbours,
-            minSize=(side, side),
-            outputRejectLevels=True,
-        )
+        proposals = self._look(image, (0, 0, width, height), self._config.min_proposal_score)
+        seen_again = [self._look_nearer(image, proposal) for proposal in proposals]
+        faces = _merge([face for face in seen_again if face is not None], self._config.same_face_iou)
         return [
-            FaceBox(float(x), float(y), float(x + w), float(y + h), self._score(float(weight)))
-            for (x, y, w, h), weight in zip(boxes, np.ravel(weights), strict=True)
+            FaceBox(max(0.0, f.x0), max(0.0, f.y0), min(float(width), f.x1), min(float(height), f.y1), f.score)
+            for f in faces
         ]
 
-    def _score(self, weight: float) -> float:
-        return max(0.0, weight) / (max(0.0, weight) + self._config.half_score_weight)
+    def _look_nearer(self, image: Image, proposal: FaceBox) -> FaceBox | None:
+        """The proposed face as a window of a few times its size shows it; None if that shows none there."""
+        x, y = (proposal.x0 + proposal.x1) / 2, (proposal.y0 + proposal.y1) / 2
+        half = max(1.0, self._config.nearer_sides * max(proposal.x1 - proposal.x0, proposal.y1 - proposal.y0) / 2)
+        window = (round(x - half), round(y - half), round(x + half), round(y + half))
+        found = self._look(image, window, self._config.min_score)
+        same = [face for face in found if _iou(face, proposal) > self._config.same_face_iou]
+        return max(same, key=lambda face: face.score, default=None)
+
+    def _look(self, image: Image, window: tuple[int, int, int, int], min_score: float) -> list[FaceBox]:
+        """The faces in a window of the picture, in pixels of the picture; the window may reach beyond it."""
+        if self._network is None:
+            raise RuntimeError("face detector is not loaded, expected a call of load() first")
+        x0, y0, x1, y1 = window
+        scale = _SIDE / max(x1 - x0, y1 - y0)
+        across, down = (_SIDE - (x1 - x0) * scale) / 2, (_SIDE - (y1 - y0) * scale) / 2
+        scores, boxes = self._run(_letterbox(image, window, scale))
+        likely = scores >= min_score
+        boxes = (boxes[likely] - [across, down, across, down]) / scale + [x0, y0, x0, y0]
+        found = zip(boxes.tolist(), scores[likely].tolist(), strict=True)
+        faces = [FaceBox(left, top, right, bottom, score) for (left, top, right, bottom), score in found]
+        return _merge(faces, self._config.same_face_iou)
+
+    def _run(self, square: Image) -> tuple[Scores, Boxes]:
+        """For every place the score of a face there, and its box in pixels of the square.
+
+        The network gives a box's centre as its distance from the place's, then its width and height, then six points of
+        the face that nobody needs here.
+        """
+        if self._network is None:
+            raise RuntimeError("face detector is not loaded, expected a call of load() first")
+        self._network.setInput(cv2.dnn.blobFromImage(square, 1 / 127.5, mean=(127.5, 127.5, 127.5)))
+        outputs = self._network.forward(self._network.getUnconnectedOutLayersNames())
+        logits, values = sorted(outputs, key=lambda output: output.shape[-1])
+        if not (np.isfinite(logits).all() and np.isfinite(values).all()):
+            raise ClipError(FailureKind.ANNOTATOR, "the face network gave NaN or infinity, expected numbers")
+        rows, columns = np.mgrid[: _SIDE // _STRIDE, : _SIDE // _STRIDE]
+        places = (np.stack([columns.ravel(), rows.ravel()], axis=-1) + 0.5) * _STRIDE
+        centers, sizes = places + values[0, :, :2], values[0, :, 2:4]
+        scores = 1 / (1 + np.exp(-np.clip(logits[0, :, 0].astype(np.float64), -100, 100)))
+        return scores, np.concatenate([centers - sizes / 2, centers + sizes / 2], axis=-1).astype(np.float64)
 
 
-def _cascade_path(name: str) -> Path:
-    path = Path(cv2.data.haarcascades) / name
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing; install opencv-python-headless 4 (5.0 has no cascades)")
-    return path
+def _weights() -> Path:
+    if not _WEIGHTS.is_file():
+        raise FileNotFoundError(f"{_WEIGHTS} is missing; install the package again, with its data")
+    return _WEIGHTS
 
 
-def _without_doubles(boxes: list[FaceBox]) -> list[FaceBox]:
-    """The best of every group of boxes that overlap by more than a third."""
-    kept: list[FaceBox] = []
-    for box in sorted(boxes, key=lambda b: -b.score):
-        if all(_iou(box, other) <= 1 / 3 for other in kept):
-            kept.append(box)
-    return kept
+def _letterbox(image: Image, window: tuple[int, int, int, int], scale: float) -> Image:
+    """The window at the network's size, in the middle of a black square; black too where it leaves the picture."""
+    x0, y0, x1, y1 = window
+    height, width = image.shape[:2]
+    inside = image[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)]
+    whole = cv2.copyMakeBorder(
+        inside, max(0, -y0), max(0, y1 - height), max(0, -x0), max(0, x1 - width), cv2.BORDER_CONSTANT
+    )
+    size = (max(1, round((x1 - x0) * scale)), max(1, round((y1 - y0) * scale)))
+    small = cv2.resize(whole, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    left, top = (_SIDE - size[0]) // 2, (_SIDE - size[1]) // 2
+    square = np.zeros((_SIDE, _SIDE, 3), np.uint8)
+    square[top : top + size[1], left : left + size[0]] = small
+    return square
+
+
+def _merge(faces: list[FaceBox], same_iou: float) -> list[FaceBox]:
+    """One face of every group that overlaps its best: the mean box, weighted by score, and the best score."""
+    left = sorted(faces, key=lambda face: -face.score)
+    merged = []
+    while left:
+        group = [face for face in left if face is left[0] or _iou(face, left[0]) > same_iou]
+        left = [face for face in left if face not in group]
+        box = np.average([face[:4] for face in group], axis=0, weights=[face.score for face in group])
+        x0, y0, x1, y1 = box.tolist()
+        merged.append(FaceBox(x0, y0, x1, y1, group[0].score))
+    return merged
 
 
 def _iou(one: FaceBox, other: FaceBox) -> float:
@@ -130,4 +178,4 @@ def _iou(one: FaceBox, other: FaceBox) -> float:
     height = max(0.0, min(one.y1, other.y1) - max(one.y0, other.y0))
     shared = width * height
     areas = (one.x1 - one.x0) * (one.y1 - one.y0) + (other.x1 - other.x0) * (other.y1 - other.y0)
-    return shared / (areas - shared)
+    return shared / (areas - shared) if shared else 0.0

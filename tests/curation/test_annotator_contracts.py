@@ -18,7 +18,7 @@ from curation.annotators.checkpoints import Device
 from curation.annotators.content import VideoMaeConfig, VideoMaeContentClassifier
 from curation.annotators.cutout_dino import Dinov2Config, Dinov2Encoder
 from curation.annotators.cutout_histogram import HistogramEncoder
-from curation.annotators.faces import CascadeFaceConfig, CascadeFaceDetector
+from curation.annotators.faces import BlazeFaceConfig, BlazeFaceDetector
 from curation.annotators.grounding.choice import ChoiceConfig
 from curation.annotators.grounding.locator import GroundedMasksConfig, build_grounded_masks
 from curation.annotators.inpainting import ExemplarConfig, ExemplarInpainter
@@ -86,7 +86,7 @@ LEAK_CHECKS: list[Make] = [lambda _: ColorLeak(ColorLeakConfig()), lambda folder
 OTHERS: list[Make] = [
     lambda _: TransNetV2Shots(),
     lambda _: SceneDetectShots(),
-    lambda _: CascadeFaceDetector(CascadeFaceConfig()),
+    lambda _: BlazeFaceDetector(BlazeFaceConfig()),
 ]
 
 

@@ -89,7 +89,7 @@ def test_a_mask_of_half_the_entity_leaks_at_its_rim() -> None:
     for entities in (mask, half):
         hole = grow_to_hole(entities, 0.014)
         painted = np.where(hole[..., None], TRUTH[1], TRUTH[0])
-        leaks.append(color_leak(Painted(shown, painted, entities, hole, ()), rim=0.15))
+        leaks.append(color_leak(Painted(shown, painted, entities, hole, ()), ColorLeakConfig()))
 
     assert leaks[0] < 0.02
     assert leaks[1] > leaks[0] + 0.08
@@ -238,4 +238,58 @@ def test_a_leak_is_a_number_for_the_smallest_pictures_and_masks() -> None:
         image = np.full((*mask.shape, 3), 50, np.uint8)
         painted = Painted(replace(FRAMES[1], image=image), image, mask, mask, ())
 
-        assert 0 <= color_leak(painted, rim=0.15) <= 1
+        assert 0 <= color_leak(painted, ColorLeakConfig()) <= 1
+
+
+@pytest.mark.parametrize("lost", [0.0, 0.3, 0.5])
+def test_a_mask_that_leaves_out_a_part_makes_a_background_that_leaks(lost: float) -> None:
+    mask = TRUTH[2][0]
+    entities = mask.copy()
+    columns = np.flatnonzero(mask.any(axis=0))
+    entities[:, columns[round((1 - lost) * (len(columns) - 1))] + 1 :] = False
+    hole = grow_to_hole(entities, 0.014)
+    painted = Painted(
+        replace(FRAMES[1], image=TRUTH[0]), np.where(hole[..., None], TRUTH[1], TRUTH[0]), entities, hole, ()
+    )
+
+    leak = color_leak(painted, ColorLeakConfig())
+
+    assert (leak > BackgroundConfig().max_leak) == (lost > 0)
+
+
+def test_what_another_frame_shows_is_painted_and_not_invented() -> None:
+    masks = [AT(frame.time_s)[2][0] for frame in FRAMES]
+    clip = clip_with(*(located(index, mask) for index, mask in enumerate(masks)))
+    tested = BackgroundPicture(BackgroundConfig(), ScriptedInpainter(), ColorLeak(ColorLeakConfig()))
+
+    (scored,) = tested.score([clip])
+
+    assert scored.background is not None
+    assert scored.background.image.bytes is not None
+    image = np.asarray(Picture.open(io.BytesIO(scored.background.image.bytes)))
+    hole = grow_to_hole(masks[1], BackgroundConfig().dilation)
+    unseen = hole & grow_to_hole(masks[0], BackgroundConfig().dilation) & grow_to_hole(masks[2], 0.014)
+    assert np.abs(image[hole & ~unseen].astype(int) - TRUTH[1][hole & ~unseen]).mean() < 5
+
+
+@pytest.mark.parametrize(
+    ("max_view_difference", "word_of_others"),
+    [(0, 0), (20, 1), (20, None)],
+    ids=["switched off", "another word is located there", "nothing is located there"],
+)
+def test_frames_that_may_show_the_entity_anywhere_are_not_used(
+    max_view_difference: float, word_of_others: int | None
+) -> None:
+    others = [
+        replace(located(index, AT(FRAMES[index].time_s)[2][0]), word_index=word_of_others)
+        for index in (0, 2)
+        if word_of_others is not None
+    ]
+    clip = clip_with(located(1, TRUTH[2][0]), *others)
+    config = BackgroundConfig(max_view_difference=max_view_difference)
+
+    (scored,) = BackgroundPicture(config, ScriptedInpainter(), ColorLeak(ColorLeakConfig())).score([clip])
+
+    assert scored.background is None
+    assert scored.scores.background_leak is not None
+    assert scored.scores.background_leak > 0.4

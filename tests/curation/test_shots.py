@@ -1,19 +1,58 @@
 import hashlib
-import math
 import random
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scenedetect import AdaptiveDetector, FrameTimecode
 
-from curation.annotators import shots
+from curation.annotators import shots, shots_network
 from curation.annotators.checkpoints import Device
-from curation.annotators.shots import SceneDetectConfig, SceneDetectShots, TransNetV2Config, TransNetV2Shots
+from curation.annotators.shots import (
+    SceneDetectConfig,
+    SceneDetectShots,
+    TransNetV2Config,
+    TransNetV2Shots,
+    native_precision,
+)
+from curation.annotators.shots_network import StretchedTransNet, package_network
 from curation.records import Video
+from curation.shot_changes import shot_changes
+
+
+@dataclass
+class ScriptedNetwork:
+    """Gives out what it was told, and remembers what it was asked."""
+
+    stretched: npt.NDArray[np.float64]
+    own: float
+    windows: list[int] = field(default_factory=list)
+    asked: list[Video] = field(default_factory=list)
+
+    def window(self, thumbnails: Video, first: int) -> npt.NDArray[np.float64]:
+        self.windows.append(first)
+        return np.full(len(thumbnails[first : first + 50]), self.own)
+
+    def __call__(self, frames: Video) -> npt.NDArray[np.float64]:
+        self.asked.append(frames)
+        return np.full(len(frames), self.own)
+
+
+@dataclass
+class MiddleFrames:
+    """Answers with the number that each frame carries."""
+
+    lengths: list[int] = field(default_factory=list)
+
+    def __call__(self, frames: Video) -> npt.NDArray[np.float64]:
+        self.lengths.append(len(frames))
+        return np.asarray(frames[:, 0, 0] @ np.array([256.0, 1.0, 0.0]))
 
 
 @pytest.fixture(scope="module")
@@ -30,24 +69,84 @@ def drifting_texture(seed: int, count: int) -> Video:
     return np.stack([picture[:, index // 4 : index // 4 + 48] for index in range(count)]).astype(np.uint8)
 
 
+@pytest.fixture(scope="module")
+def exact() -> TransNetV2Shots:
+    """With the package's own windows, in full precision."""
+    detector = TransNetV2Shots(TransNetV2Config(device=Device(name="cpu", batch_size=1, precision="float32")))
+    detector.load()
+    return detector
+
+
+def cuts_of(probabilities: npt.NDArray[np.float64]) -> list[int]:
+    return [change.likeliest for change in shot_changes(probabilities[:-1], 0.5)]
+
+
 @pytest.mark.parametrize("count", [1, 51])
-def test_probabilities_equal_those_of_the_package(transnet: TransNetV2Shots, count: int) -> None:
+def test_at_its_own_windows_the_probabilities_equal_those_of_the_package(exact: TransNetV2Shots, count: int) -> None:
     thumbnails = np.concatenate([drifting_texture(1, 30), drifting_texture(2, 30)])[:count]
 
-    ours = transnet.cut_probabilities(thumbnails)
+    ours = exact.network_probabilities(thumbnails)
 
     torch.set_num_threads(1)
-    theirs, _ = transnet._network.predict_frames(torch.from_numpy(thumbnails), quiet=True)
+    with torch.inference_mode():
+        theirs, _ = package_network("cpu").predict_frames(torch.from_numpy(thumbnails), quiet=True)
     np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-3)
     assert ours.shape == (count,)
 
 
-def test_windows_in_one_batch_give_the_same_probabilities(transnet: TransNetV2Shots) -> None:
-    thumbnails = np.concatenate([drifting_texture(1, 30), drifting_texture(2, 30)])
-    batched = TransNetV2Shots(TransNetV2Config(device=Device(name="cpu", batch_size=2, precision="float32")))
-    batched.load()
+def test_long_stretches_and_half_precision_move_no_cut(transnet: TransNetV2Shots, exact: TransNetV2Shots) -> None:
+    thumbnails = np.concatenate([drifting_texture(seed, count) for seed, count in enumerate((40, 25, 40))])
 
-    np.testing.assert_allclose(batched.cut_probabilities(thumbnails), transnet.cut_probabilities(thumbnails), atol=1e-6)
+    fast, slow = transnet.network_probabilities(thumbnails), exact.network_probabilities(thumbnails)
+
+    assert cuts_of(fast) == cuts_of(slow) == [40, 65]
+    np.testing.assert_allclose(fast, slow, atol=0.05)
+
+
+def test_what_a_long_stretch_leaves_in_doubt_is_decided_by_the_package_s_own_window() -> None:
+    network = ScriptedNetwork(stretched=np.full(120, 0.05), own=0.3)
+    network.stretched[70] = 0.55
+
+    found = shots._with_own_windows(
+        cast("StretchedTransNet", network), np.zeros((120, 27, 48, 3), np.uint8), network.stretched
+    )
+
+    assert network.windows == [50]
+    np.testing.assert_array_equal(found[50:100], 0.3)
+    np.testing.assert_array_equal(np.delete(found, np.s_[50:100]), 0.05)
+
+
+def test_a_cut_that_others_close_by_suppress_is_found_at_the_second_look(transnet: TransNetV2Shots) -> None:
+    thumbnails = np.concatenate([drifting_texture(seed, 5) for seed in range(6)])
+
+    alone, with_second_looks = transnet.network_probabilities(thumbnails), transnet.cut_probabilities(thumbnails)
+
+    assert cuts_of(with_second_looks) == list(range(5, 30, 5))
+    assert len(cuts_of(alone)) < 5
+
+
+def test_without_a_certain_cut_nothing_is_looked_at_again() -> None:
+    network = ScriptedNetwork(stretched=np.full(60, 0.01), own=0.99)
+    network.stretched[[10, 20, 30]] = 0.45
+
+    found = shots._with_second_looks(
+        cast("StretchedTransNet", network), np.zeros((60, 27, 48, 3), np.uint8), network.stretched
+    )
+
+    np.testing.assert_array_equal(found, network.stretched)
+    assert network.asked == []
+
+
+def test_a_second_look_shows_the_frames_between_certain_cuts_alone_but_both_ends_of_a_flash() -> None:
+    thumbnails = np.broadcast_to(np.arange(60, dtype=np.uint8)[:, None, None, None], (60, 27, 48, 3))
+    network = ScriptedNetwork(stretched=np.full(60, 0.01), own=0.99)
+    network.stretched[[9, 26, 29, 39]] = 0.9, 0.3, 0.9, 0.9
+
+    found = shots._with_second_looks(cast("StretchedTransNet", network), thumbnails, network.stretched)
+
+    (window,) = network.asked
+    assert (window.min(), window[49, 0, 0, 0], window[50, 0, 0, 0], window.max()) == (10, 26, 27, 39)
+    assert found[26] == 0.99
 
 
 def test_a_hard_cut_lies_between_the_last_frame_and_the_next(transnet: TransNetV2Shots) -> None:
@@ -60,21 +159,34 @@ def test_a_hard_cut_lies_between_the_last_frame_and_the_next(transnet: TransNetV
     assert np.delete(probabilities, 29).max() < 0.5
 
 
-@given(st.integers(1, 400))
-def test_windows_cover_every_frame_once_with_their_middles(count: int) -> None:
-    digits = np.stack(np.divmod(np.arange(count), 256), axis=1).astype(np.uint8)
+@given(st.integers(1, 400), st.integers(1, 5))
+def test_stretches_cover_every_frame_once_and_their_windows_are_the_package_s(count: int, windows: int) -> None:
+    network = MiddleFrames()
+    digits = np.stack([*np.divmod(np.arange(count), 256), np.zeros(count)], axis=1).astype(np.uint8)
 
-    windows = [window[:, 0, 0] @ np.array([256, 1]) for window in shots._windows(digits[:, None, None, :])]
+    found = StretchedTransNet.probabilities(cast("StretchedTransNet", network), digits[:, None, None, :], windows)
 
-    assert len(windows) == math.ceil(count / 50)
-    assert all(len(window) == 100 for window in windows)
-    middles = np.concatenate([window[25:75] for window in windows])
-    np.testing.assert_array_equal(middles[:count], np.arange(count))
-    assert (middles[count:] == count - 1).all()
-    assert (windows[0][:25] == 0).all()
-    for window in windows:
-        assert (np.diff(window) >= 0).all()
-        assert np.diff(window).max(initial=0) <= 1
+    np.testing.assert_array_equal(found, np.arange(count))
+    assert all(length % 50 == 0 and 100 <= length <= 50 * (windows + 1) for length in network.lengths)
+
+
+def test_frames_are_compared_with_those_of_their_own_window_alone() -> None:
+    compared = shots_network._Compared.within_windows(200, torch.device("cpu"))
+    others = [set(row[seen].tolist()) for row, seen in zip(compared.others, compared.is_seen, strict=True)]
+
+    assert others[30] == set(range(81))  # trusted in [0, 100), which begins less than 50 frames before it
+    assert others[80] == set(range(50, 131))
+    assert others[160] == set(range(110, 200))
+
+
+def test_float32_is_used_where_the_processor_has_no_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True})
+    assert native_precision(Device(name="cpu", precision="bfloat16")) is torch.float32
+    assert native_precision(Device(name="cuda", precision="bfloat16")) is torch.bfloat16
+
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, "amx_bf16": True})
+    assert native_precision(Device(name="cpu", precision="bfloat16")) is torch.bfloat16
+    assert native_precision(Device(name="cpu", precision="float32")) is torch.float32
 
 
 def test_loading_leaves_the_random_numbers_and_settings_of_others_alone() -> None:
