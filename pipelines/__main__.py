@@ -4,7 +4,10 @@ import importlib
 import logging
 import os
 import sys
+import threading
+from typing import NoReturn
 
+from curation.execution.worker_thread import STAGE_THREAD
 from pipelines.config import ConfigError
 
 _VERBS = {
@@ -68,5 +71,17 @@ def _usage() -> str:
     )
 
 
+def leave(status: int) -> NoReturn:
+    """End the process with this status, also while a stage that ran out of time still computes on its own thread.
+
+    Such a thread cannot be stopped, and one that is inside native code when the interpreter ends aborts the process.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if any(thread.name.startswith(STAGE_THREAD) for thread in threading.enumerate()):
+        os._exit(status)
+    sys.exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    leave(main(sys.argv[1:]))

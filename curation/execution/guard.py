@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final
 
 from curation.execution.crash_log import DEATHS_TO_GIVE_UP, CrashLog, NoCrashLog
-from curation.execution.worker_thread import WorkerThread
+from curation.execution.worker_thread import STAGE_THREAD, WorkerThread
 from curation.records import Clip
 from curation.stage import ClipError, SplittingStage, Stage
 from dataset_schema import FailureKind, Reason
@@ -150,7 +150,7 @@ class Guard:
             raise StageSetupError(
                 f"stage {self._stage.name} killed its worker process {DEATHS_TO_GIVE_UP} times in setup"
             )
-        thread = WorkerThread(f"stage-{self._stage.name}")
+        thread = WorkerThread(f"{STAGE_THREAD}{self._stage.name}")
         error = thread.submit(self._stage.setup).exception()
         self._crash_log.end(task, [self._worker])
         if error is not None:

@@ -4,9 +4,12 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 Result = TypeVar("Result")
+
+# How the names of threads begin that run a stage.
+STAGE_THREAD: Final = "stage-"
 
 
 class WorkerThread:
