@@ -16,7 +16,8 @@ CONFIG ?=
 DATASET ?=
 VIDEOS ?=
 ADDRESS ?=
-MEDIA ?=
+# Clips with their truth: those beside the project, where there are any.
+MEDIA ?= $(wildcard ../shared/media)
 MODEL ?=
 PROMPT ?=
 REF ?=
@@ -32,7 +33,7 @@ export INPUT OUTPUT CAPTION VIDEO CONFIG DATASET VIDEOS ADDRESS MEDIA MODEL PROM
 need = $(if $($(1)),,$(error $(1) is not set; $(2)))
 option = $(if $($(1)),$(2) "$$$(1)")
 
-.PHONY: help setup demo check test test-slow test-legacy explain curate inspect describe cache train sample submit label-clips train-filter bench bench-model clean
+.PHONY: help setup demo check test test-slow test-legacy explain curate inspect describe cache train sample submit label-clips train-filter bench bench-quality bench-model clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -122,6 +123,9 @@ bench: setup  ## measure annotators against ground truth: make bench MEDIA=DIR (
 	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.ground_truth "$$MEDIA/masks/manifest.csv" --captions "$$MEDIA/clips/manifest.csv"
 	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.shots "$$MEDIA/shots/made" "$$MEDIA/shots/natural"
 	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.masks "$$MEDIA/masks/manifest.csv"
+
+bench-quality: setup  ## every figure of the embedded profile beside its goal: make bench-quality [MEDIA=DIR]; without it on generated clips
+	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.quality $(if $(MEDIA),"$$MEDIA") $(ARGS)
 
 bench-model: setup  ## measure the model library: its block against diffusers, sampling against the naive loop, loading against `datasets`
 	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.model_block

@@ -158,7 +158,7 @@ class ReferenceImages:
         band = f"likeness to the clip not in [{self._config.min_likeness}, {self._config.max_likeness}]"
         fallen = [
             f"{words[picture.word_index].word!r} at {picture.frame.time_s:.2f} s: {', '.join(flaws) or band}"
-            for picture, flaws in self._judge(clip)
+            for picture, flaws in self.judge(clip)
             if words[picture.word_index].kind is EntityKind.SUBJECT and not picture.is_for_comparison
         ]
         detail = "; ".join(fallen) or "no mask of a subject to cut from"
@@ -167,12 +167,12 @@ class ReferenceImages:
     def _usable_pictures(self, clip: Clip) -> list[Picture]:
         """Pictures without flaws, and the faces in those of people."""
         _, words, _ = located_words(clip)
-        usable = [picture for picture, flaws in self._judge(clip) if not flaws]
+        usable = [picture for picture, flaws in self.judge(clip) if not flaws]
         people = [picture for picture in usable if _is_person(words[picture.word_index])]
         faces = ((person, self._best_face(person)) for person in people)
         return usable + [cut_face(person, face) for person, face in faces if face is not None]
 
-    def _judge(self, clip: Clip) -> list[_Judged]:
+    def judge(self, clip: Clip) -> list[_Judged]:
         """Every mask's picture, in order of words and frames; none of words that are second names."""
         frames, words, _ = located_words(clip)
         pictures = cut_pictures(clip, self._second_names(clip))

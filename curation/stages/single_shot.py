@@ -39,20 +39,20 @@ class SingleShotFilter:
 
     def __init__(self, config: SingleShotConfig, detector: ShotDetector) -> None:
         self._config = config
-        self._detector = detector
+        self.detector = detector
 
     @property
     def resources(self) -> Resources:
         """Those of the detector."""
-        return self._detector.resources
+        return self.detector.resources
 
     def annotators(self) -> tuple[Annotator, ...]:
         """The shot detector."""
-        return (self._detector.describe(),)
+        return (self.detector.describe(),)
 
     def setup(self) -> None:
         """Load the detector."""
-        self._detector.load()
+        self.detector.load()
 
     def close(self) -> None:
         """Nothing to let go of."""
@@ -77,7 +77,7 @@ class SingleShotFilter:
         if clip.frames is None:
             raise ValueError(f"clip {clip.clip_id} has no frames; decode it first")
         # A probability is about a frame and the next one, so the last frame has none.
-        probabilities = self._detector.cut_probabilities(clip.frames.thumbnails)[:-1]
+        probabilities = self.detector.cut_probabilities(clip.frames.thumbnails)[:-1]
         cuts = cut_frames(probabilities, self._config.threshold)
         times_s = clip.frames.times_s[cuts]
         scored = replace(clip, cut_times_s=tuple(times_s.tolist()))

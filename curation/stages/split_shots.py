@@ -58,20 +58,20 @@ class SplitShots:
 
     def __init__(self, config: SplitShotsConfig, detector: ShotDetector) -> None:
         self._config = config
-        self._detector = detector
+        self.detector = detector
 
     @property
     def resources(self) -> Resources:
         """Those of the detector."""
-        return self._detector.resources
+        return self.detector.resources
 
     def annotators(self) -> tuple[Annotator, ...]:
         """The shot detector."""
-        return (self._detector.describe(),)
+        return (self.detector.describe(),)
 
     def setup(self) -> None:
         """Load the detector."""
-        self._detector.load()
+        self.detector.load()
 
     def close(self) -> None:
         """Nothing to let go of."""
@@ -111,7 +111,7 @@ class SplitShots:
         if frames is None:
             raise ValueError(f"clip {clip.clip_id} has no frames; decode it first")
         # A probability is about a frame and the next one, so the last frame has none.
-        probabilities = self._detector.cut_probabilities(frames.thumbnails)[:-1]
+        probabilities = self.detector.cut_probabilities(frames.thumbnails)[:-1]
         changes = shot_changes(probabilities, self._config.threshold)
         if isinstance(frames, Footage):
             frames = replace(frames, shots=self._shots(frames, probabilities, changes))

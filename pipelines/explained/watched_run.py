@@ -175,6 +175,6 @@ def remember_shots(stages: Sequence[Stage]) -> RememberingDetector | None:
     """Put a detector that remembers into the stage that looks for shots, before it is run."""
     for stage in stages:
         if isinstance(stage, SingleShotFilter | SplitShots):
-            stage._detector = remembering = RememberingDetector(stage._detector)
+            stage.detector = remembering = RememberingDetector(stage.detector)
             return remembering
     return None

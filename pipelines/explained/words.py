@@ -96,7 +96,7 @@ def _dropped(story: Story, clip: Clip) -> dict[int, list[PictureFinding]]:
         return {}
     kept = {(entity.start, reference.frame_index) for entity in clip.entities for reference in entity.references}
     dropped: dict[int, list[PictureFinding]] = {}
-    for picture, flaws in stage._judge(clip):
+    for picture, flaws in stage.judge(clip):
         entity = clip.entities[picture.word_index]
         if picture.is_for_comparison or (entity.start, picture.frame.index) in kept:
             continue
