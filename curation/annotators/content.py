@@ -20,7 +20,6 @@ from curation.annotators.checkpoints import (
     checkpoint_folder,
     describe_checkpoint,
 )
-from curation.annotators.content_lines import lasting_lines
 from curation.annotators.content_motion import motion_channels
 from curation.annotators.protocols import CONTENT_CLASSES
 from curation.records import Video
@@ -37,9 +36,7 @@ _IMAGENET_STD: Final = (0.229, 0.224, 0.225)
 # Of `transformers`, when it reads or writes weights: a library draws none. The annotation is what its module lacks.
 HIDE_PROGRESS: Final[Callable[[], None]] = disable_progress_bar
 
-InputChannels = Literal["rgb", "motion", "motion_and_lines"]
-
-_CHANNEL_COUNTS: Final[Mapping[str, int]] = {"rgb": 3, "motion": 3, "motion_and_lines": 4}
+InputChannels = Literal["rgb", "motion"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +44,8 @@ class ContentInput:
     """How frames become what a network reads; stored beside its weights.
 
     Attributes:
-        channels: `rgb` for an ordinary VideoMAE; `motion` for `content_motion.motion_channels`; `motion_and_lines` for
-            these and `content_lines.lasting_lines`. Stands as `input_channels` in config.json.
+        channels: `rgb` for an ordinary VideoMAE; `motion` for `content_motion.motion_channels`. Stands as
+            `input_channels` in config.json.
         side: height and width in pixels; frames of another size are resized by area.
         mean: per channel, subtracted from values in [0, 1]; divided by `std`.
     """
@@ -58,30 +55,19 @@ class ContentInput:
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
-    @property
-    def channel_count(self) -> int:
-        """How many channels a prepared frame has."""
-        return _CHANNEL_COUNTS[self.channels]
-
-    def prepare(self, video: Video) -> npt.NDArray[np.uint8]:
+    def prepare(self, video: Video) -> Video:
         """The frames as the network's channels and size, still in 8 bits: what training stores."""
-        small = video
         if video.shape[1:3] != (self.side, self.side):
             size = (self.side, self.side)
-            small = np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in video]).astype(
+            video = np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in video]).astype(
                 np.uint8
             )
-        if self.channels == "rgb":
-            return small
-        motion = motion_channels(small)
-        if self.channels == "motion":
-            return motion
-        return np.concatenate([motion, lasting_lines(video, self.side)[..., None]], axis=-1)
+        return motion_channels(video) if self.channels == "motion" else video
 
     def normalize(self, prepared: npt.NDArray[np.uint8]) -> torch.Tensor:
-        """Pixels of (batch, frames, height, width, channels) as VideoMAE's (batch, frames, channels, height, width)."""
+        """Pixels of (batch, frames, height, width, 3) as VideoMAE's (batch, frames, 3, height, width)."""
         pixels = torch.from_numpy(prepared).permute(0, 1, 4, 2, 3).float() / 255
-        mean, std = (torch.tensor(value).view(1, 1, -1, 1, 1) for value in (self.mean, self.std))
+        mean, std = (torch.tensor(value).view(1, 1, 3, 1, 1) for value in (self.mean, self.std))
         return (pixels - mean) / std
 
 
@@ -203,14 +189,11 @@ def content_input(folder: Path, config: Mapping[str, Any]) -> ContentInput:
     """How the network in this folder wants its frames.
 
     Raises:
-        ValueError: `input_channels` in config.json is unknown or does not fit `num_channels`, or its frames are not
-            square.
+        ValueError: `input_channels` in config.json is neither `rgb` nor `motion`, or its frames are not square.
     """
     channels = config.get("input_channels", "rgb")
-    if channels not in _CHANNEL_COUNTS:
-        raise ValueError(f"{folder}/config.json has input_channels {channels!r}, expected one of {[*_CHANNEL_COUNTS]}")
-    if (count := config.get("num_channels", 3)) != _CHANNEL_COUNTS[channels]:
-        raise ValueError(f"{folder}/config.json has num_channels {count}, expected {_CHANNEL_COUNTS[channels]}")
+    if channels not in ("rgb", "motion"):
+        raise ValueError(f"{folder}/config.json has input_channels {channels!r}, expected 'rgb' or 'motion'")
     sides = np.unique(config["image_size"])
     if len(sides) != 1:
         raise ValueError(f"{folder}/config.json has image_size {config['image_size']}, expected a square")

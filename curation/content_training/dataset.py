@@ -18,7 +18,7 @@ Progress = Callable[[str, int, int], None]  # what is being done, how much is do
 
 
 class LabelledInputs(NamedTuple):
-    """Prepared clips (clips, frames, side, side, channels) and their class indices."""
+    """Prepared clips (clips, frames, side, side, 3) and their class indices."""
 
     inputs: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.int64]
@@ -50,7 +50,7 @@ def store_inputs(clips: Iterable[LabelledClip], at_most: int, form: ContentInput
     Raises:
         ValueError: the disk has no room for `at_most` clips; 2.4 MB each at 224 x 224 pixels.
     """
-    shape = (at_most, CONTENT_FRAMES, form.side, form.side, form.channel_count)
+    shape = (at_most, CONTENT_FRAMES, form.side, form.side, 3)
     with TemporaryFile() as file:
         size_bytes = int(np.prod(shape))
         try:

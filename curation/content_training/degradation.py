@@ -32,8 +32,6 @@ def add_editing(rng: Rng, video: Video) -> Video:
         _add_subtitles(rng, video)
     if chance(rng, 0.12):
         _add_logo(rng, video)
-    if chance(rng, 0.08):
-        _add_caption_bar(rng, video)
     return video
 
 
@@ -109,18 +107,3 @@ def _add_logo(rng: Rng, video: Video) -> None:
     text, color, style = words(rng, 1), random_color(rng), int(rng.integers(1 << 30))
     for frame in video:
         write(np.random.default_rng(style), frame, text, corner, height=height * 0.05, color=color)
-
-
-def _add_caption_bar(rng: Rng, video: Video) -> None:
-    """A name or a headline on a bar, as broadcasts have it: text, not another picture."""
-    height, width = video.shape[1:3]
-    left, right = sorted(rng.choice([0.0, 0.05, 0.5, 0.7, 1.0], 2, replace=False) * width)
-    top, thickness = int(height * between(rng, 0.72, 0.88)), int(height * between(rng, 0.05, 0.11))
-    color, ink, opacity = random_color(rng), random_color(rng), between(rng, 0.5, 1)
-    text, style = words(rng, 3), int(rng.integers(1 << 30))
-    begins = int(rng.integers(len(video))) if chance(rng, 0.3) else 0
-    for frame in video[begins:]:
-        bar = frame[top : top + thickness, int(left) : int(right)]
-        bar[:] = (bar * (1 - opacity) + color * opacity).astype(np.uint8)
-        corner = (int(left) + 4, top + int(thickness * 0.7))
-        write(np.random.default_rng(style), frame, text, corner, height=thickness * 0.45, color=ink)

@@ -11,7 +11,7 @@ from curation.content_training.camera import Path, wander
 from curation.content_training.lettering import words, write
 from curation.content_training.textures import Rng, as_rgb, between, chance, random_color, soften, surface
 from curation.content_training.widgets import Theme, draw_frame, draw_page, paste, random_theme
-from curation.content_training.world import film_desirable, still_picture
+from curation.content_training.world import still_picture
 from curation.records import Image, Video
 
 # Screens are drawn finer than the frame and shrunk, which turns small letters into the grey lines that they become.
@@ -136,7 +136,7 @@ def _show(rng: Rng, window: Window, times_s: Path) -> Action:
 
 def _draw_action(rng: Rng, window: Window, times_s: Path) -> Action:
     """Something that happens in the front window."""
-    actions = (_type_text, _type_text, _fill_progress, _pop_menu, _pop_menu, _highlight, _change_page, _play_video)
+    actions = (_type_text, _fill_progress, _pop_menu, _highlight, _change_page)
     return actions[int(rng.integers(len(actions)))](rng, window, times_s)
 
 
@@ -212,18 +212,6 @@ def _change_page(rng: Rng, window: Window, times_s: Path) -> Action:
     def act(screen: Image, frame: int) -> None:
         if frame >= changes_at:
             paste(screen, framed, window.left, window.top)
-
-    return act
-
-
-def _play_video(rng: Rng, window: Window, times_s: Path) -> Action:
-    """A small video that plays within a page."""
-    height, width = (int(rng.integers(60, 150)) for _ in range(2))
-    video = film_desirable(rng, times_s, height, width)
-    left, top = window.left + int(rng.integers(0, 200)), window.top + int(rng.integers(20, 200))
-
-    def act(screen: Image, frame: int) -> None:
-        paste(screen, video[frame], left, top)
 
     return act
 

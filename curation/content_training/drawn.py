@@ -13,7 +13,6 @@ from curation.annotators.content import ContentInput
 from curation.annotators.protocols import CONTENT_CLASSES
 from curation.content_training.clips import LabelledClip, generate_clip
 from curation.content_training.dataset import LabelledInputs, Progress, SplitInputs, store_inputs
-from curation.content_training.photographs import PHOTOGRAPHS, photograph_path
 
 # Seeds of the splits are far apart, so that no clip is in two of them.
 _SEED_STEP: Final = 1_000_003
@@ -21,16 +20,8 @@ _SEED_STEP: Final = 1_000_003
 _CHUNK: Final = 8
 
 _ORIGIN: Final = (
-    "Clips drawn by `curation/content_training`, seed {seed}; the classes take turns. No video and no label of anybody "
-    "else went into them, so the network has never seen real footage: `python -m benchmarks.content_filter` measures "
-    "it on some. {photographs}"
-)
-_WITH_PHOTOGRAPHS: Final = (
-    "Photographs that are part of installed packages lend texture to things, backgrounds and still images: {names}."
-)
-_WITHOUT_PHOTOGRAPHS: Final = (
-    "No photographs went into them either, since {packages} were not installed; with `pip install "
-    "openalchemist[filter-training]` the pictures look more like real ones."
+    "Clips drawn by `curation/content_training`, seed {seed}; the classes take turns. No photograph, video or label of "
+    "anybody else went into them."
 )
 
 
@@ -45,7 +36,7 @@ class DrawnClips:
     profile: Literal["drawn"] = "drawn"
     training: int = 2000
     validation: int = 300
-    test: int = 200
+    test: int = 300
     workers: int = 1
 
     def __post_init__(self) -> None:
@@ -60,7 +51,7 @@ class DrawnClips:
             generate_inputs(seed + place * _SEED_STEP, count, form, workers=self.workers, progress=progress)
             for place, count in enumerate(counts)
         )
-        return SplitInputs(training, validation, test, _origin(seed))
+        return SplitInputs(training, validation, test, _ORIGIN.format(seed=seed))
 
 
 def generate_inputs(
@@ -68,16 +59,6 @@ def generate_inputs(
 ) -> LabelledInputs:
     """The first `count` clips of a seed, prepared for the network."""
     return store_inputs(_counted(_generate(seed, count, form, workers), count, progress), count, form)
-
-
-def _origin(seed: int) -> str:
-    """Where the clips come from, with whose photographs."""
-    found = [picture for picture in PHOTOGRAPHS if photograph_path(picture) is not None]
-    if not found:
-        packages = " and ".join(sorted({picture.package for picture in PHOTOGRAPHS}))
-        return _ORIGIN.format(seed=seed, photographs=_WITHOUT_PHOTOGRAPHS.format(packages=packages))
-    names = "; ".join(f"`{picture.package}/{picture.file}` ({picture.licence})" for picture in found)
-    return _ORIGIN.format(seed=seed, photographs=_WITH_PHOTOGRAPHS.format(names=names))
 
 
 def _counted(clips: Iterator[LabelledClip], count: int, progress: Progress | None) -> Iterator[LabelledClip]:

@@ -7,15 +7,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from curation.content_training.camera import Path, glide, hand_held, static_camera, wander
-from curation.content_training.desktop import film_screen_recording
+from curation.content_training.camera import Path, glide, static_camera
 from curation.content_training.lettering import write_title
-from curation.content_training.people import draw_person
-from curation.content_training.scenes import Layer, Poses, Scene, render, render_over
-from curation.content_training.subjects import draw_room
 from curation.content_training.textures import Rng, as_rgb, between, chance, log_between, random_color, soften, surface
 from curation.content_training.world import (
-    add_game_display,
     film_desirable,
     film_picture,
     film_slight_motion,
@@ -38,14 +33,13 @@ class Area:
 def film_screen_in_screen(rng: Rng, times_s: Path, height: int, width: int) -> Video:
     """A composition of several pictures or videos."""
     layouts: tuple[tuple[float, Callable[[Rng, Path, int, int], Video]], ...] = (
-        (0.32, _corner_inset),
-        (0.10, _framed_window),
-        (0.10, _over_its_own_blur),
-        (0.12, _split_screen),
-        (0.06, _end_card),
-        (0.14, _pop_ups),
-        (0.08, _pasted_cut_out),
-        (0.08, _presenter),
+        (0.30, _corner_inset),
+        (0.15, _framed_window),
+        (0.12, _over_its_own_blur),
+        (0.15, _split_screen),
+        (0.08, _end_card),
+        (0.10, _pop_ups),
+        (0.10, _pasted_cut_out),
     )
     weights = np.array([weight for weight, _ in layouts])
     choice = rng.choice(len(layouts), p=weights / weights.sum())
@@ -72,7 +66,7 @@ def lay_over(rng: Rng, video: Video, inset: Video, area: Area) -> None:
 
 def _corner_inset(rng: Rng, times_s: Path, height: int, width: int) -> Video:
     """A webcam over a game, a lesson or a match."""
-    video = _main_picture(rng, times_s, height, width)
+    video = _any_footage(rng, times_s, height, width)
     size = between(rng, 0.18, 0.45)
     inset_height, inset_width = int(size * height * between(rng, 0.8, 1.3)), int(size * width)
     gap = int(between(rng, 0, 0.05) * width) if chance(rng, 0.6) else 0
@@ -145,23 +139,16 @@ def _end_card(rng: Rng, times_s: Path, height: int, width: int) -> Video:
 
 
 def _pop_ups(rng: Rng, times_s: Path, height: int, width: int) -> Video:
-    """Pictures that appear over footage for a while, one after the other or several at once, or stay."""
-    video = _any_footage(rng, times_s, height, width)
+    """Pictures that appear over footage for a while, at once or sliding in."""
+    video = film_desirable(rng, times_s, height, width)
     count = len(times_s)
-    picture_height, picture_width = int(between(rng, 0.2, 0.5) * height), int(between(rng, 0.25, 0.9) * width)
-    place = _anywhere(rng, picture_height, picture_width, height, width)
-    takes_turns = chance(rng, 0.4)
-    begins = 0
     for _ in range(int(rng.integers(1, 4))):
-        if not takes_turns:
-            begins = int(rng.integers(0, count // 2))
-            place = _anywhere(rng, picture_height, picture_width, height, width)
+        picture_height, picture_width = int(between(rng, 0.2, 0.5) * height), int(between(rng, 0.25, 0.7) * width)
+        area = _anywhere(rng, picture_height, picture_width, height, width)
+        begins = int(rng.integers(0, count // 2))
         ends = min(count, begins + int(rng.integers(count // 3, count + 1)))
         still = np.repeat(still_picture(rng, picture_height, picture_width)[None], ends - begins, axis=0)
-        lay_over(rng, video[begins:ends], still, place)
-        begins = ends if takes_turns else 0
-        if begins >= count:
-            break
+        lay_over(rng, video[begins:ends], still, area)
     return video
 
 
@@ -182,44 +169,6 @@ def _pasted_cut_out(rng: Rng, times_s: Path, height: int, width: int) -> Video:
     return video
 
 
-def _presenter(rng: Rng, times_s: Path, height: int, width: int) -> Video:
-    """Somebody filmed before a green screen or photographed, cut out and laid over another picture."""
-    video = _main_picture(rng, times_s, height, width)
-    x, y = between(rng, -0.4, 0.4), between(rng, 0.0, 0.35)
-    scene = Scene(layers=tuple(_speaker(rng, times_s, height=log_between(rng, 0.5, 1.8), x=x, y=y)))
-    return render_over(video, scene.frozen() if chance(rng, 0.3) else scene, static_camera(times_s))
-
-
-def _webcam(rng: Rng, times_s: Path, height: int, width: int) -> Video:
-    """Somebody who talks or plays, close up, in a room."""
-    size = log_between(rng, 1.5, 3.5)
-    speaker = _speaker(rng, times_s, height=size, x=between(rng, -0.15, 0.15), y=0.11 * size - between(rng, 0.05, 0.2))
-    camera = static_camera(times_s) if chance(rng, 0.8) else hand_held(rng, times_s, 0.01)
-    return render(Scene(layers=(draw_room(rng, times_s), *speaker)), camera, height, width)
-
-
-def _speaker(rng: Rng, times_s: Path, *, height: float, x: float, y: float) -> list[Layer]:
-    sway = log_between(rng, 0.004, 0.04)
-    body = Poses(
-        x=x + wander(rng, times_s, sway),
-        y=y + wander(rng, times_s, sway * 0.5),
-        angle=wander(rng, times_s, sway * 2),
-        scale=np.ones_like(times_s),
-    )
-    return draw_person(rng, times_s, body, swing=log_between(rng, 0.05, 0.8), height=height, nearness=1.0)
-
-
-def _main_picture(rng: Rng, times_s: Path, height: int, width: int) -> Video:
-    """What a webcam is laid over: a game, footage, now and then a screen or a picture."""
-    kind = rng.random()
-    if kind < 0.12:
-        return film_screen_recording(rng, times_s, height, width)
-    video = _any_footage(rng, times_s, height, width)
-    if kind < 0.45:
-        add_game_display(rng, video)
-    return video
-
-
 def _any_footage(rng: Rng, times_s: Path, height: int, width: int) -> Video:
     kind = rng.random()
     if kind < 0.75:
@@ -228,11 +177,8 @@ def _any_footage(rng: Rng, times_s: Path, height: int, width: int) -> Video:
 
 
 def _any_inset(rng: Rng, times_s: Path, height: int, width: int) -> Video:
-    """A webcam's picture, other footage, now and then a photograph that does not move."""
-    kind = rng.random()
-    if kind < 0.5:
-        return _webcam(rng, times_s, height, width)
-    if kind < 0.7:
+    """A webcam's picture, now and then a photograph that does not move."""
+    if chance(rng, 0.25):
         return np.repeat(still_picture(rng, height, width)[None], len(times_s), axis=0)
     return _any_footage(rng, times_s, height, width)
 

@@ -17,11 +17,6 @@ _CHANNELS: Final = {
         "The channels are grey level, what the camera does not explain of the change since the frame before, and that "
         "change itself (`curation/annotators/content_motion.py`)."
     ),
-    "motion_and_lines": (
-        "The channels are grey level, what the camera does not explain of the change since the frame before, that "
-        "change itself (`curation/annotators/content_motion.py`), and straight upright and level lines that stay where "
-        "they are in the frame, as the edge of an overlaid picture does (`curation/annotators/content_lines.py`)."
-    ),
 }
 
 _PAGE: Final = """# Content filter

@@ -5,7 +5,6 @@ is what A.1 defines, and not by what its pictures look like.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import cv2
 import numpy as np
@@ -93,49 +92,26 @@ class Scene:
 
 def render(scene: Scene, camera: CameraPath, height: int, width: int) -> Video:
     """Film the scene; the frame shows one unit of the world across, whatever its shape."""
-    return render_over(np.zeros((len(camera.x), height, width, 3), np.uint8), scene, camera)
+    return np.stack([_render_frame(scene, camera, frame, height, width) for frame in range(len(camera.x))])
 
 
-def render_over(video: Video, scene: Scene, camera: CameraPath) -> Video:
-    """Film the scene before what a video shows, as a cut-out is laid over it."""
-    return np.stack([_render_frame(below, scene, camera, frame) for frame, below in enumerate(video)])
-
-
-def _render_frame(below: Image, scene: Scene, camera: CameraPath, frame: int) -> Image:
-    canvas = below.copy()
-    height, width = canvas.shape[:2]
+def _render_frame(scene: Scene, camera: CameraPath, frame: int, height: int, width: int) -> Image:
+    canvas = np.zeros((height, width, 3), np.float32)
     for layer in scene.layers:
         matrix = _to_frame(layer, camera, frame, height, width)
+        border = cv2.BORDER_REFLECT_101 if layer.is_background else cv2.BORDER_CONSTANT
+        size = (width, height)
+        picture: Rgba = np.asarray(cv2.warpAffine(layer.picture, matrix, size, borderMode=border), np.uint8)
+        if layer.ripple is not None:
+            picture = _rippled(picture, layer.ripple, frame)
         if layer.is_background:
-            size = (width, height)
-            picture = cv2.warpAffine(layer.picture, matrix, size, borderMode=cv2.BORDER_REFLECT_101)
-            canvas = np.ascontiguousarray(_bent(picture, layer, frame, (height, width))[..., :3])
-        else:
-            _lay(canvas, layer, matrix, frame)
-    return canvas
-
-
-def _lay(canvas: Image, layer: Layer, matrix: npt.NDArray[np.float64], frame: int) -> None:
-    """Draw a layer where it is seen, and only there: most are small."""
-    height, width = canvas.shape[:2]
-    picture_height, picture_width = layer.picture.shape[:2]
-    corners = np.array([[0, 0], [picture_width, 0], [picture_width, picture_height], [0, picture_height]])
-    seen = corners @ matrix[:, :2].T + matrix[:, 2]
-    margin = 2 + (layer.ripple.amplitude * width if layer.ripple else 0)
-    left, top = np.clip(np.floor(seen.min(axis=0) - margin), 0, (width, height)).astype(int)
-    right, bottom = np.clip(np.ceil(seen.max(axis=0) + margin), 0, (width, height)).astype(int)
-    if left >= right or top >= bottom:
-        return
-    shifted = matrix - [[0, 0, left], [0, 0, top]]
-    warped = cv2.warpAffine(layer.picture, shifted, (int(right - left), int(bottom - top)))
-    picture = _bent(warped, layer, frame, (height, width))
-    target = canvas[top:bottom, left:right]
-    opacity = picture[..., 3:].astype(np.uint16)
-    target[:] = ((target * (255 - opacity) + picture[..., :3] * opacity + 127) // 255).astype(np.uint8)
-
-
-def _bent(picture: npt.NDArray[Any], layer: Layer, frame: int, frame_size: tuple[int, int]) -> Rgba:
-    return np.asarray(picture if layer.ripple is None else _rippled(picture, layer.ripple, frame, frame_size), np.uint8)
+            canvas = picture[..., :3].astype(np.float32)
+            continue
+        left, top, box_width, box_height = cv2.boundingRect(picture[..., 3])
+        inside = (slice(top, top + box_height), slice(left, left + box_width))
+        opacity = picture[inside][..., 3:].astype(np.float32) / 255
+        canvas[inside] += (picture[inside][..., :3] - canvas[inside]) * opacity
+    return canvas.astype(np.uint8)
 
 
 def _to_frame(layer: Layer, camera: CameraPath, frame: int, height: int, width: int) -> npt.NDArray[np.float64]:
@@ -157,9 +133,9 @@ def _to_frame(layer: Layer, camera: CameraPath, frame: int, height: int, width: 
     return np.column_stack([to_pixels @ view @ turn, offset])
 
 
-def _rippled(picture: Rgba, ripple: Ripple, frame: int, frame_size: tuple[int, int]) -> Rgba:
-    height, width = frame_size
-    rows, columns = np.mgrid[0 : picture.shape[0], 0 : picture.shape[1]].astype(np.float32)
+def _rippled(picture: Rgba, ripple: Ripple, frame: int) -> Rgba:
+    height, width = picture.shape[:2]
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
     wave = 2 * np.pi * (ripple.waves[0] * columns / width + ripple.waves[1] * rows / height) + ripple.phase[frame]
     shift = (ripple.amplitude * width * np.sin(wave)).astype(np.float32)
     bent = cv2.remap(picture, columns + shift, rows + shift * 0.6, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)

@@ -1,13 +1,11 @@
 """What a scene is made of: backgrounds, and subjects built of a body and limbs that swing about their joints."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from curation.content_training.camera import Path, wander
-from curation.content_training.people import draw_person
-from curation.content_training.photographs import photograph
 from curation.content_training.scenes import Layer, Poses, Rgba, Ripple, Scene
 from curation.content_training.textures import (
     Rng,
@@ -58,28 +56,18 @@ def draw_scene(rng: Rng, times_s: Path, liveliness: Liveliness, *, depth: float)
         backdrop = _with_ripple(rng, backdrop, times_s, liveliness.ripple)
     layers = [backdrop]
     for _ in range(int(rng.choice([1, 1, 1, 2, 2, 3]))):
-        draw = draw_someone if chance(rng, 0.5) else draw_subject
-        layers += draw(rng, times_s, liveliness, nearness=1 + depth * between(rng, -0.3, 0.3))
+        layers += draw_subject(rng, times_s, liveliness, nearness=1 + depth * between(rng, -0.3, 0.3))
     if chance(rng, 0.2):
         layers += _foreground_clutter(rng, times_s, nearness=1 + depth)
     return Scene(layers=tuple(layers))
 
 
-def draw_someone(rng: Rng, times_s: Path, liveliness: Liveliness, *, nearness: float = 1.0) -> list[Layer]:
-    """A person in full length, half length or close up."""
-    height = log_between(rng, 0.35, 3)
-    body = _body_path(rng, times_s, liveliness)
-    lower = max(0.0, 0.12 * height - 0.05)  # the taller, the lower the neck must be for the head to be seen
-    body = replace(body, y=body.y * 0.4 + (lower if height > 1 else -0.2 * height))
-    return draw_person(rng, times_s, body, swing=liveliness.swing, height=height, nearness=nearness)
-
-
 def draw_subject(rng: Rng, times_s: Path, liveliness: Liveliness, *, nearness: float = 1.0) -> list[Layer]:
     """One subject: a body, and up to five limbs that follow it."""
-    size = log_between(rng, 0.15, 1.1)
+    size = log_between(rng, 0.15, 0.75)
     aspect = log_between(rng, 0.5, 2)
     body = _body_path(rng, times_s, liveliness)
-    coat = _coat(rng)
+    coat = surface(rng, _SUBJECT_SIDE, _SUBJECT_SIDE)
     layers = []
     for _ in range(int(rng.integers(1, 6))):
         reach, direction = 0.33 * size, between(rng, 0, 2 * np.pi)
@@ -96,10 +84,6 @@ def draw_subject(rng: Rng, times_s: Path, liveliness: Liveliness, *, nearness: f
     if liveliness.ripple > 0 and chance(rng, 0.3):
         layers = [_with_ripple(rng, layer, times_s, liveliness.ripple * 0.7) for layer in layers]
     return layers
-
-
-def _coat(rng: Rng) -> Image:
-    return (photograph if chance(rng, 0.3) else surface)(rng, _SUBJECT_SIDE, _SUBJECT_SIDE)
 
 
 def _body_path(rng: Rng, times_s: Path, liveliness: Liveliness) -> Poses:
@@ -137,16 +121,8 @@ def _cut_out(rng: Rng, coat: Image, *, aspect: float) -> Rgba:
     return np.dstack([np.clip(color, 0, 255).astype(np.uint8), edge])
 
 
-def draw_room(rng: Rng, times_s: Path) -> Layer:
-    """A room, as what stands behind somebody."""
-    return _as_background(_room(rng, _BACKGROUND_SIDE), times_s, nearness=1.0)
-
-
 def _backdrop(rng: Rng, times_s: Path, *, nearness: float) -> Layer:
-    return _as_background(draw_backdrop(rng, _BACKGROUND_SIDE), times_s, nearness=nearness)
-
-
-def _as_background(picture: Image, times_s: Path, *, nearness: float) -> Layer:
+    picture = draw_backdrop(rng, _BACKGROUND_SIDE)
     rest = np.zeros_like(times_s)
     poses = Poses(x=rest, y=rest, angle=rest, scale=rest + 1)
     opaque = np.full((*picture.shape[:2], 1), 255, np.uint8)
@@ -160,13 +136,11 @@ def _as_background(picture: Image, times_s: Path, *, nearness: float) -> Layer:
 
 
 def draw_backdrop(rng: Rng, side: int) -> Image:
-    """A photograph, a landscape, a room, or one surface; often out of focus."""
-    kind = rng.integers(5)
+    """A landscape, a room, or one surface; often out of focus."""
+    kind = rng.integers(3)
     if kind == 0:
         picture = surface(rng, side, side)
     elif kind == 1:
-        picture = photograph(rng, side, side)
-    elif kind == 2:
         picture = _landscape(rng, side)
     else:
         picture = _room(rng, side)
@@ -189,39 +163,21 @@ def _landscape(rng: Rng, side: int) -> Image:
 
 
 def _room(rng: Rng, side: int) -> Image:
-    """Walls with furniture: boxes of plain colour or surface, tiles, pictures on the wall; often upright."""
+    """Walls with furniture: overlapping boxes of plain colour or surface, some with lines on them."""
     picture = surface(rng, side, side)
-    if chance(rng, 0.5):
-        picture[:] = random_color(rng)
     for _ in range(int(rng.integers(3, 14))):
         width, height = (int(log_between(rng, 0.06, 0.6) * side) for _ in range(2))
         left, top = (int(value) for value in rng.integers(-20, side, 2))
         area = (slice(max(top, 0), max(top + height, 0)), slice(max(left, 0), max(left + width, 0)))
-        kind = rng.random()
-        if kind < 0.5:
+        if chance(rng, 0.5):
             picture[area] = random_color(rng)
-        elif kind < 0.8:
+        else:
             picture[area] = surface(rng, side, side)[area]
-        elif picture[area].size:
-            picture[area] = photograph(rng, *picture[area].shape[:2])
-        if chance(rng, 0.2):
-            _rule(rng, picture[area])
         if chance(rng, 0.3):
             edge = as_rgb(random_color(rng))
             cv2.rectangle(picture, (left, top), (left + width, top + height), edge, int(rng.integers(1, 5)))
-    angle = 0.0 if chance(rng, 0.5) else between(rng, -8, 8)
-    turn = cv2.getRotationMatrix2D((side / 2, side / 2), angle, between(rng, 1, 1.3))
+    turn = cv2.getRotationMatrix2D((side / 2, side / 2), between(rng, -8, 8), between(rng, 1, 1.3))
     return np.asarray(cv2.warpAffine(picture, turn, (side, side), borderMode=cv2.BORDER_REFLECT_101), np.uint8)
-
-
-def _rule(rng: Rng, area: Image) -> None:
-    """Tiles, shelves or window panes: lines at equal distances."""
-    color, gap = as_rgb(random_color(rng)), int(log_between(rng, 8, 60))
-    for row in range(gap, area.shape[0], gap):
-        cv2.line(area, (0, row), (area.shape[1], row), color, int(rng.integers(1, 4)))
-    if chance(rng, 0.7):
-        for column in range(gap, area.shape[1], gap):
-            cv2.line(area, (column, 0), (column, area.shape[0]), color, int(rng.integers(1, 4)))
 
 
 def _foreground_clutter(rng: Rng, times_s: Path, *, nearness: float) -> list[Layer]:

@@ -64,7 +64,7 @@ def fractal_noise(rng: Rng, height: int, width: int, *, roughness: float = 0.5) 
 
 def surface(rng: Rng, height: int, width: int) -> Image:
     """A random surface that fills the picture."""
-    kinds = (_clouds, _clouds, _leaves, _leaves, _leaves, _stripes, _cells, _strokes, _gradient, _gradient)
+    kinds = (_clouds, _clouds, _stripes, _cells, _strokes, _gradient)
     draw: Callable[[Rng, int, int], Image] = kinds[int(rng.integers(len(kinds)))]
     return draw(rng, height, width)
 
@@ -79,27 +79,6 @@ def _mix(amount: npt.NDArray[np.float32], colors: list[Color]) -> Image:
 def _clouds(rng: Rng, height: int, width: int) -> Image:
     noise = fractal_noise(rng, height, width, roughness=between(rng, 0.35, 0.85))
     return _mix(noise, [random_color(rng) for _ in range(int(rng.integers(2, 5)))])
-
-
-def _leaves(rng: Rng, height: int, width: int) -> Image:
-    """Dead leaves: things of all sizes that hide each other, which gives edges and scales as photographs have them."""
-    picture = np.empty((height, width, 3), np.uint8)
-    palette = [random_color(rng) for _ in range(int(rng.integers(2, 6)))]
-    picture[:] = palette[0]
-    count = int(log_between(rng, 30, 250))
-    radii = np.sort(0.02 * rng.uniform(0, 1, count) ** (-1 / between(rng, 1.2, 2.5)))[::-1].clip(max=0.5) * width
-    spread, is_box = log_between(rng, 4, 50), chance(rng, 0.3)
-    for radius in radii:
-        color = palette[int(rng.integers(len(palette)))] + rng.normal(0, spread) + rng.normal(0, spread / 3, 3)
-        centre, size = rng.uniform(0, 1, 2) * (width, height), radius * rng.uniform(0.4, 2, 2)
-        fill = as_rgb(np.asarray(np.clip(color, 0, 255), np.float32))
-        shape = (tuple(centre.tolist()), tuple(size.tolist()), between(rng, 0, 180))
-        if is_box:
-            cv2.fillPoly(picture, [cv2.boxPoints(shape).astype(np.int32)], fill, cv2.LINE_AA)
-        else:
-            cv2.ellipse(picture, shape, fill, -1, cv2.LINE_AA)
-    grain = (fractal_noise(rng, height, width, roughness=0.8) - 0.5) * between(rng, 0, 0.5)
-    return np.clip(picture * (1 + grain[..., None]), 0, 255).astype(np.uint8)
 
 
 def _stripes(rng: Rng, height: int, width: int) -> Image:

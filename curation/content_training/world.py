@@ -9,7 +9,6 @@ import numpy.typing as npt
 from curation.content_training.camera import CameraPath, Path, glide, hand_held, static_camera, wander
 from curation.content_training.degradation import add_sensor_noise, jpeg
 from curation.content_training.lettering import words, write, write_title
-from curation.content_training.photographs import photograph
 from curation.content_training.scenes import render
 from curation.content_training.subjects import Liveliness, draw_scene
 from curation.content_training.textures import Rng, as_rgb, between, chance, log_between, random_color, surface
@@ -21,9 +20,9 @@ _PICTURE_SCALE = 1.5
 
 def film_desirable(rng: Rng, times_s: Path, height: int, width: int) -> Video:
     """Subjects that move of themselves, or a camera that travels far through a deep scene."""
-    if chance(rng, 0.15):
+    if chance(rng, 0.12):
         scene = draw_scene(rng, times_s, Liveliness(), depth=between(rng, 0.45, 0.8))
-        camera = glide(rng, times_s, distance=between(rng, 0.3, 1.4), magnification=log_between(rng, 1.01, 2.2))
+        camera = glide(rng, times_s, distance=between(rng, 0.3, 1.0), magnification=log_between(rng, 1.01, 1.6))
         camera = camera.plus(hand_held(rng, times_s, log_between(rng, 0.003, 0.02)))
     else:
         scene = draw_scene(rng, times_s, lively(rng, times_s), depth=between(rng, 0, 0.6))
@@ -31,7 +30,7 @@ def film_desirable(rng: Rng, times_s: Path, height: int, width: int) -> Video:
     video = render(scene, camera, height, width)
     kind = rng.random()
     if kind < 0.05:
-        add_game_display(rng, video)
+        _add_game_display(rng, video)
     elif kind < 0.11:
         video = _with_monitor(rng, video, camera, times_s)
     return add_sensor_noise(rng, video) if chance(rng, 0.6) else video
@@ -56,7 +55,7 @@ def film_slight_motion(rng: Rng, times_s: Path, height: int, width: int) -> Vide
 def film_still_image(rng: Rng, times_s: Path, height: int, width: int) -> Video:
     """One photograph or drawing that an editor pans over and zooms into, flat or cut into layers for parallax."""
     camera = _picture_camera(rng, times_s)
-    if chance(rng, 0.2):
+    if chance(rng, 0.15):
         scene = draw_scene(rng, times_s, Liveliness(), depth=between(rng, 0.1, 0.45)).frozen()
         return render(scene, camera, height, width)
     picture = still_picture(rng, int(height * _PICTURE_SCALE), int(width * _PICTURE_SCALE))
@@ -95,11 +94,9 @@ def picture_to_frame(
 def still_picture(rng: Rng, height: int, width: int) -> Image:
     """A photograph of a scene, a drawing, a poster or a product on a plain ground."""
     kind = rng.random()
-    if kind < 0.3:
-        picture = photograph(rng, height, width)
-    elif kind < 0.68:
+    if kind < 0.65:
         picture = _photograph(rng, height, width)
-    elif kind < 0.86:
+    elif kind < 0.85:
         picture = _drawing(rng, height, width)
     else:
         picture = _product(rng, height, width)
@@ -192,41 +189,25 @@ def _product(rng: Rng, height: int, width: int) -> Image:
             cv2.ellipse(mask, ((box_width / 2, box_height / 2), (box_width, box_height), 0), 255, -1, cv2.LINE_AA)
         else:
             mask[:] = 255
-        paint = (surface, photograph, _photograph)[int(rng.integers(3))]
-        thing = paint(rng, box_height, box_width)
+        thing = surface(rng, box_height, box_width) if chance(rng, 0.5) else _photograph(rng, box_height, box_width)
         picture[inside] = np.where(mask[..., None] > 127, thing, picture[inside])
     return picture
 
 
-def add_game_display(rng: Rng, video: Video) -> None:
-    """Bars, numbers, boxes and a map over a game: A.1 excludes games from screen recordings."""
+def _add_game_display(rng: Rng, video: Video) -> None:
+    """Bars, numbers and a map over a game: A.1 excludes games from screen recordings."""
     height, width = video.shape[1:3]
-    colors = [as_rgb(random_color(rng)) for _ in range(4)]
+    colors = [random_color(rng) for _ in range(4)]
     style, label = int(rng.integers(1 << 30)), words(rng, 2)
     levels = np.clip(between(rng, 0.3, 1) + wander(rng, np.linspace(0, 4, len(video)), 0.2), 0.05, 1)
     left, top = int(width * 0.05), int(height * rng.choice([0.06, 0.88]))
-    boxes, box, first = int(rng.integers(0, 8)), int(width * between(rng, 0.04, 0.08)), between(rng, 0.1, 0.5)
-    log = [words(rng, int(rng.integers(2, 5))) for _ in range(int(rng.integers(0, 5)))]
     for frame, level in zip(video, levels, strict=True):
-        cv2.rectangle(frame, (left, top), (left + int(width * 0.3 * level), top + int(height * 0.03)), colors[0], -1)
-        cv2.circle(frame, (int(width * 0.88), int(height * 0.14)), int(width * 0.08), colors[1], 2)
+        end = (left + int(width * 0.3 * level), top + int(height * 0.03))
+        cv2.rectangle(frame, (left, top), end, as_rgb(colors[0]), -1)
+        cv2.circle(frame, (int(width * 0.88), int(height * 0.14)), int(width * 0.08), as_rgb(colors[1]), 2)
         corner = (int(width * 0.6), int(height * 0.95))
-        write(
-            np.random.default_rng(style),
-            frame,
-            label,
-            corner,
-            height=height * 0.045,
-            color=np.array(colors[2], np.float32),
-        )
-        cv2.drawMarker(frame, (width // 2, height // 2), colors[3], cv2.MARKER_CROSS, 8)
-        for place in range(boxes):
-            x = int(width * first) + place * box
-            cv2.rectangle(frame, (x, height - box - 3), (x + box, height - 3), colors[1], 1)
-        for row, line in enumerate(log):
-            write(
-                rng, frame, line, (3, int(height * (0.4 + 0.04 * row))), height=6, color=np.array(colors[3], np.float32)
-            )
+        write(np.random.default_rng(style), frame, label, corner, height=height * 0.045, color=colors[2])
+        cv2.drawMarker(frame, (width // 2, height // 2), as_rgb(colors[3]), cv2.MARKER_CROSS, 8)
 
 
 def _with_monitor(rng: Rng, video: Video, camera: CameraPath, times_s: Path) -> Video:
@@ -235,7 +216,7 @@ def _with_monitor(rng: Rng, video: Video, camera: CameraPath, times_s: Path) -> 
     playing = render(draw_scene(rng, times_s, lively(rng, times_s), depth=0.2), _free_camera(rng, times_s), 96, 128)
     left, top, size = between(rng, 0, 0.6), between(rng, 0, 0.6), between(rng, 0.2, 0.45)
     quad = np.array([[left, top], [left + size, top], [left + size, top + size * 0.7], [left, top + size * 0.7]])
-    quad = quad + rng.uniform(-0.05, 0.05, (4, 2)) * (not chance(rng, 0.3))
+    quad = quad + rng.uniform(-0.05, 0.05, (4, 2))
     corners = np.array([[0, 0], [127, 0], [127, 95], [0, 95]], np.float32)
     shown = video.copy()
     for index, picture in enumerate(playing):

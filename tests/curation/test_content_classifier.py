@@ -2,7 +2,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -11,7 +10,6 @@ from transformers import VideoMAEConfig, VideoMAEForVideoClassification, VideoMA
 
 from curation.annotators.checkpoints import Device
 from curation.annotators.content import VideoMaeConfig, VideoMaeContentClassifier
-from curation.annotators.content_lines import lasting_lines
 from curation.annotators.content_motion import motion_channels
 from curation.annotators.protocols import CONTENT_CLASSES
 from curation.stage import ClipError
@@ -20,10 +18,9 @@ from dataset_schema import FailureKind
 SIDE = 32
 
 
-def tiny_config(labels: tuple[str, ...] = CONTENT_CLASSES, channels: int = 3) -> VideoMAEConfig:
+def tiny_config(labels: tuple[str, ...] = CONTENT_CLASSES) -> VideoMAEConfig:
     return VideoMAEConfig(
         image_size=SIDE,
-        num_channels=channels,
         patch_size=16,
         num_frames=16,
         hidden_size=32,
@@ -112,31 +109,6 @@ def test_a_network_trained_on_motion_gets_motion(checkpoint: Path) -> None:
     probabilities = classifier_of(checkpoint).classify(videos)
 
     np.testing.assert_allclose(probabilities, expected, atol=1e-6)
-
-
-def test_a_network_trained_on_motion_and_lines_gets_lines_of_the_frames_at_full_size(tmp_path: Path) -> None:
-    VideoMAEForVideoClassification(tiny_config(channels=4)).save_pretrained(tmp_path)
-    edit_config(tmp_path, input_channels="motion_and_lines")
-    stored = {"image_mean": [0.1, 0.2, 0.3, 0.4], "image_std": [0.5, 0.6, 0.7, 0.8]}
-    (tmp_path / "preprocessor_config.json").write_text(json.dumps(stored))
-    large = random_videos().repeat(2, axis=2).repeat(2, axis=3)
-    large[:, :, :, 31:33] = 255
-
-    probabilities = classifier_of(tmp_path).classify(large)
-
-    lines = np.stack([lasting_lines(video, SIDE) for video in large])
-    small = np.stack([[cv2.resize(frame, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for frame in v] for v in large])
-    shown = np.concatenate([np.stack([motion_channels(video) for video in small]), lines[..., None]], axis=-1)
-    by_hand = (shown / 255 - np.array(stored["image_mean"])) / np.array(stored["image_std"])
-    pixels = torch.from_numpy(np.moveaxis(by_hand, -1, 2)).float()
-    np.testing.assert_allclose(probabilities, forward_of_transformers(tmp_path, pixels), atol=1e-5)
-
-
-def test_channels_that_do_not_fit_the_network_are_an_error(checkpoint: Path) -> None:
-    edit_config(checkpoint, input_channels="motion_and_lines")
-
-    with pytest.raises(ValueError, match="num_channels 3, expected 4"):
-        classifier_of(checkpoint).load()
 
 
 def test_labels_in_another_order_are_an_error(checkpoint: Path) -> None:
