@@ -58,6 +58,7 @@ class ReferenceImagesConfig:
             and more than half, so that no other entity can have it too.
 
     All pictures that pass are kept, as in the paper: with three frames at most three of an entity, and as many faces.
+    A word means one person here (A.2), so a picture of a person with several faces in its mask is left out.
     """
 
     min_area: float = 0.01
@@ -154,10 +155,12 @@ class ReferenceImages:
         if any(entity.kind is EntityKind.SUBJECT and entity.references for entity in clip.entities or ()):
             return ()
         _, words, _ = located_words(clip)
-        # Agreement leaves one picture at least; of those without flaws of their own, only the likeness can take all.
+        # Agreement leaves one picture at least; of those without flaws of their own, only the likeness can take all, or
+        # that they show several people.
         band = f"likeness to the clip not in [{self._config.min_likeness}, {self._config.max_likeness}]"
         fallen = [
-            f"{words[picture.word_index].word!r} at {picture.frame.time_s:.2f} s: {', '.join(flaws) or band}"
+            f"{words[picture.word_index].word!r} at {picture.frame.time_s:.2f} s: "
+            + (", ".join(flaws) or (f"several faces, or {band}" if _is_person(words[picture.word_index]) else band))
             for picture, flaws in self.judge(clip)
             if words[picture.word_index].kind is EntityKind.SUBJECT and not picture.is_for_comparison
         ]
@@ -165,12 +168,13 @@ class ReferenceImages:
         return (Reason(stage=self.name, reason="no_usable_reference", detail=detail),)
 
     def _usable_pictures(self, clip: Clip) -> list[Picture]:
-        """Pictures without flaws, and the faces in those of people."""
+        """Pictures without flaws, and the faces in those of people; none of several people."""
         _, words, _ = located_words(clip)
         usable = [picture for picture, flaws in self.judge(clip) if not flaws]
         people = [picture for picture in usable if _is_person(words[picture.word_index])]
-        faces = ((person, self._best_face(person)) for person in people)
-        return usable + [cut_face(person, face) for person, face in faces if face is not None]
+        faces = {person: self._faces_in(person) for person in people}
+        single = [picture for picture in usable if len(faces.get(picture, ())) < 2]
+        return single + [cut_face(person, faces[person][0]) for person in single if faces.get(person)]
 
     def judge(self, clip: Clip) -> list[_Judged]:
         """Every mask's picture, in order of words and frames; none of words that are second names."""
@@ -221,11 +225,12 @@ class ReferenceImages:
         )
         return tuple(flaw for passed, flaw in checks if not passed)
 
-    def _best_face(self, person: Picture) -> FaceBox | None:
-        """The best face that is large enough and inside the mask, in pixels of the frame."""
+    def _faces_in(self, person: Picture) -> list[FaceBox]:
+        """The faces that are large enough and inside the mask, best first, in pixels of the frame."""
         config = self._config
         left, top, right, bottom = _with_margin(person.box)
         window = np.ascontiguousarray(person.frame.image[top:bottom, left:right])
+        faces = []
         for found in self._faces.detect(window):
             face = FaceBox(left + found.x0, top + found.y0, left + found.x1, top + found.y1, found.score)
             x0, y0, x1, y1 = (round(value) for value in face[:4])
@@ -235,8 +240,8 @@ class ReferenceImages:
                 and min(inside.shape) >= config.min_face_side
                 and inside.mean() >= config.min_face_inside
             ):
-                return face
-        return None
+                faces.append(face)
+        return faces
 
     def _with_entities(self, clip: Clip, pictures: Sequence[Picture], vectors: Vectors) -> Clip:
         _, words, _ = located_words(clip)

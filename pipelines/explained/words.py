@@ -106,7 +106,7 @@ def _dropped(story: Story, clip: Clip) -> dict[int, list[PictureFinding]]:
             time_s=picture.frame.time_s,
             cutout=picture.cutout,
             is_face=False,
-            why_dropped=", ".join(map(plainly, flaws)) or "unlike its other pictures",
+            why_dropped=", ".join(map(plainly, flaws)) or "several faces in it, or unlike its other pictures",
         )
         dropped.setdefault(picture.word_index, []).append(finding)
     return dropped

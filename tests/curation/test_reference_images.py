@@ -474,6 +474,27 @@ def test_a_face_is_covered_as_much_as_its_person() -> None:
     assert whole.overlap == face.overlap == pytest.approx(0.3)
 
 
+def test_a_picture_of_several_people_is_no_reference_of_one() -> None:
+    mask = box_mask(60, 40, 260, 190)
+    two = (FaceBox(70, 60, 120, 120, 0.8), FaceBox(170, 60, 220, 120, 0.7))
+    clip = clip_with(located(0, 0, mask), woman=EntityKind.SUBJECT)
+
+    (scored,) = stage(*two).score([clip])
+    (reason,) = stage(*two).decide(scored)
+
+    assert (scored.entities or ())[0].references == ()
+    assert reason.reason == "no_usable_reference"
+    assert "several faces" in reason.detail
+
+
+def test_a_second_face_outside_the_mask_does_not_matter() -> None:
+    clip = clip_with(located(0, 0, box_mask(100, 40, 200, 190)), woman=EntityKind.SUBJECT)
+
+    (scored,) = stage(FaceBox(57, 57, 117, 157, 0.8), FaceBox(150, 3, 175, 40, 0.9)).score([clip])
+
+    assert [reference.is_face for reference in (scored.entities or ())[0].references] == [False, True]
+
+
 @pytest.mark.parametrize(
     ("word", "face"),
     [
