@@ -3,9 +3,11 @@
 import asyncio
 import shlex
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from ray.job_submission import JobStatus, JobSubmissionClient
 
@@ -14,6 +16,10 @@ import dataset_schema
 import modeling
 import pipelines
 from pipelines.config import parse
+
+# What Ray's dashboard answers until the agents of a cluster that has just started can take jobs.
+_NOT_READY: Final = "No available agent"
+_PATIENCE_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
     """Submit, follow, and return 0 if the job succeeded, 1 if not."""
     command = parse(Submit, arguments, verb="submit")
     client = _connect(command.address)
-    job = client.submit_job(entrypoint=entrypoint(command), runtime_env={"py_modules": _own_packages()})
+    job = submit_when_ready(client, command, patience_s=_PATIENCE_S)
     print(f"job {job} on {command.address}; stop it with: ray job stop {job} --address {command.address}")
     asyncio.run(_follow(client, job))
     status = client.get_job_status(job)
@@ -59,6 +65,27 @@ def entrypoint(command: Submit) -> str:
     words = [command.python, "-m", "pipelines", "curate", "--executor", "ray", "--address", "auto"]
     words += ["--input", str(command.input.absolute()), "--output", str(command.output.absolute())]
     return shlex.join([*words, *shlex.split(command.options)])
+
+
+def submit_when_ready(client: JobSubmissionClient, command: Submit, *, patience_s: float) -> str:
+    """Submit the job and return its id; wait for a cluster that has just started.
+
+    Raises:
+        ValueError: it takes no job for `patience_s` seconds.
+    """
+    deadline_s = time.monotonic() + patience_s
+    while True:
+        try:
+            return client.submit_job(entrypoint=entrypoint(command), runtime_env={"py_modules": _own_packages()})
+        except RuntimeError as error:
+            if _NOT_READY not in str(error):
+                raise
+            if time.monotonic() >= deadline_s:
+                raise ValueError(
+                    f"the cluster at {command.address} took no job for {patience_s:g} s ({error}); look at it with: "
+                    "ray status"
+                ) from error
+        time.sleep(0.5)
 
 
 def _connect(address: str) -> JobSubmissionClient:

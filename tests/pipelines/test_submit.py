@@ -11,13 +11,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import psutil
 import pytest
 
 from dataset_schema import read_manifest
 from pipelines.sprites import SpriteWorldConfig, make_world
-from pipelines.submit import Submit, entrypoint
+from pipelines.submit import Submit, entrypoint, submit_when_ready
 
 ROOT = Path(__file__).parents[2]
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled", "PYTHONPATH": str(ROOT)}
@@ -39,6 +40,32 @@ def test_the_entrypoint_is_the_same_curation_with_absolute_paths() -> None:
         *("--input", str(Path.cwd() / "my videos"), "--output", "/data/out"),
         *("--score-all", "--sources.caption", "A dog runs."),
     ]
+
+
+class StartingCluster:
+    """Refuses so many jobs, with these words, before it takes one."""
+
+    def __init__(
+        self, refusals: int, words: str = "code 500: No available agent to submit job, please try again"
+    ) -> None:
+        self._refusals = refusals
+        self._words = words
+
+    def submit_job(self, **job: Any) -> str:
+        if self._refusals:
+            self._refusals -= 1
+            raise RuntimeError(self._words)
+        return "job-1"
+
+
+def test_a_cluster_that_has_just_started_is_waited_for() -> None:
+    command = Submit(address="http://head:8265", input=Path("a"), output=Path("b"))
+
+    assert submit_when_ready(cast("Any", StartingCluster(2)), command, patience_s=30.0) == "job-1"
+    with pytest.raises(ValueError, match="took no job for 0 s"):
+        submit_when_ready(cast("Any", StartingCluster(2)), command, patience_s=0.0)
+    with pytest.raises(RuntimeError, match="disk is full"):
+        submit_when_ready(cast("Any", StartingCluster(1, "disk is full")), command, patience_s=30.0)
 
 
 def free_port() -> int:
