@@ -80,6 +80,8 @@ def head() -> Iterator[str]:
     port = free_port()
     options = ["--head", "--block", "--num-cpus", "2", "--port", str(free_port())]
     options += ["--dashboard-host", "127.0.0.1", "--dashboard-port", str(port)]
+    # The agent takes jobs at a fixed port by default, which another head on this machine may hold.
+    options += ["--dashboard-agent-listen-port", str(free_port())]
     with tempfile.TemporaryDirectory(prefix="ray", dir="/tmp") as folder:  # socket paths must be short
         ray = Path(sys.executable).with_name("ray")
         process = subprocess.Popen(
