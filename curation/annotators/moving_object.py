@@ -29,9 +29,7 @@ from curation.annotators.moving_object_regions import (
     rivalry,
 )
 from curation.annotators.protocols import Scene
-from curation.entity_words.lexicon import NounClass
-from curation.entity_words.phrases import head_index, noun_at
-from curation.entity_words.tokens import tokenize
+from curation.entity_words.phrases import names_person
 from curation.records import EntityWord, Image, LocatedEntity, Mask, ReferenceFrame
 from curation.reference_quality import border_contact
 from curation.stage import Resources
@@ -119,7 +117,7 @@ class MovingObjectLocator:
             return []
         answers = {
             index: found
-            for index, found in self._find_object(frames, is_person=_names_person(words[subjects[0]].word)).items()
+            for index, found in self._find_object(frames, is_person=names_person(words[subjects[0]].word)).items()
             if np.sqrt(found.detection_score * found.mask_score) >= self._config.min_confidence
         }
         is_ambiguous = bool(answers) and float(np.median([found.rivalry for found in answers.values()])) >= _RIVALS
@@ -204,12 +202,6 @@ def _scores(
             )
         )
     return found
-
-
-def _names_person(word: str) -> bool:
-    tokens = tokenize(word)
-    noun = noun_at(tokens, head_index(tokens, 0, len(tokens)), 0)
-    return noun is not None and noun.noun_class is NounClass.PERSON
 
 
 def _enlarge(mask: Mask, image: Image) -> Mask:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from curation.entity_words.lexicon import BEINGS, Noun, NounClass, find_compound, find_noun, sections
 from curation.entity_words.number import is_plural_form
-from curation.entity_words.tokens import Token
+from curation.entity_words.tokens import Token, tokenize
 
 # Words that stand between a determiner and its noun are few; a longer walk would reach the previous phrase.
 _MAX_STEPS = 8
@@ -99,6 +99,13 @@ def head_index(tokens: Sequence[Token], first: int, end: int) -> int:
 def noun_at(tokens: Sequence[Token], head: int, first: int) -> Noun | None:
     """The noun of the lists whose last word is token `head`; two words ("teddy bear") go before one."""
     return _noun_behind(tokens[head - 1].text if head > first else "", tokens[head].text)
+
+
+def names_person(word: str) -> bool:
+    """Whether an entity word's noun is a person."""
+    tokens = tokenize(word)
+    noun = noun_at(tokens, head_index(tokens, 0, len(tokens)), 0) if tokens else None
+    return noun is not None and noun.noun_class is NounClass.PERSON
 
 
 def is_name(tokens: Sequence[Token], head: int, first: int) -> bool:

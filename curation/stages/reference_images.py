@@ -8,9 +8,7 @@ from typing import ClassVar, NamedTuple, TypeAlias
 import numpy as np
 
 from curation.annotators.protocols import CutoutEncoder, FaceBox, FaceDetector
-from curation.entity_words.lexicon import NounClass
-from curation.entity_words.phrases import head_index, noun_at
-from curation.entity_words.tokens import tokenize
+from curation.entity_words.phrases import names_person
 from curation.records import Clip, EntityWord
 from curation.reference_frames import frames_to_cut
 from curation.reference_pictures import Picture, cut_face, cut_pictures, located_words
@@ -302,6 +300,4 @@ def _with_margin(box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
 
 
 def _is_person(word: EntityWord) -> bool:
-    tokens = tokenize(word.word)
-    noun = noun_at(tokens, head_index(tokens, 0, len(tokens)), 0) if tokens else None
-    return word.kind is EntityKind.SUBJECT and noun is not None and noun.noun_class is NounClass.PERSON
+    return word.kind is EntityKind.SUBJECT and names_person(word.word)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from curation.annotators.lexicon import LexiconEntityWords
 from curation.entity_words import check_answer
+from curation.entity_words.phrases import names_person
 from dataset_schema import EntityKind
 
 CAPTIONS = Path(__file__).parent / "data" / "entity_captions.csv"
@@ -148,3 +149,11 @@ def test_a_name_is_one_person_whatever_its_letters(first: str, last: str) -> Non
 
     assert [word.word for word in checked.words] == [f"{first} {last}", "goat"]
     assert checked.violations == ()
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [("young woman", True), ("man in a hat", True), ("brown dog", False), ("...", False), ("", False)],
+)
+def test_whether_an_entity_word_names_a_person(word: str, expected: bool) -> None:
+    assert names_person(word) is expected
