@@ -35,6 +35,10 @@ class DataConfig:
         buckets: FRAMESxHEIGHTxWIDTH, sizes to train at: every clip at the largest that it fills. Empty: each at the one
             it was curated for.
         text_dropout: how often a clip's text is set to zero (B.2); `image_dropout` likewise for all its images.
+        draws_references: whether each visit to a clip draws some of its reference images (A.3). False is the ablation
+            that 3.3 warns of: always all of them, with the background, so that their number tells what the clip shows.
+        augments_references: whether they are changed (Table 4). False is the ablation "no augmentation" of Table 3:
+            the pictures as curation cut them, whose size, light and pose the model learns to copy.
         random_background_probability: how often a segmented reference image is pasted onto a background, so that users
             need not segment their pictures. The supplement (D) only plans it, so 0 leaves all on white. Our choice: a
             part of another clip's background, after Table 4, each image for itself.
@@ -49,6 +53,8 @@ class DataConfig:
     buckets: tuple[str, ...] = ()
     text_dropout: float = 0.1
     image_dropout: float = 0.1
+    draws_references: bool = True
+    augments_references: bool = True
     random_background_probability: float = 0.0
     uses_cache: bool = False
     memory_mb: int = 1024
@@ -178,6 +184,8 @@ class BatchLoader:
             reader.store,
             seed=seed,
             max_images=max_images,
+            draws_references=config.draws_references,
+            augments_references=config.augments_references,
             random_background_probability=config.random_background_probability,
         )
         self._config = config

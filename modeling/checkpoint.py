@@ -22,6 +22,7 @@ from torch.distributed.checkpoint.state_dict_saver import async_save
 
 from dataset_schema.shard import sync
 from modeling.ema import WeightAverage
+from modeling.optimizer import Optimizer
 from modeling.parallel import Team
 from modeling.saved_config import differing_fields, read_config, write_config
 from modeling.training_config import RunConfig, TrainingConfig, stage_at
@@ -174,25 +175,21 @@ def weight_tensors(model: nn.Module, average: WeightAverage | None) -> Tensors:
     return tensors | {f"average.{name}": weight for name, weight in averages.items()}
 
 
-def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> Tensors:
+def optimizer_tensors(model: nn.Module, optimizer: Optimizer) -> Tensors:
     """The optimizer's state by the names of the weights it belongs to; those that the stage leaves alone have none."""
     return {
         f"optimizer.{name}.{part}": value
         for name, weight in model.named_parameters()
-        for part, value in optimizer.state.get(weight, {}).items()
+        for part, value in optimizer.state(weight).items()
     }
 
 
-def prepare_optimizer(model: nn.Module, optimizer: torch.optim.AdamW, path: Path) -> None:
+def prepare_optimizer(model: nn.Module, optimizer: Optimizer, path: Path) -> None:
     """Give the optimizer room for the state that a checkpoint has for its weights."""
-    stored = _stored(path)
+    with_state = {name.rpartition(".")[0] for name in _stored(path)}
     for name, weight in model.named_parameters():
-        if weight.requires_grad and f"optimizer.{name}.step" in stored:
-            optimizer.state[weight] = {
-                "step": torch.zeros(()),
-                "exp_avg": torch.zeros_like(weight),
-                "exp_avg_sq": torch.zeros_like(weight),
-            }
+        if weight.requires_grad and f"optimizer.{name}" in with_state:
+            optimizer.make_room(weight)
 
 
 def _stored(path: Path) -> dict[str, Any]:

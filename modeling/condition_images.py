@@ -12,7 +12,7 @@ from modeling.augmentation import augment, draw_augmentation
 from modeling.dataset import SampleStore
 from modeling.pasting import draw_background_crop, paste
 from modeling.randomness import numpy_generator
-from modeling.references import select_reference_images
+from modeling.references import all_reference_images, select_reference_images
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -31,16 +31,29 @@ class ConditionImages:
         store: the dataset.
         seed: of the run.
         max_images: of a clip.
+        draws_references: whether A.3 draws some of a clip's images; otherwise it is always all of them.
+        augments_references: whether they are changed (Table 4); otherwise they stay as curation cut them.
         random_background_probability: how often a segmented image is pasted onto the background of another clip.
 
     Raises:
         ValueError: images are to be pasted, and fewer than two clips have a background.
     """
 
-    def __init__(self, store: SampleStore, *, seed: int, max_images: int, random_background_probability: float) -> None:
+    def __init__(
+        self,
+        store: SampleStore,
+        *,
+        seed: int,
+        max_images: int,
+        draws_references: bool,
+        augments_references: bool,
+        random_background_probability: float,
+    ) -> None:
         self._store = store
         self._seed = seed
         self._max_images = max_images
+        self._select = select_reference_images if draws_references else all_reference_images
+        self._augments = augments_references
         self._pasting_probability = random_background_probability
         self._grounds = store.clips_with_background() if random_background_probability > 0 else []
         found = len({ground.clip_id for ground in self._grounds})
@@ -60,9 +73,10 @@ class ConditionImages:
         pasting = numpy_generator("pasting", self._seed, sample.clip_id, visit)
         open_image = cache(self._open)  # the same picture may be drawn several times
         images = []
-        for selected in select_reference_images(sample, generator, max_images=self._max_images):
-            picture = open_image(selected.image, f"clip {sample.clip_id}: reference image")
-            image = augment(picture, draw_augmentation(picture.width, picture.height, generator))
+        for selected in self._select(sample, generator, max_images=self._max_images):
+            image = open_image(selected.image, f"clip {sample.clip_id}: reference image")
+            if self._augments:
+                image = augment(image, draw_augmentation(image.width, image.height, generator))
             if not selected.is_background and pasting.random() < self._pasting_probability:
                 image = self._pasted(image, sample.clip_id, pasting)
             images.append(ConditionImage(start=selected.start, end=selected.end, image=image))

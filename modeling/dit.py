@@ -38,6 +38,8 @@ class DiTConfig:
         text_channels: conditioning channels of text; so are `image_channels` of images.
         max_images: conditioning images; more are an error.
         words_per_image: K, the caption tokens bound to each image. Our choice: 3, as Figure 3 draws it.
+        binds_words: whether the images come with their entity words. False is the ablation "no word token" of Table 3:
+            the model is told which images there are, and not which word each of them shows.
         mlp_ratio: Our choice: 4, as in the authors' sibling model; the paper does not mention the layer.
         dropout: of the MLP. Our choice: Table 6 says 0.1 but not where; the authors' earlier model has it there.
         self_conditions: whether the model also sees its own last estimate of the data, as 16 more input channels.
@@ -53,6 +55,7 @@ class DiTConfig:
     image_channels: int = 1024
     max_images: int = 6
     words_per_image: int = 3
+    binds_words: bool = True
     mlp_ratio: int = 4
     dropout: float = 0.1
     self_conditions: bool = True
@@ -273,10 +276,14 @@ class Block(nn.Module):
 
 
 class Binding(nn.Module):
-    """Ties each reference image to its entity word (3.2, Figure 3): `f_n = Linear([x_n; c_n]) + x_n + index_n`."""
+    """Ties each reference image to its entity word (3.2, Figure 3): `f_n = Linear([x_n; c_n]) + x_n + index_n`.
+
+    Without binding, `c_n` is zero. The layer keeps its shape, so that weights trained either way fit both.
+    """
 
     def __init__(self, config: DiTConfig) -> None:
         super().__init__()
+        self._binds_words = config.binds_words
         bound_channels = config.image_channels + config.words_per_image * config.text_channels
         self.to_image = nn.Linear(bound_channels, config.image_channels, bias=False)
         self.index_embedding = nn.Parameter(torch.empty(config.max_images, config.image_channels))
@@ -292,7 +299,7 @@ class Binding(nn.Module):
         if images > most:
             raise ValueError(f"batch has {images} reference images a clip, expected at most {most}")
         words = repeat(
-            references.word_tokens,
+            references.word_tokens if self._binds_words else torch.zeros_like(references.word_tokens),
             "batch images words channels -> batch images patches (words channels)",
             patches=patches,
         )

@@ -1,6 +1,7 @@
 """Between training and pipelines: the weights a run starts from, and the pipeline that it or a checkpoint comes to."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from torch import Tensor
@@ -35,7 +36,10 @@ def starting_weights(config: RunConfig, start: Path | None) -> NamedWeights:
         if config.training.lora is not None:
             raise ValueError("training has lora, but no pipeline to start from; name one with start")
         return fresh_weights(pipeline.model, seed=seed)
-    differences = differing_fields(pipeline, read_config(start / CONFIG_NAME, PipelineConfig))
+    found = read_config(start / CONFIG_NAME, PipelineConfig)
+    # Binding without words has the same weights, and the first training stage does not use them.
+    alike = replace(found, model=replace(found.model, binds_words=pipeline.model.binds_words))
+    differences = differing_fields(pipeline, alike)
     if differences:
         raise ValueError(f"pipeline {start} needs another config: {'; '.join(differences)}; use its own values")
     weights = saved_weights(start / WEIGHTS_NAME)

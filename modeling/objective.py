@@ -1,6 +1,7 @@
 """What training minimises (3.2), and the figure that tells whether references are used at all."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -26,6 +27,23 @@ class EncodedBatch:
 
     latents: Float[Tensor, "batch channels time height width"]
     conditions: Conditions
+
+
+class ReferenceLosses(NamedTuple):
+    """The loss without reference images and with them, of the same clips, noise and timestep."""
+
+    without_references: float
+    with_references: float
+
+    @property
+    def gain(self) -> float:
+        """What the references are worth: above zero as soon as the model uses them."""
+        return self.without_references - self.with_references
+
+    @property
+    def gain_share(self) -> float:
+        """The gain as a share of the loss without references, to compare noise levels and runs."""
+        return self.gain / self.without_references
 
 
 @torch.no_grad()
@@ -91,10 +109,12 @@ def draw_batch_timesteps(
 
 
 @torch.no_grad()
-def reference_gain(model: DiT, batch: EncodedBatch, places: tuple[int, ...], *, seed: int) -> dict[str, float]:
-    """Loss without the reference images minus loss with them, for each noise level, at fixed noise.
+def reference_losses(
+    model: DiT, batch: EncodedBatch, places: tuple[int, ...], *, seed: int
+) -> dict[str, ReferenceLosses]:
+    """Loss without the reference images and with them, for each noise level, at fixed noise.
 
-    It rises above zero when the model begins to use its references, long before a sample shows it.
+    The difference rises above zero when the model begins to use its references, long before a sample shows it.
 
     Args:
         model: predicts.
@@ -106,13 +126,13 @@ def reference_gain(model: DiT, batch: EncodedBatch, places: tuple[int, ...], *, 
     without = EncodedBatch(latents=batch.latents, conditions=batch.conditions.without_references())
     was_training = model.training
     model.eval()
-    gains = {}
+    found = {}
     for timestep in GAIN_TIMESTEPS:
         timesteps = torch.full((len(noise),), timestep, device=noise.device)
         losses = [
-            velocity_loss(model, conditions, noise=noise, timesteps=timesteps, shows_estimate=False).item()
-            for conditions in (without, batch)
+            velocity_loss(model, told, noise=noise, timesteps=timesteps, shows_estimate=False).item()
+            for told in (without, batch)
         ]
-        gains[str(timestep)] = losses[0] - losses[1]
+        found[str(timestep)] = ReferenceLosses(*losses)
     model.train(was_training)
-    return gains
+    return found

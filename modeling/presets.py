@@ -5,11 +5,11 @@ from modeling.batching import BatchingConfig
 from modeling.dit import DiTConfig
 from modeling.encoders import EmbeddedEncoders, PaperEncoders
 from modeling.flow import FlowConfig, TimestepDistribution
+from modeling.optimizer import OptimizerConfig
 from modeling.parallel import ExecutionConfig
 from modeling.pipeline import PipelineConfig
 from modeling.precision import Precision
 from modeling.training_config import (
-    OptimizerConfig,
     RunConfig,
     Trainable,
     TrainingConfig,

@@ -1,6 +1,8 @@
 """Which reference images condition the model on a clip during training (A.3)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -9,6 +11,8 @@ from dataset_schema import Entity, EntityKind, Payload, Sample
 _MOST_SUBJECTS = 3
 _MOST_IMAGES_PER_SUBJECT = 3
 _BACKGROUND_PROBABILITY = 0.5
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +45,25 @@ def select_reference_images(sample: Sample, generator: np.random.Generator, *, m
     if entities:
         count = generator.integers(1, _MOST_SUBJECTS + 1)
         picks = generator.integers(len(entities), size=count)
-        chosen.extend(_images_of(entities[pick], generator) for pick in picks)
-    if sample.background is not None and generator.random() < _BACKGROUND_PROBABILITY:
-        start, end = background_span(sample)
-        chosen.append([SelectedImage(start=start, end=end, image=sample.background.image, is_background=True)])
+        chosen.extend(_some_images_of(entities[pick], generator) for pick in picks)
+    background = _background_images(sample)
+    if background and generator.random() < _BACKGROUND_PROBABILITY:
+        chosen.append(background)
     return _cut(chosen, generator, max_images=max_images)
+
+
+def all_reference_images(sample: Sample, generator: np.random.Generator, *, max_images: int) -> list[SelectedImage]:
+    """Every reference image of one clip, each once, the background last: training without the counts of A.3.
+
+    The number of images then tells how large a subject is and how it moves, a short cut that the model learns (3.3).
+    Our choice: entities, and the images of each, come in random order, as they do when they are drawn, so that only the
+    numbers differ; in the caption's order a place would name its entity. Images beyond `max_images` are dropped as
+    there; where there are more entities than that, some are left out.
+    """
+    entities = _shuffled([entity for entity in sample.entities if entity.references], generator)
+    background = _background_images(sample)
+    chosen = [_all_images_of(entity, generator) for entity in entities[: max_images - len(background)]]
+    return _cut([*chosen, background], generator, max_images=max_images)
 
 
 def background_span(sample: Sample) -> tuple[int, int]:
@@ -54,10 +72,30 @@ def background_span(sample: Sample) -> tuple[int, int]:
     return (words[0].start, words[0].end) if words else (0, 0)
 
 
-def _images_of(entity: Entity, generator: np.random.Generator) -> list[SelectedImage]:
+def _some_images_of(entity: Entity, generator: np.random.Generator) -> list[SelectedImage]:
     count = generator.integers(1, _MOST_IMAGES_PER_SUBJECT + 1)
-    picks = generator.integers(len(entity.references), size=count)
-    return [SelectedImage(start=entity.start, end=entity.end, image=entity.references[pick].image) for pick in picks]
+    images = _images_of(entity)
+    return [images[pick] for pick in generator.integers(len(images), size=count)]
+
+
+def _all_images_of(entity: Entity, generator: np.random.Generator) -> list[SelectedImage]:
+    return _shuffled(_images_of(entity), generator)
+
+
+def _images_of(entity: Entity) -> list[SelectedImage]:
+    return [SelectedImage(start=entity.start, end=entity.end, image=reference.image) for reference in entity.references]
+
+
+def _background_images(sample: Sample) -> list[SelectedImage]:
+    """The image of the place, if the clip has one."""
+    if sample.background is None:
+        return []
+    start, end = background_span(sample)
+    return [SelectedImage(start=start, end=end, image=sample.background.image, is_background=True)]
+
+
+def _shuffled(items: Sequence[Item], generator: np.random.Generator) -> list[Item]:
+    return [items[place] for place in generator.permutation(len(items))]
 
 
 def _cut(chosen: list[list[SelectedImage]], generator: np.random.Generator, *, max_images: int) -> list[SelectedImage]:

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from modeling.objective import ReferenceLosses
+
 _CURVES = ("loss", "gradient_norm", "learning_rate", "tokens_per_s", "data_wait_s", "model_tflops_per_s", "mfu")
 
 
@@ -19,7 +21,7 @@ class StepReport:
         gradient_norm: before clipping.
         tokens_per_s: as `data_wait_s`, `model_tflops_per_s` and `mfu`, those of `meter.Rates`.
         skipped_steps: so far, because loss or gradient was not finite.
-        reference_gain: loss without references minus loss with them, by timestep; None where not measured.
+        reference_losses: the loss without references and with them, by timestep; None where not measured.
         skipped_clips: of this step, if it was skipped: the clips to look at.
     """
 
@@ -35,8 +37,15 @@ class StepReport:
     model_tflops_per_s: float
     mfu: float | None
     skipped_steps: int
-    reference_gain: dict[str, float] | None = None
+    reference_losses: dict[str, ReferenceLosses] | None = None
     skipped_clips: tuple[str, ...] = ()
+
+    @property
+    def reference_gain(self) -> dict[str, float] | None:
+        """Loss without references minus loss with them, by timestep; None where not measured."""
+        if self.reference_losses is None:
+            return None
+        return {timestep: losses.gain for timestep, losses in self.reference_losses.items()}
 
 
 class RunLog:
@@ -55,14 +64,17 @@ class RunLog:
 
     def write(self, report: StepReport) -> None:
         """Append one line; it is on disk when this returns."""
+        line = asdict(report) | {"reference_gain": report.reference_gain}
         with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(_without_nan(asdict(report)), allow_nan=False) + "\n")
+            file.write(json.dumps(_without_nan(line), allow_nan=False) + "\n")
         if self._board is not None:
             for name in _CURVES:
                 if (value := getattr(report, name)) is not None:
                     self._board.add_scalar(f"training/{name}", value, report.step)
-            for timestep, gain in (report.reference_gain or {}).items():
-                self._board.add_scalar(f"reference_gain/{timestep}", gain, report.step)
+            for timestep, losses in (report.reference_losses or {}).items():
+                self._board.add_scalar(f"reference_gain/{timestep}", losses.gain, report.step)
+                for name, loss in losses._asdict().items():
+                    self._board.add_scalar(f"loss_{name}/{timestep}", loss, report.step)
 
     def close(self) -> None:
         """Write what TensorBoard still holds back."""
@@ -83,4 +95,6 @@ def _without_nan(value: Any) -> Any:
     """JSON has no NaN: null stands for it."""
     if isinstance(value, dict):
         return {name: _without_nan(part) for name, part in value.items()}
+    if isinstance(value, tuple):
+        return [_without_nan(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

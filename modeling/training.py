@@ -23,12 +23,14 @@ from modeling.export import empty_model_of, starting_weights, write_run
 from modeling.meter import Meter
 from modeling.objective import (
     EncodedBatch,
+    ReferenceLosses,
     draw_batch_timesteps,
     draw_noise,
     encode_batch,
-    reference_gain,
+    reference_losses,
     velocity_loss,
 )
+from modeling.optimizer import Optimizer
 from modeling.parallel import Team
 from modeling.precision import computing_in
 from modeling.randomness import numpy_generator, torch_seed
@@ -140,13 +142,8 @@ class Trainer:
         for name, parameter in self.model.named_parameters():
             parameter.requires_grad_(stage.trainable.admits(name))
         self._trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        constants = self.config.training.optimizer
-        self._optimizer = torch.optim.AdamW(
-            self._trained,
-            lr=constants.learning_rate,
-            betas=(constants.betas[0], constants.betas[1]),
-            weight_decay=constants.weight_decay,
-        )
+        trained = [(name, weight) for name, weight in self.model.named_parameters() if weight.requires_grad]
+        self._optimizer = Optimizer(trained, self.config.training.optimizer)
         if self._resumes_from is not None and self._stage_step > 0:
             prepare_optimizer(self.model, self._optimizer, self._resumes_from)
             self._checkpoints.load(self._resumes_from, optimizer_tensors(self.model, self._optimizer))
@@ -156,17 +153,17 @@ class Trainer:
     def step(self, batch: Batch) -> StepReport:
         """One step on one batch. A step whose loss or gradient is not finite changes nothing, but is counted."""
         self._meter.batch_has_come()
-        rate = learning_rate(self.config.training.optimizer.learning_rate, self._stage, self._stage_step)
+        share = warmup_share(self._stage, self._stage_step)
         loss, gradient_norm = self._gradients(batch)
         is_finite = math.isfinite(loss) and math.isfinite(gradient_norm)
         skipped_clips: tuple[str, ...] = ()
         if is_finite:
-            self._update(rate)
+            self._update(share)
         else:
             self.done.skipped_steps += 1
             skipped_clips = self._team.gathered(tuple(example.clip_id for example in batch.examples))
             _logger.warning("step %d skipped: loss is %g, clips %s", batch.step + 1, loss, ", ".join(skipped_clips))
-        self._optimizer.zero_grad(set_to_none=True)
+        self._optimizer.zero_grad()
         self._stage_step += 1
         self.done.step = batch.step + 1
         return StepReport(
@@ -176,17 +173,17 @@ class Trainer:
             bucket=str(batch.bucket),
             loss=loss,
             gradient_norm=gradient_norm,
-            learning_rate=rate,
+            learning_rate=share * self.config.training.optimizer.learning_rate,
             **self._meter.rates(tokens=len(batch.examples) * self._team.data_ranks * latent_tokens(batch.bucket)),
             skipped_steps=self.done.skipped_steps,
-            reference_gain=self._reference_gain(),
+            reference_losses=self._reference_losses(),
             skipped_clips=skipped_clips,
         )
 
     def record(self, report: StepReport) -> None:
         """Write what is due after a step: a line of metrics, samples, a checkpoint."""
         every = self.config.training
-        is_notable = report.reference_gain or report.skipped_clips
+        is_notable = report.reference_losses or report.skipped_clips
         if self._log is not None and (report.step % every.log_every_steps == 0 or is_notable):
             self._log.write(report)
         if self._samples.is_due(report.step):
@@ -240,10 +237,8 @@ class Trainer:
         """The batch in parts that a device can hold."""
         return batch.split(self.config.training.data.batching.clips_per_device(batch.bucket))
 
-    def _update(self, rate: float) -> None:
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
-        self._optimizer.step()
+    def _update(self, share: float) -> None:
+        self._optimizer.step(share)
         if self._average is not None:
             self._average.update(self.model, self._stage_step)
 
@@ -290,14 +285,19 @@ class Trainer:
         shape = (encoders.image_tokens, model.words_per_image)
         return replace(encoded, conditions=encoded.conditions.with_room_for_images(*shape, model.image_channels))
 
-    def _reference_gain(self) -> dict[str, float] | None:
-        is_due = self.done.step % self.config.training.reference_gain_every_steps == 0
+    def _reference_losses(self) -> dict[str, ReferenceLosses] | None:
+        """Measured after the first step of every training stage, so that the curve has a beginning, and then as due.
+
+        A training stage without references gains exactly nothing from them, and measures nothing.
+        """
+        training = self.config.training
+        is_due = self._stage_step == 1 or self.done.step % training.reference_gain_every_steps == 0
         if not is_due or not self._stage.uses_references:
             return None
-        with computing_in(self.config.training.execution.precision, self._team.device):
-            gains = reference_gain(self.model, self._probe, self._probe_places, seed=self.config.training.seed)
-        means = self._team.mean(torch.tensor(list(gains.values()), device=self._team.device))
-        return dict(zip(gains, means.tolist(), strict=True))
+        with computing_in(training.execution.precision, self._team.device):
+            losses = reference_losses(self.model, self._probe, self._probe_places, seed=training.seed)
+        means = self._team.mean(torch.tensor(list(losses.values()), device=self._team.device))
+        return {timestep: ReferenceLosses(*mean) for timestep, mean in zip(losses, means.tolist(), strict=True)}
 
     def _write_samples(self) -> None:
         with nullcontext() if self._average is None else self._average.in_place_of_weights(self.model):
@@ -306,9 +306,9 @@ class Trainer:
             )
 
 
-def learning_rate(constant: float, stage: TrainingStage, stage_step: int) -> float:
-    """Constant after a linear warm-up (Table 6)."""
-    return constant * min(1.0, (stage_step + 1) / max(1, stage.warmup_steps))
+def warmup_share(stage: TrainingStage, stage_step: int) -> float:
+    """Of the learning rate, which is constant after a linear warm-up (Table 6)."""
+    return min(1.0, (stage_step + 1) / max(1, stage.warmup_steps))
 
 
 def stages_left(stages: tuple[TrainingStage, ...], *, done: int) -> Iterator[tuple[TrainingStage, range]]:

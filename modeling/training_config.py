@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from modeling.batches import DataConfig
 from modeling.lora import LoraConfig, is_adapter
+from modeling.optimizer import OptimizerConfig
 from modeling.parallel import ExecutionConfig
 from modeling.pipeline import PipelineConfig
 
@@ -55,20 +56,6 @@ STAGE_II_B = TrainingStage(name="II-b", steps=30_000, trainable=Trainable.ALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OptimizerConfig:
-    """AdamW (Table 6).
-
-    Attributes:
-        gradient_clip: largest norm of all gradients together.
-    """
-
-    learning_rate: float = 1e-4
-    betas: tuple[float, ...] = (0.9, 0.99)
-    weight_decay: float = 0.01
-    gradient_clip: float = 0.05
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationConfig:
     """Videos sampled while training goes on. Our choice: all of it, the paper reports none.
 
@@ -104,7 +91,8 @@ class TrainingConfig:
         ema_decay: of the averaged weights that the finished pipeline gets; None keeps the last weights. Our choice:
             the paper is silent, averaging is usual.
         log_every_steps: lines of the metrics file.
-        reference_gain_every_steps: how often to measure it; it costs about two steps.
+        reference_gain_every_steps: how often to measure it; it costs about two steps. It is also measured after the
+            first step of every training stage with references.
         checkpoints_kept: older ones are deleted after a new one is complete.
         lora: adapters for a personal fine-tune, which are then all that the training stages change; None trains the
             model itself.

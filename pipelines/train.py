@@ -14,7 +14,7 @@ from modeling.run_log import StepReport
 from modeling.training import train
 from modeling.training_config import RunConfig
 from pipelines.config import parse
-from pipelines.progress import progress
+from pipelines.progress import Report, progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,24 @@ def train_with_bar(command: Train) -> Path:
     if not is_first():
         return _train(command, lambda _: None)
     with progress("train", total=command.run.training.steps, unit="step") as report:
-        return _train(command, lambda step: report(step.step, f"{step.training_stage}: loss {step.loss:.3f}"))
+        return _train(command, _telling(report))
+
+
+def _telling(report: Report) -> Callable[[StepReport], None]:
+    """Tells a bar of every step: its loss, and the newest reference gain, which says whether references are used.
+
+    The gain stands there in few characters, as shares at `GAIN_TIMESTEPS`: a narrow terminal shortens the bar for it.
+    """
+    gain = ""
+
+    def tell(step: StepReport) -> None:
+        nonlocal gain
+        if step.reference_losses is not None:
+            shares = "/".join(f"{100 * losses.gain_share:.1f}" for losses in step.reference_losses.values())
+            gain = f", gain {shares} %"
+        report(step.step, f"{step.training_stage}: loss {step.loss:.3f}{gain}")
+
+    return tell
 
 
 def _train(command: Train, on_step: Callable[[StepReport], None]) -> Path:

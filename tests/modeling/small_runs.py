@@ -12,12 +12,12 @@ from modeling.batching import BatchingConfig
 from modeling.checkpoint import read_tensors
 from modeling.dit import DiTConfig
 from modeling.flow import FlowConfig
+from modeling.optimizer import OptimizerConfig
 from modeling.parallel import ExecutionConfig
 from modeling.pipeline import PipelineConfig
 from modeling.precision import Precision
 from modeling.presets import tiny
 from modeling.training_config import (
-    OptimizerConfig,
     RunConfig,
     Trainable,
     TrainingConfig,

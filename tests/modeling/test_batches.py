@@ -1,3 +1,4 @@
+import io
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -6,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.stats import chisquare
 
-from dataset_schema import Bucket, Payload, Sample, write_shard
+from dataset_schema import Bucket, Payload, Sample, read_shard, write_shard
 from modeling.batches import Batch, BatchLoader, DataConfig
 from modeling.batching import BatchingConfig
 from modeling.dataset import SampleStore
@@ -285,6 +287,27 @@ def test_a_clip_that_comes_again_in_an_epoch_is_dropped_and_shown_anew(mixed_dat
     visits = [[content for content in epoch if content[0] == favoured] for epoch in epochs]
     assert all(len({content[4] for content in epoch}) == 3 for epoch in visits)
     assert any(len({content[3] for content in epoch}) == 2 for epoch in visits)
+
+
+def test_the_config_says_whether_references_are_drawn_and_augmented(mixed_dataset: Path) -> None:
+    as_cut = DataConfig(batching=BATCHING, image_dropout=0.0, draws_references=False, augments_references=False)
+
+    examples = [example for step in range(12) for example in loader(mixed_dataset, config=as_cut).batch(step).examples]
+
+    samples = [sample for path in (mixed_dataset / "samples").iterdir() for sample in read_shard(path, Sample)]
+    cut = {sample.clip_id: pictures(sample) for sample in samples}
+    assert {example.clip_id for example in examples} == cut.keys()
+    # Two entities have six pictures, of which one makes room for the background.
+    assert {len(example.images) for example in examples} == {4, 6}
+    for example in examples:
+        assert {image.image.tobytes() for image in example.images} == cut[example.clip_id]
+
+
+def pictures(sample: Sample) -> set[bytes]:
+    """The pixels of all pictures of a clip."""
+    assert sample.background is not None
+    payloads = [reference.image for entity in sample.entities for reference in entity.references]
+    return {Image.open(io.BytesIO(each.bytes or b"")).tobytes() for each in [*payloads, sample.background.image]}
 
 
 def test_a_reference_from_another_time_than_its_clip_is_one_like_any_other(

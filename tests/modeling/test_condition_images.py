@@ -1,4 +1,4 @@
-"""Pasting changes what lies behind a reference image, and nothing else."""
+"""What becomes of the reference images of a clip. Pasting changes what lies behind one, and nothing else."""
 
 import io
 from collections import Counter
@@ -38,10 +38,25 @@ def samples(make_sample: Callable[..., Sample], tmp_path: Path) -> list[Sample]:
     return found
 
 
-def maker(samples: list[Sample], folder: Path, *, probability: float, seed: int = 0) -> ConditionImages:
+def maker(
+    samples: list[Sample],
+    folder: Path,
+    *,
+    probability: float = 0.0,
+    seed: int = 0,
+    draws: bool = True,
+    augments: bool = True,
+) -> ConditionImages:
     dataset = folder / "dataset"
     write_shard(dataset / "samples" / "part-0.parquet", samples)
-    return ConditionImages(SampleStore(dataset), seed=seed, max_images=6, random_background_probability=probability)
+    return ConditionImages(
+        SampleStore(dataset),
+        seed=seed,
+        max_images=6,
+        draws_references=draws,
+        augments_references=augments,
+        random_background_probability=probability,
+    )
 
 
 def bits(images: tuple[ConditionImage, ...]) -> list[tuple[object, ...]]:
@@ -162,3 +177,60 @@ def test_a_background_that_cannot_be_read_is_named(samples: list[Sample], tmp_pa
 def test_a_probability_that_is_none_is_an_error(probability: float) -> None:
     with pytest.raises(ValueError, match=r"random_background_probability .*, expected 0 to 1"):
         DataConfig(random_background_probability=probability)
+
+
+def cut_pictures(sample: Sample) -> list[tuple[object, ...]]:
+    """What curation cut for a clip, in the form of `bits`."""
+    assert sample.background is not None
+    named = [(entity, reference.image) for entity in sample.entities for reference in entity.references]
+    place = next(entity for entity in sample.entities if not entity.references)
+    found: list[tuple[object, ...]] = []
+    for entity, payload in [*named, (place, sample.background.image)]:
+        picture = Image.open(io.BytesIO(payload.bytes or b""))
+        found.append((entity.start, entity.end, picture.mode, picture.tobytes()))
+    return found
+
+
+def test_without_augmentation_the_pictures_are_those_that_curation_cut_and_the_same_are_drawn(
+    samples: list[Sample], tmp_path: Path
+) -> None:
+    plain, augmented = (maker(samples, tmp_path, augments=augments) for augments in (False, True))
+    cut = cut_pictures(samples[0])
+
+    for visit in range(20):
+        images = plain.of(samples[0], visit)
+
+        changed = augmented.of(samples[0], visit)
+        assert set(bits(images)) <= set(cut)
+        assert [(image.start, image.end) for image in images] == [(image.start, image.end) for image in changed]
+        assert not set(bits(changed)) & set(cut)
+
+
+def test_without_drawing_every_visit_shows_every_picture_once(
+    samples: list[Sample], make_two_subjects: Callable[[Sample], Sample], tmp_path: Path
+) -> None:
+    samples = [_with_pictures_of_their_own(make_two_subjects(sample)) for sample in samples]
+    images = maker(samples, tmp_path, draws=False, augments=False)
+    every = sorted(cut_pictures(samples[0]), key=repr)
+    assert len(set(every)) == 6
+
+    orders = set()
+    for visit in range(20):
+        shown = bits(images.of(samples[0], visit))
+        assert sorted(shown, key=repr) == every
+        assert shown == bits(images.of(samples[0], visit))
+        orders.add(tuple(shown))
+    assert len(orders) > 1
+
+
+def _with_pictures_of_their_own(sample: Sample) -> Sample:
+    """Three references of the first entity and two of the second, of which no two look alike."""
+    entities, shade = [], 0
+    for entity, count in zip(sample.entities, (3, 2, 0), strict=True):
+        references = []
+        for reference in entity.references[:count]:
+            file, shade = io.BytesIO(), shade + 40
+            Image.new("RGBA", (20, 12), (shade, 0, 0, 255)).save(file, "PNG")
+            references.append(replace(reference, image=Payload(bytes=file.getvalue())))
+        entities.append(replace(entity, references=tuple(references)))
+    return replace(sample, entities=tuple(entities))

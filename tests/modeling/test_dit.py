@@ -188,6 +188,31 @@ def test_swapping_words_or_images_matters_and_swapping_both_does_not() -> None:
     torch.testing.assert_close(velocity(model, both), plain, atol=1e-4, rtol=1e-4)
 
 
+def test_without_word_binding_swapped_words_change_no_bit_and_swapped_images_do() -> None:
+    bound, given = trained_model(), conditions(images=2)
+    unbound = trained_model(replace(CONFIG, binds_words=False))
+    present = references(given)
+    words = replace(given, references=replace(present, word_tokens=present.word_tokens.flip(1)))
+    images = replace(given, references=replace(present, image_tokens=present.image_tokens.flip(1)))
+
+    plain = velocity(unbound, given)
+
+    assert not torch.equal(velocity(bound, words), velocity(bound, given))
+    assert torch.equal(velocity(unbound, words), plain)
+    assert (velocity(unbound, images) - plain).abs().max() > 1e-3
+
+
+def test_weights_fit_with_and_without_word_binding_and_agree_where_no_image_has_a_word() -> None:
+    bound, unbound, given = trained_model(), DiT(replace(CONFIG, binds_words=False)).eval(), conditions()
+    unbound.load_state_dict(bound.state_dict())
+    nameless = replace(references(given), word_tokens=torch.zeros_like(references(given).word_tokens))
+
+    expected = velocity(bound, replace(given, references=nameless))
+
+    assert torch.equal(velocity(unbound, given), expected)
+    assert torch.equal(velocity(unbound, given.without_references()), velocity(bound, given.without_references()))
+
+
 def test_binding_is_a_shared_linear_of_image_and_words_plus_image_plus_index() -> None:
     binding = Binding(CONFIG)
     random_weights(binding)

@@ -1,6 +1,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from scipy.stats import binomtest, chisquare
 
 from dataset_schema import Bucket, Entity, EntityKind, Payload, Sample
-from modeling.references import select_reference_images
+from modeling.references import SelectedImage, all_reference_images, select_reference_images
 
 DRAWS = 2000
 
@@ -34,11 +35,16 @@ def sample(make_sample: Callable[..., Sample], tmp_path: Path) -> Sample:
     return replace(plain, caption=caption, entities=entities)
 
 
-def draws(sample: Sample, *, max_images: int = 100) -> list[list[tuple[str, str | None]]]:
+def draws(
+    sample: Sample,
+    *,
+    max_images: int = 100,
+    select: Callable[..., list[SelectedImage]] = select_reference_images,
+) -> list[list[tuple[str, str | None]]]:
     """Of many draws: each image's word and file; the background has no file."""
     found = []
     for seed in range(DRAWS):
-        images = select_reference_images(sample, np.random.default_rng(seed), max_images=max_images)
+        images = select(sample, np.random.default_rng(seed), max_images=max_images)
         found.append([(sample.caption[image.start : image.end], image.image.path) for image in images])
     return found
 
@@ -103,3 +109,44 @@ def test_a_clip_without_references_has_at_most_its_background(sample: Sample) ->
     found = draws(bare)
 
     assert {tuple(images) for images in found} == {(), (("", None),)}
+    assert {tuple(images) for images in all_draws(bare)} == {(("", None),)}
+
+
+def all_draws(sample: Sample, *, max_images: int = 100) -> list[list[tuple[str, str | None]]]:
+    """The same of `all_reference_images`."""
+    return draws(sample, max_images=max_images, select=all_reference_images)
+
+
+def test_all_images_are_every_image_once_and_those_of_a_word_stand_together(sample: Sample) -> None:
+    files = ["bowl0", "cat0", "cat1", "dog0", "dog1", "dog2"]
+    every = [*((file[:-1], file) for file in files), ("kitchen", None)]
+
+    found = all_draws(sample)
+
+    for images in found:
+        assert sorted(images) == every
+        assert images[-1] == ("kitchen", None)
+        assert [word for word, _ in groupby(word for word, _ in images)] == list(dict(images))
+
+
+def test_all_images_come_in_every_order_alike(sample: Sample) -> None:
+    found = all_draws(sample)
+
+    words = Counter(tuple(dict(images)) for images in found)
+    assert len(words) == 6
+    assert chisquare(list(words.values())).pvalue > 1e-3
+    dogs = Counter(tuple(file for word, file in images if word == "dog") for images in found)
+    assert len(dogs) == 6
+    assert chisquare(list(dogs.values())).pvalue > 1e-3
+
+
+@pytest.mark.parametrize(("most", "words"), [(6, 4), (4, 4), (3, 3), (1, 1)])
+def test_all_images_beyond_the_most_are_dropped_but_words_only_where_they_must(
+    sample: Sample, most: int, words: int
+) -> None:
+    found = all_draws(sample, max_images=most)
+
+    kept = Counter(image for images in found for image in images)
+    assert all(len(images) == most and len(dict(images)) == words for images in found)
+    assert kept[("kitchen", None)] == DRAWS
+    assert len(kept) == (7 if most > 1 else 1)

@@ -1,9 +1,12 @@
+import math
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from modeling.objective import ReferenceLosses
+from modeling.run_log import RunLog, StepReport
 from modeling.training import train
 from tests.modeling.small_runs import SMALL, metrics, run_config
 
@@ -18,8 +21,44 @@ def test_tensorboard_shows_the_curves_of_the_metrics_file(make_dataset: Callable
         points = events.Scalars(f"training/{name}")
         assert [point.step for point in points] == [1, 2, 3, 4, 5, 6]
         assert [point.value for point in points] == pytest.approx([line[name] for line in lines])
-    gains = events.Scalars("reference_gain/0.6")
-    assert [point.value for point in gains] == pytest.approx(
-        [line["reference_gain"]["0.6"] for line in lines if line["reference_gain"]]
-    )
+    measured = [line for line in lines if line["reference_gain"]]
+    assert [line["step"] for line in measured] == [1, 2, 4, 6]
+    without, given = zip(*[line["reference_losses"]["0.6"] for line in measured], strict=True)
+    for name, values in {
+        "reference_gain": [line["reference_gain"]["0.6"] for line in measured],
+        "loss_without_references": without,
+        "loss_with_references": given,
+    }.items():
+        points = events.Scalars(f"{name}/0.6")
+        assert [point.step for point in points] == [1, 2, 4, 6]
+        assert [point.value for point in points] == pytest.approx(values)
     assert "training/mfu" not in events.Tags()["scalars"]
+
+
+def test_losses_that_are_no_number_are_null(tmp_path: Path) -> None:
+    log = RunLog(tmp_path, step=0)
+    report = StepReport(
+        step=1,
+        steps=1,
+        training_stage="joint",
+        bucket=str(SMALL),
+        loss=math.nan,
+        gradient_norm=1.0,
+        learning_rate=1e-3,
+        tokens_per_s=1.0,
+        data_wait_s=0.0,
+        model_tflops_per_s=1.0,
+        mfu=None,
+        skipped_steps=0,
+        reference_losses={"0.3": ReferenceLosses(0.5, math.inf)},
+    )
+
+    log.write(report)
+    log.close()
+
+    (line,) = metrics(tmp_path)
+    assert (line["loss"], line["reference_losses"], line["reference_gain"]) == (
+        None,
+        {"0.3": [0.5, None]},
+        {"0.3": None},
+    )

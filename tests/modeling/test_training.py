@@ -12,16 +12,16 @@ from modeling.checkpoint import read_tensors
 from modeling.dataset import SampleStore
 from modeling.flow import FlowConfig
 from modeling.lora import LoraConfig, load_lora, merge_lora
-from modeling.objective import EncodedBatch, draw_noise, encode_batch, reference_gain, velocity_loss
+from modeling.objective import EncodedBatch, draw_noise, encode_batch, reference_losses, velocity_loss
+from modeling.optimizer import OptimizerConfig
 from modeling.parallel import Team
 from modeling.pipeline import Pipeline
 from modeling.run_log import StepReport
-from modeling.training import Trainer, learning_rate, stages_left, train
+from modeling.training import Trainer, stages_left, train, warmup_share
 from modeling.training_config import (
     STAGE_I,
     STAGE_II_A,
     STAGE_II_B,
-    OptimizerConfig,
     RunConfig,
     Trainable,
     TrainingConfig,
@@ -81,7 +81,7 @@ def test_the_metrics_of_a_resumed_run_have_every_step_once(make_dataset: MakeDat
     lines = metrics(tmp_path)
     assert [line["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
     assert all(line["loss"] > 0 and line["gradient_norm"] > 0 and line["tokens_per_s"] > 0 for line in lines)
-    assert [line["step"] for line in lines if line["reference_gain"]] == [2, 4, 6]
+    assert [line["step"] for line in lines if line["reference_gain"]] == [1, 2, 4, 6]
 
 
 def test_each_training_stage_changes_only_its_own_weights(make_dataset: MakeDataset, tmp_path: Path) -> None:
@@ -110,8 +110,8 @@ def test_the_papers_stages_are_those_of_b2() -> None:
     assert [stage.steps for stage in stages] == [60_000, 10_000, 30_000]
     assert stage_at(stages, 59_999) == (0, 59_999)
     assert stage_at(stages, 60_000) == (1, 0)
-    assert learning_rate(1e-4, STAGE_II_A, 499) == pytest.approx(0.5e-4)
-    assert learning_rate(1e-4, STAGE_II_A, 5_000) == learning_rate(1e-4, STAGE_II_B, 0) == 1e-4
+    assert warmup_share(STAGE_II_A, 499) == 0.5
+    assert warmup_share(STAGE_II_A, 5_000) == warmup_share(STAGE_II_B, 0) == 1.0
     assert not STAGE_I.uses_references
     assert [(stage.name, steps) for stage, steps in stages_left(stages, done=65_000)] == [
         ("II-a", range(65_000, 70_000)),
@@ -198,21 +198,48 @@ def test_noise_differs_by_step_and_place_and_not_by_how_ranks_share_it() -> None
     assert len(torch.unique(whole[:, 0, 0, 0, 0])) == 4
 
 
-def test_reference_gain_is_zero_until_references_are_used(make_dataset: MakeDataset) -> None:
+def test_references_are_worth_nothing_until_they_are_used(make_dataset: MakeDataset) -> None:
     config = run_config()
     encoded = probe(make_dataset({SMALL: 2}), config)
     model = build_model(config.pipeline.model, seed=0)
+    places = (0, 1, 2, 3)
 
-    before = reference_gain(model, encoded, (0, 1, 2, 3), seed=0)
+    before = reference_losses(model, encoded, places, seed=0)
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
-    after = reference_gain(model, encoded, (0, 1, 2, 3), seed=0)
+    after = reference_losses(model, encoded, places, seed=0)
 
-    assert before == {"0.3": 0.0, "0.6": 0.0, "0.9": 0.0}
-    assert all(gain != 0 for gain in after.values())
-    assert reference_gain(model, encoded, (0, 1, 2, 3), seed=0) == after
+    noise = draw_noise(encoded.latents, places, seed=0, step=0)
+    power = (noise - encoded.latents).square().mean().item()
+    given = velocity_loss(model.eval(), encoded, noise=noise, timesteps=torch.full((4,), 0.6), shows_estimate=False)
+    assert list(before) == list(after) == ["0.3", "0.6", "0.9"]
+    for losses in before.values():  # a new model predicts zero
+        assert losses == pytest.approx((power, power))
+        assert losses.gain == losses.gain_share == 0.0
+    assert after["0.6"].with_references == given.item()
+    for losses in after.values():
+        assert losses.gain != 0
+        assert losses.with_references == pytest.approx(losses.without_references * (1 - losses.gain_share))
+    assert reference_losses(model, encoded, places, seed=0) == after
+
+
+def test_the_gain_of_references_is_measured_when_they_come_in_and_then_as_due(
+    make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    dataset, config = make_dataset({SMALL: 5}), run_config(*STAGES, reference_gain_every_steps=6)
+
+    train(config, dataset=dataset, output=tmp_path)
+
+    lines = {line["step"]: line for line in metrics(tmp_path)}
+    # Training stage I is steps 1 and 2 and has no references, II-a begins with step 3, II-b with step 7.
+    assert [step for step, line in lines.items() if line["reference_gain"]] == [3, 6, 7]
+    for step in (3, 6, 7):
+        losses = lines[step]["reference_losses"]
+        assert lines[step]["reference_gain"] == {level: pair[0] - pair[1] for level, pair in losses.items()}
+    assert all(gain != 0 for gain in lines[7]["reference_gain"].values())
+    assert all(lines[step]["reference_losses"] is None for step in (1, 2, 4, 5, 8))
 
 
 def test_a_checkpoint_of_another_config_is_refused_and_the_fields_are_named(

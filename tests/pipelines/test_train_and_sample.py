@@ -1,5 +1,6 @@
 """`train` and `sample` as commands, on a few drawn clips."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -86,6 +87,21 @@ def test_a_directory_without_a_model_is_named(tmp_path: Path, capsys: pytest.Cap
     assert sample(tmp_path, tmp_path / "v.mp4") == 2
 
     assert "does not exist; expected a directory that save_pretrained or training wrote" in capsys.readouterr().err
+
+
+def test_who_watches_training_sees_the_newest_reference_gain(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seldom = ["--run.training.stages.0.steps", "3", "--run.training.reference-gain-every-steps", "2"]
+    dataset, output = model.parents[1] / "dataset", tmp_path / "model"
+
+    assert main(["train", "--dataset", str(dataset), "--output", str(output), *seldom]) == 0
+
+    lines = [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
+    assert [bool(line["reference_losses"]) for line in lines] == [True, True, False]
+    shares = [100 * (1 - given / without) for without, given in lines[1]["reference_losses"].values()]
+    gain = f"gain {shares[0]:.1f}/{shares[1]:.1f}/{shares[2]:.1f} %"
+    assert f"joint: loss {lines[2]['loss']:.3f}, {gain}" in capsys.readouterr().err
 
 
 def test_training_on_an_empty_dataset_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
