@@ -148,7 +148,11 @@ def build_stages(config: CurationConfig) -> list[Stage]:
     """The stages of a run, in order; nothing is loaded yet."""
     buckets = tuple(map(Bucket.parse, config.buckets))
     jobs = config.annotators
-    words = EntityWords(config.entity_words, _words(jobs.words, config.instruction))
+    words = EntityWords(
+        config.entity_words,
+        _words(jobs.words, config.instruction),
+        tells_places_apart=jobs.masks.profile == "moving_object" and jobs.masks.several_subjects == "left_to_right",
+    )
     looking = [
         *_shot_stages(config, buckets),
         ContentFilter(config.content_filter, VideoMaeContentClassifier(jobs.content_filter)),

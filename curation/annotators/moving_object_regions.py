@@ -82,7 +82,7 @@ def frame_evidence(motion: MotionEvidence, foreground: Plane) -> FrameEvidence:
 
 
 def candidate_regions(frame: FrameEvidence) -> list[Region]:
-    """The most salient regions that move or that the network calls foreground, best first."""
+    """The regions that move or that the network calls foreground, the most salient first."""
     masks = large_parts(frame.foreground > 0.5)
     threshold = frame.min_speed
     for _ in range(_MAX_THRESHOLDS):
@@ -90,12 +90,11 @@ def candidate_regions(frame: FrameEvidence) -> list[Region]:
             if all(iou(mask, known) <= _SAME_REGION_IOU for known in masks):
                 masks.append(mask)
         threshold *= _THRESHOLD_RATIO
-    regions = sorted((_describe(frame, mask) for mask in masks), key=lambda region: -region.saliency)
-    return regions[:_MAX_REGIONS]
+    return sorted((_describe(frame, mask) for mask in masks), key=lambda region: -region.saliency)
 
 
 def choose_regions(candidates: Sequence[Sequence[Region]]) -> list[Region | None]:
-    """One region per frame, or None, so that saliency and likeness across frames are greatest together."""
+    """One of the most salient regions per frame, or None, so that saliency and likeness are greatest together."""
     pairs = max(1, len(candidates) - 1)
 
     def story(choice: Sequence[Region | None]) -> float:
@@ -107,15 +106,20 @@ def choose_regions(candidates: Sequence[Sequence[Region]]) -> list[Region | None
         return sum(region.saliency for region in present) + 2 * _LINK_WEIGHT * likeness / pairs
 
     choices: list[list[Region | None]] = [
-        list(choice) for choice in itertools.product(*([None, *c] for c in candidates))
+        list(choice) for choice in itertools.product(*([None, *c[:_MAX_REGIONS]] for c in candidates))
     ]
     return max(choices, key=story)
 
 
+def beside(candidates: Sequence[Region], mask: Mask) -> list[Region]:
+    """Those that share less than a tenth with the object that the mask shows."""
+    return [c for c in candidates if (c.mask & mask).sum() < 0.1 * min(c.mask.sum(), mask.sum())]
+
+
 def rivalry(candidates: Sequence[Region], chosen: Region, mask: Mask) -> float:
     """The saliency of the best candidate beside the object that the mask shows, as a multiple of the chosen one's."""
-    beside = (c.saliency for c in candidates if (c.mask & mask).sum() < 0.1 * min(c.mask.sum(), mask.sum()))
-    return max(beside, default=0.0) / max(chosen.saliency, 1e-6)
+    others = (rival.saliency for rival in beside(candidates[:_MAX_REGIONS], mask))
+    return max(others, default=0.0) / max(chosen.saliency, 1e-6)
 
 
 def _moving_parts(frame: FrameEvidence, threshold: float) -> list[Mask]:

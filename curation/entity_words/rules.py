@@ -9,9 +9,9 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from curation.entity_words.kinds import Unseen, classify
-from curation.entity_words.lexicon import BEINGS, find_compound, find_noun, sections
+from curation.entity_words.lexicon import BEINGS, NounClass, find_compound, find_noun, sections
 from curation.entity_words.locate import locate_words
-from curation.entity_words.number import is_plural, singular_of
+from curation.entity_words.number import is_plural, is_plural_form, singular_of
 from curation.entity_words.parse import ParsedAnswer, UnparsableAnswerError, parse_answer
 from curation.entity_words.phrases import Phrase, introducers, is_name, noun_at, opening
 from curation.entity_words.tokens import Span, Token, first_token_in, tokenize
@@ -57,14 +57,21 @@ class CheckedAnswer:
 _ORDER = {EntityKind.SUBJECT: 0, EntityKind.OBJECT: 1, EntityKind.BACKGROUND: 2}
 
 
-def check_answer(caption: str, answer: str) -> CheckedAnswer:
-    """Parse an answer of Figure 7's format and apply the rules of A.2 to its words."""
+def check_answer(caption: str, answer: str, *, tells_places_apart: bool = False) -> CheckedAnswer:
+    """Parse an answer of Figure 7's format and apply the rules of A.2 to its words.
+
+    Args:
+        caption: what the words stand in.
+        answer: of an extractor.
+        tells_places_apart: whoever looks for the subjects goes by where their words stand. Then two may be called the
+            same, and a word that introduces somebody new each time ("a cat chases a cat") stands for one each time.
+    """
     try:
         parsed = parse_answer(answer)
     except UnparsableAnswerError as error:
         return CheckedAnswer(words=(), violations=(Violation(Rule.UNPARSABLE_ANSWER, str(error)),))
     tokens = tokenize(caption)
-    found, missing, dropped = _find(caption, tokens, parsed)
+    found, missing, dropped = _find(caption, tokens, parsed, repeats_subjects=tells_places_apart)
     found.sort(key=lambda found_word: (_ORDER[found_word.word.kind], found_word.word.start))
     words = tuple([word for word, _ in found])
     subjects = [_Subject.of(word, phrase) for word, phrase in found if word.kind is EntityKind.SUBJECT]
@@ -76,7 +83,7 @@ def check_answer(caption: str, answer: str) -> CheckedAnswer:
     plural = [subject.word for subject in subjects if subject.is_plural]
     if plural:
         violations.append(Violation(Rule.PLURAL_SUBJECT_WORD, f"several individuals: {_quoted(plural)}"))
-    violations += _same_heads(subjects, tokens)
+    violations += _same_heads(subjects, tokens, tells_places_apart=tells_places_apart)
     return CheckedAnswer(words=words, violations=tuple(violations), dropped=tuple(dropped))
 
 
@@ -86,7 +93,7 @@ class _Found(NamedTuple):
 
 
 def _find(
-    caption: str, tokens: list[Token], parsed: ParsedAnswer
+    caption: str, tokens: list[Token], parsed: ParsedAnswer, *, repeats_subjects: bool
 ) -> tuple[list[_Found], list[str], list[tuple[str, str]]]:
     """The answer's words as entity words; those the caption lacks; those dropped, with the reason."""
     answers = parsed.words()
@@ -100,12 +107,16 @@ def _find(
             continue
         reason = "part_of_longer_word"
         # The first place counts, unless the word means something unseen there ("plays football with a football").
-        for number, span in enumerate(located[word].own):
+        places = located[word].own
+        for number, span in enumerate(places):
             phrase = _phrase(tokens, span)
             kind = _kind(phrase, answered)
             if isinstance(kind, EntityKind):
-                text = caption[span.start : span.end]
-                found.setdefault(span, _Found(EntityWord(word=text, kind=kind, start=span.start, end=span.end), phrase))
+                again = places[number + 1 :] if repeats_subjects and kind is EntityKind.SUBJECT else []
+                others = [(place, _phrase(tokens, place)) for place in again]
+                for at, named in [(span, phrase), *(o for o in others if _introduces(tokens, o[1].head))]:
+                    text = caption[at.start : at.end]
+                    found.setdefault(at, _Found(EntityWord(word=text, kind=kind, start=at.start, end=at.end), named))
                 break
             reason = str(kind) if number == 0 else reason
         else:
@@ -152,30 +163,35 @@ class _Subject(NamedTuple):
         return cls(word.word, head, singular, several)
 
 
-def _same_heads(subjects: list[_Subject], tokens: list[Token]) -> list[Violation]:
+def _same_heads(subjects: list[_Subject], tokens: list[Token], *, tells_places_apart: bool) -> list[Violation]:
     """Two subjects of one noun cannot be told apart by their words ("a man ... another man")."""
     heads = [_last_word(subject.singular) for subject in subjects]
     several = sorted({head for head in heads if heads.count(head) > 1})
-    if several:
+    if several and not tells_places_apart:
         return [Violation(Rule.SAME_HEAD_WORD, f"several subjects are called {_quoted(several)}")]
     for subject in subjects:
-        again = _introduced_again(subject, tokens)
+        again = _introduced_again(subject, subjects, tokens)
         if again is not None:
             detail = f"{subject.word!r} and {again!r} are two subjects of one name"
             return [Violation(Rule.SAME_HEAD_WORD, detail)]
     return []
 
 
-def _introduced_again(subject: _Subject, tokens: list[Token]) -> str | None:
-    """Another mention of the noun that introduces somebody new: "another man", a second "a man"."""
+def _introduced_again(subject: _Subject, subjects: list[_Subject], tokens: list[Token]) -> str | None:
+    """Another mention of the noun, itself no subject, that introduces somebody new: "another man", a second "a man"."""
     name = _last_word(subject.singular)
-    mentions = [at for at, token in enumerate(tokens) if singular_of(token.text) == name and at != subject.head]
+    known = {known.head for known in subjects}
+    mentions = [at for at, token in enumerate(tokens) if singular_of(token.text) == name and at not in known]
     for at in mentions:
-        before = introducers(tokens, at)
-        is_introduced = not sections()["indefinite"].isdisjoint(before)
-        if is_introduced and _is_being(tokens, at) and not _describes_next(tokens, at):
-            return " ".join((*before, tokens[at].text))
+        if _introduces(tokens, at):
+            return " ".join((*introducers(tokens, at), tokens[at].text))
     return None
+
+
+def _introduces(tokens: Sequence[Token], at: int) -> bool:
+    """Whether the noun brings somebody new: "another man", "a man"."""
+    is_introduced = not sections()["indefinite"].isdisjoint(introducers(tokens, at))
+    return is_introduced and _is_being(tokens, at) and not _describes_next(tokens, at)
 
 
 def _is_being(tokens: Sequence[Token], at: int) -> bool:
@@ -194,13 +210,17 @@ def _last_word(noun: str) -> str:
 
 
 def _describes_next(tokens: Sequence[Token], at: int) -> bool:
-    """Whether the noun only describes the one behind it ("dog food")."""
+    """Whether the noun only describes the one behind it ("dog food"), which is no verb then."""
     following = at + 1
     if following == len(tokens) or tokens[following].start != tokens[at].end + 1:
         return False
     word = tokens[following].text
     noun = find_compound(tokens[at].text, word) or find_noun(word)
-    return noun is not None and word not in sections()["preposition"] and word.isalpha()
+    if noun is None or word in sections()["preposition"] or not word.isalpha():
+        return False
+    # No plural follows "a", so that "a cat moves" has a verb; nor is an action what "a cat and a cat run" is about.
+    is_joined = Phrase.of(tokens, at, following).word_before == "and"
+    return not (is_plural_form(word) or (is_joined and noun.noun_class is NounClass.ABSTRACT))
 
 
 def _quoted(words: Sequence[str]) -> str:

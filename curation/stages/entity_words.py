@@ -38,9 +38,13 @@ class EntityWords:
     reads: ClassVar[frozenset[str]] = frozenset({"caption"})
     adds: ClassVar[frozenset[str]] = frozenset({"entity_words", "word_problems"})
 
-    def __init__(self, config: EntityWordsConfig, extractor: EntityWordExtractor) -> None:
+    def __init__(
+        self, config: EntityWordsConfig, extractor: EntityWordExtractor, *, tells_places_apart: bool = False
+    ) -> None:
+        """See `check_answer` for the last."""
         self._config = config
         self._extractor = extractor
+        self._tells_places_apart = tells_places_apart
 
     @property
     def resources(self) -> Resources:
@@ -64,7 +68,7 @@ class EntityWords:
         asked = [clip.caption for clip, problem in zip(clips, refused, strict=True) if problem is None]
         answers = iter(self._extractor.extract(asked) if asked else ())
         return [
-            self._fill(clip, problem or check_answer(clip.caption, next(answers)))
+            self._fill(clip, problem or self._check(clip.caption, next(answers)))
             for clip, problem in zip(clips, refused, strict=True)
         ]
 
@@ -83,6 +87,9 @@ class EntityWords:
         else:
             return None
         return CheckedAnswer(words=(), violations=(violation,))
+
+    def _check(self, caption: str, answer: str) -> CheckedAnswer:
+        return check_answer(caption, answer, tells_places_apart=self._tells_places_apart)
 
     def _fill(self, clip: Clip, checked: CheckedAnswer) -> Clip:
         problems = tuple(

@@ -219,6 +219,9 @@ def test_a_plural_object_is_kept() -> None:
         ("A man sits. The man smiles.", ["man"], False),
         ("A man sits while his dog watches the man.", ["man", "dog"], False),
         ("A dog eats a dog biscuit.", ["dog"], False),
+        ("A dog runs at a dog show.", ["dog"], False),
+        ("A dog moves left and a dog moves right.", ["dog"], True),
+        ("A dog and a dog run.", ["dog"], True),
         ("A man and a woman sit.", ["man", "woman"], False),
     ],
 )
@@ -227,6 +230,37 @@ def test_two_subjects_of_one_name_are_ambiguous(caption: str, words: list[str], 
 
     assert (rules(checked) == ["same_head_word"]) == is_ambiguous
     assert is_ambiguous or checked.violations == ()
+
+
+@pytest.mark.parametrize(
+    ("caption", "words", "starts"),
+    [
+        ("A cat moves left and a cat moves right.", ["cat"], [2, 23]),
+        ("A cat moves left and a cat moves right.", ["cat", "cat"], [2, 23]),
+        ("A man talks to a bald man.", ["man", "bald man"], [2, 17]),
+        ("A fluffy cat chases a fluffy cat.", ["fluffy cat"], [2, 22]),
+        ("A man sits. The man smiles.", ["man"], [2]),
+        ("A dog eats a dog biscuit.", ["dog"], [2]),
+    ],
+)
+def test_subjects_of_one_name_stand_for_one_each_where_their_places_tell_them_apart(
+    caption: str, words: list[str], starts: list[int]
+) -> None:
+    answer = json.dumps({"background": [], "subject": words, "object": []})
+
+    checked = check_answer(caption, answer, tells_places_apart=True)
+
+    assert [word.start for word in checked.words] == starts
+    assert all(caption[word.start : word.end] == word.word for word in checked.words)
+    assert checked.violations == ()
+
+
+def test_a_second_mention_that_is_no_word_of_its_own_rejects_even_where_places_tell_subjects_apart() -> None:
+    answer = json.dumps({"background": [], "subject": ["fluffy cat"], "object": []})
+
+    checked = check_answer("A fluffy cat chases another cat.", answer, tells_places_apart=True)
+
+    assert rules(checked) == ["same_head_word"]
 
 
 def test_people_who_are_only_the_backdrop_do_not_reject_the_sample() -> None:
