@@ -34,6 +34,9 @@ WEIGHTS_NAME = "model.safetensors"
 # What the paper's scores are measured at (Table 1).
 _EVALUATED_BUCKET = Bucket(49, 288, 512)
 
+# Which of several equal words of a prompt is meant.
+_NUMBERED_WORD = re.compile(r"(?P<word>.+)#(?P<number>[1-9][0-9]?)")
+
 # Denoising steps by pixels of a frame (B.3); larger frames take the last.
 _STEPS = ((144 * 256, 256), (288 * 512, 128))
 _STEPS_FOR_LARGEST = 64
@@ -148,7 +151,8 @@ class Pipeline:
         Args:
             prompt: what happens in the video.
             references: for each entity word, copied from the prompt, one or more pictures of it on a transparent or
-                white background.
+                white background. Where the prompt has the word several times, `cat` is the first and `cat#2` the
+                second.
             background: a picture of the place.
             background_word: the prompt's word for the place, to which `background` is then bound.
             sampling: size, seed and guidance.
@@ -169,6 +173,16 @@ class Pipeline:
                 self.model, conditions, noise, sampling=sampling, flow=self.config.flow, on_step=on_step
             )
             return self._encoders.autoencoder.decode(latents)[0].cpu().numpy()
+
+    @torch.no_grad()
+    def reconstruct(self, video: Video) -> Video:
+        """What the autoencoder makes of a video: the best that the model could sample.
+
+        Raises:
+            ValueError: the number of frames is not 4k + 1, or a side is not a multiple of 8.
+        """
+        latents = self._encoders.autoencoder.encode(torch.from_numpy(video)[None].to(self._device))
+        return self._encoders.autoencoder.decode(latents)[0].cpu().numpy()
 
     def _condition_images(
         self,
@@ -261,12 +275,16 @@ def steps_for(bucket: Bucket) -> int:
 
 
 def _span_in_prompt(word: str, prompt: str) -> tuple[int, int]:
-    """Where the word first stands in the prompt; inside another word only if nowhere else."""
-    alone = re.search(rf"(?<!\w){re.escape(word)}(?!\w)", prompt)
-    start = alone.start() if alone else prompt.find(word)
-    if not word or start < 0:
-        raise ValueError(f"reference word {word!r} is not in the prompt {prompt!r}; copy the word from the prompt")
-    return start, start + len(word)
+    """Where the word stands in the prompt, first or, as `word#n`, for the n-th time; inside another if nowhere else."""
+    numbered = _NUMBERED_WORD.fullmatch(word) if word not in prompt else None
+    name, number = (numbered["word"], int(numbered["number"])) if numbered else (word, 1)
+    starts = [found.start() for found in re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", prompt)] if name else []
+    if not starts and name and name in prompt:
+        starts = [prompt.find(name)]
+    if not 1 <= number <= len(starts):
+        found = f"only {len(starts)} times" if starts else "not"
+        raise ValueError(f"reference word {word!r} is {found} in the prompt {prompt!r}; copy the word from the prompt")
+    return starts[number - 1], starts[number - 1] + len(name)
 
 
 @contextmanager

@@ -153,7 +153,7 @@ class Trainer:
     def step(self, batch: Batch) -> StepReport:
         """One step on one batch. A step whose loss or gradient is not finite changes nothing, but is counted."""
         self._meter.batch_has_come()
-        share = warmup_share(self._stage, self._stage_step)
+        share = self._stage.rate_share(self._stage_step)
         loss, gradient_norm = self._gradients(batch)
         is_finite = math.isfinite(loss) and math.isfinite(gradient_norm)
         skipped_clips: tuple[str, ...] = ()
@@ -304,11 +304,6 @@ class Trainer:
             self._samples.write(
                 self.model, self._encoders.autoencoder, step=self.done.step, seed=self.config.training.seed
             )
-
-
-def warmup_share(stage: TrainingStage, stage_step: int) -> float:
-    """Of the learning rate, which is constant after a linear warm-up (Table 6)."""
-    return min(1.0, (stage_step + 1) / max(1, stage.warmup_steps))
 
 
 def stages_left(stages: tuple[TrainingStage, ...], *, done: int) -> Iterator[tuple[TrainingStage, range]]:

@@ -36,6 +36,8 @@ class TrainingStage:
     Attributes:
         steps: how long it lasts.
         warmup_steps: over which the learning rate rises from zero.
+        cooldown_steps: the last of its steps, over which it falls to zero. Our choice: none, the paper's is constant;
+            in a short run the end of the fall is worth as much as all steps before it.
         uses_references: whether the clips come with their reference images.
     """
 
@@ -44,10 +46,21 @@ class TrainingStage:
     trainable: Trainable
     uses_references: bool = True
     warmup_steps: int = 0
+    cooldown_steps: int = 0
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.warmup_steps < 0:
             raise ValueError(f"training stage {self.name} has {self.steps} steps, expected at least 1")
+        if not 0 <= self.cooldown_steps <= self.steps:
+            raise ValueError(
+                f"training stage {self.name} has {self.cooldown_steps} cooldown steps, expected 0 to its {self.steps}"
+            )
+
+    def rate_share(self, step: int) -> float:
+        """Of the learning rate, at a step counted from the beginning of the stage."""
+        rising = (step + 1) / max(1, self.warmup_steps)
+        falling = (self.steps - step) / max(1, self.cooldown_steps)
+        return min(1.0, rising, falling)
 
 
 STAGE_I = TrainingStage(name="I", steps=60_000, trainable=Trainable.BACKBONE, uses_references=False)

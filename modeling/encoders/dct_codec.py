@@ -57,7 +57,7 @@ COEFFICIENTS: Final = (
 )
 
 # Rows: luma, red against blue, green against magenta; of unit length, so that decoding is the transpose of encoding.
-_OPPONENT_COLOURS: Final = (
+OPPONENT_COLOURS: Final = (
     (1 / math.sqrt(3), 1 / math.sqrt(3), 1 / math.sqrt(3)),
     (1 / math.sqrt(2), 0.0, -1 / math.sqrt(2)),
     (1 / math.sqrt(6), -2 / math.sqrt(6), 1 / math.sqrt(6)),
@@ -78,7 +78,7 @@ class DctCodec(nn.Module):
     @property
     def version(self) -> str:
         """Follows from the table of coefficients and the colours."""
-        return f"dct-codec-{sha256(repr((COEFFICIENTS, _OPPONENT_COLOURS)).encode()).hexdigest()[:12]}"
+        return f"dct-codec-{sha256(repr((COEFFICIENTS, OPPONENT_COLOURS)).encode()).hexdigest()[:12]}"
 
     def encode(
         self, videos: UInt8[Tensor, "batch frames height width 3"]
@@ -119,14 +119,14 @@ class DctCodec(nn.Module):
 
 
 def _cosine_block(coefficient: Coefficient) -> Float[Tensor, " pixels"]:
-    time = _cosine(coefficient.time, FRAMES_PER_LATENT)
-    y = _cosine(coefficient.y, PIXELS_PER_LATENT)
-    x = _cosine(coefficient.x, PIXELS_PER_LATENT)
-    colour = torch.tensor(_OPPONENT_COLOURS[coefficient.colour], dtype=torch.float64)
+    time = cosine(coefficient.time, FRAMES_PER_LATENT)
+    y = cosine(coefficient.y, PIXELS_PER_LATENT)
+    x = cosine(coefficient.x, PIXELS_PER_LATENT)
+    colour = torch.tensor(OPPONENT_COLOURS[coefficient.colour], dtype=torch.float64)
     return torch.einsum("t,y,x,c->tyxc", time, y, x, colour).flatten().float()
 
 
-def _cosine(half_waves: int, length: int) -> Float[Tensor, " length"]:
+def cosine(half_waves: int, length: int) -> Float[Tensor, " length"]:
     """A row of the orthonormal DCT-II."""
     places = (torch.arange(length, dtype=torch.float64) + 0.5) * math.pi / length
     return torch.cos(half_waves * places) * math.sqrt((1 if half_waves == 0 else 2) / length)

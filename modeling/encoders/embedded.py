@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from modeling.encoders.cosine_patches import CosinePatches
 from modeling.encoders.dct_codec import DctCodec
 from modeling.encoders.hashed_words import HashedWords
-from modeling.encoders.projected_patches import ProjectedPatches
 from modeling.encoders.protocols import Encoders
 
 
@@ -47,7 +47,5 @@ class EmbeddedEncoders:
         return Encoders(
             autoencoder=DctCodec(),
             text=HashedWords(channels=self.text_channels, max_tokens=self.max_text_tokens),
-            image=ProjectedPatches(
-                channels=self.image_channels, image_side=self.image_side, patch_side=self.patch_side
-            ),
+            image=CosinePatches(channels=self.image_channels, image_side=self.image_side, patch_side=self.patch_side),
         )

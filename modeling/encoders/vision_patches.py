@@ -13,8 +13,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from modeling.encoders.checkpoints import library, read_json
+from modeling.encoders.cosine_patches import white_square
 from modeling.encoders.frozen import FrozenEncoder, load_frozen
-from modeling.encoders.projected_patches import white_square
 from modeling.precision import Precision
 
 # A network keeps the output of every block for the images it is given at once.

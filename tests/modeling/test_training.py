@@ -17,7 +17,7 @@ from modeling.optimizer import OptimizerConfig
 from modeling.parallel import Team
 from modeling.pipeline import Pipeline
 from modeling.run_log import StepReport
-from modeling.training import Trainer, stages_left, train, warmup_share
+from modeling.training import Trainer, stages_left, train
 from modeling.training_config import (
     STAGE_I,
     STAGE_II_A,
@@ -104,14 +104,20 @@ def test_each_training_stage_changes_only_its_own_weights(make_dataset: MakeData
     assert changed[2] - new
 
 
+def test_a_cooldown_ends_just_above_zero() -> None:
+    stage = TrainingStage(name="short", steps=10, trainable=Trainable.ALL, warmup_steps=2, cooldown_steps=4)
+
+    assert [stage.rate_share(step) for step in range(10)] == [0.5, 1, 1, 1, 1, 1, 1, 0.75, 0.5, 0.25]
+
+
 def test_the_papers_stages_are_those_of_b2() -> None:
     stages = TrainingConfig().stages
 
     assert [stage.steps for stage in stages] == [60_000, 10_000, 30_000]
     assert stage_at(stages, 59_999) == (0, 59_999)
     assert stage_at(stages, 60_000) == (1, 0)
-    assert warmup_share(STAGE_II_A, 499) == 0.5
-    assert warmup_share(STAGE_II_A, 5_000) == warmup_share(STAGE_II_B, 0) == 1.0
+    assert STAGE_II_A.rate_share(499) == 0.5
+    assert STAGE_II_A.rate_share(5_000) == STAGE_II_B.rate_share(0) == STAGE_II_B.rate_share(29_999) == 1.0
     assert not STAGE_I.uses_references
     assert [(stage.name, steps) for stage, steps in stages_left(stages, done=65_000)] == [
         ("II-a", range(65_000, 70_000)),
