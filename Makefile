@@ -33,7 +33,7 @@ export INPUT OUTPUT CAPTION VIDEO CONFIG DATASET VIDEOS ADDRESS MEDIA MODEL PROM
 need = $(if $($(1)),,$(error $(1) is not set; $(2)))
 option = $(if $($(1)),$(2) "$$$(1)")
 
-.PHONY: help setup demo check test test-slow test-legacy explain curate inspect describe cache train sample submit label-clips train-filter bench bench-quality bench-model clean
+.PHONY: help setup demo prove ablations check test test-slow test-legacy explain curate inspect describe cache train sample submit label-clips train-filter bench bench-quality bench-model clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -50,6 +50,12 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 
 demo: setup  ## the whole system on a small generated world: make demo [VIDEOS=DIR]
 	$(PYTHON) -m pipelines demo $(call option,VIDEOS,--videos) $(ARGS)
+
+prove: setup  ## the model personalizes: curate a small stage, train, sample unseen textures, judge: make prove [CONFIG=configs/prove_gpu.toml] [OUTPUT=out/proof] [ARGS="--seed 1"]
+	$(PYTHON) -m pipelines prove $(call option,CONFIG,--config) $(call option,OUTPUT,--output) $(ARGS)
+
+ablations: setup  ## what each part of the method is worth, after make prove with the same options
+	$(PYTHON) -m pipelines ablate $(call option,CONFIG,--config) $(call option,OUTPUT,--output) $(ARGS)
 
 check: setup  ## format, lint, types, import contracts
 	$(VENV)/bin/ruff format --check .

@@ -21,6 +21,8 @@ _VERBS = {
     "sample": ("pipelines.sample", "a prompt and reference images in, a video out"),
     "submit": ("pipelines.submit", "run `curate` as a job on a Ray cluster"),
     "demo": ("pipelines.demo", "all of it on a small generated world, in minutes"),
+    "prove": ("pipelines.proof.prove", "show that the model personalizes: curate, train, sample, judge"),
+    "ablate": ("pipelines.proof.ablate", "the same without one part of the method at a time"),
     "sprites": ("pipelines.sprites.command", "generate a world of moving sprites with captions and ground truth"),
     "label-clips": ("pipelines.label_clips", "draw clips for people to label for the content filter"),
     "train-filter": ("pipelines.train_filter", "train the content filter on drawn clips, or on labels of your own"),

@@ -13,9 +13,9 @@ _PROFILE = "profile"
 def with_chosen_profiles(config: Config, arguments: Sequence[str]) -> Config:
     """The config, with those of another profile wherever the arguments choose one: `--path.to.it.profile VALUE`.
 
-    Values whose names both profiles have are kept, but for configs inside them: those of another profile are other
-    choices. A place or profile that does not exist changes nothing: whoever
-    reads the arguments next says what was expected.
+    Values whose names both profiles have are kept where they are not a profile's default, but for configs inside them:
+    those of another profile are other choices. A place or profile that does not exist changes nothing: whoever reads
+    the arguments next says what was expected.
     """
     for path, profile in _chosen(arguments):
         config = _with_profile(config, path, profile)
@@ -47,12 +47,17 @@ def _with_profile(config: Any, path: Sequence[str], profile: str) -> Any:
     current = getattr(config, name)
     if rest:
         return dataclasses.replace(config, **{name: _with_profile(current, rest, profile)})
+    usual = _defaults(type(current))
     kinds: Sequence[Any] = typing.get_args(typing.get_type_hints(type(config))[name])
     for kind in kinds:
         defaults = _defaults(kind)
         if defaults.get(_PROFILE) == profile:
             values = {key: getattr(current, key) for key in defaults if key != _PROFILE and hasattr(current, key)}
-            kept = {key: value for key, value in values.items() if not dataclasses.is_dataclass(value)}
+            kept = {
+                key: value
+                for key, value in values.items()
+                if not dataclasses.is_dataclass(value) and value != usual.get(key)
+            }
             return dataclasses.replace(config, **{name: kind(**kept)})
     return config
 

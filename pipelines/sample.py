@@ -30,8 +30,8 @@ class Sample:
         model: directory of a trained pipeline.
         prompt: what happens in the video.
         output: the .mp4 to write.
-        reference: WORD=PICTURE, several if need be; the word is copied from the prompt, the picture shows its subject
-            on a transparent or white background.
+        reference: WORD=PICTURE, several if need be; the word is copied from the prompt (WORD#2 where it stands there
+            a second time), the picture shows its subject on a transparent or white background.
         background: WORD=PICTURE of the place.
         bucket: FRAMESxHEIGHTxWIDTH of the video; frames 4k + 1, sides multiples of 16.
         steps: denoising steps; None takes the paper's number for the resolution.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 import cv2
@@ -19,7 +20,7 @@ _GRAIN: Final = 11.0  # grey levels of fine static grain on everything
 Paint: TypeAlias = npt.NDArray[np.float32]  # (height, width, 3), RGB, 0 to 255
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Canvas:
     """The plane a backdrop is painted on, somewhat larger than the frame.
 
@@ -61,13 +62,19 @@ class Canvas:
         return ramp(self.ys() - (y - roughness * line)[None], -0.5 / self.unit, 0.5 / self.unit)
 
 
+@lru_cache(maxsize=len(Place))
 def paint_backdrop(place: Place, seed: int, canvas: Canvas) -> Picture:
-    """The place as a picture of the canvas' size; the same arguments paint the same picture."""
+    """The place as a read-only picture of the canvas' size; the same arguments paint the same picture.
+
+    The last ones are kept: on a small stage a place looks the same in every clip, and takes most of the time to draw.
+    """
     rng = np.random.default_rng(seed)
     paint = _PAINTERS[place](canvas, rng)
     grain = rng.standard_normal((canvas.height, canvas.width, 1), dtype=np.float32)
     fine = cv2.GaussianBlur(grain, (0, 0), 0.7)[..., None]
-    return np.asarray(np.clip(paint + _GRAIN * fine, 0, 255), np.uint8)
+    picture = np.asarray(np.clip(paint + _GRAIN * fine, 0, 255), np.uint8)
+    picture.flags.writeable = False
+    return picture
 
 
 def _for_strokes(paint: Paint) -> Picture:

@@ -8,6 +8,7 @@ from pathlib import Path
 from pipelines.config import parse
 from pipelines.progress import progress
 from pipelines.sprites.plan import SpriteWorldConfig
+from pipelines.sprites.small_stage import SmallStageConfig
 from pipelines.sprites.world import make_world
 
 
@@ -17,13 +18,15 @@ class Sprites:
 
     Example: python -m pipelines sprites --output out/sprites --world.clips 40
 
+    A small stage: python -m pipelines sprites --output out/stage --world.profile small_stage --world.same-word-share 1
+
     Attributes:
         output: folder for the videos, `manifest.csv` and the truth.
-        world: what the world looks like.
+        world: what the world looks like; `profile` chooses another kind of world.
     """
 
     output: Path
-    world: SpriteWorldConfig = field(default_factory=SpriteWorldConfig)
+    world: SpriteWorldConfig | SmallStageConfig = field(default_factory=SpriteWorldConfig)
 
 
 def main(arguments: Sequence[str]) -> int:

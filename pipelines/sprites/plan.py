@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
@@ -44,6 +44,7 @@ class SpriteWorldConfig:
         occluder_share: share of clips in which something stands in front of a subject.
     """
 
+    profile: Literal["nature"] = "nature"
     seed: int = 0
     clips: int = 40
     frames: int = 49

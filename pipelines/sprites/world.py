@@ -15,6 +15,7 @@ import numpy.typing as npt
 from dataset_schema import Box, EntityKind
 from pipelines.sprites.plan import ClipKind, ClipPlan, SpriteWorldConfig, Word, plan_clip
 from pipelines.sprites.render import Labels, RenderedShot, Video, render_shot
+from pipelines.sprites.small_stage import SmallStageConfig, plan_on_stage
 
 # Our choice: nearly lossless, so that textures survive; about 120 kB for two seconds at 160 x 288. Without `mbtree`,
 # because with it x264 writes slightly different files from the same frames now and then.
@@ -58,8 +59,10 @@ class ClipTruth:
             return np.asarray(file["labels"], np.uint8)
 
 
-def make_world(output: Path, config: SpriteWorldConfig, on_clip: Callable[[], object] = lambda: None) -> Path:
-    """Write a sprite world: `manifest.csv` (video, caption, truth), `videos/`, `truth/` and `world.json`.
+def make_world(
+    output: Path, config: SpriteWorldConfig | SmallStageConfig, on_clip: Callable[[], object] = lambda: None
+) -> Path:
+    """Write a world: `manifest.csv` (video, caption, truth), `videos/`, `truth/` and `world.json`.
 
     Returns the manifest; `on_clip` is called after every clip, to show progress.
     """
@@ -71,7 +74,7 @@ def make_world(output: Path, config: SpriteWorldConfig, on_clip: Callable[[], ob
         rows = csv.DictWriter(file, ("video", "caption", "truth"))
         rows.writeheader()
         for index in range(config.clips):
-            plan = plan_clip(config, index)
+            plan = plan_clip(config, index) if isinstance(config, SpriteWorldConfig) else plan_on_stage(config, index)
             video, truth = f"videos/{index:04d}.mp4", f"truth/{index:04d}.json"
             _write_clip(plan, config, output / video, output / truth)
             rows.writerow({"video": video, "caption": plan.caption, "truth": truth})
@@ -97,7 +100,7 @@ def _read_subject(content: dict[str, Any]) -> SubjectTruth:
     return SubjectTruth(word=content["word"], kind=EntityKind(content["kind"]), texture=content["texture"], boxes=boxes)
 
 
-def _write_clip(plan: ClipPlan, config: SpriteWorldConfig, video: Path, truth: Path) -> None:
+def _write_clip(plan: ClipPlan, config: SpriteWorldConfig | SmallStageConfig, video: Path, truth: Path) -> None:
     if plan.kind == ClipKind.NOT_A_VIDEO:
         video.write_text("This file is a note about a video, not a video.\n" * 20, encoding="utf-8")
         shots: list[RenderedShot] = []

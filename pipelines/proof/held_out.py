@@ -1,0 +1,108 @@
+"""The clips that a proof is measured on: what curation published of them, and what is true of them."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from dataset_schema import Bucket, EntityKind, Reference, Sample
+from modeling.dataset import SampleStore
+from modeling.video import Video, decode_clip
+from pipelines.sheet_pictures import read_image
+from pipelines.sprites import ClipTruth, Pattern, Texture, Way, read_truth
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOutSubject:
+    """One subject of a held-out clip.
+
+    Attributes:
+        name: how the pipeline is told of it: its word, `word#2` if it is the second of that word.
+        pictures: as curation cut them out, in the order of time.
+    """
+
+    word: str
+    name: str
+    texture: Texture
+    way: Way
+    pictures: tuple[Image.Image, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOut:
+    """A clip that training never saw, in textures that it never saw.
+
+    Attributes:
+        number: of the clip in its world; also the seed of the noise that its videos are sampled from.
+        subjects: from left to right.
+    """
+
+    number: int
+    caption: str
+    place: str
+    subjects: tuple[HeldOutSubject, ...]
+    video: Video
+
+    @property
+    def has_one_word(self) -> bool:
+        """Whether all subjects have the same word."""
+        return len({subject.word for subject in self.subjects}) == 1
+
+
+def read_held_out(manifest: Path, dataset: Path, bucket: Bucket) -> list[HeldOut]:
+    """The clips of a small stage that curation kept, in the order of the stage, cut to the size of the bucket.
+
+    Clips in which a subject has no picture are left out.
+    """
+    with manifest.open(encoding="utf-8", newline="") as file:
+        truths = {Path(row["video"]).name: manifest.parent / row["truth"] for row in csv.DictReader(file)}
+    store = SampleStore(dataset, (bucket,))
+    clips = []
+    for row in range(store.clips_per_bucket()[bucket]):
+        sample = store.read(bucket, row)
+        name = Path(sample.source.uri).name
+        video = decode_clip(store.content(sample.video), bucket, start_s=sample.video_start_s)
+        clip = _held_out(int(Path(name).stem), sample, read_truth(truths[name]), video)
+        if all(subject.pictures for subject in clip.subjects):
+            clips.append(clip)
+    return sorted(clips, key=lambda clip: clip.number)
+
+
+def _held_out(number: int, sample: Sample, truth: ClipTruth, video: Video) -> HeldOut:
+    found = sorted((e for e in sample.entities if e.kind is not EntityKind.BACKGROUND), key=lambda e: e.start)
+    ways = _ways(sample.caption)
+    seen: list[str] = []
+    subjects = []
+    for told, entity, way in zip(truth.subjects, found, ways, strict=True):
+        seen.append(told.word)
+        count = seen.count(told.word)
+        subjects.append(
+            HeldOutSubject(
+                word=told.word,
+                name=told.word if count == 1 else f"{told.word}#{count}",
+                texture=_texture(told.texture),
+                way=way,
+                pictures=_pictures(entity.references),
+            )
+        )
+    place = next(word.word for word in truth.words if word.kind is EntityKind.BACKGROUND)
+    return HeldOut(number=number, caption=sample.caption, place=place, subjects=tuple(subjects), video=video)
+
+
+def _texture(told: Mapping[str, Any]) -> Texture:
+    colors = tuple((int(red), int(green), int(blue)) for red, green, blue in told["colors"])
+    return Texture(**{**told, "pattern": Pattern(told["pattern"]), "colors": colors})
+
+
+def _ways(caption: str) -> list[Way]:
+    known = {way.value: way for way in Way}
+    return [known[word] for word in caption.rstrip(".").replace(",", "").split() if word in known]
+
+
+def _pictures(references: Sequence[Reference]) -> tuple[Image.Image, ...]:
+    ordered = sorted((each for each in references if not each.is_face), key=lambda each: each.time_s)
+    opened = (read_image(each.image) for each in ordered)
+    return tuple(picture for picture in opened if picture is not None)

@@ -1,0 +1,63 @@
+"""Samples held-out clips under a condition, and keeps the videos."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from modeling.pipeline import Pipeline, SamplingConfig
+from modeling.video import Video
+from pipelines.proof.held_out import HeldOut
+from pipelines.proof.scores import Condition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampler:
+    """Samples with one model in one way.
+
+    Attributes:
+        sampling: but for the seed, which is the clip's number: all conditions start from the same noise.
+        pictures: of each subject, at most.
+        folder: gets the videos of each condition, which are read again if they are there.
+    """
+
+    pipeline: Pipeline
+    sampling: SamplingConfig
+    folder: Path
+    pictures: int = 1
+
+    def videos(
+        self, clips: Sequence[HeldOut], condition: Condition, *, on_clip: Callable[[], object] = lambda: None
+    ) -> dict[int, Video]:
+        """The video of every clip that the condition applies to, by its number."""
+        kept = self.folder / f"{condition.name.lower()}.npz"
+        if not kept.is_file():
+            videos = []
+            for clip in (chosen := clips_for(condition, clips)):
+                videos.append(self._video(clip, condition))
+                on_clip()
+            self.folder.mkdir(parents=True, exist_ok=True)
+            partial = kept.with_suffix(".partial.npz")
+            np.savez_compressed(partial, numbers=[clip.number for clip in chosen], videos=np.stack(videos))
+            partial.replace(kept)
+        with np.load(kept) as file:
+            return dict(zip(file["numbers"].tolist(), file["videos"], strict=True))
+
+    def _video(self, clip: HeldOut, condition: Condition) -> Video:
+        if condition is Condition.REAL:
+            return self.pipeline.reconstruct(clip.video)
+        given = [subject.pictures[: self.pictures] for subject in clip.subjects]
+        if condition is Condition.SWAPPED:
+            given.reverse()
+        references = {subject.name: shown for subject, shown in zip(clip.subjects, given, strict=True)}
+        return self.pipeline(
+            clip.caption,
+            references=references if condition is not Condition.WITHOUT else None,
+            sampling=replace(self.sampling, seed=clip.number),
+        )
+
+
+def clips_for(condition: Condition, clips: Sequence[HeldOut]) -> list[HeldOut]:
+    """All, but pictures can change places only between two subjects."""
+    return [clip for clip in clips if condition is not Condition.SWAPPED or len(clip.subjects) == 2]

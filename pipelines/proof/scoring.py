@@ -1,0 +1,176 @@
+"""From sampled videos to scores: what the judge is asked about every clip, and how its answers add up."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from itertools import chain
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from modeling.encoders.cosine_patches import white_square
+from modeling.video import Video
+from pipelines.proof.held_out import HeldOut
+from pipelines.proof.judge import Region, Template, fit, fits, template
+from pipelines.proof.scores import ClipScore, Condition, Figure, mean, share
+from pipelines.sprites import Texture, draw_stage_texture
+
+# Textures that no clip wears, from which every subject's rivals are drawn.
+_RIVALS: Final = 96
+_RIVAL_SEED: Final = 2**31
+
+_THUMBNAIL_SIDE: Final = 32
+
+
+class Judge:
+    """Scores videos of held-out clips.
+
+    Args:
+        clips: all of them; what a place looks like is what most of their pixels show.
+        candidates: textures that each subject's is told from, itself among them.
+    """
+
+    def __init__(self, clips: Sequence[HeldOut], *, candidates: int) -> None:
+        height = clips[0].video.shape[1]
+        self._candidates = candidates
+        self._rivals = [draw_stage_texture(np.random.default_rng([_RIVAL_SEED, number])) for number in range(_RIVALS)]
+        self._template = cache(lambda word, texture: template(word, texture, frame_height=height))
+        self._places = {
+            place: np.median([clip.video[0] for clip in clips if clip.place == place], axis=0)
+            for place in sorted({clip.place for clip in clips})
+        }
+
+    def score(self, clip: HeldOut, video: Video, condition: Condition) -> ClipScore:
+        """What a video of the clip shows.
+
+        With swapped pictures the texture asked for is that of the picture that a word was given.
+        """
+        given = [subject.texture for subject in clip.subjects]
+        if condition is Condition.SWAPPED:
+            given.reverse()
+        regions = _regions(len(given))
+        retrieves, ways = [], []
+        for number, (subject, texture, region) in enumerate(zip(clip.subjects, given, regions, strict=True)):
+            candidates = self._candidate_templates(subject.word, texture, [clip.number, number])
+            found = fits(video, candidates, region=region)
+            best = min(range(len(found)), key=lambda at: found[at].error)
+            retrieves.append(best == 0)
+            ways.append(found[best].way is subject.way)
+        return ClipScore(
+            clip=clip.number,
+            has_one_word=len(given) > 1 and clip.has_one_word,
+            retrieves=tuple(retrieves),
+            goes_its_way=tuple(ways),
+            follows_word=self._follows(clip, video, given) if len(given) > 1 else None,
+            is_in_place=min(self._places, key=lambda place: _distance(video, self._places[place])) == clip.place,
+            copying=self._copying(clip, video) if condition is Condition.WITH else None,
+        )
+
+    def _candidate_templates(self, word: str, texture: Texture, key: Sequence[int]) -> list[Template]:
+        """The subject's own texture first, then its rivals."""
+        drawn = np.random.default_rng(key).choice(len(self._rivals), self._candidates - 1, replace=False)
+        return [self._template(word, each) for each in (texture, *(self._rivals[number] for number in drawn))]
+
+    def _follows(self, clip: HeldOut, video: Video, given: Sequence[Texture]) -> bool:
+        """Whether every subject together fits its own picture's texture better than its neighbour's."""
+        errors = []
+        for textures in (given, [*given[1:], given[0]]):
+            asked = zip(clip.subjects, textures, _regions(len(given)), strict=True)
+            errors.append(sum(fit(video, self._template(who.word, worn), region=at).error for who, worn, at in asked))
+        return errors[0] < errors[1]
+
+    def _copying(self, clip: HeldOut, video: Video) -> float | None:
+        """How much more the subjects look like the pictures that were given than like others of the same subjects."""
+        differences = []
+        for subject, region in zip(clip.subjects, _regions(len(clip.subjects)), strict=True):
+            if len(subject.pictures) < 2:
+                continue
+            looked_for = self._template(subject.word, subject.texture)
+            shown = _thumbnail(_cut(video, looked_for, fit(video, looked_for, region=region).places[-1]))
+            likeness = [_cosine(shown, _thumbnail(picture)) for picture in subject.pictures]
+            differences.append(likeness[0] - float(np.mean(likeness[1:])))
+        return float(np.mean(differences)) if differences else None
+
+
+def figures(scores: Mapping[Condition, Sequence[ClipScore]]) -> list[Figure]:
+    """The table: clips of one and of two subjects apart, and of those the ones with one word."""
+    rows = []
+    for condition, found in scores.items():
+        for clips, chosen in _groups(found).items():
+            if not chosen:
+                continue
+            rows += [
+                _share("retrieval", clips, condition, chain.from_iterable(score.retrieves for score in chosen)),
+                _share("way", clips, condition, chain.from_iterable(score.goes_its_way for score in chosen)),
+                _share("place", clips, condition, (score.is_in_place for score in chosen)),
+            ]
+            follows = [score.follows_word for score in chosen if score.follows_word is not None]
+            if follows:
+                rows.append(_share("look follows word", clips, condition, follows))
+            copying = [score.copying for score in chosen if score.copying is not None]
+            if copying:
+                rows.append(_figure("copy index", clips, condition, mean(copying), len(copying)))
+    order = {name: place for place, name in enumerate(dict.fromkeys(row.name for row in rows))}
+    return sorted(rows, key=lambda row: order[row.name])
+
+
+def _groups(scores: Sequence[ClipScore]) -> dict[str, list[ClipScore]]:
+    return {
+        "one subject": [score for score in scores if len(score.retrieves) == 1],
+        "two subjects": [score for score in scores if len(score.retrieves) == 2],
+        "two of one word": [score for score in scores if score.has_one_word],
+    }
+
+
+_GOALS: Final = {
+    ("retrieval", Condition.WITH): 0.80,
+    ("look follows word", Condition.SWAPPED): 0.85,
+}
+
+
+def _share(name: str, clips: str, condition: Condition, answers: Iterable[bool]) -> Figure:
+    collected = list(answers)
+    return _figure(name, clips, condition, share(collected), len(collected))
+
+
+def _figure(name: str, clips: str, condition: Condition, measured: tuple[float, float, float], count: int) -> Figure:
+    value, low, high = measured
+    return Figure(
+        name=name,
+        clips=clips,
+        condition=condition,
+        value=value,
+        low=low,
+        high=high,
+        count=count,
+        goal=_GOALS.get((name, condition)),
+    )
+
+
+def _regions(subjects: int) -> list[Region]:
+    """Columns in which each subject is looked for: an equal part of the frame, from left to right."""
+    return [(number / subjects, (number + 1) / subjects) for number in range(subjects)]
+
+
+def _distance(video: Video, place: npt.NDArray[np.float32]) -> float:
+    """Median over all pixels, so that subjects do not count."""
+    return float(np.median(np.abs(video.astype(np.float32) - place)))
+
+
+def _cut(video: Video, looked_for: Template, corner: tuple[int, int]) -> Image.Image:
+    """The subject of the last frame on white."""
+    inside = looked_for.inside.numpy() > 0
+    (height, width), (x, y) = inside.shape, corner
+    pixels = video[-1, y : y + height, x : x + width]
+    return Image.fromarray(np.where(inside[..., None], pixels, 255).astype(np.uint8))
+
+
+def _thumbnail(picture: Image.Image) -> npt.NDArray[np.float32]:
+    values = np.asarray(white_square(picture, side=_THUMBNAIL_SIDE), np.float32).ravel()
+    centred: npt.NDArray[np.float32] = values - values.mean()
+    return centred
+
+
+def _cosine(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> float:
+    return float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other) + 1e-9))
