@@ -33,6 +33,15 @@ def test_a_caption_may_hold_an_apostrophe_and_quotes() -> None:
     ]
 
 
+def test_a_proof_and_its_ablations_take_the_same_options() -> None:
+    options = {"CONFIG": "configs/prove_gpu.toml", "OUTPUT": "my proof", "ARGS": "--seed 1"}
+
+    expected = ["--config", "configs/prove_gpu.toml", "--output", "my proof", "--seed", "1"]
+    assert arguments("prove", **options) == ["-m", "pipelines", "prove", *expected]
+    assert arguments("ablations", **options) == ["-m", "pipelines", "ablate", *expected]
+    assert arguments("prove") == ["-m", "pipelines", "prove"]
+
+
 def test_what_is_not_given_is_not_handed_over() -> None:
     found = arguments("sample", MODEL="m", PROMPT="It's a cat.", OUTPUT="v.mp4")
 

@@ -3,7 +3,7 @@
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,8 +11,9 @@ import pydantic
 from rich.console import Console
 
 from pipelines.config import ConfigError, parse, to_plain
+from pipelines.profiles import problems_of_chosen_profiles
 from pipelines.proof.ablation_table import markdown_table
-from pipelines.proof.prove import PRESET, Ablation, Material, Prove, judge, personalize, prepare, same_settings
+from pipelines.proof.prove import PRESET, Ablation, Material, Prove, expect_same_settings, judge, personalize, prepare
 from pipelines.proof.scores import Condition, Figure
 from pipelines.proof.scoring import figures
 
@@ -40,52 +41,66 @@ def main(arguments: Sequence[str]) -> int:
     unknown = set(command.only) - {ablation.name for ablation in command.ablations}
     if unknown:
         raise ConfigError(f"--only names {', '.join(sorted(unknown))}, expected some of the config's ablations")
+    chosen = [ablation for ablation in command.ablations if not command.only or ablation.name in command.only]
+    changes = {ablation.name: with_line(command, ablation) for ablation in chosen}
     console = Console()
-    with same_settings(command):
-        material = prepare(command, console)
-        base = personalize(command, material, command.output / "personalized")
-    _measured(command, material, base, command.output, _WHOLE)
-    for ablation in command.ablations:
-        if not command.only or ablation.name in command.only:
-            changed = with_line(command, ablation.line)
-            folder = _folder(command, ablation)
-            pipeline = base if changed.run == command.run else personalize(changed, material, folder)
-            _measured(changed, material, pipeline, folder, ablation.name)
+    for started in (command, *changes.values()):
+        expect_same_settings(started)
+    material = prepare(command, console)
+    base = personalize(command, material, command.output / "personalized")
+    _measured(command, material, base, _WHOLE)
+    for name, changed in changes.items():
+        pipeline = base if changed.run == command.run else personalize(changed, material, changed.output)
+        _measured(changed, material, pipeline, name)
     written = command.output / "ablations.md"
     written.write_text(markdown_table(_finished(command)) + "\n", encoding="utf-8")
     console.print(f"{written}", soft_wrap=True)
     return 0
 
 
-def with_line(command: Ablate, line: str) -> Ablate:
-    """The command with one value changed.
+def with_line(command: Ablate, ablation: Ablation) -> Ablate:
+    """The command with the line's values changed, and with the ablation's own folder as its output.
 
     Raises:
-        ConfigError: the line is no TOML, or names no value of a proof.
+        ConfigError: the line is no TOML, names no value of a proof, or changes none of `run` and `sampling`.
     """
+    kind = pydantic.TypeAdapter(Ablate)
     try:
-        changed = _merged(to_plain(command), tomllib.loads(line))
-        kind = pydantic.TypeAdapter(Ablate)
-        return kind.validate_json(json.dumps(changed), strict=True, extra="forbid")
-    except (tomllib.TOMLDecodeError, pydantic.ValidationError) as error:
-        raise ConfigError(f"ablation {line!r} changes nothing of a proof: {error}") from error
+        merged = _merged(to_plain(command), tomllib.loads(ablation.line))
+        changed = kind.validate_json(json.dumps(merged), strict=True, extra="forbid")
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"ablation {ablation.name!r} has the line {ablation.line!r}, no TOML: {error}") from error
+    except pydantic.ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+            for problem in problems_of_chosen_profiles(error.errors())
+        )
+        raise ConfigError(f"ablation {ablation.name!r} has the line {ablation.line!r}: {problems}") from error
+    if changed == command or replace(changed, run=command.run, sampling=command.sampling) != command:
+        raise ConfigError(
+            f"ablation {ablation.name!r} has the line {ablation.line!r}, expected a change of run or sampling and of "
+            "nothing else"
+        )
+    return replace(changed, output=_folder(command, ablation))
 
 
 def _merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **values,
         **{
-            name: _merged(values.get(name, {}), change) if isinstance(change, dict) else change
+            name: _merged(values[name], change)
+            if isinstance(change, dict) and isinstance(values.get(name), dict)
+            else change
             for name, change in changes.items()
         },
     }
 
 
-def _measured(command: Ablate, material: Material, pipeline: Path, folder: Path, name: str) -> None:
-    kept = folder / "ablation.json"
+def _measured(command: Ablate, material: Material, pipeline: Path, name: str) -> None:
+    kept = command.output / "ablation.json"
     if kept.is_file():
         return
-    _, scores = judge(command, material, pipeline, folder / "videos", _CONDITIONS)
+    _, scores = judge(command, material, pipeline, command.output / "videos", _CONDITIONS)
     found = [asdict(figure) for figure in figures(scores)]
     kept.write_text(json.dumps({"name": name, "figures": found}, indent=1) + "\n", encoding="utf-8")
 

@@ -21,7 +21,7 @@ class HeldOutSubject:
 
     Attributes:
         name: how the pipeline is told of it: its word, `word#2` if it is the second of that word.
-        pictures: as curation cut them out, in the order of time.
+        pictures: as curation cut them out, the surest first: the one that a user would choose.
     """
 
     word: str
@@ -56,6 +56,9 @@ def read_held_out(manifest: Path, dataset: Path, bucket: Bucket) -> list[HeldOut
     """The clips of a small stage that curation kept, in the order of the stage, cut to the size of the bucket.
 
     Clips in which a subject has no picture are left out.
+
+    Raises:
+        ValueError: no clip is left.
     """
     with manifest.open(encoding="utf-8", newline="") as file:
         truths = {Path(row["video"]).name: manifest.parent / row["truth"] for row in csv.DictReader(file)}
@@ -68,6 +71,8 @@ def read_held_out(manifest: Path, dataset: Path, bucket: Bucket) -> list[HeldOut
         clip = _held_out(int(Path(name).stem), sample, read_truth(truths[name]), video)
         if all(subject.pictures for subject in clip.subjects):
             clips.append(clip)
+    if not clips:
+        raise ValueError(f"dataset {dataset} has no clip with pictures of all its subjects; draw more held-out clips")
     return sorted(clips, key=lambda clip: clip.number)
 
 
@@ -103,6 +108,7 @@ def _ways(caption: str) -> list[Way]:
 
 
 def _pictures(references: Sequence[Reference]) -> tuple[Image.Image, ...]:
-    ordered = sorted((each for each in references if not each.is_face), key=lambda each: each.time_s)
+    whole = (each for each in references if not each.is_face)
+    ordered = sorted(whole, key=lambda each: -each.detection_score * each.mask_score)
     opened = (read_image(each.image) for each in ordered)
     return tuple(picture for picture in opened if picture is not None)

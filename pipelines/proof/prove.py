@@ -1,10 +1,9 @@
 """`prove`: curate a small stage, train on what was kept, sample textures never seen, judge, write down the result."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from itertools import count
+from itertools import chain, count, islice, zip_longest
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +12,7 @@ from rich.console import Console
 from curation.profiles import CurationConfig
 from dataset_schema import Bucket
 from modeling.guidance import GuidanceForm
-from modeling.pipeline import Pipeline, SamplingConfig
+from modeling.pipeline import WEIGHTS_NAME, Pipeline, SamplingConfig
 from modeling.presets import tiny
 from modeling.training_config import RunConfig
 from modeling.video import Video
@@ -139,32 +138,31 @@ def main(arguments: Sequence[str]) -> int:
     """Prove; the exit status is 1 if a goal is missed."""
     command = parse(Prove, arguments, verb="prove", preset=PRESET)
     console = Console()
-    with same_settings(command):
-        material = prepare(command, console)
-        pipeline = personalize(command, material, command.output / "personalized")
-        videos, scores = judge(command, material, pipeline, command.output / "videos")
-        found = figures(scores)
-        _write(command, found, _examples(material.clips, videos))
+    expect_same_settings(command)
+    material = prepare(command, console)
+    pipeline = personalize(command, material, command.output / "personalized")
+    videos, scores = judge(command, material, pipeline, command.output / "videos")
+    found = figures(scores)
+    _write(command, found, _examples(material.clips, videos))
     console.print(console_table(found))
     for name in ("proof.md", "proof.png", "curves.png"):
         console.print(f"{command.output / name}", soft_wrap=True)
     return 0 if all(figure.is_met for figure in found) else 1
 
 
-@contextmanager
-def same_settings(command: Prove) -> Iterator[None]:
-    """Refuse to go on in a directory where other settings began.
+def expect_same_settings(command: Prove) -> None:
+    """Refuse to go on in an output directory that other settings began; the first ones are kept there.
 
     Raises:
         ConfigError: they did.
     """
     settings = {name: value for name, value in to_plain(command).items() if name not in _ELSEWHERE}
     kept = command.output / "settings.json"
-    if kept.is_file() and json.loads(kept.read_text(encoding="utf-8")) != settings:
+    if not kept.is_file():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+    elif json.loads(kept.read_text(encoding="utf-8")) != settings:
         raise ConfigError(f"{command.output} was begun with other settings ({kept}); choose another --output")
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    kept.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-    yield
 
 
 def prepare(command: Prove, console: Console) -> Material:
@@ -204,7 +202,7 @@ def judge(
         folder=folder,
         pictures=command.sampling.pictures,
     )
-    referee = Judge(material.clips, candidates=command.candidates)
+    referee = Judge(material.clips, candidates=command.candidates, pictures=command.sampling.pictures)
     videos: dict[Condition, Mapping[int, Video]] = {}
     scores: dict[Condition, Sequence[ClipScore]] = {}
     for condition in conditions:
@@ -238,9 +236,11 @@ def _curated(command: Prove, name: str, stage: SmallStageConfig, console: Consol
             make_world(unfinished, stage, on_clip=_counted(report))
         unfinished.rename(manifest.parent)
     dataset = folder / "dataset"
-    curation = replace(command.curation, buckets=(command.sampling.bucket,))
-    curating = Curate(input=manifest, output=dataset, curation=curation)
-    show_result(console, curating, curate(curating))
+    if not dataset.is_dir():
+        curation = replace(command.curation, buckets=(command.sampling.bucket,))
+        curating = Curate(input=manifest, output=folder / "dataset.partial", curation=curation)
+        show_result(console, replace(curating, output=dataset), curate(curating))
+        curating.output.rename(dataset)
     return dataset
 
 
@@ -254,7 +254,7 @@ def _part(command: Prove, *, uses_references: bool) -> RunConfig:
 
 def _trained(command: Prove, run: RunConfig, dataset: Path, output: Path, *, start: Path | None) -> Path:
     pipeline = output / "pipeline"
-    if pipeline.is_dir():
+    if (pipeline / WEIGHTS_NAME).is_file():  # which are written last
         return pipeline
     return train_with_bar(Train(dataset=dataset, output=output, run=run, device=command.device, start=start))
 
@@ -262,14 +262,14 @@ def _trained(command: Prove, run: RunConfig, dataset: Path, output: Path, *, sta
 def _examples(clips: Sequence[HeldOut], videos: Mapping[Condition, Mapping[int, Video]]) -> list[Example]:
     """The first clips of two subjects and of one, in turn: nobody chose them."""
     pairs, singles = ([clip for clip in clips if len(clip.subjects) == number] for number in (2, 1))
-    chosen = [clip for both in zip(pairs, singles, strict=False) for clip in both][:_EXAMPLES]
+    in_turn = (clip for clip in chain.from_iterable(zip_longest(pairs, singles)) if clip is not None)
     return [
         Example(
             prompt=clip.caption,
             references=tuple((subject.word, subject.pictures[0]) for subject in clip.subjects),
             videos={condition: found[clip.number] for condition, found in videos.items() if clip.number in found},
         )
-        for clip in chosen
+        for clip in islice(in_turn, _EXAMPLES)
     ]
 
 

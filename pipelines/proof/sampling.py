@@ -31,10 +31,13 @@ class Sampler:
         self, clips: Sequence[HeldOut], condition: Condition, *, on_clip: Callable[[], object] = lambda: None
     ) -> dict[int, Video]:
         """The video of every clip that the condition applies to, by its number."""
+        chosen = clips_for(condition, clips)
+        if not chosen:
+            return {}
         kept = self.folder / f"{condition.name.lower()}.npz"
         if not kept.is_file():
             videos = []
-            for clip in (chosen := clips_for(condition, clips)):
+            for clip in chosen:
                 videos.append(self._video(clip, condition))
                 on_clip()
             self.folder.mkdir(parents=True, exist_ok=True)

@@ -27,8 +27,8 @@ class ClipScore:
         follows_word: of two subjects: whether the textures fit better as their pictures were bound to the words than
             the other way round. None for one.
         is_in_place: whether the place of the caption fits better than all other places.
-        copying: likeness to the picture that was given minus the mean likeness to other pictures of the same subject,
-            cosine; None where there are no others, or none was given.
+        copying: mean likeness to the pictures that were given minus that to other pictures of the same subject, cosine;
+            None where there are no others, or none was given.
     """
 
     clip: int

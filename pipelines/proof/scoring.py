@@ -1,8 +1,9 @@
 """From sampled videos to scores: what the judge is asked about every clip, and how its answers add up."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Final
 
 import numpy as np
@@ -15,6 +16,7 @@ from pipelines.proof.held_out import HeldOut
 from pipelines.proof.judge import Region, Template, fit, fits, template
 from pipelines.proof.scores import ClipScore, Condition, Figure, mean, share
 from pipelines.sprites import Texture, draw_stage_texture
+from pipelines.sprites.small_stage import CELL
 
 # Textures that no clip wears, from which every subject's rivals are drawn.
 _RIVALS: Final = 96
@@ -29,11 +31,13 @@ class Judge:
     Args:
         clips: all of them; what a place looks like is what most of their pixels show.
         candidates: textures that each subject's is told from, itself among them.
+        pictures: of each subject, so many were given at most.
     """
 
-    def __init__(self, clips: Sequence[HeldOut], *, candidates: int) -> None:
+    def __init__(self, clips: Sequence[HeldOut], *, candidates: int, pictures: int = 1) -> None:
         height = clips[0].video.shape[1]
         self._candidates = candidates
+        self._pictures = pictures
         self._rivals = [draw_stage_texture(np.random.default_rng([_RIVAL_SEED, number])) for number in range(_RIVALS)]
         self._template = cache(lambda word, texture: template(word, texture, frame_height=height))
         self._places = {
@@ -49,7 +53,7 @@ class Judge:
         given = [subject.texture for subject in clip.subjects]
         if condition is Condition.SWAPPED:
             given.reverse()
-        regions = _regions(len(given))
+        regions = _regions(len(given), video)
         retrieves, ways = [], []
         for number, (subject, texture, region) in enumerate(zip(clip.subjects, given, regions, strict=True)):
             candidates = self._candidate_templates(subject.word, texture, [clip.number, number])
@@ -76,25 +80,25 @@ class Judge:
         """Whether every subject together fits its own picture's texture better than its neighbour's."""
         errors = []
         for textures in (given, [*given[1:], given[0]]):
-            asked = zip(clip.subjects, textures, _regions(len(given)), strict=True)
+            asked = zip(clip.subjects, textures, _regions(len(given), video), strict=True)
             errors.append(sum(fit(video, self._template(who.word, worn), region=at).error for who, worn, at in asked))
         return errors[0] < errors[1]
 
     def _copying(self, clip: HeldOut, video: Video) -> float | None:
         """How much more the subjects look like the pictures that were given than like others of the same subjects."""
         differences = []
-        for subject, region in zip(clip.subjects, _regions(len(clip.subjects)), strict=True):
-            if len(subject.pictures) < 2:
+        for subject, region in zip(clip.subjects, _regions(len(clip.subjects), video), strict=True):
+            if len(subject.pictures) <= self._pictures:
                 continue
             looked_for = self._template(subject.word, subject.texture)
             shown = _thumbnail(_cut(video, looked_for, fit(video, looked_for, region=region).places[-1]))
             likeness = [_cosine(shown, _thumbnail(picture)) for picture in subject.pictures]
-            differences.append(likeness[0] - float(np.mean(likeness[1:])))
+            differences.append(float(np.mean(likeness[: self._pictures]) - np.mean(likeness[self._pictures :])))
         return float(np.mean(differences)) if differences else None
 
 
 def figures(scores: Mapping[Condition, Sequence[ClipScore]]) -> list[Figure]:
-    """The table: clips of one and of two subjects apart, and of those the ones with one word."""
+    """The table: clips of one, two and three subjects apart, and of those with two the ones of one word."""
     rows = []
     for condition, found in scores.items():
         for clips, chosen in _groups(found).items():
@@ -119,7 +123,8 @@ def _groups(scores: Sequence[ClipScore]) -> dict[str, list[ClipScore]]:
     return {
         "one subject": [score for score in scores if len(score.retrieves) == 1],
         "two subjects": [score for score in scores if len(score.retrieves) == 2],
-        "two of one word": [score for score in scores if score.has_one_word],
+        "two of one word": [score for score in scores if len(score.retrieves) == 2 and score.has_one_word],
+        "three subjects": [score for score in scores if len(score.retrieves) == 3],
     }
 
 
@@ -148,9 +153,15 @@ def _figure(name: str, clips: str, condition: Condition, measured: tuple[float, 
     )
 
 
-def _regions(subjects: int) -> list[Region]:
-    """Columns in which each subject is looked for: an equal part of the frame, from left to right."""
-    return [(number / subjects, (number + 1) / subjects) for number in range(subjects)]
+def _regions(subjects: int, video: Video) -> list[Region]:
+    """Columns in which each subject is looked for: the frame is divided where the stage divides it.
+
+    That is the middle between two subjects, but beside it where the middle lies off the grid of the stage.
+    """
+    aspect, grid = video.shape[2] / video.shape[1], 1 - CELL
+    first = math.floor((aspect - subjects) / 2 / grid + 1e-9) * grid
+    inner = [(first + number) / aspect for number in range(1, subjects)]
+    return list(pairwise([0.0, *inner, 1.0]))
 
 
 def _distance(video: Video, place: npt.NDArray[np.float32]) -> float:

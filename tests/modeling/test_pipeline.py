@@ -111,6 +111,68 @@ def test_a_word_is_found_where_it_stands_alone(pipeline: Pipeline) -> None:
     assert places("dog", "Two dogs run.") == [(4, 7)]  # nowhere else
 
 
+def test_a_number_says_which_of_several_equal_words_is_meant(pipeline: Pipeline) -> None:
+    prompt = "A cat chases a cat and a catfish."
+
+    def place(word: str, prompt: str = prompt) -> tuple[int, int]:
+        (image,) = pipeline._condition_images(prompt, {word: [picture()]}, None, None)
+        return image.start, image.end
+
+    assert [place(word) for word in ("cat", "cat#1", "cat#2")] == [(2, 5), (2, 5), (15, 18)]
+    assert place("fish#1") == (28, 32)  # nowhere else
+    assert place("take#2", "On take#2 they take a take.") == (3, 9)  # the prompt's own word
+    assert place("take", "On take#2 they take a take.") == (3, 7)
+
+
+@pytest.mark.parametrize(
+    ("word", "problem"),
+    [
+        ("ball#2", "'ball#2' is only 1 times? in the prompt"),
+        ("cat#3", "'cat#3' is only 2 times in the prompt"),
+        ("dog#2", "'dog#2' is not in the prompt"),
+        ("cat#0", "'cat#0' is not in the prompt"),
+        ("#1", "'#1' is not in the prompt"),
+    ],
+)
+def test_a_word_that_the_prompt_has_less_often_is_refused(pipeline: Pipeline, word: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        pipeline("A cat and a cat with a ball.", references={word: [picture()]}, sampling=SAMPLING)
+
+
+def test_two_of_one_word_get_their_own_pictures(pipeline: Pipeline) -> None:
+    prompt = "A cat and a cat."
+    red, blue = picture("red"), picture("blue")
+
+    first, second, swapped = (
+        pipeline(prompt, references=references, sampling=SAMPLING)
+        for references in ({"cat": [red]}, {"cat#2": [red]}, {"cat": [blue], "cat#2": [red]})
+    )
+    turned = pipeline(prompt, references={"cat": [red], "cat#2": [blue]}, sampling=SAMPLING)
+
+    assert not np.array_equal(first, second)
+    assert not np.array_equal(turned, swapped)
+
+
+def test_a_video_is_reconstructed_nearly_as_it_was(pipeline: Pipeline) -> None:
+    rows, columns = np.mgrid[0:32, 0:48] / 48
+    ramp = np.stack([255 * columns, 255 * rows, 255 * (1 - columns)], axis=-1)
+    video = np.stack([ramp * (0.6 + 0.1 * frame) for frame in range(5)]).astype(np.uint8)
+
+    found = pipeline.reconstruct(video)
+
+    assert found.shape == video.shape
+    assert found.dtype == np.uint8
+    assert np.abs(found.astype(int) - video).mean() < 4
+    assert not np.array_equal(found, video)
+
+
+def test_a_video_that_the_autoencoder_cannot_take_is_not_reconstructed(pipeline: Pipeline) -> None:
+    with pytest.raises(ValueError, match="frames"):
+        pipeline.reconstruct(np.zeros((6, 32, 48, 3), np.uint8))
+    with pytest.raises(ValueError, match="50"):
+        pipeline.reconstruct(np.zeros((5, 32, 50, 3), np.uint8))
+
+
 def test_a_seventh_image_is_refused_and_named(pipeline: Pipeline) -> None:
     with pytest.raises(
         ValueError, match=r"7 reference images, expected at most 6; leave out 1: .* come the background"

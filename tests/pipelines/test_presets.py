@@ -7,12 +7,15 @@ import pytest
 from curation.annotators.language.transformers_chat import TransformersChatConfig
 from curation.annotators.moving_object import MovingObjectConfig
 from curation.profiles import CurationConfig, PaperAnnotators, build_stages
-from dataset_schema import TABLE_6_BUCKETS
+from dataset_schema import TABLE_6_BUCKETS, Bucket
 from modeling.presets import one_gpu, paper, tiny
 from modeling.run_costs import Devices, fits
+from modeling.weights import empty_model
 from pipelines.config import parse, read_preset
 from pipelines.curate import Curate
 from pipelines.demo import Demo
+from pipelines.proof.prove import PRESET, Prove
+from pipelines.sample import Sample
 from pipelines.train import Train
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -94,6 +97,85 @@ def test_the_demo_samples_a_size_that_it_curates() -> None:
     demo = parse(Demo, [], verb="demo", preset=CONFIGS / "demo.toml")
 
     assert demo.curation.buckets == (demo.bucket,)
+
+
+PROOFS = {"prove_cpu.toml": 54, "prove_gpu.toml": 540}  # and the tokens of one of its clips
+
+
+@pytest.fixture(params=PROOFS)
+def proof(request: pytest.FixtureRequest) -> tuple[Path, Prove]:
+    path = CONFIGS / str(request.param)
+    return path, parse(Prove, [], verb="prove", preset=path)
+
+
+def test_the_proof_on_a_cpu_is_what_the_command_does() -> None:
+    assert (CONFIGS / "prove_cpu.toml").samefile(PRESET)
+
+
+def test_a_proof_trains_on_the_whole_frame_of_its_stage(proof: tuple[Path, Prove]) -> None:
+    _, command = proof
+    bucket, stage = Bucket.parse(command.sampling.bucket), command.stage
+
+    assert stage.width * bucket.height == stage.height * bucket.width
+    assert stage.height > bucket.height
+    assert stage.frames >= bucket.frames
+    assert stage.fps == 24
+    # A subject's cell, two thirds of a frame's height, is as many tokens as a reference picture has.
+    assert bucket.height * 2 // 3 == command.run.pipeline.encoders.image_side
+
+
+def test_a_proof_says_how_many_tokens_a_clip_has(proof: tuple[Path, Prove]) -> None:
+    path, command = proof
+    bucket, batching = Bucket.parse(command.sampling.bucket), command.run.training.data.batching
+
+    per_clip = (1 + (bucket.frames - 1) // 4) * (bucket.height // 16) * (bucket.width // 16)  # 4 x 8 x 8, 2 x 2
+
+    assert per_clip == PROOFS[path.name]
+    clips = batching.tokens_per_device // per_clip
+    assert f"# {clips} clips of {per_clip} tokens." in path.read_text().splitlines()
+
+
+def test_a_proof_measures_two_hundred_clips_after_training_with_and_without_references(
+    proof: tuple[Path, Prove],
+) -> None:
+    _, command = proof
+    stages = command.run.training.stages
+
+    assert command.held_out >= 200
+    assert {1, 2} <= set(command.stage.subjects)
+    assert 0 < command.stage.same_word_share < 1
+    assert [stage.uses_references for stage in stages] == sorted(stage.uses_references for stage in stages)
+    assert {stage.uses_references for stage in stages} == {False, True}
+    assert command.run.training.reference_gain_every_steps > 0
+
+
+def test_the_model_of_a_proof_can_be_built_and_takes_the_pictures_of_a_clip(proof: tuple[Path, Prove]) -> None:
+    _, command = proof
+    pipeline = command.run.pipeline
+
+    model = empty_model(pipeline.model)
+
+    assert 1e6 < sum(parameter.numel() for parameter in model.parameters()) < 1e8
+    assert max(command.stage.subjects) * command.sampling.pictures <= pipeline.model.max_images
+
+
+def test_the_proof_on_a_gpu_is_the_larger_one() -> None:
+    small, large = (parse(Prove, [], verb="prove", preset=CONFIGS / name) for name in PROOFS)
+
+    assert (small.candidates, large.candidates) == (16, 64)
+    assert (small.stage.jitter, large.stage.jitter) == (0.0, 1.0)
+    assert set(small.stage.words) < set(large.stage.words)
+    assert set(small.stage.places) < set(large.stage.places)
+
+
+def test_the_small_model_is_sampled_as_the_proof_samples_it() -> None:
+    arguments = ["--prompt", "A cat moves left on the beach.", "--output", "cat.mp4"]
+    proof = parse(Prove, [], verb="prove", preset=PRESET).sampling
+
+    command = parse(Sample, arguments, verb="sample", preset=CONFIGS / "sample_small_stage.toml")
+
+    assert (command.bucket, command.steps, command.guidance) == (proof.bucket, proof.steps, proof.guidance)
+    assert (command.text_scale, command.image_scale) == (proof.text_scale, proof.image_scale)
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.name)

@@ -1,6 +1,7 @@
 import re
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -298,6 +299,6 @@ def test_inverting_a_map_leads_back() -> None:
         ({"undesirable_share": 1.5}, "undesirable_share is 1.5"),
     ],
 )
-def test_an_impossible_world_is_refused(changes: dict[str, int], message: str) -> None:
+def test_an_impossible_world_is_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         SpriteWorldConfig(**changes)
