@@ -16,8 +16,7 @@ class OptimizerConfig:
         gradient_clip: largest norm of all gradients together.
         matrix_learning_rate: of Muon, which then trains the matrices of the blocks, and AdamW the rest. Our choice:
             None, AdamW trains everything, as in the paper. For models that are trained in minutes Muon is worth many
-            times its cost: it moves all directions of a matrix alike, so that layers whose output begins at zero wake
-            up at once, where AdamW takes hundreds of steps (docs/proof.md).
+            times its cost, a tenth of a step (docs/decisions/0011-what-a-small-model-taught.md).
     """
 
     learning_rate: float = 1e-4
