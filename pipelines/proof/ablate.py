@@ -101,7 +101,7 @@ def _measured(command: Ablate, material: Material, pipeline: Path, name: str) ->
     if kept.is_file():
         return
     _, scores = judge(command, material, pipeline, command.output / "videos", _CONDITIONS)
-    found = [asdict(figure) for figure in figures(scores)]
+    found = [asdict(figure) for figure in figures(scores, retrieval_goal=command.retrieval_goal)]
     kept.write_text(json.dumps({"name": name, "figures": found}, indent=1) + "\n", encoding="utf-8")
 
 

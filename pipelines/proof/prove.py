@@ -100,6 +100,7 @@ class Prove:
         stage: what is trained on.
         held_out: clips to sample, of another seed and so in other textures; otherwise like `stage`.
         candidates: textures that the judge tells each subject's from.
+        retrieval_goal: share of the subjects whose texture is to be told rightly.
         curation: as in `curate`, but for its buckets.
         run: as in `train`: first the training stages without references, then, from the pipeline of those, the others.
         sampling: how the held-out clips are sampled.
@@ -112,6 +113,7 @@ class Prove:
     stage: SmallStageConfig = field(default_factory=SmallStageConfig)
     held_out: int = 240
     candidates: int = 16
+    retrieval_goal: float = 0.80
     curation: CurationConfig = field(default_factory=CurationConfig)
     run: RunConfig = field(default_factory=tiny)
     sampling: SampleSize = field(default_factory=SampleSize)
@@ -142,7 +144,7 @@ def main(arguments: Sequence[str]) -> int:
     material = prepare(command, console)
     pipeline = personalize(command, material, command.output / "personalized")
     videos, scores = judge(command, material, pipeline, command.output / "videos")
-    found = figures(scores)
+    found = figures(scores, retrieval_goal=command.retrieval_goal)
     _write(command, found, _examples(material.clips, videos))
     console.print(console_table(found))
     for name in ("proof.md", "proof.png", "curves.png"):

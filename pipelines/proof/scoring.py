@@ -1,7 +1,7 @@
 """From sampled videos to scores: what the judge is asked about every clip, and how its answers add up."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from itertools import chain, pairwise
 from typing import Final
@@ -15,8 +15,7 @@ from modeling.video import Video
 from pipelines.proof.held_out import HeldOut
 from pipelines.proof.judge import Region, Template, fit, fits, template
 from pipelines.proof.scores import ClipScore, Condition, Figure, mean, share
-from pipelines.sprites import Texture, draw_stage_texture
-from pipelines.sprites.small_stage import CELL
+from pipelines.sprites import Texture, draw_stage_texture, region_left
 
 # Textures that no clip wears, from which every subject's rivals are drawn.
 _RIVALS: Final = 96
@@ -97,9 +96,13 @@ class Judge:
         return float(np.mean(differences)) if differences else None
 
 
-def figures(scores: Mapping[Condition, Sequence[ClipScore]]) -> list[Figure]:
-    """The table: clips of one, two and three subjects apart, and of those with two the ones of one word."""
-    rows = []
+def figures(scores: Mapping[Condition, Sequence[ClipScore]], *, retrieval_goal: float) -> list[Figure]:
+    """The table: clips of one, two and three subjects apart, and of those with two the ones of one word.
+
+    Goals are held by clips sampled with references: `retrieval_goal`, and as much obedience as without them, but for
+    five points; and by swapped pictures.
+    """
+    rows: list[Figure] = []
     for condition, found in scores.items():
         for clips, chosen in _groups(found).items():
             if not chosen:
@@ -116,7 +119,23 @@ def figures(scores: Mapping[Condition, Sequence[ClipScore]]) -> list[Figure]:
             if copying:
                 rows.append(_figure("copy index", clips, condition, mean(copying), len(copying)))
     order = {name: place for place, name in enumerate(dict.fromkeys(row.name for row in rows))}
+    values = {(row.name, row.clips, row.condition): row.value for row in rows}
+    rows = [replace(row, goal=_goal(row, values, retrieval_goal)) for row in rows]
     return sorted(rows, key=lambda row: order[row.name])
+
+
+def _goal(row: Figure, values: Mapping[tuple[str, str, str], float], retrieval_goal: float) -> float | None:
+    if row.clips == _ONE_WORD:
+        return None
+    match row.name, row.condition:
+        case "retrieval", Condition.WITH:
+            return retrieval_goal
+        case "look follows word", Condition.SWAPPED:
+            return _FOLLOWING_GOAL
+        case "way" | "place", Condition.WITH:
+            without = values.get((row.name, row.clips, Condition.WITHOUT))
+            return None if without is None else without - _OBEDIENCE_LOST
+    return None
 
 
 def _groups(scores: Sequence[ClipScore]) -> dict[str, list[ClipScore]]:
@@ -131,10 +150,8 @@ def _groups(scores: Sequence[ClipScore]) -> dict[str, list[ClipScore]]:
 # Those are among the clips of two subjects, and too few to hold to a goal of their own.
 _ONE_WORD: Final = "two of one word"
 
-_GOALS: Final = {
-    ("retrieval", Condition.WITH): 0.80,
-    ("look follows word", Condition.SWAPPED): 0.85,
-}
+_FOLLOWING_GOAL: Final = 0.85
+_OBEDIENCE_LOST: Final = 0.05
 
 
 def _share(name: str, clips: str, condition: Condition, answers: Iterable[bool]) -> Figure:
@@ -144,16 +161,7 @@ def _share(name: str, clips: str, condition: Condition, answers: Iterable[bool])
 
 def _figure(name: str, clips: str, condition: Condition, measured: tuple[float, float, float], count: int) -> Figure:
     value, low, high = measured
-    return Figure(
-        name=name,
-        clips=clips,
-        condition=condition,
-        value=value,
-        low=low,
-        high=high,
-        count=count,
-        goal=None if clips == _ONE_WORD else _GOALS.get((name, condition)),
-    )
+    return Figure(name=name, clips=clips, condition=condition, value=value, low=low, high=high, count=count)
 
 
 def _regions(subjects: int, video: Video) -> list[Region]:
@@ -161,9 +169,8 @@ def _regions(subjects: int, video: Video) -> list[Region]:
 
     That is the middle between two subjects, but beside it where the middle lies off the grid of the stage.
     """
-    aspect, grid = video.shape[2] / video.shape[1], 1 - CELL
-    first = math.floor((aspect - subjects) / 2 / grid + 1e-9) * grid
-    inner = [(first + number) / aspect for number in range(1, subjects)]
+    aspect = video.shape[2] / video.shape[1]
+    inner = [region_left(number, subjects, aspect) / aspect for number in range(1, subjects)]
     return list(pairwise([0.0, *inner, 1.0]))
 
 

@@ -7,7 +7,14 @@ It feeds the demo, and it is ground truth for measuring. Description (`scene.py`
 from pipelines.sprites.plan import ClipKind, ClipPlan, SpriteWorldConfig, Word, plan_clip
 from pipelines.sprites.render import RenderedShot, render_shot
 from pipelines.sprites.scene import SHAPES, Place
-from pipelines.sprites.small_stage import SmallStageConfig, Way, draw_stage_texture, plan_on_stage, stage_size
+from pipelines.sprites.small_stage import (
+    SmallStageConfig,
+    Way,
+    draw_stage_texture,
+    plan_on_stage,
+    region_left,
+    stage_size,
+)
 from pipelines.sprites.sprite import draw_sprite
 from pipelines.sprites.textures import Pattern, Texture, paint_texture
 from pipelines.sprites.world import ClipTruth, SubjectTruth, make_world, read_truth, write_video
@@ -33,6 +40,7 @@ __all__ = [
     "plan_clip",
     "plan_on_stage",
     "read_truth",
+    "region_left",
     "render_shot",
     "stage_size",
     "write_video",

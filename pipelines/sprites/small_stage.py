@@ -126,7 +126,7 @@ def plan_on_stage(config: SmallStageConfig, index: int) -> ClipPlan:
     ways = [Way(rng.choice(list(Way))) for _ in words]
     aspect = config.width / config.height
     subjects = tuple(
-        _subject(rng, word, way, left=_region(number, count, aspect), jitter=config.jitter)
+        _subject(rng, word, way, left=region_left(number, count, aspect), jitter=config.jitter)
         for number, (word, way) in enumerate(zip(words, ways, strict=True))
     )
     return ClipPlan(
@@ -181,7 +181,7 @@ def _expect_known(name: str, found: Sequence[str], known: Collection[str]) -> No
         raise ValueError(f"small stage has {name} {', '.join(unknown) or 'none'}, expected some of {', '.join(known)}")
 
 
-def _region(number: int, count: int, aspect: float) -> float:
+def region_left(number: int, count: int, aspect: float) -> float:
     """Left edge of a subject's region: side by side around the middle, on the grid."""
     first = np.floor((aspect - count) / 2 / _TRAVEL + 1e-9) * _TRAVEL
     return float(first + number)

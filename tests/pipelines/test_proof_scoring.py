@@ -229,7 +229,7 @@ def test_figures_are_shares_of_answers_by_group_and_condition() -> None:
         score((True, True, True), follows_word=False, has_one_word=True),
     ]
 
-    found = by_key(figures({Condition.WITH: given, Condition.WITHOUT: [score((False,))]}))
+    found = by_key(figures({Condition.WITH: given, Condition.WITHOUT: [score((False,))]}, retrieval_goal=0.8))
 
     def told(name: str, clips: str, condition: Condition = Condition.WITH) -> tuple[float, int]:
         figure = found[name, clips, condition]
@@ -252,12 +252,26 @@ def test_figures_are_shares_of_answers_by_group_and_condition() -> None:
     assert ("copy index", "two subjects", Condition.WITH) not in found
 
 
-def test_goals_are_of_retrieval_with_references_and_of_looks_that_follow_swapped_pictures() -> None:
+def test_goals_are_held_by_clips_with_references_and_by_swapped_pictures() -> None:
     answers = [score((True,)), score((True, True)), score((True, False), has_one_word=True)]
 
-    rows = figures(dict.fromkeys(Condition, answers))
+    rows = figures(dict.fromkeys(Condition, answers), retrieval_goal=0.8)
 
     promised = {(row.name, row.condition): row.goal for row in rows if row.goal is not None}
-    assert promised == {("retrieval", Condition.WITH): 0.80, ("look follows word", Condition.SWAPPED): 0.85}
+    assert promised == {
+        ("retrieval", Condition.WITH): 0.80,
+        ("look follows word", Condition.SWAPPED): 0.85,
+        ("way", Condition.WITH): 0.95,
+        ("place", Condition.WITH): 0.95,
+    }
     missed = {(row.name, row.clips, row.condition) for row in rows if not row.is_met}
     assert missed == {("retrieval", "two subjects", Condition.WITH)}  # 3 of 4; those of one word are among them
+
+
+@pytest.mark.parametrize(("obeying", "is_met"), [(19, True), (18, False)])
+def test_references_may_cost_five_points_of_obedience(obeying: int, is_met: bool) -> None:
+    with_references = [score((True,), goes_its_way=(number < obeying,)) for number in range(20)]
+
+    rows = figures({Condition.WITHOUT: [score((True,))], Condition.WITH: with_references}, retrieval_goal=0.8)
+
+    assert by_key(rows)["way", "one subject", Condition.WITH].is_met == is_met
