@@ -89,12 +89,6 @@ def fit(video: Video, looked_for: Template, *, region: Region = (0.0, 1.0)) -> F
     return fits(video, [looked_for], region=region)[0]
 
 
-def retrieves(video: Video, candidates: Sequence[Template], *, region: Region = (0.0, 1.0)) -> bool:
-    """Whether the first candidate fits better than all others: retrieval at 1."""
-    errors = [fitted.error for fitted in fits(video, candidates, region=region)]
-    return errors[0] < min(errors[1:])
-
-
 def fits(video: Video, templates: Sequence[Template], *, region: Region = (0.0, 1.0)) -> list[Fit]:
     """The best places of several templates of one size, much sooner than one by one."""
     left, right = (round(share * video.shape[2]) for share in region)

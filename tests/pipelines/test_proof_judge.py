@@ -1,5 +1,6 @@
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -11,7 +12,7 @@ import torch
 from dataset_schema import Bucket
 from modeling.encoders import EmbeddedEncoders
 from modeling.video import Video, decode_clip
-from pipelines.proof.judge import Region, Template, fit, retrieves, template
+from pipelines.proof.judge import Region, Template, fit, fits, template
 from pipelines.sprites import (
     SmallStageConfig,
     Texture,
@@ -39,6 +40,12 @@ class Shown:
     ways: list[Way]
     decoded: Video
     through_codec: Video
+
+
+def retrieves(video: Video, candidates: Sequence[Template], *, region: Region = (0.0, 1.0)) -> bool:
+    """Whether the first candidate fits better than all others."""
+    errors = [found.error for found in fits(video, candidates, region=region)]
+    return errors[0] < min(errors[1:])
 
 
 def show(config: SmallStageConfig, folder: Path) -> list[Shown]:
