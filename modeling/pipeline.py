@@ -282,7 +282,7 @@ def _span_in_prompt(word: str, prompt: str) -> tuple[int, int]:
     if not starts and name and name in prompt:
         starts = [prompt.find(name)]
     if not 1 <= number <= len(starts):
-        found = f"only {len(starts)} times" if starts else "not"
+        found = "not" if not starts else "only once" if len(starts) == 1 else f"only {len(starts)} times"
         raise ValueError(f"reference word {word!r} is {found} in the prompt {prompt!r}; copy the word from the prompt")
     return starts[number - 1], starts[number - 1] + len(name)
 

@@ -49,8 +49,8 @@ class SampleSize:
         bucket: FRAMESxHEIGHTxWIDTH, which is also what is trained and curated for.
         steps: denoising steps.
         text_scale: s_T of the guidance. Our choice: none, see `image_scale`.
-        image_scale: s_I likewise. Our choice: none, because a young model is spoilt by guidance; the paper's 8 and 3
-            are for one that was trained on 39 million clips.
+        image_scale: s_I likewise. Our choice: none, and in the presets a little: much of it spoils a young model, and
+            the paper's 8 and 3 are for one that was trained on 39 million clips (docs/proof.md).
         guidance: Equation 2, or Equation 1.
         pictures: of each subject.
     """

@@ -127,7 +127,7 @@ def test_a_number_says_which_of_several_equal_words_is_meant(pipeline: Pipeline)
 @pytest.mark.parametrize(
     ("word", "problem"),
     [
-        ("ball#2", "'ball#2' is only 1 times? in the prompt"),
+        ("ball#2", "'ball#2' is only once in the prompt"),
         ("cat#3", "'cat#3' is only 2 times in the prompt"),
         ("dog#2", "'dog#2' is not in the prompt"),
         ("cat#0", "'cat#0' is not in the prompt"),
