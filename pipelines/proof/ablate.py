@@ -13,11 +13,23 @@ from rich.console import Console
 from pipelines.config import ConfigError, parse, to_plain
 from pipelines.profiles import problems_of_chosen_profiles
 from pipelines.proof.ablation_table import markdown_table
-from pipelines.proof.prove import PRESET, Ablation, Material, Prove, expect_same_settings, judge, personalize, prepare
+from pipelines.proof.prove import (
+    PRESET,
+    Ablation,
+    Material,
+    Prove,
+    expect_both_kinds_of_stages,
+    expect_same_settings,
+    judge,
+    personalize,
+    prepare,
+    prepare_training,
+)
 from pipelines.proof.scores import Condition, Figure
 from pipelines.proof.scoring import figures
 
 _WHOLE: Final = "the whole method"
+_PARTS: Final = ("stage", "curation", "run", "sampling")
 _CONDITIONS: Final = (Condition.WITH, Condition.SWAPPED)
 
 
@@ -42,44 +54,47 @@ def main(arguments: Sequence[str]) -> int:
     if unknown:
         raise ConfigError(f"--only names {', '.join(sorted(unknown))}, expected some of the config's ablations")
     chosen = [ablation for ablation in command.ablations if not command.only or ablation.name in command.only]
-    changes = {ablation.name: with_line(command, ablation) for ablation in chosen}
+    changes = {ablation.name: with_change(command, ablation) for ablation in chosen}
     console = Console()
     for started in (command, *changes.values()):
+        expect_both_kinds_of_stages(started)
         expect_same_settings(started)
     material = prepare(command, console)
     base = personalize(command, material, command.output / "personalized")
     _measured(command, material, base, _WHOLE)
     for name, changed in changes.items():
-        pipeline = base if changed.run == command.run else personalize(changed, material, changed.output)
-        _measured(changed, material, pipeline, name)
+        own = _material(command, changed, material, console)
+        trains = changed.run != command.run or own != material
+        pipeline = personalize(changed, own, changed.output / "personalized") if trains else base
+        _measured(changed, own, pipeline, name)
     written = command.output / "ablations.md"
     written.write_text(markdown_table(_finished(command)) + "\n", encoding="utf-8")
     console.print(f"{written}", soft_wrap=True)
     return 0
 
 
-def with_line(command: Ablate, ablation: Ablation) -> Ablate:
-    """The command with the line's values changed, and with the ablation's own folder as its output.
+def with_change(command: Ablate, ablation: Ablation) -> Ablate:
+    """The command with the ablation's values changed, and with its own folder as output.
 
     Raises:
-        ConfigError: the line is no TOML, names no value of a proof, or changes none of `run` and `sampling`.
+        ConfigError: the change is no TOML, names no value of a proof, or changes another part than `_PARTS`.
     """
     kind = pydantic.TypeAdapter(Ablate)
     try:
-        merged = _merged(to_plain(command), tomllib.loads(ablation.line))
+        merged = _merged(to_plain(command), tomllib.loads(ablation.change))
         changed = kind.validate_json(json.dumps(merged), strict=True, extra="forbid")
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"ablation {ablation.name!r} has the line {ablation.line!r}, no TOML: {error}") from error
+        raise ConfigError(f"ablation {ablation.name!r} has the change {ablation.change!r}, no TOML: {error}") from error
     except pydantic.ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
             for problem in problems_of_chosen_profiles(error.errors())
         )
-        raise ConfigError(f"ablation {ablation.name!r} has the line {ablation.line!r}: {problems}") from error
-    if changed == command or replace(changed, run=command.run, sampling=command.sampling) != command:
+        raise ConfigError(f"ablation {ablation.name!r} has the change {ablation.change!r}: {problems}") from error
+    if changed == command or replace(changed, **{part: getattr(command, part) for part in _PARTS}) != command:
         raise ConfigError(
-            f"ablation {ablation.name!r} has the line {ablation.line!r}, expected a change of run or sampling and of "
-            "nothing else"
+            f"ablation {ablation.name!r} has the change {ablation.change!r}, expected one of {', '.join(_PARTS)}, and "
+            "of nothing else"
         )
     return replace(changed, output=_folder(command, ablation))
 
@@ -94,6 +109,12 @@ def _merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
             for name, change in changes.items()
         },
     }
+
+
+def _material(command: Ablate, changed: Ablate, material: Material, console: Console) -> Material:
+    if (changed.stage, changed.curation) == (command.stage, command.curation):
+        return material
+    return prepare_training(changed, material.clips, console)
 
 
 def _measured(command: Ablate, material: Material, pipeline: Path, name: str) -> None:

@@ -48,9 +48,9 @@ class SampleSize:
     Attributes:
         bucket: FRAMESxHEIGHTxWIDTH, which is also what is trained and curated for.
         steps: denoising steps.
-        text_scale: s_T of the guidance. Our choice: none, see `image_scale`.
-        image_scale: s_I likewise. Our choice: none, and in the presets a little: much of it spoils a young model, and
-            the paper's 8 and 3 are for one that was trained on 39 million clips (docs/proof.md).
+        text_scale: s_T of the guidance. Our choice: none, and in the presets a little: much of it spoils a young
+            model, and the paper's 8 is for one that was trained on 39 million clips (docs/proof.md).
+        image_scale: s_I likewise; the paper has 3.
         guidance: Equation 2, or Equation 1.
         pictures: of each subject.
     """
@@ -75,16 +75,18 @@ class SampleSize:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ablation:
-    """A proof that differs from another in one line.
+    """A proof that differs from another in one line of its config.
 
     Attributes:
         name: of its row and its folder.
-        line: of TOML, such as `run.pipeline.model.binds_words = false`. One of `sampling` samples with the model that
-            there is; one of `run` trains another, from the same text model.
+        change: TOML, such as `run.pipeline.model.binds_words = false`; two lines where one setting needs another. One
+            of `sampling` samples with the model that there is; one of `run` trains another, from the same text model;
+            one of `stage` or `curation` draws and curates another training set, and trains from the beginning. All are
+            judged on the same held-out clips, as the proof itself curated them.
     """
 
     name: str
-    line: str
+    change: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +98,7 @@ class Prove:
 
     Attributes:
         output: everything goes here; `proof.md` and `proof.png` are the result.
-        seed: of the stage, of training and of the noise.
+        seed: of the stages, of training and of the noise, in place of their own.
         stage: what is trained on.
         held_out: clips to sample, of another seed and so in other textures; otherwise like `stage`.
         candidates: textures that the judge tells each subject's from.
@@ -140,6 +142,7 @@ def main(arguments: Sequence[str]) -> int:
     """Prove; the exit status is 1 if a goal is missed."""
     command = parse(Prove, arguments, verb="prove", preset=PRESET)
     console = Console()
+    expect_both_kinds_of_stages(command)
     expect_same_settings(command)
     material = prepare(command, console)
     pipeline = personalize(command, material, command.output / "personalized")
@@ -150,6 +153,21 @@ def main(arguments: Sequence[str]) -> int:
     for name in ("proof.md", "proof.png", "curves.png"):
         console.print(f"{command.output / name}", soft_wrap=True)
     return 0 if all(figure.is_met for figure in found) else 1
+
+
+def expect_both_kinds_of_stages(command: Prove) -> None:
+    """Refuse a run that has nothing to train without references, or nothing with them.
+
+    Raises:
+        ConfigError: it has not.
+    """
+    stages = command.run.training.stages
+    if {stage.uses_references for stage in stages} != {False, True}:
+        found = ", ".join(f"{stage.name} (uses_references = {str(stage.uses_references).lower()})" for stage in stages)
+        raise ConfigError(
+            f"run.training.stages has {found}, expected stages without references and stages with them, which go on "
+            "from there; start from configs/prove_cpu.toml"
+        )
 
 
 def expect_same_settings(command: Prove) -> None:
@@ -169,19 +187,22 @@ def expect_same_settings(command: Prove) -> None:
 
 def prepare(command: Prove, console: Console) -> Material:
     """Draw both stages, curate them, and train without references."""
-    bucket = Bucket.parse(command.sampling.bucket)
-    stages = {
-        "training": replace(command.stage, seed=command.seed),
-        "held_out": replace(command.stage, seed=_HELD_OUT_SEEDS + command.seed, clips=command.held_out),
-    }
-    datasets = {name: _curated(command, name, stage, console) for name, stage in stages.items()}
-    clips = read_held_out(command.output / "held_out" / "stage" / "manifest.csv", datasets["held_out"], bucket)
+    stage = replace(command.stage, seed=_HELD_OUT_SEEDS + command.seed, clips=command.held_out)
+    dataset = _curated(command, "held_out", stage, console)
+    manifest = command.output / "held_out" / "stage" / "manifest.csv"
+    clips = read_held_out(manifest, dataset, Bucket.parse(command.sampling.bucket))
+    return prepare_training(command, clips, console)
+
+
+def prepare_training(command: Prove, clips: Sequence[HeldOut], console: Console) -> Material:
+    """Draw and curate the stage to train on, and train without references; `clips` are held out already."""
+    dataset = _curated(command, "training", replace(command.stage, seed=command.seed), console)
     run = _part(command, uses_references=False)
-    cached = cache_with_bar(Cache(dataset=datasets["training"], run=run, device=command.device))
+    cached = cache_with_bar(Cache(dataset=dataset, run=run, device=command.device))
     if cached.failures:
         raise ValueError(f"{len(cached.failures)} clips cannot be encoded, the first: {cached.failures[0].message}")
-    text_model = _trained(command, run, datasets["training"], command.output / "text", start=None)
-    return Material(training=datasets["training"], clips=tuple(clips), text_model=text_model)
+    text_model = _trained(command, run, dataset, command.output / "text", start=None)
+    return Material(training=dataset, clips=tuple(clips), text_model=text_model)
 
 
 def personalize(command: Prove, material: Material, output: Path) -> Path:

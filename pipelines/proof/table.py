@@ -1,62 +1,77 @@
-"""The figures of a proof as a table, for a page and for a terminal: values with their 95 % intervals and goals."""
+"""The figures of a proof as a table, for a page and for a terminal: conditions side by side, 95 % intervals, goals."""
 
 import math
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Iterable, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.proof.scores import Figure
-
-_COLUMNS: Final = ("figure", "clips", "condition", "value (95 % interval)", "n", "goal")
-_RIGHT: Final = "n"
+from pipelines.proof.scores import Condition, Figure
 
 
 def markdown_table(figures: Sequence[Figure]) -> str:
-    """Rows of one name together, the name in the first of them."""
-    rules = ("---:" if column == _RIGHT else "---" for column in _COLUMNS)
-    rows = [_COLUMNS, tuple(rules), *(row for group in _groups(figures) for row in group)]
+    """A row for each figure and kind of clips; the value that a goal is for is bold."""
+    rows = [["figure", "clips", "n", *Condition, "goal"], ["---", "---", "---:", *("---" for _ in Condition), "---"]]
+    for name, clips, found in _rows(figures):
+        cells = [_on_page(found[condition]) if condition in found else "" for condition in Condition]
+        rows.append([name, clips, _count(found.values()), *cells, _goal(found.values())])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def console_table(figures: Sequence[Figure]) -> Table:
-    """The same, with goals in green and red."""
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1))
-    for column in _COLUMNS:
-        table.add_column(column, justify="right" if column == _RIGHT else "left", no_wrap=True)
-    for group in _groups(figures):
-        for row in group:
-            *cells, goal = row
-            style = "bold red" if goal.endswith("missed") else "green"
-            table.add_row(*(Text(cell) for cell in cells), Text(goal, style))
-        table.add_section()
+    """The same within 80 columns: intervals under the values, those that a goal is for in green or red."""
+    table = Table(box=SIMPLE_HEAD, padding=0, leading=1)
+    for heading in ("figure\nclips (n)", *(condition.replace(" ", "\n") for condition in Condition), "goal"):
+        table.add_column(heading, no_wrap=True)
+    for name, clips, found in _rows(figures):
+        cells = [_in_terminal(found[condition]) if condition in found else Text() for condition in Condition]
+        goal = _goal(found.values()).replace(" ", "\n")
+        table.add_row(f"{name}\n{clips} ({_count(found.values())})", *cells, goal)
     return table
 
 
-def _groups(figures: Sequence[Figure]) -> Iterator[list[tuple[str, ...]]]:
-    """The cells of every row, by name in the order in which the names come first."""
-    for name in dict.fromkeys(figure.name for figure in figures):
-        named = [figure for figure in figures if figure.name == name]
-        yield [
-            (name if row == 0 else "", figure.clips, figure.condition, _value(figure), str(figure.count), _goal(figure))
-            for row, figure in enumerate(named)
-        ]
+def _rows(figures: Sequence[Figure]) -> list[tuple[str, str, dict[str, Figure]]]:
+    """Name, clips, and the figure of every condition; rows of one name together, in the order in which they come."""
+    names = dict.fromkeys(figure.name for figure in figures)
+    keys = dict.fromkeys((figure.name, figure.clips) for name in names for figure in figures if figure.name == name)
+    return [
+        (name, clips, {each.condition: each for each in figures if (each.name, each.clips) == (name, clips)})
+        for name, clips in keys
+    ]
+
+
+def _on_page(figure: Figure) -> str:
+    value = _value(figure) if figure.goal is None else f"**{_value(figure)}**"
+    return f"{value} ({interval})" if (interval := _interval(figure)) else value
+
+
+def _in_terminal(figure: Figure) -> Text:
+    color = "" if figure.goal is None else "green" if figure.is_met else "bold red"
+    return Text(f"{_value(figure)}\n{_interval(figure)}".rstrip(), color)
 
 
 def _value(figure: Figure) -> str:
-    if math.isnan(figure.value):
-        return "-"
+    return "-" if math.isnan(figure.value) else _decimal(figure.value)
+
+
+def _interval(figure: Figure) -> str:
     if math.isnan(figure.low) or math.isnan(figure.high):
-        return _decimal(figure.value)
-    return f"{_decimal(figure.value)} ({_decimal(figure.low)} to {_decimal(figure.high)})"
-
-
-def _goal(figure: Figure) -> str:
-    if figure.goal is None:
         return ""
-    return f"{_decimal(figure.goal)} {'met' if figure.is_met else 'missed'}"
+    return f"{_decimal(figure.low)} to {_decimal(figure.high)}"
+
+
+def _count(figures: Iterable[Figure]) -> str:
+    """How many answers; several numbers where conditions differ."""
+    return ", ".join(dict.fromkeys(str(figure.count) for figure in figures))
+
+
+def _goal(figures: Iterable[Figure]) -> str:
+    return ", ".join(
+        f"{_decimal(figure.goal)} {'met' if figure.is_met else 'missed'}"
+        for figure in figures
+        if figure.goal is not None
+    )
 
 
 def _decimal(value: float) -> str:

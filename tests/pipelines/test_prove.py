@@ -21,7 +21,7 @@ from pipelines.__main__ import main
 from pipelines.config import ConfigError, parse, to_plain
 from pipelines.curate import Curate
 from pipelines.proof import prove
-from pipelines.proof.ablate import Ablate, with_line
+from pipelines.proof.ablate import Ablate, with_change
 from pipelines.proof.held_out import HeldOut, HeldOutSubject, read_held_out
 from pipelines.proof.prove import PRESET, Ablation
 from pipelines.proof.sampling import Sampler
@@ -95,7 +95,7 @@ def test_a_proof_writes_its_table_its_picture_and_its_curves(proof: Proof) -> No
     table = (proof.output / "proof.md").read_text().splitlines()
     pictures = [Image.open(proof.output / name).convert("L") for name in ("proof.png", "curves.png")]
 
-    assert len(table) == 2 + len(proof.figures())
+    assert len(table) == 2 + len({(figure["name"], figure["clips"]) for figure in proof.figures()})
     assert all(picture.width > 300 and np.asarray(picture).std() > 5 for picture in pictures)
     # Real clips are judged right, whatever the model does.
     real = [figure for figure in proof.figures() if figure["condition"] == Condition.REAL]
@@ -153,6 +153,18 @@ def test_other_settings_in_the_same_output_are_refused(proof: Proof, capsys: pyt
     assert proof.written() == before
 
 
+def test_a_run_without_a_text_model_to_go_on_from_is_refused_before_anything_is_done(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, output = tmp_path / "joint.toml", tmp_path / "proof"
+    config.write_text('[[run.training.stages]]\nname = "joint"\nsteps = 2\ntrainable = "all"\n')
+
+    assert main(["prove", "--config", str(config), "--output", str(output)]) == 2
+
+    assert "run.training.stages has joint (uses_references = true), expected" in capsys.readouterr().err
+    assert not output.exists()
+
+
 def test_a_pipeline_whose_weights_were_not_yet_written_is_trained_to_its_end(proof: Proof) -> None:
     weights = proof.output / "personalized" / "pipeline" / "model.safetensors"
     finished = weights.read_bytes()
@@ -176,11 +188,11 @@ def test_ablations_train_only_where_they_must_and_start_from_the_same_text_model
     folders = proof.output / "ablations"
     (ablated,) = trained[trained_before:]
     assert ablated.start == proof.output / "text" / "pipeline"
-    assert ablated.output == folders / "no-word-binding"
+    assert ablated.output == folders / "no-word-binding" / "personalized"
     assert sorted(folder.name for folder in folders.iterdir()) == ["image-scale-8", "no-word-binding"]
-    model = json.loads((folders / "no-word-binding" / "pipeline" / "config.json").read_text())["model"]
+    model = json.loads((ablated.output / "pipeline" / "config.json").read_text())["model"]
     assert model["binds_words"] is False
-    assert not (folders / "image-scale-8" / "pipeline").exists()
+    assert not (folders / "image-scale-8" / "personalized").exists()
     scaled, whole = (np.load(folder / "videos" / "with.npz") for folder in (folders / "image-scale-8", proof.output))
     assert scaled["numbers"].tolist() == whole["numbers"].tolist()
     assert not np.array_equal(scaled["videos"], whole["videos"])
@@ -191,7 +203,40 @@ def test_ablations_train_only_where_they_must_and_start_from_the_same_text_model
     assert float(shown["way, two"].split()[0]) == by_key["way", "two subjects", Condition.WITH]
 
 
-def test_an_ablation_whose_line_has_changed_is_not_taken_for_the_old_one(proof: Proof, tmp_path: Path) -> None:
+def test_an_ablation_of_curation_trains_from_the_beginning_on_a_dataset_of_its_own(
+    proof: Proof, trained: list[Train]
+) -> None:
+    before, trained_before = proof.written(), len(trained)
+
+    assert main(["ablate", "--output", str(proof.output), *TINY, "--only", "references of another time"]) == 0
+
+    after, folder = proof.written(), proof.output / "ablations" / "references-of-another-time"
+    assert {name for name in before if before[name] != after.get(name)} <= {"ablations.md"}
+    text, personalized = trained[trained_before:]
+    assert (text.start, personalized.start) == (None, folder / "text" / "pipeline")
+    assert {text.dataset, personalized.dataset} == {folder / "training" / "dataset"}
+    of_proof, of_ablation = (samples(each) for each in (proof.output, folder))
+    # Nine frames, of 24 in a second, are trained on.
+    assert min(reference_times_s(of_proof)) < 9 / 24 - 1e-3 < min(reference_times_s(of_ablation))
+    # What is drawn is the same, and so are the clips that both are judged on.
+    drawn, redrawn = (truths(each / "training") for each in (proof.output, folder))
+    assert [truth.subjects[0].texture for truth in redrawn] == [truth.subjects[0].texture for truth in drawn]
+    ablated, whole = (np.load(each / "videos" / "with.npz")["numbers"] for each in (folder, proof.output))
+    assert ablated.tolist() == whole.tolist()
+    assert not (folder / "held_out").exists()
+
+
+def samples(folder: Path) -> list[Sample]:
+    """What was curated for training."""
+    shards = shard_paths(folder / "training" / "dataset", Sample)
+    return [sample for shard in shards for sample in read_shard(shard, Sample)]
+
+
+def reference_times_s(found: Sequence[Sample]) -> list[float]:
+    return [reference.time_s for sample in found for entity in sample.entities for reference in entity.references]
+
+
+def test_an_ablation_whose_change_has_changed_is_not_taken_for_the_old_one(proof: Proof, tmp_path: Path) -> None:
     preset = tmp_path / "changed.toml"
     preset.write_text(PRESET.read_text().replace("sampling.image_scale = 8.0", "sampling.image_scale = 9.0"))
     arguments = ["--config", str(preset), "--output", str(proof.output), *TINY, "--only", "image scale 8"]
@@ -205,7 +250,7 @@ def command(*arguments: str) -> Ablate:
 
 
 @pytest.mark.parametrize(
-    ("line", "problem"),
+    ("change", "problem"),
     [
         ("run.pipeline.model.binds_word = false", "run.*binds_word: Unexpected keyword argument"),
         ("sampler.steps = 3", "sampler: Unexpected"),
@@ -213,20 +258,20 @@ def command(*arguments: str) -> Ablate:
         ("run.training.stages.steps = 3", "stages"),
         ("seed.steps = 3", "seed"),
         ("binds_words off", "no TOML"),
-        ("", "expected a change of run or sampling"),
-        ("sampling.steps = 12", "expected a change of run or sampling"),  # as the preset has it
-        ("stage.clips = 3", "and of nothing else"),
+        ("", "expected one of stage, curation, run, sampling"),
+        ("sampling.steps = 12", "expected one of stage, curation, run, sampling"),  # as the preset has it
+        ("held_out = 3", "and of nothing else"),
         ("seed = 3", "and of nothing else"),
     ],
 )
-def test_a_line_that_changes_no_value_of_the_method_is_refused_before_anything_is_done(
-    line: str, problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_an_ablation_that_changes_no_value_of_the_method_is_refused_before_anything_is_done(
+    change: str, problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     preset, output = tmp_path / "wrong.toml", tmp_path / "proof"
-    preset.write_text(PRESET.read_text() + f'\n[[ablations]]\nname = "wrong"\nline = "{line}"\n')
+    preset.write_text(PRESET.read_text() + f'\n[[ablations]]\nname = "wrong"\nchange = "{change}"\n')
 
-    with pytest.raises(ConfigError, match=f"ablation 'wrong' has the line .*{problem}"):
-        with_line(command(), Ablation(name="wrong", line=line))
+    with pytest.raises(ConfigError, match=f"ablation 'wrong' has the change .*{problem}"):
+        with_change(command(), Ablation(name="wrong", change=change))
 
     assert main(["ablate", "--config", str(preset), "--output", str(output)]) == 2
     assert capsys.readouterr().err.count("\n") == 1
@@ -249,13 +294,15 @@ def leaves(values: Mapping[str, Any], path: str = "") -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("ablation", command().ablations, ids=lambda ablation: ablation.name)
-def test_every_ablation_changes_what_its_line_names_and_nothing_else(ablation: Ablation) -> None:
+def test_every_ablation_changes_what_it_names_and_nothing_else(ablation: Ablation) -> None:
     usual = command()
 
-    changed = with_line(usual, ablation)
+    changed = with_change(usual, ablation)
 
     before, after = (leaves(to_plain(replace(each, output=Path("out")))) for each in (usual, changed))
-    assert {name: after[name] for name in after if after[name] != before[name]} == leaves(tomllib.loads(ablation.line))
+    assert {name: after[name] for name in after if after[name] != before[name]} == leaves(
+        tomllib.loads(ablation.change)
+    )
     assert changed.output == usual.output / "ablations" / ablation.name.replace(" ", "-")
 
 
