@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from modeling.dit import DiT, DiTConfig
 from modeling.randomness import torch_seed
 from modeling.saved_config import differing_fields, read_config, write_config
+from modeling.saved_weights import write_weights
 from modeling.weights import NamedWeights, empty_model, seeded
 
 _CONFIG_NAME = "lora.json"
@@ -134,7 +135,7 @@ def write_lora(directory: Path, weights: NamedWeights, config: LoraConfig, model
         raise ValueError("the model has no LoRA adapters to save; add_lora makes them")
     directory.mkdir(parents=True, exist_ok=True)
     write_config(directory / _CONFIG_NAME, _SavedLora(lora=config, model=model))
-    save_file({name: tensor.contiguous() for name, tensor in state.items()}, directory / _WEIGHTS_NAME)
+    write_weights(directory / _WEIGHTS_NAME, state)
 
 
 def load_lora(directory: Path, model: DiT) -> LoraConfig:

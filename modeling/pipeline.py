@@ -11,7 +11,6 @@ import torch
 from jaxtyping import Float
 from PIL import Image
 from safetensors import SafetensorError
-from safetensors.torch import save_file
 from torch import Tensor
 
 from dataset_schema import Bucket
@@ -25,6 +24,7 @@ from modeling.guidance import GuidanceForm, GuidedVelocity, guidance_weights
 from modeling.precision import Precision, computing_in
 from modeling.randomness import torch_generator
 from modeling.saved_config import differing_fields, read_config, write_config
+from modeling.saved_weights import write_weights
 from modeling.video import Video
 from modeling.weights import empty_model, fill, saved_weights, whole
 
@@ -235,9 +235,8 @@ def write_pipeline(directory: Path, config: PipelineConfig, weights: Mapping[str
     """Write what `Pipeline.from_pretrained` reads, the weights whole or not at all; returns `directory`."""
     directory.mkdir(parents=True, exist_ok=True)
     write_config(directory / CONFIG_NAME, config)
-    partial = directory / f"{WEIGHTS_NAME}.partial"
-    save_file({name: weight.contiguous() for name, weight in weights.items()}, partial, metadata={"format": "pt"})
-    return partial.replace(directory / WEIGHTS_NAME).parent
+    write_weights(directory / WEIGHTS_NAME, weights)
+    return directory
 
 
 @torch.no_grad()
