@@ -24,7 +24,7 @@ from modeling.precision import Precision
 from modeling.saved_config import write_config
 from modeling.training import train
 from modeling.training_config import RunConfig, ValidationConfig
-from tests.modeling.small_runs import PLAIN, STAGES, checkpoint, largest_difference, metrics, run_config
+from tests.modeling.small_runs import PLAIN, STAGES, checkpoint, largest_difference, metrics, run_config, weights
 
 ROOT = Path(__file__).parents[2]
 # 3 x 3 x 3 latent tokens, so that two devices cannot share them equally.
@@ -32,15 +32,17 @@ ODD = Bucket(9, 48, 48)
 SHARDED = replace(PLAIN, recomputes_activations=True)
 DIVIDED = replace(PLAIN, devices_per_clip=2)
 HALF = replace(PLAIN, precision=Precision.BFLOAT16)
+ADAMW = OptimizerConfig(learning_rate=1e-3, gradient_clip=0.05)
+MUON = replace(ADAMW, matrix_learning_rate=1e-3)
 
 
-def config_of(execution: ExecutionConfig) -> RunConfig:
+def config_of(execution: ExecutionConfig, optimizer: OptimizerConfig = ADAMW) -> RunConfig:
     """Without dropout, whose draws belong to a device; with images dropped often, so that some clips have none."""
     return run_config(
         *STAGES,
         dropout=0.0,
         data=DataConfig(batching=BatchingConfig(tokens_per_device=27, devices_per_group=2), image_dropout=0.4),
-        optimizer=OptimizerConfig(learning_rate=1e-3, gradient_clip=0.05),
+        optimizer=optimizer,
         reference_gain_every_steps=3,
         checkpoint_every_steps=4,
         execution=execution,
@@ -76,13 +78,25 @@ def column(output: Path, name: str) -> list[Any]:
     return [line[name] for line in metrics(output)]
 
 
+def matrices_of_blocks(output: Path, step: int) -> torch.Tensor:
+    """All of them in one row."""
+    found = weights(checkpoint(output, step))
+    names = [
+        name for name in found if name.startswith("blocks.") and found[name].ndim == 2 and "modulation" not in name
+    ]
+    return torch.cat([found[name].flatten() for name in sorted(names)])
+
+
 def test_two_devices_train_what_one_trains_sharded_or_sharing_each_clip_and_continue_its_run(
     make_dataset: Callable[..., Path], tmp_path: Path
 ) -> None:
     dataset = make_dataset({ODD: 5})
-    runs = {name: tmp_path / name for name in ("alone", "sharded", "divided", "continued", "half")}
+    names = ("alone", "sharded", "divided", "continued", "half", "muon", "sharded muon", "continued muon")
+    runs = {name: tmp_path / name for name in names}
     train(config_of(PLAIN), dataset=dataset, output=runs["alone"])
+    train(config_of(PLAIN, MUON), dataset=dataset, output=runs["muon"])
     shutil.copytree(checkpoint(runs["alone"], 4), checkpoint(runs["continued"], 4))
+    shutil.copytree(checkpoint(runs["muon"], 4), checkpoint(runs["continued muon"], 4))
 
     train_together(
         [
@@ -90,6 +104,8 @@ def test_two_devices_train_what_one_trains_sharded_or_sharing_each_clip_and_cont
             Run(config_of(DIVIDED), runs["divided"]),
             Run(config_of(SHARDED), runs["continued"]),
             Run(config_of(HALF), runs["half"]),
+            Run(config_of(SHARDED, MUON), runs["sharded muon"]),
+            Run(config_of(SHARDED, MUON), runs["continued muon"]),
         ],
         dataset,
         tmp_path,
@@ -104,6 +120,14 @@ def test_two_devices_train_what_one_trains_sharded_or_sharing_each_clip_and_cont
     for name in ("sharded", "divided"):
         assert column(runs[name], "loss") == pytest.approx(column(runs["alone"], "loss"), rel=1e-5)
         assert column(runs[name], "gradient_norm") == pytest.approx(column(runs["alone"], "gradient_norm"), rel=1e-5)
+    # Muon's matrices, whose rounding to bfloat16 depends on how they are divided; halves of a matrix, each made
+    # orthogonal by itself, would move another way.
+    matrices, moved = matrices_of_blocks(runs["muon"], 8), matrices_of_blocks(runs["muon"], 4)
+    for name in ("sharded muon", "continued muon"):
+        difference = (matrices_of_blocks(runs[name], 8) - matrices).norm()
+        assert difference < 0.2 * (matrices - moved).norm()
+        assert column(runs[name], "loss")[-1] == pytest.approx(column(runs["muon"], "loss")[-1], rel=1e-4)
+    assert (matrices_of_blocks(runs["alone"], 8) - matrices).norm() > 2 * (matrices - moved).norm()
     gains = [[gain for gain in column(runs[name], "reference_gain") if gain] for name in ("alone", "divided")]
     assert len(gains[0]) == 3
     assert gains[1] == [pytest.approx(gain, abs=1e-6) for gain in gains[0]]
