@@ -64,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
     _measured(command, material, base, _WHOLE)
     for name, changed in changes.items():
         own = _material(command, changed, material, console)
-        trains = changed.run != command.run or own != material
+        trains = changed.run != command.run or own is not material
         pipeline = personalize(changed, own, changed.output / "personalized") if trains else base
         _measured(changed, own, pipeline, name)
     written = command.output / "ablations.md"
