@@ -38,7 +38,7 @@ class Ablate(Prove):
     """Repeat a proof without one of its parts at a time: the `ablations` of its config.
 
     Run it after `prove`, with the same options; it goes on where it stopped. Example:
-    python -m pipelines ablate --only "no word binding" "no augmentation" --output out/proof
+    python -m pipelines ablate --only "no word binding" "with augmentation" --output out/proof
 
     Attributes:
         only: names of those to run; empty runs all. Several processes may share them.

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -284,6 +285,13 @@ def test_an_ablation_that_the_config_does_not_have_is_refused(
     assert main(["ablate", "--output", str(tmp_path / "proof"), "--only", "no wrd binding"]) == 2
 
     assert "--only names no wrd binding, expected some of the config's ablations" in capsys.readouterr().err
+
+
+def test_the_ablations_of_the_help_texts_example_are_there() -> None:
+    named = re.findall(r'"([^"]+)"', Ablate.__doc__ or "")
+
+    assert len(named) == 2
+    assert set(named) <= {ablation.name for ablation in command().ablations}
 
 
 def leaves(values: Mapping[str, Any], path: str = "") -> dict[str, Any]:
