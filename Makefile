@@ -51,7 +51,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 demo: setup  ## the whole system on a small generated world: make demo [VIDEOS=DIR]
 	$(PYTHON) -m pipelines demo $(call option,VIDEOS,--videos) $(ARGS)
 
-prove: setup  ## the model personalizes: curate a small stage, train, sample unseen textures, judge: make prove [CONFIG=configs/prove_gpu.toml] [OUTPUT=out/proof] [ARGS="--seed 1"]
+prove: setup  ## the model personalizes: curate a small world, train, sample unseen textures, judge: make prove [CONFIG=configs/prove_gpu.toml] [OUTPUT=out/proof] [ARGS="--seed 1"]
 	$(PYTHON) -m pipelines prove $(call option,CONFIG,--config) $(call option,OUTPUT,--output) $(ARGS)
 
 ablations: setup  ## what each part of the method is worth, after make prove with the same options
@@ -106,7 +106,7 @@ train: setup  ## train the model: make train DATASET=out/dataset OUTPUT=out/mode
 
 sample: setup  ## a video from a prompt: make sample PROMPT="A cat moves left on the beach." [REF="cat=cat.png"] OUTPUT=cat.mp4 [MODEL=out/model/pipeline BUCKET=9x64x112]; without MODEL the small one that ships
 	$(call need,PROMPT,write what to show)$(call need,OUTPUT,name the .mp4 to write)
-	$(PYTHON) -m pipelines sample $(if $(MODEL),--model "$$MODEL",--config configs/sample_small_stage.toml) --prompt "$$PROMPT" --output "$$OUTPUT" $(call option,REF,--reference) $(call option,BUCKET,--bucket) $(ARGS)
+	$(PYTHON) -m pipelines sample $(if $(MODEL),--model "$$MODEL",--config configs/sample_small_world.toml) --prompt "$$PROMPT" --output "$$OUTPUT" $(call option,REF,--reference) $(call option,BUCKET,--bucket) $(ARGS)
 
 submit: setup  ## curate as a job on a Ray cluster: make submit ADDRESS=http://head:8265 INPUT=... OUTPUT=...
 	$(call need,ADDRESS,name the dashboard of a Ray cluster such as http://127.0.0.1:8265)$(call need,INPUT,as for make curate)$(call need,OUTPUT,as for make curate)

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.measuring import cpu_seconds, machine, verdict
-from curation.annotators.lexicon import LexiconEntityWords
+from curation.annotators.lexicon.extractor import LexiconEntityWords
 from curation.entity_words import CheckedAnswer, check_answer
-from pipelines.sprites import SpriteWorldConfig, plan_clip
+from worlds.sprites import SpriteWorldConfig, plan_clip
 
 GOAL_PER_S: Final = 20_000
 ROUNDS: Final = 5

@@ -23,7 +23,7 @@ import torch
 from PIL import Image as Picture
 
 from benchmarks.figures import Figure
-from curation.annotators.content import VideoMaeConfig, VideoMaeContentClassifier
+from curation.annotators.content.classifier import VideoMaeConfig, VideoMaeContentClassifier
 from curation.annotators.protocols import CONTENT_CLASSES
 from curation.content_training.clips import generate_clip
 from curation.content_training.evaluation import DESIRABLE, FilterReport, class_table, confusion_table, roc_table

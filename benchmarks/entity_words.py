@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.figures import Figure
-from curation.annotators.lexicon import LexiconEntityWords
+from curation.annotators.lexicon.extractor import LexiconEntityWords
 from curation.annotators.protocols import EntityWordExtractor
 from curation.entity_words import CheckedAnswer, check_answer
-from pipelines.sprites import SpriteWorldConfig, plan_clip
+from worlds.sprites import SpriteWorldConfig, plan_clip
 
 JOB: Final = "entity_words"
 TRUTHS: Final = ("clips/manifest.csv", "masks/manifest.csv", "msrvttp/samples.json")

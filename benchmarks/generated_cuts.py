@@ -10,12 +10,12 @@ from typing import Final, NamedTuple
 import cv2
 import numpy as np
 
-from curation.content_training.desktop import film_screen_recording
-from curation.content_training.insets import film_screen_in_screen
-from curation.content_training.textures import Rng, between, chance, log_between
-from curation.content_training.world import film_desirable, film_slight_motion
 from curation.records import Video
 from curation.video.sampling import THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH
+from worlds.filmed.desktop import film_screen_recording
+from worlds.filmed.insets import film_screen_in_screen
+from worlds.filmed.textures import Rng, between, chance, log_between
+from worlds.filmed.world import film_desirable, film_slight_motion
 
 _HEIGHT, _WIDTH = 2 * THUMBNAIL_HEIGHT, 2 * THUMBNAIL_WIDTH
 _FPS: Final = 25

@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Picture
 
-from curation.annotators.cutout_histogram import HistogramEncoder
 from curation.annotators.leaks import ColorLeak, ColorLeakConfig
+from curation.annotators.likeness.histogram import HistogramEncoder
 from curation.annotators.protocols import CONTENT_CLASSES, FaceBox, Hole, Scene
 from curation.entity_words import check_answer
 from curation.execution.local import LocalExecutor

@@ -35,15 +35,15 @@ from benchmarks.measuring import Run, machine, peak_mib, verdict
 from benchmarks.sprite_dataset import BUCKET, write_sprite_dataset
 from dataset_schema import FRAMES_PER_SECOND, SAMPLES_SCHEMA, Bucket, Sample, shard_paths
 from dataset_schema.arrow import sample_from_row
-from modeling.augmentation import augment, draw_augmentation
-from modeling.batches import BatchLoader, DataConfig
-from modeling.batching import BatchingConfig, latent_tokens
-from modeling.cache import ClipCache, write_cache
-from modeling.dataset import SampleStore
-from modeling.presets import tiny
+from modeling.data.augmentation import augment, draw_augmentation
+from modeling.data.batches import BatchLoader, DataConfig
+from modeling.data.cache import ClipCache, write_cache
+from modeling.data.reference_choice import select_reference_images
+from modeling.data.schedule import BatchingConfig, latent_tokens
+from modeling.data.store import SampleStore
+from modeling.data.video import decode_clip
 from modeling.randomness import numpy_generator
-from modeling.references import select_reference_images
-from modeling.video import decode_clip
+from modeling.training.presets import tiny
 
 CLIPS_PER_BATCH: Final = 8
 MAX_IMAGES: Final = 6

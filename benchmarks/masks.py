@@ -25,13 +25,13 @@ from PIL import Image as Picture
 from scipy.stats import spearmanr
 
 from benchmarks.figures import Figure
-from curation.annotators.foreground import Foreground, ForegroundNetwork, Plane
-from curation.annotators.moving_object import MovingObjectConfig, MovingObjectLocator
+from curation.annotators.moving_object.foreground import Foreground, ForegroundNetwork, Plane
+from curation.annotators.moving_object.locator import MovingObjectConfig, MovingObjectLocator
 from curation.annotators.protocols import Scene
 from curation.records import Clip, EntityWord, Image, Mask, ReferenceFrame
 from curation.stages.decode import Decode, DecodeConfig
 from dataset_schema import Annotator, EntityKind, Source
-from pipelines.sprites import SpriteWorldConfig, plan_clip, render_shot, write_video
+from worlds.sprites import SpriteWorldConfig, plan_clip, render_shot, write_video
 
 WINDOWS: Final = {"first half": (0.0, 0.5), "middle": (0.25, 0.75), "second half": (0.5, 1.0)}
 WHOLE: Final = (0.0, 1.0)
@@ -193,7 +193,7 @@ def real_cases(manifest: Path, *, with_windows: bool) -> Iterator[Case]:
                     end_s = float(times[last]) if last < len(times) else float(times[-1] + times[1] - times[0])
                     source = Source(id=row["sequence"], uri=str(video), start_s=float(times[first]), end_s=end_s)
                     clip = _decoded(decode, source)
-                frames = clip.frames.references if clip.frames else ()
+                frames = clip.frames.reference_frames if clip.frames else ()
                 yield Case(
                     name=f"{row['sequence']} {name}".strip(),
                     frames=frames,
@@ -218,7 +218,7 @@ def generated_cases(clips: int) -> Iterator[Case]:
                 word = next(word.word for word in plan.words if word.kind is EntityKind.SUBJECT)
                 label = [subject.word for subject in plan.shots[0].subjects].index(word) + 1
                 clip = _decoded(decode, Source(id=str(number), uri=str(video)))
-                frames = clip.frames.references if clip.frames else ()
+                frames = clip.frames.reference_frames if clip.frames else ()
                 yield Case(
                     name=f"{number} {word}",
                     frames=frames,

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.measuring import Run, cpu_seconds, machine, peak_mib, saved_mib, verdict
-from modeling.attention import Context
-from modeling.dit import Attended, Block, DiTConfig
-from modeling.positions import rotary_embedding
+from modeling.model.attention import Context
+from modeling.model.dit import Attended, Block, DiTConfig
+from modeling.model.positions import rotary_embedding
 
 SEED: Final = 0
 WIDTH: Final = 512

@@ -3,7 +3,7 @@
     python -m benchmarks.references [MEDIA]
 
 MEDIA has masks/ (sequences with one PNG per frame, 0 for background) and clips/ (a manifest with categories and words).
-Without it, the sequences are drawn by `pipelines.sprites`.
+Without it, the sequences are drawn by `worlds.sprites`.
 """
 
 import argparse
@@ -19,11 +19,11 @@ import numpy as np
 from PIL import Image as Picture
 
 from benchmarks.figures import Figure
-from curation.annotators.cutout_histogram import HistogramEncoder
 from curation.annotators.faces import BlazeFaceConfig, BlazeFaceDetector
-from curation.annotators.inpainting import ExemplarConfig, ExemplarInpainter
+from curation.annotators.inpainting.exemplar import ExemplarConfig, ExemplarInpainter
 from curation.annotators.leaks import ColorLeak, ColorLeakConfig
-from curation.annotators.moving_object import MovingObjectConfig, MovingObjectLocator
+from curation.annotators.likeness.histogram import HistogramEncoder
+from curation.annotators.moving_object.locator import MovingObjectConfig, MovingObjectLocator
 from curation.annotators.protocols import FaceDetector
 from curation.records import Clip, EntityWord, LocatedEntity, Mask, ReferenceFrame
 from curation.stage import Stage
@@ -32,7 +32,7 @@ from curation.stages.decode import Decode, DecodeConfig
 from curation.stages.entity_masks import EntityMasks, EntityMasksConfig
 from curation.stages.reference_images import ReferenceImages, ReferenceImagesConfig
 from dataset_schema import EntityKind, Source
-from pipelines.sprites import SpriteWorldConfig, plan_clip, render_shot, write_video
+from worlds.sprites import SpriteWorldConfig, plan_clip, render_shot, write_video
 
 JOB: Final = "references"
 
@@ -233,7 +233,7 @@ def _sequence(clip: Clip, truths: Sequence[Mask]) -> KnownSequence:
 
 
 def _frames(clip: Clip) -> Sequence[ReferenceFrame]:
-    return clip.frames.references if clip.frames else ()
+    return clip.frames.reference_frames if clip.frames else ()
 
 
 def _background_stage() -> BackgroundPicture:

@@ -22,13 +22,14 @@ from torch import Tensor
 
 from benchmarks.measuring import Run, cpu_seconds, machine, peak_mib, verdict
 from dataset_schema import TABLE_6_BUCKETS, Bucket
-from modeling.conditions import Conditions, References
-from modeling.costs import Part, Workload, forward_flops
-from modeling.dit import DiT, DiTConfig
 from modeling.encoders import LATENT_CHANNELS, latent_shape
-from modeling.flow import FlowConfig, timestep_schedule
-from modeling.pipeline import SamplingConfig, sample_latents
-from modeling.weights import build_model
+from modeling.model.conditions import Conditions, ReferenceTokens
+from modeling.model.costs import Workload, forward_flops
+from modeling.model.dit import DiT, DiTConfig
+from modeling.model.parts import Part
+from modeling.model.weights import build_model
+from modeling.sampling.flow import FlowConfig, timestep_schedule
+from modeling.sampling.pipeline import SamplingConfig, sample_latents
 
 SEED: Final = 0
 BUCKET: Final = Bucket(17, 144, 256)
@@ -50,7 +51,7 @@ def random_conditions() -> Conditions:
     return Conditions(
         text=torch.randn(1, TEXT_TOKENS, CONFIG.text_channels, generator=draw),
         is_text=torch.ones(1, TEXT_TOKENS, dtype=torch.bool),
-        references=References(
+        references=ReferenceTokens(
             image_tokens=torch.randn(1, images, IMAGE_TOKENS, CONFIG.image_channels, generator=draw),
             word_tokens=torch.randn(1, images, CONFIG.words_per_image, CONFIG.text_channels, generator=draw),
             is_present=torch.ones(1, images, dtype=torch.bool),

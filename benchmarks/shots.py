@@ -25,7 +25,7 @@ from benchmarks.figures import Figure
 from benchmarks.generated_cuts import make_videos
 from benchmarks.shot_forms import figures_of_forms, show_forms
 from curation.annotators.protocols import ShotDetector
-from curation.annotators.shots import (
+from curation.annotators.shots.detectors import (
     SceneDetectShots,
     TransNetV2Shots,
 )
@@ -173,7 +173,7 @@ def look_at(videos: list[Video]) -> Iterator[tuple[Video, Frames]]:
             reference_long_side=config.reference_long_side,
         )
         decoded: Decoded = child.ask(request, where=path)
-        yield video, replace(decoded.frames, content=decoded.frames.content[:0], references=())
+        yield video, replace(decoded.frames, content=decoded.frames.content[:0], reference_frames=())
     child.close()
 
 

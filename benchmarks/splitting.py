@@ -135,8 +135,8 @@ def _ask(path: Path, config: DecodeConfig, *, span: Span | None = None, keeps_fo
 
 def _small(frames: Frames) -> Frames:
     """The frames without their pictures, which the later stages would have let go of by now."""
-    bare = tuple(replace(r, image=r.image[:0], neighbours=r.neighbours[:0]) for r in frames.references)
-    return replace(frames, thumbnails=frames.thumbnails[:0], content=frames.content[:0], references=bare)
+    bare = tuple(replace(r, image=r.image[:0], neighbours=r.neighbours[:0]) for r in frames.reference_frames)
+    return replace(frames, thumbnails=frames.thumbnails[:0], content=frames.content[:0], reference_frames=bare)
 
 
 def cost_of(way: Way, path: Path, shots: Sequence[Shot], config: DecodeConfig) -> Cost:
@@ -164,7 +164,7 @@ def deviations_s(frames: Sequence[Frames], shots: Sequence[Shot]) -> list[float]
     for shot, of_shot in zip(shots, frames, strict=True):
         start_s, length_s = shot.first / _FPS, (shot.end - shot.first) / _FPS
         exact_s = [start_s + position * length_s - 0.5 / _FPS for position in REFERENCE_POSITIONS]
-        found += [min(abs(reference.time_s - s) for s in exact_s) for reference in of_shot.references]
+        found += [min(abs(reference.time_s - s) for s in exact_s) for reference in of_shot.reference_frames]
     return found
 
 
@@ -194,7 +194,7 @@ def main() -> None:
         video_s = shots[-1].end / _FPS
         print(f"{video_s:.0f} s of {size[1]}x{size[0]} in {len(shots)} shots, {path.stat().st_size / 1e6:.0f} MB")
         costs = {way.__name__: cost_of(way, path, shots, config) for way in (one_pass, two_passes)}
-        originals = [reference.image for reference in _ask(path, config).references]
+        originals = [reference.image for reference in _ask(path, config).reference_frames]
     ratio = costs["two_passes"].cpu_s / costs["one_pass"].cpu_s
     for name, cost in costs.items():
         late = deviations_s(cost.frames, shots)

@@ -20,13 +20,13 @@ from dataset_schema import (
     EntityKind,
     MediaFacts,
     Payload,
-    Reference,
+    ReferenceImage,
     Sample,
     Scores,
     Source,
     write_shard,
 )
-from pipelines.sprites import ClipPlan, RenderedShot, SpriteWorldConfig, plan_clip, render_shot, write_video
+from worlds.sprites import ClipPlan, RenderedShot, SpriteWorldConfig, plan_clip, render_shot, write_video
 
 # The size of a common web video after curation, and the bucket of Table 6 that it is trained at.
 BUCKET: Final = Bucket(49, 144, 256)
@@ -78,14 +78,14 @@ def _entities(plan: ClipPlan, shot: RenderedShot) -> Iterator[Entity]:
         yield Entity(word=plan.caption[start:end], kind=word.kind, start=start, end=end, references=references)
 
 
-def _references(shot: RenderedShot, label: int) -> Iterator[Reference]:
+def _references(shot: RenderedShot, label: int) -> Iterator[ReferenceImage]:
     for frame in (round(share * (_WORLD.frames - 1)) for share in (0.05, 0.5, 0.95)):
         mask = shot.labels[frame] == label
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         if not len(rows):
             continue
         window = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-        yield Reference(
+        yield ReferenceImage(
             frame_index=frame,
             time_s=frame / FRAMES_PER_SECOND,
             box=Box(x0=float(columns[0]), y0=float(rows[0]), x1=float(columns[-1] + 1), y1=float(rows[-1] + 1)),

@@ -4,21 +4,22 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from curation.annotators.checkpoints import Device
-from curation.annotators.content import VideoMaeConfig, VideoMaeContentClassifier
-from curation.annotators.cutout_dino import Dinov2Config, Dinov2Encoder
-from curation.annotators.cutout_histogram import HistogramConfig, HistogramEncoder
+from curation.annotators.content.classifier import VideoMaeConfig, VideoMaeContentClassifier
 from curation.annotators.faces import BlazeFaceConfig, BlazeFaceDetector
 from curation.annotators.grounding.locator import GroundedMasksConfig, build_grounded_masks
 from curation.annotators.grounding_legacy.locator import LegacyGroundedMasksConfig, build_legacy_grounded_masks
-from curation.annotators.inpainting import ExemplarConfig, ExemplarInpainter
+from curation.annotators.inpainting.exemplar import ExemplarConfig, ExemplarInpainter
+from curation.annotators.inpainting.stable_diffusion import StableDiffusionConfig, StableDiffusionInpainter
 from curation.annotators.language.captioner import ServerCaptioner, ServerCaptionerConfig
 from curation.annotators.language.entity_words import LanguageEntityWordsConfig, entity_words_by
 from curation.annotators.language.server import ChatServerConfig
 from curation.annotators.language.transformers_chat import TransformersChatConfig
 from curation.annotators.language.vllm_chat import VllmChatConfig
 from curation.annotators.leaks import ColorLeak, ColorLeakConfig, DetectorLeak, DetectorLeakConfig, LeakCheck
-from curation.annotators.lexicon import LexiconConfig, LexiconEntityWords
-from curation.annotators.moving_object import MovingObjectConfig, MovingObjectLocator
+from curation.annotators.lexicon.extractor import LexiconConfig, LexiconEntityWords
+from curation.annotators.likeness.dinov2 import Dinov2Config, Dinov2Encoder
+from curation.annotators.likeness.histogram import HistogramConfig, HistogramEncoder
+from curation.annotators.moving_object.locator import MovingObjectConfig, MovingObjectLocator
 from curation.annotators.protocols import (
     CutoutEncoder,
     EntityLocator,
@@ -26,8 +27,7 @@ from curation.annotators.protocols import (
     Inpainter,
     ShotDetector,
 )
-from curation.annotators.shots import SceneDetectConfig, SceneDetectShots, TransNetV2Config, TransNetV2Shots
-from curation.annotators.stable_diffusion import StableDiffusionConfig, StableDiffusionInpainter
+from curation.annotators.shots.detectors import SceneDetectConfig, SceneDetectShots, TransNetV2Config, TransNetV2Shots
 from curation.stage import Stage
 from curation.stages.background import BackgroundConfig, BackgroundPicture
 from curation.stages.captions import Captions, CaptionsConfig

@@ -55,14 +55,14 @@ class Frames:
         times_s: presentation time of every frame.
         content: 16 frames spread evenly over the clip, 224 x 224, squeezed, for the content filter.
         content_times_s: their presentation times.
-        references: the frames at 5, 50 and 95 %, in time order; fewer where a short clip makes them the same frame.
+        reference_frames: those at 5, 50 and 95 %, in time order; fewer where a short clip makes them the same frame.
     """
 
     thumbnails: Video
     times_s: npt.NDArray[np.float64]
     content: Video
     content_times_s: npt.NDArray[np.float64]
-    references: tuple[ReferenceFrame, ...]
+    reference_frames: tuple[ReferenceFrame, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -71,7 +71,7 @@ class LocatedEntity:
 
     Attributes:
         word_index: index into the clip's `entity_words`.
-        reference_index: index into `frames.references`.
+        reference_index: index into `frames.reference_frames`.
         mask: over the full-size frame.
         detection_score: how sure the localiser is that the word's entity is here, in [0, 1].
         mask_score: how sure the segmenter is of the outline, in [0, 1].

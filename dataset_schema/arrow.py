@@ -22,7 +22,7 @@ from dataset_schema.records import (
     MediaFacts,
     Payload,
     Reason,
-    Reference,
+    ReferenceImage,
     RejectedClip,
     Sample,
     Scores,
@@ -220,7 +220,7 @@ def failed_clip_from_row(row: Row) -> FailedClip:
 
 def _entity(row: Row) -> Entity:
     references = tuple(
-        Reference(**{**reference, "box": Box(**reference["box"]), "image": Payload(**reference["image"])})
+        ReferenceImage(**{**reference, "box": Box(**reference["box"]), "image": Payload(**reference["image"])})
         for reference in row["references"]
     )
     return Entity(**{**row, "kind": EntityKind(row["kind"]), "references": references})

@@ -151,7 +151,7 @@ class Scores:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reference:
+class ReferenceImage:
     """A segmented picture of one entity in one frame (3.1), with the scores that tell a good one.
 
     Attributes:
@@ -215,7 +215,7 @@ class Entity:
     kind: EntityKind
     start: int
     end: int
-    references: tuple[Reference, ...] = ()
+    references: tuple[ReferenceImage, ...] = ()
     same_as: str | None = None
 
     def __post_init__(self) -> None:

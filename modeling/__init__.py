@@ -7,21 +7,21 @@ Read `dit.py` for the model, `training.py` for the loop, `flow.py` and `guidance
     modeling.write_video(path, video)
 """
 
-from modeling.cache import write_cache
-from modeling.dataset import SampleStore
-from modeling.dit import DiT, DiTConfig
+from modeling.data.cache import write_cache
+from modeling.data.store import SampleStore
+from modeling.data.video import decode_clip, write_video
 from modeling.encoders import EmbeddedEncoders, PaperEncoders
-from modeling.export import export_checkpoint
-from modeling.flow import Solver
-from modeling.guidance import GuidanceForm
-from modeling.lora import LoraConfig, load_lora, merge_lora
-from modeling.parallel import ExecutionConfig
-from modeling.pipeline import Pipeline, PipelineConfig, SamplingConfig
-from modeling.presets import one_gpu, paper, tiny
-from modeling.run_log import StepReport
-from modeling.training import train
-from modeling.training_config import RunConfig, TrainingConfig, TrainingStage
-from modeling.video import decode_clip, write_video
+from modeling.model.dit import DiT, DiTConfig
+from modeling.model.lora import LoraConfig, load_lora, merge_lora
+from modeling.sampling.flow import Solver
+from modeling.sampling.guidance import GuidanceForm
+from modeling.sampling.pipeline import Pipeline, PipelineConfig, SamplingConfig
+from modeling.training.config import RunConfig, TrainingConfig, TrainingPhase
+from modeling.training.export import export_checkpoint
+from modeling.training.loop import train
+from modeling.training.parallel import ExecutionConfig
+from modeling.training.presets import one_gpu, paper, tiny
+from modeling.training.run_log import StepReport
 
 __all__ = [
     "DiT",
@@ -39,7 +39,7 @@ __all__ = [
     "Solver",
     "StepReport",
     "TrainingConfig",
-    "TrainingStage",
+    "TrainingPhase",
     "decode_clip",
     "export_checkpoint",
     "load_lora",

@@ -11,21 +11,21 @@ from curation.execution.worker_thread import STAGE_THREAD
 from pipelines.config import ConfigError
 
 _VERBS = {
-    "curate": ("pipelines.curate", "videos and captions in, a dataset out"),
-    "inspect": ("pipelines.inspect_dataset", "tables and contact sheets of a dataset"),
-    "explain": ("pipelines.explain", "what curation finds in one video, keeps and rejects, and why"),
-    "describe": ("pipelines.describe", "what a training run would cost, and whether it fits"),
-    "cache": ("pipelines.cache", "encode the videos and captions of a dataset once, before training"),
-    "train": ("pipelines.train", "train the model on a dataset"),
-    "export": ("pipelines.export", "a training checkpoint in, a pipeline out"),
-    "sample": ("pipelines.sample", "a prompt and reference images in, a video out"),
-    "submit": ("pipelines.submit", "run `curate` as a job on a Ray cluster"),
-    "demo": ("pipelines.demo", "all of it on a small generated world, in minutes"),
+    "curate": ("pipelines.verbs.curate", "videos and captions in, a dataset out"),
+    "inspect": ("pipelines.verbs.inspect", "tables and contact sheets of a dataset"),
+    "explain": ("pipelines.verbs.explain", "what curation finds in one video, keeps and rejects, and why"),
+    "describe": ("pipelines.verbs.describe", "what a training run would cost, and whether it fits"),
+    "cache": ("pipelines.verbs.cache", "encode the videos and captions of a dataset once, before training"),
+    "train": ("pipelines.verbs.train", "train the model on a dataset"),
+    "export": ("pipelines.verbs.export", "a training checkpoint in, a pipeline out"),
+    "sample": ("pipelines.verbs.sample", "a prompt and reference images in, a video out"),
+    "submit": ("pipelines.verbs.submit", "run `curate` as a job on a Ray cluster"),
+    "demo": ("pipelines.verbs.demo", "all of it on a small generated world, in minutes"),
     "prove": ("pipelines.proof.prove", "show that the model personalizes: curate, train, sample, judge"),
     "ablate": ("pipelines.proof.ablate", "the same without one part of the method at a time"),
-    "sprites": ("pipelines.sprites.command", "generate a world of moving sprites with captions and ground truth"),
-    "label-clips": ("pipelines.label_clips", "draw clips for people to label for the content filter"),
-    "train-filter": ("pipelines.train_filter", "train the content filter on drawn clips, or on labels of your own"),
+    "sprites": ("pipelines.verbs.sprites", "generate a world of moving sprites with captions and ground truth"),
+    "label-clips": ("pipelines.verbs.label_clips", "draw clips for people to label for the content filter"),
+    "train-filter": ("pipelines.verbs.train_filter", "train the content filter on drawn clips or on your labels"),
 }
 
 

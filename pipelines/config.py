@@ -8,14 +8,15 @@ import dataclasses
 import json
 import tomllib
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pydantic
 import tyro
+from tyro.conf import Positional as Positional  # of an argument without a flag
 
-from pipelines.profiles import problems_of_chosen_profiles, with_chosen_profiles
+from pipelines.chosen_profiles import problems_of_chosen_profiles, with_chosen_profiles
 
 Command = TypeVar("Command")
 
@@ -79,16 +80,47 @@ def to_plain(config: object) -> dict[str, Any]:
     return typing.cast("dict[str, Any]", plain)
 
 
+def with_changes(config: Command, changes: str) -> Command:
+    """The config with the values that a piece of TOML changes, such as `sampling.steps = 12`.
+
+    Raises:
+        ConfigError: it is no TOML, or names no value of the config.
+    """
+    kind = pydantic.TypeAdapter(type(config))
+    try:
+        merged = _merged(to_plain(config), tomllib.loads(changes))
+        return kind.validate_json(json.dumps(merged), strict=True, extra="forbid")
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{changes!r} is no TOML: {error}") from error
+    except pydantic.ValidationError as error:
+        raise ConfigError(f"{changes!r}: {_problems(error)}") from error
+
+
 def _validated(kind: Any, name: str, value: Any, path: Path) -> Any:
     try:
         # By way of JSON, so that a TOML array may fill a tuple while text never fills a number.
         return pydantic.TypeAdapter(kind).validate_json(json.dumps(value), strict=True, extra="forbid")
     except pydantic.ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join([name, *map(str, problem['loc'])])}: {problem['msg']}, found {problem['input']!r}"
-            for problem in problems_of_chosen_profiles(error.errors())
-        )
-        raise ConfigError(f"config {path}: {problems}") from error
+        raise ConfigError(f"config {path}: {_problems(error, name)}") from error
+
+
+def _problems(error: pydantic.ValidationError, *place: str) -> str:
+    return "; ".join(
+        f"{'.'.join([*place, *map(str, problem['loc'])])}: {problem['msg']}, found {problem['input']!r}"
+        for problem in problems_of_chosen_profiles(error.errors())
+    )
+
+
+def _merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **values,
+        **{
+            name: _merged(values[name], change)
+            if isinstance(change, dict) and isinstance(values.get(name), dict)
+            else change
+            for name, change in changes.items()
+        },
+    }
 
 
 def _split_preset(arguments: Sequence[str], preset: Path | None) -> tuple[Path | None, list[str]]:

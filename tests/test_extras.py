@@ -44,7 +44,7 @@ def test_curation_needs_only_its_own_extra() -> None:
 
 
 def test_the_papers_encoders_ask_for_their_extra_where_it_is_missing() -> None:
-    done = run_alone("modeling", "from modeling.presets import paper; paper().pipeline.encoders.build()")
+    done = run_alone("modeling", "from modeling.training.presets import paper; paper().pipeline.encoders.build()")
 
     assert "ModuleNotFoundError" in done.stderr
     assert "pip install 'openalchemist[paper-encoders]'" in done.stderr

@@ -1,4 +1,4 @@
-"""What is left of the entities in a background that they were painted out of: by colour, or by a detector."""
+"""What is left of the entities in a background that they were painted out of: by color, or by a detector."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,24 +10,24 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from curation.annotators.protocols import AnnotatorLike, EntityLocator, Scene
+from curation.masks import grow, resize_mask
 from curation.records import EntityWord, Image, Mask, ReferenceFrame
-from curation.reference_quality import resize_mask
 from curation.stage import Resources
 from dataset_schema import Annotator
 
 _REVISION: Final = "2"
 
-# The leak of colours is measured at this size, on slightly blurred pictures: single pixels are noise.
+# The leak of colors is measured at this size, on slightly blurred pictures: single pixels are noise.
 _SIDE: Final = 320
 _BLUR_PX: Final = 1.0
 
-# A pixel looks like the entity if its nearest colours there are nearer, by this factor, than those of the background.
-# Our choice: so many neighbours of so many pixels of each; and colours that both share count as clean.
+# A pixel looks like the entity if its nearest colors there are nearer, by this factor, than those of the background.
+# Our choice: so many neighbours of so many pixels of each; and colors that both share count as clean.
 _NEARER: Final = 0.8
 _NEIGHBOURS: Final = 5
 _EXAMPLES: Final = 3000
 
-# Colours nearer than this are the same, in 8-bit levels of Lab.
+# Colors nearer than this are the same, in 8-bit levels of Lab.
 _SAME_COLOR: Final = 1.0
 
 
@@ -59,7 +59,7 @@ class LeakCheck(AnnotatorLike, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColorLeakConfig:
-    """Where colours of the entities are looked for.
+    """Where colors of the entities are looked for.
 
     Attributes:
         rim: width of what is looked at around the hole, as a share of the entities' side. A mask that covers a part of
@@ -78,7 +78,7 @@ class ColorLeakConfig:
 
 
 class ColorLeak:
-    """A `LeakCheck` by the entities' colours; no weights."""
+    """A `LeakCheck` by the entities' colors; no weights."""
 
     def __init__(self, config: ColorLeakConfig) -> None:
         self._config = config
@@ -150,8 +150,8 @@ def color_leak(painted: Painted, config: ColorLeakConfig) -> float:
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     entity, hole = resize_mask(painted.entities, size), resize_mask(painted.hole, size)
     side = float(np.sqrt(entity.sum()))
-    rim = _grown(hole, config.rim * side) & ~hole
-    background = ~_grown(hole, config.gap * side)
+    rim = grow(hole, max(1, round(config.rim * side))) & ~hole
+    background = ~grow(hole, max(1, round(config.gap * side)))
     if not background.any():
         background = ~hole
     if not background.any():
@@ -165,16 +165,8 @@ def color_leak(painted: Painted, config: ColorLeakConfig) -> float:
 
 
 def _share_like(colors: npt.NDArray[np.float32], entity: cKDTree, background: cKDTree) -> float:
-    """How many of the colours are clearly nearer to the entity's."""
+    """How many of the colors are clearly nearer to the entity's."""
     return float(np.mean(_distance(colors, entity) < _NEARER * _distance(colors, background)))
-
-
-def _grown(mask: Mask, reach: float) -> Mask:
-    """The mask and what lies within reach of it, one pixel at least."""
-    radius = max(1, round(reach))
-    disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    grown: Mask = cv2.dilate(mask.astype(np.uint8), disk) > 0
-    return grown
 
 
 def _colors(image: Image, size: tuple[int, int]) -> npt.NDArray[np.float32]:
@@ -190,7 +182,7 @@ def _examples(colors: npt.NDArray[np.float32]) -> cKDTree:
 
 
 def _distance(colors: npt.NDArray[np.float32], examples: cKDTree) -> npt.NDArray[np.float64]:
-    """For every colour its mean distance to the nearest examples."""
+    """For every color its mean distance to the nearest examples."""
     neighbours = np.arange(1, min(_NEIGHBOURS, examples.n) + 1)
     found, _ = examples.query(colors, k=neighbours)
     distance: npt.NDArray[np.float64] = found.mean(axis=1) + _SAME_COLOR

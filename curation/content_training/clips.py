@@ -6,14 +6,14 @@ from typing import NamedTuple
 import numpy as np
 
 from curation.annotators.protocols import CONTENT_CLASSES
-from curation.content_training.camera import Path
-from curation.content_training.degradation import add_editing, compress
-from curation.content_training.desktop import film_screen_recording
-from curation.content_training.insets import film_screen_in_screen
-from curation.content_training.textures import Rng, chance, log_between
-from curation.content_training.world import film_desirable, film_slight_motion, film_still_image
 from curation.records import Video
 from curation.video.sampling import CONTENT_FRAMES, CONTENT_SIDE
+from worlds.filmed.camera import Path
+from worlds.filmed.degradation import add_editing, compress
+from worlds.filmed.desktop import film_screen_recording
+from worlds.filmed.insets import film_screen_in_screen
+from worlds.filmed.textures import Rng, chance, log_between
+from worlds.filmed.world import film_desirable, film_slight_motion, film_still_image
 
 _FILMS: dict[str, Callable[[Rng, Path, int, int], Video]] = {
     "desirable": film_desirable,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from curation.annotators.content import ContentInput
+from curation.annotators.content.classifier import ContentInput
 from curation.annotators.protocols import CONTENT_CLASSES
 from curation.content_training.dataset import SplitInputs
 from curation.content_training.evaluation import FilterReport, class_table, confusion_table, roc_table
@@ -15,7 +15,7 @@ _CHANNELS: Final = {
     "rgb": "The channels are red, green and blue.",
     "motion": (
         "The channels are grey level, what the camera does not explain of the change since the frame before, and that "
-        "change itself (`curation/annotators/content_motion.py`)."
+        "change itself (`curation/annotators/content/motion.py`)."
     ),
 }
 

@@ -12,7 +12,7 @@ from transformers import VideoMAEConfig, VideoMAEForVideoClassification
 from transformers.utils import logging as transformers_logging
 
 from curation.annotators.checkpoints import check_model_type, checkpoint_folder
-from curation.annotators.content import ContentInput, content_input, labels_of
+from curation.annotators.content.classifier import ContentInput, content_input, labels_of
 from curation.annotators.protocols import CONTENT_CLASSES
 from curation.content_training.recipe import Recipe
 from curation.video.sampling import CONTENT_FRAMES

@@ -12,7 +12,7 @@ class Recipe:
     """VideoMAE's own for ViT-B/16 on Kinetics-400, without what would make these labels wrong.
 
     No mixup, cutmix or random erasing: they lay one clip over another or a patch over a clip, which is just what the
-    classes `screen_in_screen` and `desirable` differ by. No random colours and crops either, since a label is about
+    classes `screen_in_screen` and `desirable` differ by. No random colors and crops either, since a label is about
     motion and layout of the whole picture. Clips are mirrored and played backwards, which changes no label. The
     recipe's drop-path of 0.1 is left out: `transformers` has none for VideoMAE. There are no checkpoints in between;
     an interrupted training starts again.

@@ -4,9 +4,9 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Final, TypeAlias
 
-from curation.entity_words.lexicon import BEINGS, Noun, NounClass, find_noun, sections, singular_candidates
 from curation.entity_words.number import is_plural
 from curation.entity_words.phrases import Phrase, noun_at, opens_sentence
+from curation.entity_words.word_lists import BEINGS, Noun, NounClass, find_noun, sections, singular_candidates
 from dataset_schema import EntityKind
 
 # The lists of nouns whose kind follows from what stands around them.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 
-from curation.entity_words.lexicon import find_noun, irregular_plurals, sections, singular_candidates
+from curation.entity_words.word_lists import find_noun, irregular_plurals, sections, singular_candidates
 
 
 def is_plural(head: str, introducers: Sequence[str], following: str = "") -> bool:

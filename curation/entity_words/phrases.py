@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from curation.entity_words.lexicon import BEINGS, Noun, NounClass, find_compound, find_noun, sections
 from curation.entity_words.number import is_plural_form
 from curation.entity_words.tokens import Token, tokenize
+from curation.entity_words.word_lists import BEINGS, Noun, NounClass, find_compound, find_noun, sections
 
 # Words that stand between a determiner and its noun are few; a longer walk would reach the previous phrase.
 _MAX_STEPS = 8
@@ -151,7 +151,7 @@ def _describes(tokens: Sequence[Token], at: int) -> bool:
 
 
 def _is_adjective(word: str) -> bool:
-    return word in sections()["adjective"] or word in sections()["colour"]
+    return word in sections()["adjective"] or word in sections()["color"]
 
 
 def _is_modifier(tokens: Sequence[Token], at: int) -> bool:

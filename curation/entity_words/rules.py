@@ -9,12 +9,12 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from curation.entity_words.kinds import Unseen, classify
-from curation.entity_words.lexicon import BEINGS, NounClass, find_compound, find_noun, sections
 from curation.entity_words.locate import locate_words
 from curation.entity_words.number import is_plural, is_plural_form, singular_of
 from curation.entity_words.parse import ParsedAnswer, UnparsableAnswerError, parse_answer
 from curation.entity_words.phrases import Phrase, introducers, is_name, noun_at, opening
 from curation.entity_words.tokens import Span, Token, first_token_in, tokenize
+from curation.entity_words.word_lists import BEINGS, NounClass, find_compound, find_noun, sections
 from curation.records import EntityWord
 from dataset_schema import EntityKind
 

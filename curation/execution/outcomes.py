@@ -70,7 +70,7 @@ def thumbnail(clip: Clip) -> Payload | None:
 
 def _middle_picture(frames: Frames) -> Image | None:
     """The best picture that was decoded: reference frames are large, the other frames small and squeezed."""
-    if references := [reference for reference in frames.references if not reference.is_outside]:
+    if references := [reference for reference in frames.reference_frames if not reference.is_outside]:
         return references[len(references) // 2].image
     for video in (frames.content, frames.thumbnails):
         if len(video):

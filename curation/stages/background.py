@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple
 
-import cv2
 import numpy as np
 
 from curation.annotators.leaks import LeakCheck, Painted
 from curation.annotators.protocols import Hole, Inpainter
-from curation.background_plate import View, paint_seen_background
+from curation.masks import fill_holes, grow, png
 from curation.records import Clip, EntityWord, Frames, Image, LocatedEntity, Mask, ReferenceFrame
-from curation.reference_frames import frames_to_cut
+from curation.references.frames import frames_to_cut
+from curation.references.seen_background import View, paint_seen_background
 from curation.stage import Resources
 from dataset_schema import Annotator, Background, EntityKind, Payload, Reason
 
@@ -132,7 +132,7 @@ def _hole(clip: Clip, config: BackgroundConfig) -> _EntityHole | None:
     entities = _entities(clip.located, middle)
     if entities is None or not entities.any():
         return None
-    frame = clip.frames.references[middle]
+    frame = clip.frames.reference_frames[middle]
     mask = grow_to_hole(entities, config.dilation)
     if mask.all():
         return None
@@ -152,9 +152,9 @@ def _entities(located: Sequence[LocatedEntity], frame: int) -> Mask | None:
 def _views(frames: Frames, located: Sequence[LocatedEntity], middle: int, config: BackgroundConfig) -> list[View]:
     """The frames in which all that is to be painted out was located too: elsewhere nobody knows where it is."""
     words = {entity.word_index for entity in located if entity.reference_index == middle}
-    shape = frames.references[middle].image.shape
+    shape = frames.reference_frames[middle].image.shape
     views = []
-    for index, frame in enumerate(frames.references):
+    for index, frame in enumerate(frames.reference_frames):
         entities = _entities(located, index)
         known = {entity.word_index for entity in located if entity.reference_index == index}
         if index != middle and entities is not None and words <= known and frame.image.shape == shape:
@@ -164,17 +164,8 @@ def _views(frames: Frames, located: Sequence[LocatedEntity], middle: int, config
 
 def grow_to_hole(entities: Mask, dilation: float) -> Mask:
     """The mask grown by a share of the frame's long side, with everything that it encloses."""
-    radius = round(dilation * max(entities.shape))
-    disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    padded = np.pad(cv2.dilate(entities.astype(np.uint8), disk), 1)
-    outside = padded.copy()
-    cv2.floodFill(outside, None, (0, 0), 1)
-    hole: Mask = ((padded > 0) | (outside == 0))[1:-1, 1:-1]
-    return hole
+    return fill_holes(grow(entities, round(dilation * max(entities.shape))))
 
 
 def _background(frame: ReferenceFrame, painted: Image, leak: float) -> Background:
-    written, encoded = cv2.imencode(".png", cv2.cvtColor(painted, cv2.COLOR_RGB2BGR))
-    if not written:
-        raise RuntimeError(f"background of shape {painted.shape} could not be written as PNG")
-    return Background(frame_index=frame.index, time_s=frame.time_s, leak=leak, image=Payload(bytes=bytes(encoded)))
+    return Background(frame_index=frame.index, time_s=frame.time_s, leak=leak, image=Payload(bytes=png(painted)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import ClassVar, Final
 
-from curation.clip_rules import ClipRules
+from curation.media_limits import ClipRules
 from curation.records import Clip
 from curation.stage import Resources
 from curation.video.child import Child, ChildConfig

@@ -77,7 +77,7 @@ class EntityMasks:
     def _why(self, clip: Clip, confidence: float) -> str:
         words = [w.word for w in clip.entity_words or () if w.kind is EntityKind.SUBJECT]
         found = [len(values) for values in _subject_confidences(clip, clip.located or ()).values()]
-        frames = len(clip.frames.references) if clip.frames else 0
+        frames = len(clip.frames.reference_frames) if clip.frames else 0
         return (
             f"subject words {', '.join(map(repr, words)) or 'none'}: best one found in {max(found, default=0)} of "
             f"{frames} frames with confidence {confidence:.2f}, expected "
@@ -88,7 +88,7 @@ class EntityMasks:
 def _scene(clip: Clip) -> Scene:
     if clip.frames is None or clip.entity_words is None:
         raise ValueError(f"clip {clip.clip_id} has no frames or no entity words, expected both; check the plan")
-    return Scene(clip.frames.references, clip.entity_words)
+    return Scene(clip.frames.reference_frames, clip.entity_words)
 
 
 def _with_located(clip: Clip, located: tuple[LocatedEntity, ...]) -> Clip:

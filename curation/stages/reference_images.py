@@ -10,14 +10,14 @@ import numpy as np
 from curation.annotators.protocols import CutoutEncoder, FaceBox, FaceDetector
 from curation.entity_words.phrases import names_person
 from curation.records import Clip, EntityWord
-from curation.reference_frames import frames_to_cut
-from curation.reference_pictures import Picture, cut_face, cut_pictures, located_words
-from curation.reference_quality import Vector, agreement, likeness
-from curation.second_names import second_names
+from curation.references.crops import ReferenceCrop, cut_face, cut_references, located_words
+from curation.references.duplicates import duplicate_words
+from curation.references.frames import frames_to_cut
+from curation.references.quality import Vector, agreement, likeness
 from curation.stage import Resources
-from dataset_schema import Annotator, Entity, EntityKind, Reason, Reference
+from dataset_schema import Annotator, Entity, EntityKind, Reason, ReferenceImage
 
-Vectors: TypeAlias = Mapping[Picture, Vector]
+Vectors: TypeAlias = Mapping[ReferenceCrop, Vector]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,7 @@ class ReferenceImagesConfig:
 class _Judged(NamedTuple):
     """A picture, and every threshold it misses by itself."""
 
-    picture: Picture
+    picture: ReferenceCrop
     flaws: tuple[str, ...]
 
 
@@ -165,7 +165,7 @@ class ReferenceImages:
         detail = "; ".join(fallen) or "no mask of a subject to cut from"
         return (Reason(stage=self.name, reason="no_usable_reference", detail=detail),)
 
-    def _usable_pictures(self, clip: Clip) -> list[Picture]:
+    def _usable_pictures(self, clip: Clip) -> list[ReferenceCrop]:
         """Pictures without flaws, and the faces in those of people; none of several people."""
         _, words, _ = located_words(clip)
         usable = [picture for picture, flaws in self.judge(clip) if not flaws]
@@ -177,7 +177,7 @@ class ReferenceImages:
     def judge(self, clip: Clip) -> list[_Judged]:
         """Every mask's picture, in order of words and frames; none of words that are second names."""
         frames, words, _ = located_words(clip)
-        pictures = cut_pictures(clip, self._second_names(clip))
+        pictures = cut_references(clip, self._duplicates(clip))
         found = Counter(picture.word_index for picture in pictures if not picture.is_for_comparison)
         min_frames = min(self._config.min_frames, len(frames_to_cut(frames)))
         judged = []
@@ -187,14 +187,14 @@ class ReferenceImages:
                 flaws += (f"found in {found[picture.word_index]} frames < {min_frames}",)
             judged.append(_Judged(picture, flaws))
         in_clip = {picture.word_index for picture, flaws in judged if picture.is_for_comparison and not flaws}
-        if not any(frame.is_outside for frame in frames.references):
+        if not any(frame.is_outside for frame in frames.reference_frames):
             return judged
         return [
             _Judged(picture, flaws if picture.word_index in in_clip else (*flaws, "not well visible inside the clip"))
             for picture, flaws in judged
         ]
 
-    def _flaws(self, picture: Picture, kind: EntityKind) -> tuple[str, ...]:
+    def _flaws(self, picture: ReferenceCrop, kind: EntityKind) -> tuple[str, ...]:
         """Every threshold that a picture misses by itself."""
         config, quality = self._config, picture.quality
         x0, y0, x1, y1 = picture.box
@@ -223,7 +223,7 @@ class ReferenceImages:
         )
         return tuple(flaw for passed, flaw in checks if not passed)
 
-    def _faces_in(self, person: Picture) -> list[FaceBox]:
+    def _faces_in(self, person: ReferenceCrop) -> list[FaceBox]:
         """The faces that are large enough and inside the mask, best first, in pixels of the frame."""
         config = self._config
         left, top, right, bottom = _with_margin(person.box)
@@ -241,9 +241,9 @@ class ReferenceImages:
                 faces.append(face)
         return faces
 
-    def _with_entities(self, clip: Clip, pictures: Sequence[Picture], vectors: Vectors) -> Clip:
+    def _with_entities(self, clip: Clip, pictures: Sequence[ReferenceCrop], vectors: Vectors) -> Clip:
         _, words, _ = located_words(clip)
-        seconds = self._second_names(clip)
+        seconds = self._duplicates(clip)
         entities = []
         for index, word in enumerate(words):
             own = [picture for picture in pictures if picture.word_index == index]
@@ -259,7 +259,9 @@ class ReferenceImages:
             )
         return replace(clip, entities=tuple(entities))
 
-    def _references(self, clip: Clip, pictures: Sequence[Picture], vectors: Vectors) -> tuple[Reference, ...]:
+    def _references(
+        self, clip: Clip, pictures: Sequence[ReferenceCrop], vectors: Vectors
+    ) -> tuple[ReferenceImage, ...]:
         """The pictures of one entity that belong together, then the faces in them."""
         if clip.media is None:
             raise ValueError(f"clip {clip.clip_id} has no media facts; run the decode stage first")
@@ -268,11 +270,11 @@ class ReferenceImages:
         faces = [p for p in pictures if p.is_face and (p.is_for_comparison or p.frame in kept)]
         chosen = wholes | self._agreeing(faces, vectors)
         return tuple(
-            picture.reference(clip.media, agreement=alike, likeness_to_clip=to_clip)
+            picture.published(clip.media, agreement=alike, likeness_to_clip=to_clip)
             for picture, (alike, to_clip) in chosen.items()
         )
 
-    def _agreeing(self, pictures: Sequence[Picture], vectors: Vectors) -> dict[Picture, _Likeness]:
+    def _agreeing(self, pictures: Sequence[ReferenceCrop], vectors: Vectors) -> dict[ReferenceCrop, _Likeness]:
         """Those that are near enough to the clip's own pictures and to one another, with both likenesses."""
         config = self._config
         cut = [picture for picture in pictures if not picture.is_for_comparison]
@@ -287,9 +289,9 @@ class ReferenceImages:
             agreeing = [max(near, key=lambda picture: picture.detection_score * picture.mask_score)]
         return {picture: _Likeness(alike[picture], to_clip[picture]) for picture in agreeing}
 
-    def _second_names(self, clip: Clip) -> dict[int, int]:
+    def _duplicates(self, clip: Clip) -> dict[int, int]:
         _, words, located = located_words(clip)
-        return second_names(words, located, above_iou=self._config.same_mask_iou)
+        return duplicate_words(words, located, above_iou=self._config.same_mask_iou)
 
 
 def _with_margin(box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:

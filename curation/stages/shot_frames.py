@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from curation.clip_rules import ClipRules
+from curation.media_limits import ClipRules
 from curation.records import Clip
 from curation.stage import Resources
 from curation.video.facts import facts_of_part
@@ -51,7 +51,7 @@ class ShotFrames:
         if media is None:
             raise ValueError(f"clip {clip.clip_id} has no media facts; decode it first")
         broken = tuple(self._rules.broken(self.name, media, frames))
-        if broken or frames is None or frames.references:
+        if broken or frames is None or frames.reference_frames:
             return broken
         return (Reason(stage=self.name, reason="too_short", detail="so short that no large picture was kept of it"),)
 

@@ -65,7 +65,7 @@ class Footage(Frames):
             times_s=self.times_s[part],
             content=self.content[:0],
             content_times_s=self.content_times_s[:0],
-            references=(),
+            reference_frames=(),
             end_s=self.span_s(shot)[1],
             small=self.small.between(shot.first, shot.end),
             large=self.large.between(shot.first, shot.end),
@@ -90,7 +90,7 @@ class Footage(Frames):
             times_s=self.times_s,
             content=self._content(content),
             content_times_s=self.times_s[self.small.indices[content]],
-            references=tuple(references),
+            reference_frames=tuple(references),
         )
         return frames, plan.clip_end_s
 

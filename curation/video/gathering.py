@@ -88,7 +88,7 @@ class Gathering:
             times_s=times_s,
             content=np.stack([kept.image for kept in self._content]),
             content_times_s=times_s[content],
-            references=tuple(references.values()),
+            reference_frames=tuple(references.values()),
         )
 
     def footage(self, *, end_s: float, large_step_s: float) -> Footage:

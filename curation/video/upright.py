@@ -25,7 +25,7 @@ _MATRICES: Final = {
     9: Colorspace.BT2020,
     10: Colorspace.BT2020,
 }
-# Our choice, as players do it: a stream that names no known colour matrix has BT.709 from this height on.
+# Our choice, as players do it: a stream that names no known color matrix has BT.709 from this height on.
 _HD_HEIGHT: Final = 720
 _UNSPECIFIED: Final = 2
 
@@ -70,7 +70,7 @@ class Look:
 
     Attributes:
         size: (height, width) upright, with square pixels. Pixels are stretched, never squeezed: none is lost.
-        transfer: name of the colour transfer; None where the stream does not say.
+        transfer: name of the color transfer; None where the stream does not say.
     """
 
     size: tuple[int, int]

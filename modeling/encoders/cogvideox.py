@@ -17,7 +17,7 @@ from modeling.encoders.protocols import (
     PIXELS_PER_LATENT,
     check_video_size,
 )
-from modeling.precision import Precision
+from modeling.model.precision import Precision
 
 # What diffusers and the autoencoder's training use. Fixed, because the norms see a whole chunk: other chunks give
 # other latents. The remainder goes to the first chunk: 8k + 1 frames are chunks of 9, 8, 8, ...
@@ -96,7 +96,7 @@ class CogVideoXAutoencoder(FrozenEncoder):
     def _encode_clip(
         self, video: UInt8[Tensor, "frames height width 3"]
     ) -> Float[Tensor, "1 16 time latent_height latent_width"]:
-        pixels = rearrange(video, "frames height width colour -> 1 colour frames height width")
+        pixels = rearrange(video, "frames height width color -> 1 color frames height width")
         pixels = pixels.to(self.device).float() / 127.5 - 1
         distribution = self.network().encode(pixels.to(self._dtype)).latent_dist
         return (distribution.mean.float() - self._shift) * self._scale
@@ -109,7 +109,7 @@ class CogVideoXAutoencoder(FrozenEncoder):
             latents = torch.cat([latents, latents[:, -1:]], dim=1)
         unscaled = latents[None].to(self.device) / self._scale + self._shift
         pixels = self.network().decode(unscaled.to(self._dtype)).sample[0, :, :frames].float()
-        pixels = rearrange(pixels, "colour frames height width -> frames height width colour")
+        pixels = rearrange(pixels, "color frames height width -> frames height width color")
         return ((pixels + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 

@@ -1,4 +1,4 @@
-"""Patch tokens of an image without weights: the low frequencies of its colours, which are what one sees of a patch."""
+"""Patch tokens of an image without weights: the low frequencies of its colors, which are what one sees of a patch."""
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -11,25 +11,25 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
 
-from modeling.encoders.dct_codec import OPPONENT_COLOURS, cosine
-from modeling.positions import sinusoids
+from modeling.encoders.dct_codec import OPPONENT_COLORS, cosine
+from modeling.model.positions import sinusoids
 
 _WHITE: Final = (255, 255, 255)
 
 # Standard deviations of the coefficients for pixels in [-1, 1], as shares of a patch's side: that of the mean, and that
-# of frequency 1, from which it falls as 1 / frequency. Colour differences have half of both. Our choice, rounded.
+# of frequency 1, from which it falls as 1 / frequency. Color differences have half of both. Our choice, rounded.
 _MEAN_DEVIATION: Final = 0.45
 _DETAIL_DEVIATION: Final = 0.9
-_COLOUR_SHARE: Final = 0.5
+_COLOR_SHARE: Final = 0.5
 
-# How many half waves a colour difference counts for one: so many fewer of them are kept than of luma.
-_COLOUR_COARSENESS: Final = 2
+# How many half waves a color difference counts for one: so many fewer of them are kept than of luma.
+_COLOR_COARSENESS: Final = 2
 
 
 class CosinePatches(nn.Module):
     """An `ImageEncoder` without weights: white square, patches, cosine transform, a code for the place.
 
-    Of each patch it keeps as many coefficients as there are channels, the lowest frequencies of luma and of both colour
+    Of each patch it keeps as many coefficients as there are channels, the lowest frequencies of luma and of both color
     differences, each at about unit variance. Channels beyond the pixels of a patch stay zero.
 
     Args:
@@ -54,7 +54,7 @@ class CosinePatches(nn.Module):
         pixels = torch.from_numpy(squares).to(self.basis) / 127.5 - 1
         patches = rearrange(
             pixels,
-            "images (rows py) (columns px) colour -> images (rows columns) (py px colour)",
+            "images (rows py) (columns px) color -> images (rows columns) (py px color)",
             py=self._patch_side,
             px=self._patch_side,
         )
@@ -83,22 +83,22 @@ def _cosine_basis(side: int, channels: int) -> Float[Tensor, "pixels channels"]:
     """Columns that take a patch's coefficients out of its pixels, the coarsest first."""
     waves = torch.stack([cosine(half_waves, side) for half_waves in range(side)]).numpy()
     basis = np.zeros((3 * side**2, channels), np.float32)
-    for channel, (colour, y, x) in enumerate(islice(_coarsest_first(side), channels)):
-        column = np.einsum("y,x,c->yxc", waves[y], waves[x], np.asarray(OPPONENT_COLOURS[colour])).ravel()
-        basis[:, channel] = column / _deviation(side, colour, y, x)
+    for channel, (color, y, x) in enumerate(islice(_coarsest_first(side), channels)):
+        column = np.einsum("y,x,c->yxc", waves[y], waves[x], np.asarray(OPPONENT_COLORS[color])).ravel()
+        basis[:, channel] = column / _deviation(side, color, y, x)
     return torch.from_numpy(basis)
 
 
 def _coarsest_first(side: int) -> Iterator[tuple[int, int, int]]:
-    """(colour, half waves down, half waves across) of all coefficients of a patch."""
-    every = ((colour, y, x) for colour in range(3) for y in range(side) for x in range(side))
-    coarseness = (1, _COLOUR_COARSENESS, _COLOUR_COARSENESS)
+    """(color, half waves down, half waves across) of all coefficients of a patch."""
+    every = ((color, y, x) for color in range(3) for y in range(side) for x in range(side))
+    coarseness = (1, _COLOR_COARSENESS, _COLOR_COARSENESS)
     return iter(sorted(every, key=lambda which: (coarseness[which[0]] ** 2 * (which[1] ** 2 + which[2] ** 2), which)))
 
 
-def _deviation(side: int, colour: int, y: int, x: int) -> float:
+def _deviation(side: int, color: int, y: int, x: int) -> float:
     of_luma = side * (_DETAIL_DEVIATION / (1 + y + x) if y or x else _MEAN_DEVIATION)
-    return of_luma * (_COLOUR_SHARE if colour else 1.0)
+    return of_luma * (_COLOR_SHARE if color else 1.0)
 
 
 def _grid_places(side: int, channels: int) -> Float[Tensor, "tokens channels"]:

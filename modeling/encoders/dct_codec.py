@@ -21,12 +21,12 @@ class Coefficient(NamedTuple):
     """One latent channel.
 
     Attributes:
-        colour: 0 luma, 1 red against blue, 2 green against magenta.
+        color: 0 luma, 1 red against blue, 2 green against magenta.
         time: how many half waves the cosine makes in four frames; `y` and `x`: in eight pixels.
         deviation: the coefficient's standard deviation for pixels in [-1, 1]; dividing by it gives about unit variance.
     """
 
-    colour: int
+    color: int
     time: int
     y: int
     x: int
@@ -34,8 +34,8 @@ class Coefficient(NamedTuple):
 
 
 # Chosen by energy over real clips at 256x144 and 112x64 (16 frames each): these hold 96 % of it. A plain ranking would
-# spend two more on vertical luma detail and none on green; we keep colour and rotation symmetry instead: the same
-# signal-to-noise ratio on real clips within 1 dB, and 1 dB better on moving coloured shapes. The deviations are
+# spend two more on vertical luma detail and none on green; we keep color and rotation symmetry instead: the same
+# signal-to-noise ratio on real clips within 1 dB, and 1 dB better on moving colored shapes. The deviations are
 # measured on the same clips and rounded; those of change in time are raised towards what fast moving shapes have.
 COEFFICIENTS: Final = (
     Coefficient(0, 0, 0, 0, 14.0),
@@ -57,7 +57,7 @@ COEFFICIENTS: Final = (
 )
 
 # Rows: luma, red against blue, green against magenta; of unit length, so that decoding is the transpose of encoding.
-OPPONENT_COLOURS: Final = (
+OPPONENT_COLORS: Final = (
     (1 / math.sqrt(3), 1 / math.sqrt(3), 1 / math.sqrt(3)),
     (1 / math.sqrt(2), 0.0, -1 / math.sqrt(2)),
     (1 / math.sqrt(6), -2 / math.sqrt(6), 1 / math.sqrt(6)),
@@ -77,8 +77,8 @@ class DctCodec(nn.Module):
 
     @property
     def version(self) -> str:
-        """Follows from the table of coefficients and the colours."""
-        return f"dct-codec-{sha256(repr((COEFFICIENTS, OPPONENT_COLOURS)).encode()).hexdigest()[:12]}"
+        """Follows from the table of coefficients and the colors."""
+        return f"dct-codec-{sha256(repr((COEFFICIENTS, OPPONENT_COLORS)).encode()).hexdigest()[:12]}"
 
     def encode(
         self, videos: UInt8[Tensor, "batch frames height width 3"]
@@ -89,11 +89,11 @@ class DctCodec(nn.Module):
             ValueError: the number of frames is not 4k + 1, or a side is not a multiple of 8.
         """
         check_video_size(videos)
-        still = repeat(videos[:, 0], "batch height width colour -> batch 4 height width colour")
+        still = repeat(videos[:, 0], "batch height width color -> batch 4 height width color")
         pixels = torch.cat([still, videos[:, 1:]], dim=1).to(self.basis.dtype) / 127.5 - 1
         blocks = rearrange(
             pixels,
-            "batch (time dt) (height dy) (width dx) colour -> batch time height width (dt dy dx colour)",
+            "batch (time dt) (height dy) (width dx) color -> batch time height width (dt dy dx color)",
             dt=FRAMES_PER_LATENT,
             dy=PIXELS_PER_LATENT,
             dx=PIXELS_PER_LATENT,
@@ -108,12 +108,12 @@ class DctCodec(nn.Module):
         coefficients = rearrange(latents, "batch channel time height width -> batch time height width channel")
         pixels = rearrange(
             coefficients * self.deviation @ self.basis,
-            "batch time height width (dt dy dx colour) -> batch (time dt) (height dy) (width dx) colour",
+            "batch time height width (dt dy dx color) -> batch (time dt) (height dy) (width dx) color",
             dt=FRAMES_PER_LATENT,
             dy=PIXELS_PER_LATENT,
             dx=PIXELS_PER_LATENT,
         )
-        first = reduce(pixels[:, :4], "batch dt height width colour -> batch 1 height width colour", "mean")
+        first = reduce(pixels[:, :4], "batch dt height width color -> batch 1 height width color", "mean")
         pixels = torch.cat([first, pixels[:, 4:]], dim=1)
         return ((pixels + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
@@ -122,8 +122,8 @@ def _cosine_block(coefficient: Coefficient) -> Float[Tensor, " pixels"]:
     time = cosine(coefficient.time, FRAMES_PER_LATENT)
     y = cosine(coefficient.y, PIXELS_PER_LATENT)
     x = cosine(coefficient.x, PIXELS_PER_LATENT)
-    colour = torch.tensor(OPPONENT_COLOURS[coefficient.colour], dtype=torch.float64)
-    return torch.einsum("t,y,x,c->tyxc", time, y, x, colour).flatten().float()
+    color = torch.tensor(OPPONENT_COLORS[coefficient.color], dtype=torch.float64)
+    return torch.einsum("t,y,x,c->tyxc", time, y, x, color).flatten().float()
 
 
 def cosine(half_waves: int, length: int) -> Float[Tensor, " length"]:

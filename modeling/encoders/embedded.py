@@ -17,7 +17,7 @@ class EmbeddedEncoders:
         text_channels: of a word token.
         max_text_tokens: words of a caption that are read.
         image_channels: of a patch token.
-        image_side: pixels of the square that a condition image becomes.
+        image_side: pixels of the square that a reference image becomes.
         patch_side: pixels of one patch.
     """
 
@@ -39,7 +39,7 @@ class EmbeddedEncoders:
 
     @property
     def image_tokens(self) -> int:
-        """Tokens of one condition image."""
+        """Tokens of one reference image."""
         return (self.image_side // self.patch_side) ** 2
 
     def build(self) -> Encoders:

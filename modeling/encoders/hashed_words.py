@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from modeling.encoders.protocols import TextTokens
-from modeling.positions import sinusoids
+from modeling.model.positions import sinusoids
 
 _WORD = re.compile(r"\w+|[^\w\s]")
 

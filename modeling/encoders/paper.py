@@ -8,7 +8,7 @@ from modeling.encoders.cogvideox import CogVideoXAutoencoder
 from modeling.encoders.protocols import Encoders
 from modeling.encoders.t5 import T5Tokens
 from modeling.encoders.vision_patches import ImageKind, VisionPatches
-from modeling.precision import Precision
+from modeling.model.precision import Precision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class PaperEncoders:
         image_encoder: DINOv2; for CLIP name `openai/clip-vit-large-patch14`.
         image_kind: what `image_encoder` is.
         image_channels: of a patch token.
-        image_side: pixels of the square that a condition image becomes.
+        image_side: pixels of the square that a reference image becomes.
         patch_side: pixels of one patch.
         precision: of the encoders' weights and computation. Our choice: bfloat16, in which CogVideoX-5B is published;
             it halves the memory.
@@ -53,7 +53,7 @@ class PaperEncoders:
 
     @property
     def image_tokens(self) -> int:
-        """Tokens of one condition image."""
+        """Tokens of one reference image."""
         return (self.image_side // self.patch_side) ** 2
 
     def build(self) -> Encoders:

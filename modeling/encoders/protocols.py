@@ -101,7 +101,7 @@ class TextEncoder(Protocol):
 
 @runtime_checkable
 class ImageEncoder(Protocol):
-    """From condition images to patch tokens."""
+    """From reference images to patch tokens."""
 
     def encode(self, images: Sequence[Image.Image]) -> Float[Tensor, "images tokens channels"]:
         """Tokens of RGB or RGBA images of any size; transparent pixels count as white."""

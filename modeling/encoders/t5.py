@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 from modeling.encoders.checkpoints import files_hash, library, read_json
 from modeling.encoders.frozen import FrozenEncoder, load_frozen
 from modeling.encoders.protocols import TextTokens
-from modeling.precision import Precision
+from modeling.model.precision import Precision
 
 
 class T5Tokens(FrozenEncoder):

@@ -15,14 +15,14 @@ from torch import Tensor, nn
 from modeling.encoders.checkpoints import library, read_json
 from modeling.encoders.cosine_patches import white_square
 from modeling.encoders.frozen import FrozenEncoder, load_frozen
-from modeling.precision import Precision
+from modeling.model.precision import Precision
 
 # A network keeps the output of every block for the images it is given at once.
 _IMAGES_AT_ONCE: Final = 64
 
 
 class ImageKind(StrEnum):
-    """Which network reads the condition images: DINOv2 in the final model, CLIP in an ablation (Table 3)."""
+    """Which network reads the reference images: DINOv2 in the final model, CLIP in an ablation (Table 3)."""
 
     DINOV2 = "dinov2"
     CLIP = "clip"
@@ -73,7 +73,7 @@ class VisionPatches(FrozenEncoder):
         """(image_side / patch_side)^2 tokens of each image, row by row."""
         squares = np.stack([np.asarray(white_square(image, side=self._image_side)) for image in images])
         pixels = (torch.from_numpy(squares).to(self.device) / 255 - self.mean) / self.deviation
-        pixels = rearrange(pixels, "images height width colour -> images colour height width").to(self._dtype)
+        pixels = rearrange(pixels, "images height width color -> images color height width").to(self._dtype)
         return torch.cat([self._tokens(some) for some in torch.split(pixels, _IMAGES_AT_ONCE)])
 
     def _load_network(self) -> nn.Module:

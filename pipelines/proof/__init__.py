@@ -1,1 +1,1 @@
-"""The proof: curate a small stage, train on what was kept, sample textures never seen, and judge the result."""
+"""The proof: curate a small world, train on what was kept, sample textures never seen, and judge the result."""

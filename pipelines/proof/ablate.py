@@ -1,24 +1,21 @@
 """`ablate`: what each part of the method is worth, by leaving it out: one line of the proof's config each."""
 
 import json
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import pydantic
 from rich.console import Console
 
-from pipelines.config import ConfigError, parse, to_plain
-from pipelines.profiles import problems_of_chosen_profiles
+from pipelines.config import ConfigError, parse, with_changes
 from pipelines.proof.ablation_table import markdown_table
 from pipelines.proof.prove import (
     PRESET,
     Ablation,
     Material,
     Prove,
-    expect_both_kinds_of_stages,
+    expect_both_kinds_of_phases,
     expect_same_settings,
     judge,
     personalize,
@@ -29,7 +26,7 @@ from pipelines.proof.scores import Condition, Figure
 from pipelines.proof.scoring import figures
 
 _WHOLE: Final = "the whole method"
-_PARTS: Final = ("stage", "curation", "run", "sampling")
+_PARTS: Final = ("world", "curation", "run", "sampling")
 _CONDITIONS: Final = (Condition.WITH, Condition.SWAPPED)
 
 
@@ -57,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
     changes = {ablation.name: with_change(command, ablation) for ablation in chosen}
     console = Console()
     for started in (command, *changes.values()):
-        expect_both_kinds_of_stages(started)
+        expect_both_kinds_of_phases(started)
         expect_same_settings(started)
     material = prepare(command, console)
     base = personalize(command, material, command.output / "personalized")
@@ -79,18 +76,10 @@ def with_change(command: Ablate, ablation: Ablation) -> Ablate:
     Raises:
         ConfigError: the change is no TOML, names no value of a proof, or changes another part than `_PARTS`.
     """
-    kind = pydantic.TypeAdapter(Ablate)
     try:
-        merged = _merged(to_plain(command), tomllib.loads(ablation.change))
-        changed = kind.validate_json(json.dumps(merged), strict=True, extra="forbid")
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"ablation {ablation.name!r} has the change {ablation.change!r}, no TOML: {error}") from error
-    except pydantic.ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
-            for problem in problems_of_chosen_profiles(error.errors())
-        )
-        raise ConfigError(f"ablation {ablation.name!r} has the change {ablation.change!r}: {problems}") from error
+        changed = with_changes(command, ablation.change)
+    except ConfigError as error:
+        raise ConfigError(f"ablation {ablation.name!r} has the change {error}") from error
     if changed == command or replace(changed, **{part: getattr(command, part) for part in _PARTS}) != command:
         raise ConfigError(
             f"ablation {ablation.name!r} has the change {ablation.change!r}, expected one of {', '.join(_PARTS)}, and "
@@ -99,20 +88,8 @@ def with_change(command: Ablate, ablation: Ablation) -> Ablate:
     return replace(changed, output=_folder(command, ablation))
 
 
-def _merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        **values,
-        **{
-            name: _merged(values[name], change)
-            if isinstance(change, dict) and isinstance(values.get(name), dict)
-            else change
-            for name, change in changes.items()
-        },
-    }
-
-
 def _material(command: Ablate, changed: Ablate, material: Material, console: Console) -> Material:
-    if (changed.stage, changed.curation) == (command.stage, command.curation):
+    if (changed.world, changed.curation) == (command.world, command.curation):
         return material
     return prepare_training(changed, material.clips, console)
 

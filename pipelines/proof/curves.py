@@ -11,14 +11,14 @@ from PIL import Image, ImageDraw
 
 from pipelines.proof.axis_ticks import even_ticks, logarithmic_ticks
 from pipelines.proof.learning import Curve, Learning, read_learning, smoothed
-from pipelines.sheet_layout import CARD, MARGIN
-from pipelines.sheet_text import Run, Style, text_width, write
+from pipelines.views.sheet_layout import CARD, MARGIN
+from pipelines.views.sheet_text import Run, Style, text_width, write
 
 # Twice the size at which a page of documentation shows it: edges are smooth there.
 _SIZE: Final = (1800, 1200)
 _LEFT: Final = 120
 _RIGHT: Final = _SIZE[0] - MARGIN
-_STAGE_NAMES: Final = 80
+_PHASE_NAMES: Final = 80
 _LOSS_ROWS: Final = (160, 580)
 _GAIN_ROWS: Final = (690, 1090)
 _INSET: Final = 16
@@ -27,7 +27,7 @@ _TITLE: Final = Style(size=30, is_bold=True)
 _LABEL: Final = Style(size=26, color="#55514a")
 _GRID: Final = "#e2ded6"
 _ZERO: Final = "#77736b"
-_STAGE: Final = "#a39e94"
+_PHASE: Final = "#a39e94"
 _LOGGED: Final = "#cdd5df"
 _LOSS: Final = "#1d2f4f"
 _LINE_WIDTH: Final = 5
@@ -35,7 +35,7 @@ _LINE_WIDTH: Final = 5
 # Of the losses at the ends of the axis; three round numbers lie between them wherever they are.
 _LEAST_RATIO: Final = 2
 
-# Blue, vermilion and green of Okabe and Ito, which colour-blind readers tell apart; the marks differ in shape as well.
+# Blue, vermilion and green of Okabe and Ito, which color-blind readers tell apart; the marks differ in shape as well.
 _GAINS: Final = (("#0072b2", "circle"), ("#d55e00", "square"), ("#009e73", "triangle"))
 _MARKS: Final = 14
 _MARK_RADIUS: Final = 10
@@ -53,7 +53,7 @@ def curves_chart(runs: Sequence[tuple[str, Path]]) -> Image.Image:
     learning = read_learning(runs)
     canvas = Image.new("RGB", _SIZE, CARD)
     draw = ImageDraw.Draw(canvas)
-    _draw_stages(draw, learning)
+    _draw_phases(draw, learning)
     _draw_loss(draw, learning)
     _draw_gains(draw, learning)
     _draw_steps(draw, learning.steps)
@@ -93,21 +93,21 @@ class _Panel:
             write(draw, corner, label, _LABEL, width=_LEFT)
 
 
-def _draw_stages(draw: ImageDraw.ImageDraw, learning: Learning) -> None:
-    """A line down both panels where each training stage begins, its name beside it; lower if another is in the way."""
-    taken, y = 0.0, _STAGE_NAMES
+def _draw_phases(draw: ImageDraw.ImageDraw, learning: Learning) -> None:
+    """A line down both panels where each training phase begins, its name beside it; lower if another is in the way."""
+    taken, y = 0.0, _PHASE_NAMES
     for step, name in learning.beginnings:
         x = _x(step, learning.steps)
         at = min(x + _INSET, _RIGHT - round(text_width(name, _LABEL)) - 2)
-        y = y + _LABEL.line_height if at < taken else _STAGE_NAMES
+        y = y + _LABEL.line_height if at < taken else _PHASE_NAMES
         for top, bottom in ((y, _LOSS_ROWS[1]), _GAIN_ROWS):
-            draw.line((x, top, x, bottom), fill=_STAGE, width=3)
+            draw.line((x, top, x, bottom), fill=_PHASE, width=3)
         write(draw, (at, y), [Run(name, _TITLE.color)], _LABEL, width=_RIGHT)
         taken = at + text_width(name, _LABEL) + _INSET
 
 
 def _draw_loss(draw: ImageDraw.ImageDraw, learning: Learning) -> None:
-    _write_title(draw, _STAGE_NAMES, "training loss: as logged, and its running median")
+    _write_title(draw, _PHASE_NAMES, "training loss: as logged, and its running median")
     # A logarithmic axis has no zero.
     curves = [[(step, loss) for step, loss in curve if loss > 0] for curve in learning.losses]
     losses = [loss for curve in curves for _, loss in curve]

@@ -7,11 +7,11 @@ from typing import Final
 import numpy as np
 from PIL import Image, ImageDraw
 
-from modeling.video import Video
+from modeling.data.video import Video
 from pipelines.proof.scores import Condition
-from pipelines.sheet_layout import BORDER, CARD, EMPTY, GAP, MARGIN, PADDING, PAGE
-from pipelines.sheet_pictures import fit, on_checkerboard
-from pipelines.sheet_text import Run, Style, text_width, write
+from pipelines.views.sheet_layout import BORDER, CARD, EMPTY, GAP, MARGIN, PADDING, PAGE
+from pipelines.views.sheet_pictures import fit, on_checkerboard
+from pipelines.views.sheet_text import Run, Style, text_width, write
 
 _COLUMNS: Final = {
     Condition.WITHOUT: "no references",

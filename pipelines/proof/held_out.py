@@ -8,11 +8,11 @@ from typing import Any
 
 from PIL import Image
 
-from dataset_schema import Bucket, EntityKind, Reference, Sample
-from modeling.dataset import SampleStore
-from modeling.video import Video, decode_clip
-from pipelines.sheet_pictures import read_image
-from pipelines.sprites import ClipTruth, Pattern, Texture, Way, read_truth
+from dataset_schema import Bucket, EntityKind, ReferenceImage, Sample
+from modeling.data.store import SampleStore
+from modeling.data.video import Video, decode_clip
+from pipelines.views.sheet_pictures import read_image
+from worlds.sprites import ClipTruth, Pattern, Texture, Way, read_truth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ class HeldOut:
 
 
 def read_held_out(manifest: Path, dataset: Path, bucket: Bucket) -> list[HeldOut]:
-    """The clips of a small stage that curation kept, in the order of the stage, cut to the size of the bucket.
+    """The clips of a small world that curation kept, in the order of the world, cut to the size of the bucket.
 
     Clips in which a subject has no picture are left out.
 
@@ -107,7 +107,7 @@ def _ways(caption: str) -> list[Way]:
     return [known[word] for word in caption.rstrip(".").replace(",", "").split() if word in known]
 
 
-def _pictures(references: Sequence[Reference]) -> tuple[Image.Image, ...]:
+def _pictures(references: Sequence[ReferenceImage]) -> tuple[Image.Image, ...]:
     whole = (each for each in references if not each.is_face)
     ordered = sorted(whole, key=lambda each: -each.detection_score * each.mask_score)
     opened = (read_image(each.image) for each in ordered)

@@ -16,12 +16,12 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import conv2d
 
-from modeling.video import Video
-from pipelines.sprites import SHAPES, Texture, Way, draw_sprite, paint_texture, stage_size
-from pipelines.sprites.affine import compose, invert
-from pipelines.sprites.shapes import REACH
-from pipelines.sprites.small_stage import CELL, stage_pose
-from pipelines.sprites.sprite import canvas_map
+from modeling.data.video import Video
+from worlds.sprites import SHAPES, Texture, Way, draw_sprite, paint_texture, sprite_size
+from worlds.sprites.affine import compose, invert
+from worlds.sprites.shapes import REACH
+from worlds.sprites.small_world import CELL, sprite_pose
+from worlds.sprites.sprite import canvas_map
 
 # A template is drawn so many times larger, and shrunk by averaging, as a video is when it is scaled to its bucket.
 _OVERSAMPLING: Final = 4
@@ -48,7 +48,7 @@ class Fit:
     """How well a template fits a clip, and where.
 
     Attributes:
-        error: mean squared difference of a colour channel within the outline, at the best places.
+        error: mean squared difference of a color channel within the outline, at the best places.
         places: (x, y) of the cell's corner in every frame, pixels.
     """
 
@@ -72,11 +72,11 @@ Region: TypeAlias = tuple[float, float]
 
 
 def template(word: str, texture: Texture, *, frame_height: int) -> Template:
-    """The sprite of `word` in a texture, in its cell, in the size that it has on a small stage of this height."""
+    """The sprite of `word` in a texture, in its cell, in the size that it has on a small world of this height."""
     side = round(CELL * frame_height)
     large = side * _OVERSAMPLING
-    pose = stage_pose(word) * (large / CELL)
-    cloth_side = round(2 * REACH * stage_size(word) * large / CELL)
+    pose = sprite_pose(word) * (large / CELL)
+    cloth_side = round(2 * REACH * sprite_size(word) * large / CELL)
     sprite = draw_sprite(SHAPES[word], paint_texture(texture, cloth_side), phase=0.0)
     cell = cv2.warpAffine(sprite, compose(pose, invert(canvas_map(cloth_side))), (large, large))
     small = cv2.resize(cell, (side, side), interpolation=cv2.INTER_AREA)

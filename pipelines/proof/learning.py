@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from modeling.objective import ReferenceLosses
+from modeling.training.objective import ReferenceLosses
 
 Curve: TypeAlias = Sequence[tuple[int, float]]
 """(step, value), by step."""
@@ -21,7 +21,7 @@ class Learning:
     Attributes:
         losses: of every run, as logged.
         gains: what references are worth, as a share of the loss without them, by timestep; as far as it was measured.
-        beginnings: of every training stage the last step logged before it, and its name.
+        beginnings: of every training phase the last step logged before it, and its name.
         steps: of all runs together.
     """
 
@@ -35,7 +35,7 @@ def read_learning(runs: Sequence[tuple[str, Path]]) -> Learning:
     """What runs reported, in the order of training.
 
     Args:
-        runs: name and `metrics.jsonl` of each. A training stage is named after both: "text: I".
+        runs: name and `metrics.jsonl` of each. A training phase is named after both: "text: I".
 
     Raises:
         ValueError: a run has reported nothing.
@@ -45,12 +45,12 @@ def read_learning(runs: Sequence[tuple[str, Path]]) -> Learning:
     for name, path in runs:
         lines = _lines(path)
         losses.append([(done + line["step"], line["loss"]) for line in lines if line["loss"] is not None])
-        stage, before = None, done
+        phase, before = None, done
         for line in lines:
             step = done + line["step"]
-            if line["training_stage"] != stage:
-                stage = line["training_stage"]
-                beginnings.append((before, f"{name}: {stage}"))
+            if line["training_phase"] != phase:
+                phase = line["training_phase"]
+                beginnings.append((before, f"{name}: {phase}"))
             before = step
             for timestep, pair in (line["reference_losses"] or {}).items():
                 if None not in pair:

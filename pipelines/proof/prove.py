@@ -1,4 +1,4 @@
-"""`prove`: curate a small stage, train on what was kept, sample textures never seen, judge, write down the result."""
+"""`prove`: curate a small world, train on what was kept, sample textures never seen, judge, write down the result."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -11,14 +11,12 @@ from rich.console import Console
 
 from curation.profiles import CurationConfig
 from dataset_schema import Bucket
-from modeling.guidance import GuidanceForm
-from modeling.pipeline import WEIGHTS_NAME, Pipeline, SamplingConfig
-from modeling.presets import tiny
-from modeling.training_config import RunConfig
-from modeling.video import Video
-from pipelines.cache import Cache, cache_with_bar
+from modeling.data.video import Video
+from modeling.sampling.guidance import GuidanceForm
+from modeling.sampling.pipeline import WEIGHTS_NAME, Pipeline, SamplingConfig
+from modeling.training.config import RunConfig
+from modeling.training.presets import tiny
 from pipelines.config import ConfigError, parse, to_plain
-from pipelines.curate import Curate, curate, show_result
 from pipelines.progress import Report, progress
 from pipelines.proof.curves import curves_chart
 from pipelines.proof.example_sheet import Example, examples_sheet
@@ -27,12 +25,14 @@ from pipelines.proof.sampling import Sampler, clips_for
 from pipelines.proof.scores import ClipScore, Condition, Figure
 from pipelines.proof.scoring import Judge, figures
 from pipelines.proof.table import console_table, markdown_table
-from pipelines.sprites import SmallStageConfig, make_world
-from pipelines.train import Train, train_with_bar
+from pipelines.verbs.cache import Cache, cache_with_bar
+from pipelines.verbs.curate import Curate, curate, show_result
+from pipelines.verbs.train import Train, train_with_bar
+from worlds.sprites import SmallWorldConfig, make_world
 
 PRESET = Path(__file__).parents[2] / "configs" / "prove_cpu.toml"
 
-# Stages of held-out clips have seeds that no stage of training has.
+# Worlds of held-out clips have seeds that no world of training has.
 _HELD_OUT_SEEDS: Final = 1_000_000
 
 _EXAMPLES: Final = 8
@@ -81,7 +81,7 @@ class Ablation:
         name: of its row and its folder.
         change: TOML, such as `run.pipeline.model.binds_words = false`; two lines where one setting needs another. One
             of `sampling` samples with the model that there is; one of `run` trains another, from the same text model;
-            one of `stage` or `curation` draws and curates another training set, and trains from the beginning. All are
+            one of `world` or `curation` draws and curates another training set, and trains from the beginning. All are
             judged on the same held-out clips, as the proof itself curated them.
     """
 
@@ -98,13 +98,13 @@ class Prove:
 
     Attributes:
         output: everything goes here; `proof.md` and `proof.png` are the result.
-        seed: of the stages, of training and of the noise, in place of their own.
-        stage: what is trained on.
-        held_out: clips to sample, of another seed and so in other textures; otherwise like `stage`.
+        seed: of the worlds, of training and of the noise, in place of their own.
+        world: what is trained on.
+        held_out: clips to sample, of another seed and so in other textures; otherwise like `world`.
         candidates: textures that the judge tells each subject's from.
         retrieval_goal: share of the subjects whose texture is to be told rightly.
         curation: as in `curate`, but for its buckets.
-        run: as in `train`: first the training stages without references, then, from the pipeline of those, the others.
+        run: as in `train`: first the training phases without references, then, from the pipeline of those, the others.
         sampling: how the held-out clips are sampled.
         ablations: what `ablate` runs.
         device: where to train and sample.
@@ -112,7 +112,7 @@ class Prove:
 
     output: Path = Path("out/proof")
     seed: int = 0
-    stage: SmallStageConfig = field(default_factory=SmallStageConfig)
+    world: SmallWorldConfig = field(default_factory=SmallWorldConfig)
     held_out: int = 240
     candidates: int = 16
     retrieval_goal: float = 0.80
@@ -130,7 +130,7 @@ class Material:
     Attributes:
         training: the curated dataset.
         clips: held out.
-        text_model: the pipeline after the training stages without references.
+        text_model: the pipeline after the training phases without references.
     """
 
     training: Path
@@ -142,7 +142,7 @@ def main(arguments: Sequence[str]) -> int:
     """Prove; the exit status is 1 if a goal is missed."""
     command = parse(Prove, arguments, verb="prove", preset=PRESET)
     console = Console()
-    expect_both_kinds_of_stages(command)
+    expect_both_kinds_of_phases(command)
     expect_same_settings(command)
     material = prepare(command, console)
     pipeline = personalize(command, material, command.output / "personalized")
@@ -155,17 +155,17 @@ def main(arguments: Sequence[str]) -> int:
     return 0 if all(figure.is_met for figure in found) else 1
 
 
-def expect_both_kinds_of_stages(command: Prove) -> None:
+def expect_both_kinds_of_phases(command: Prove) -> None:
     """Refuse a run that has nothing to train without references, or nothing with them.
 
     Raises:
         ConfigError: it has not.
     """
-    stages = command.run.training.stages
-    if {stage.uses_references for stage in stages} != {False, True}:
-        found = ", ".join(f"{stage.name} (uses_references = {str(stage.uses_references).lower()})" for stage in stages)
+    phases = command.run.training.phases
+    if {phase.uses_references for phase in phases} != {False, True}:
+        found = ", ".join(f"{phase.name} (uses_references = {str(phase.uses_references).lower()})" for phase in phases)
         raise ConfigError(
-            f"run.training.stages has {found}, expected stages without references and stages with them, which go on "
+            f"run.training.phases has {found}, expected phases without references and phases with them, which go on "
             "from there; start from configs/prove_cpu.toml"
         )
 
@@ -186,17 +186,17 @@ def expect_same_settings(command: Prove) -> None:
 
 
 def prepare(command: Prove, console: Console) -> Material:
-    """Draw both stages, curate them, and train without references."""
-    stage = replace(command.stage, seed=_HELD_OUT_SEEDS + command.seed, clips=command.held_out)
-    dataset = _curated(command, "held_out", stage, console)
-    manifest = command.output / "held_out" / "stage" / "manifest.csv"
+    """Draw both worlds, curate them, and train without references."""
+    world = replace(command.world, seed=_HELD_OUT_SEEDS + command.seed, clips=command.held_out)
+    dataset = _curated(command, "held_out", world, console)
+    manifest = command.output / "held_out" / "world" / "manifest.csv"
     clips = read_held_out(manifest, dataset, Bucket.parse(command.sampling.bucket))
     return prepare_training(command, clips, console)
 
 
 def prepare_training(command: Prove, clips: Sequence[HeldOut], console: Console) -> Material:
-    """Draw and curate the stage to train on, and train without references; `clips` are held out already."""
-    dataset = _curated(command, "training", replace(command.stage, seed=command.seed), console)
+    """Draw and curate the world to train on, and train without references; `clips` are held out already."""
+    dataset = _curated(command, "training", replace(command.world, seed=command.seed), console)
     run = _part(command, uses_references=False)
     cached = cache_with_bar(Cache(dataset=dataset, run=run, device=command.device))
     if cached.failures:
@@ -250,13 +250,13 @@ def _counted(report: Report) -> Callable[[], None]:
     return lambda: report(next(numbers))
 
 
-def _curated(command: Prove, name: str, stage: SmallStageConfig, console: Console) -> Path:
+def _curated(command: Prove, name: str, world: SmallWorldConfig, console: Console) -> Path:
     folder = command.output / name
-    manifest = folder / "stage" / "manifest.csv"
+    manifest = folder / "world" / "manifest.csv"
     if not manifest.is_file():
-        with progress(f"draw the {name} stage", total=stage.clips, unit="clip") as report:
-            unfinished = folder / "stage.partial"
-            make_world(unfinished, stage, on_clip=_counted(report))
+        with progress(f"draw the {name} world", total=world.clips, unit="clip") as report:
+            unfinished = folder / "world.partial"
+            make_world(unfinished, world, on_clip=_counted(report))
         unfinished.rename(manifest.parent)
     dataset = folder / "dataset"
     if not dataset.is_dir():
@@ -268,11 +268,11 @@ def _curated(command: Prove, name: str, stage: SmallStageConfig, console: Consol
 
 
 def _part(command: Prove, *, uses_references: bool) -> RunConfig:
-    """The run with the training stages that use references, or those that do not."""
+    """The run with the training phases that use references, or those that do not."""
     training = command.run.training
-    stages = tuple(stage for stage in training.stages if stage.uses_references == uses_references)
+    phases = tuple(phase for phase in training.phases if phase.uses_references == uses_references)
     data = replace(training.data, buckets=(command.sampling.bucket,), uses_cache=True)
-    return replace(command.run, training=replace(training, stages=stages, data=data, seed=command.seed))
+    return replace(command.run, training=replace(training, phases=phases, data=data, seed=command.seed))
 
 
 def _trained(command: Prove, run: RunConfig, dataset: Path, output: Path, *, start: Path | None) -> Path:

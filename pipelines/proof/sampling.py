@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from modeling.pipeline import Pipeline, SamplingConfig
-from modeling.video import Video
+from modeling.data.video import Video
+from modeling.sampling.pipeline import Pipeline, SamplingConfig
 from pipelines.proof.held_out import HeldOut
 from pipelines.proof.scores import Condition
 

@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from modeling.data.video import Video
 from modeling.encoders.cosine_patches import white_square
-from modeling.video import Video
 from pipelines.proof.held_out import HeldOut
 from pipelines.proof.judge import Region, Template, fit, fits, template
 from pipelines.proof.scores import ClipScore, Condition, Figure, mean, share
-from pipelines.sprites import Texture, draw_stage_texture, region_left
+from worlds.sprites import Texture, draw_small_texture, region_left
 
 # Textures that no clip wears, from which every subject's rivals are drawn.
 _RIVALS: Final = 96
@@ -37,7 +37,7 @@ class Judge:
         height = clips[0].video.shape[1]
         self._candidates = candidates
         self._pictures = pictures
-        self._rivals = [draw_stage_texture(np.random.default_rng([_RIVAL_SEED, number])) for number in range(_RIVALS)]
+        self._rivals = [draw_small_texture(np.random.default_rng([_RIVAL_SEED, number])) for number in range(_RIVALS)]
         self._template = cache(lambda word, texture: template(word, texture, frame_height=height))
         self._places = {
             place: np.median([clip.video[0] for clip in clips if clip.place == place], axis=0)
@@ -165,9 +165,9 @@ def _figure(name: str, clips: str, condition: Condition, measured: tuple[float, 
 
 
 def _regions(subjects: int, video: Video) -> list[Region]:
-    """Columns in which each subject is looked for: the frame is divided where the stage divides it.
+    """Columns in which each subject is looked for: the frame is divided where the world divides it.
 
-    That is the middle between two subjects, but beside it where the middle lies off the grid of the stage.
+    That is the middle between two subjects, but beside it where the middle lies off the grid of the world.
     """
     aspect = video.shape[2] / video.shape[1]
     inner = [region_left(number, subjects, aspect) / aspect for number in range(1, subjects)]

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.ground_truth import TrueClip, curate_truth
 from curation.records import Mask
 from dataset_schema import EntityKind
-from pipelines.sprites import ClipKind, ClipTruth, SpriteWorldConfig, make_world, read_truth
+from worlds.sprites import ClipKind, ClipTruth, SpriteWorldConfig, make_world, read_truth
 
 WORLD = SpriteWorldConfig(clips=6, frames=37, undesirable_share=0.0, max_subjects=2, occluder_share=0.5)
 

@@ -1,6 +1,6 @@
 from benchmarks.generated_cuts import make_videos
 from benchmarks.shots import compare, generated_clips, judge, total
-from curation.annotators.shots import TransNetV2Shots
+from curation.annotators.shots.detectors import TransNetV2Shots
 
 ONE_SHOT = {"flashes", "lamp", "shaken", "repeated frames", "desktop", "insets"}
 

@@ -16,7 +16,7 @@ STEP_S = 1 / 12
 
 
 class Sprite(NamedTuple):
-    """An ellipse: its half axes, its mean colour, and its centre as a function of seconds, in scene coordinates."""
+    """An ellipse: its half axes, its mean color, and its centre as a function of seconds, in scene coordinates."""
 
     half_axes: tuple[int, int]
     color: tuple[int, int, int]
@@ -24,7 +24,7 @@ class Sprite(NamedTuple):
 
 
 def texture(height: int, width: int, color: tuple[int, int, int], seed: int) -> Image:
-    """Smooth noise of several scales around a colour."""
+    """Smooth noise of several scales around a color."""
     rng = np.random.default_rng(seed)
     noise = np.zeros((height, width, 3))
     for cell in (4, 12, 40):
@@ -91,7 +91,9 @@ def frames_of(references: Sequence[ReferenceFrame]) -> Frames:
     """Reference frames alone, with nothing for the other stages."""
     nothing = np.zeros((0, 1, 1, 3), np.uint8)
     none = np.zeros(0)
-    return Frames(thumbnails=nothing, times_s=none, content=nothing, content_times_s=none, references=tuple(references))
+    return Frames(
+        thumbnails=nothing, times_s=none, content=nothing, content_times_s=none, reference_frames=tuple(references)
+    )
 
 
 def still_frames(*images: Image) -> tuple[ReferenceFrame, ...]:

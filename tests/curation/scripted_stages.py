@@ -38,7 +38,7 @@ FRAMES = Frames(
     times_s=np.arange(4.0),
     content=np.zeros((2, 8, 8, 3), np.uint8),
     content_times_s=np.arange(2.0),
-    references=(
+    reference_frames=(
         ReferenceFrame(
             index=2,
             time_s=2.0,

@@ -12,7 +12,7 @@ from dataset_schema import (
     EntityKind,
     MediaFacts,
     Payload,
-    Reference,
+    ReferenceImage,
     Sample,
     Scores,
     Source,
@@ -44,7 +44,7 @@ _MEDIA = MediaFacts(
     has_audio=True,
 )
 
-_REFERENCE = Reference(
+_REFERENCE = ReferenceImage(
     frame_index=24,
     time_s=1.0,
     box=Box(x0=10.0, y0=20.5, x1=110.0, y1=220.0),

@@ -11,7 +11,7 @@ from dataset_schema import (
     FailedClip,
     FailureKind,
     Payload,
-    Reference,
+    ReferenceImage,
     Sample,
     Scores,
     Source,
@@ -35,7 +35,7 @@ SAMPLE = Sample(
     background=None,
 )
 
-REFERENCE = Reference(
+REFERENCE = ReferenceImage(
     frame_index=0,
     time_s=0.0,
     box=Box(x0=0, y0=0, x1=10, y1=10),

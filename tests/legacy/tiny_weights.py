@@ -17,7 +17,7 @@ from segment_anything.modeling import (  # type: ignore[import-not-found]
 )
 from transformers import AutoTokenizer, BertConfig, BertModel
 
-from tests.curation.tiny_networks.vocabulary import VOCABULARY_SIZE, vocabulary
+from tests.curation.annotators.grounding.vocabulary import VOCABULARY_SIZE, vocabulary
 
 SAM_SIDE = 128
 

@@ -23,7 +23,7 @@ from dataset_schema import (  # noqa: E402  (the hook must come before what impo
     Entity,
     EntityKind,
     Payload,
-    Reference,
+    ReferenceImage,
     Sample,
     Scores,
     Source,
@@ -33,7 +33,7 @@ from tests.made_media import media_facts  # noqa: E402
 
 torch.set_num_threads(1)
 
-COLOURS = {
+COLORS = {
     "red": (220, 40, 40),
     "green": (40, 190, 60),
     "blue": (50, 80, 230),
@@ -54,7 +54,7 @@ def shape_mask(shape: str, size: int) -> npt.NDArray[np.bool_]:
 
 
 def render(
-    bucket: Bucket, *, shape: str, colour: str, ground: str, way: str, seed: int
+    bucket: Bucket, *, shape: str, color: str, ground: str, way: str, seed: int
 ) -> tuple[npt.NDArray[np.uint8], Image.Image]:
     """A clip of one shape that crosses the middle of the picture, and its picture on transparent ground."""
     rng = np.random.default_rng(seed)
@@ -70,9 +70,9 @@ def render(
         rows, columns = np.clip(np.arange(size) + top, 0, bucket.height - 1), np.arange(size) + left
         inside = mask & ((np.arange(size) + top == rows)[:, None]) & ((columns >= 0) & (columns < bucket.width))
         y, x = np.nonzero(inside)
-        video[frame, y + top, x + left] = COLOURS[colour]
+        video[frame, y + top, x + left] = COLORS[color]
     picture = np.zeros((size, size, 4), np.uint8)
-    picture[..., :3] = COLOURS[colour]
+    picture[..., :3] = COLORS[color]
     picture[..., 3] = mask * 255
     return video, Image.fromarray(picture)
 
@@ -84,9 +84,9 @@ def png(image: Image.Image) -> Payload:
     return Payload(bytes=buffer.getvalue())
 
 
-def make_reference(image: Image.Image) -> Reference:
+def make_reference(image: Image.Image) -> ReferenceImage:
     """A reference image with plausible scores."""
-    return Reference(
+    return ReferenceImage(
         frame_index=0,
         time_s=0.0,
         box=Box(x0=0, y0=0, x1=image.width, y1=image.height),
@@ -107,15 +107,15 @@ def make_reference(image: Image.Image) -> Reference:
 
 
 def build_sample(number: int, bucket: Bucket, folder: Path, *, with_entities: bool = True) -> Sample:
-    """One clip of the world, its colour, shape, ground and direction drawn from its number."""
-    from modeling.video import write_video
+    """One clip of the world, its color, shape, ground and direction drawn from its number."""
+    from modeling.data.video import write_video
 
     rng = np.random.default_rng(number)
-    shape, colour = str(rng.choice(SHAPES)), str(rng.choice(list(COLOURS)))
+    shape, color = str(rng.choice(SHAPES)), str(rng.choice(list(COLORS)))
     ground, way = str(rng.choice(list(GROUNDS))), str(rng.choice(list(WAYS)))
-    video, picture = render(bucket, shape=shape, colour=colour, ground=ground, way=way, seed=number)
-    caption = f"A {colour} {shape} moves {way} over the {ground}."
-    word, place = f"{colour} {shape}", caption.index(ground)
+    video, picture = render(bucket, shape=shape, color=color, ground=ground, way=way, seed=number)
+    caption = f"A {color} {shape} moves {way} over the {ground}."
+    word, place = f"{color} {shape}", caption.index(ground)
     path = folder / f"{number}.mp4"
     write_video(path, video)
     empty = Image.new("RGB", (bucket.width, bucket.height), GROUNDS[ground])
@@ -172,7 +172,7 @@ def moving_shape() -> Callable[[Bucket], torch.Tensor]:
     """Renders a clip (1, frames, height, width, 3) of a red ball that moves right over a meadow."""
 
     def make(bucket: Bucket) -> torch.Tensor:
-        video, _ = render(bucket, shape="ball", colour="red", ground="meadow", way="right", seed=0)
+        video, _ = render(bucket, shape="ball", color="red", ground="meadow", way="right", seed=0)
         return torch.from_numpy(video)[None]
 
     return make

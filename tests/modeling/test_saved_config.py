@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 
 from modeling.encoders import EmbeddedEncoders, PaperEncoders
-from modeling.pipeline import PipelineConfig
-from modeling.presets import paper, tiny
+from modeling.sampling.pipeline import PipelineConfig
 from modeling.saved_config import differing_fields, read_config, write_config
-from modeling.training_config import RunConfig
+from modeling.training.config import RunConfig
+from modeling.training.presets import paper, tiny
 
 
 @pytest.mark.parametrize("config", [paper(), tiny()])
@@ -18,10 +18,10 @@ def test_what_was_written_is_read_back_equal(config: RunConfig, tmp_path: Path) 
 
 
 def test_an_unknown_field_is_an_error_that_says_where(tmp_path: Path) -> None:
-    (tmp_path / "run.json").write_text('{"training": {"stages": [{"name": "I", "stepz": 3}]}}')
+    (tmp_path / "run.json").write_text('{"training": {"phases": [{"name": "I", "stepz": 3}]}}')
 
     with pytest.raises(
-        ValueError, match=r"run\.json: training: stages\[0\] has the fields stepz, expected only .*steps"
+        ValueError, match=r"run\.json: training: phases\[0\] has the fields stepz, expected only .*steps"
     ):
         read_config(tmp_path / "run.json", RunConfig)
 
@@ -50,10 +50,10 @@ def test_an_unknown_profile_and_a_field_of_the_other_are_refused(tmp_path: Path)
 
 def test_differing_fields_are_named_with_both_values() -> None:
     one = tiny()
-    other = replace(one, training=replace(one.training, seed=7, stages=(*one.training.stages, *one.training.stages)))
+    other = replace(one, training=replace(one.training, seed=7, phases=(*one.training.phases, *one.training.phases)))
 
     differences = differing_fields(one, other)
 
     assert "training.seed is 0, expected 7" in differences
-    assert "training.stages[1].name is None, expected 'joint'" in differences
+    assert "training.phases[1].name is None, expected 'joint'" in differences
     assert not differing_fields(one, tiny())

@@ -21,14 +21,14 @@ from dataset_schema import (
     FailureKind,
     Payload,
     Reason,
-    Reference,
+    ReferenceImage,
     RejectedClip,
     Sample,
     Scores,
     Source,
 )
-from pipelines.sprites import ClipKind, SpriteWorldConfig, plan_clip, render_shot, write_video
 from tests.made_media import media_facts
+from worlds.sprites import ClipKind, SpriteWorldConfig, plan_clip, render_shot, write_video
 
 WORLD = SpriteWorldConfig(clips=100, frames=25, height=96, width=160, undesirable_share=0.0)
 
@@ -43,13 +43,13 @@ def png(picture: npt.NDArray[np.uint8]) -> Payload:
     return Payload(bytes=file.getvalue())
 
 
-def reference(frame: npt.NDArray[np.uint8], mask: npt.NDArray[np.bool_], frame_index: int) -> Reference | None:
+def reference(frame: npt.NDArray[np.uint8], mask: npt.NDArray[np.bool_], frame_index: int) -> ReferenceImage | None:
     x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
     if width < 2 or height < 2:
         return None
     window = (slice(y, y + height), slice(x, x + width))
     cutout = np.dstack([frame[window] * mask[window][..., None], mask[window].astype(np.uint8) * 255])
-    return Reference(
+    return ReferenceImage(
         frame_index=frame_index,
         time_s=frame_index / WORLD.fps,
         box=Box(x0=x, y0=y, x1=x + width, y1=y + height),

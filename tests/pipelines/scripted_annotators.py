@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from curation.annotators.cutout_histogram import HistogramEncoder
 from curation.annotators.leaks import ColorLeak, ColorLeakConfig
-from curation.annotators.lexicon import LexiconEntityWords
+from curation.annotators.lexicon.extractor import LexiconEntityWords
+from curation.annotators.likeness.histogram import HistogramEncoder
 from curation.annotators.protocols import FaceBox, Hole, Scene
 from curation.profiles import CurationConfig
 from curation.records import Image, LocatedEntity, Video
@@ -25,7 +25,7 @@ from curation.stages.single_shot import SingleShotFilter
 from curation.stages.split_shots import SplitShots
 from dataset_schema import Annotator, Bucket, EntityKind
 
-# A subject painted in this colour is located by it.
+# A subject painted in this color is located by it.
 SUBJECT: tuple[int, int, int] = (240, 200, 30)
 
 
@@ -68,7 +68,7 @@ class ScriptedContent(_Scripted):
 
 
 class ColorLocator(_Scripted):
-    """Finds the first subject by its colour, in every frame that shows it."""
+    """Finds the first subject by its color, in every frame that shows it."""
 
     def locate(self, scenes: Sequence[Scene]) -> list[list[LocatedEntity]]:
         return [self._locate(scene) for scene in scenes]
@@ -91,7 +91,7 @@ class NoFaces(_Scripted):
 
 
 class FlatInpainter(_Scripted):
-    """Paints with the mean colour of what is left."""
+    """Paints with the mean color of what is left."""
 
     def inpaint(self, holes: Sequence[Hole]) -> list[Image]:
         return [np.where(h.mask[..., None], h.image[~h.mask].mean(axis=0), h.image).astype(np.uint8) for h in holes]

@@ -5,18 +5,18 @@ from pathlib import Path
 import pytest
 
 from curation.annotators.language.transformers_chat import TransformersChatConfig
-from curation.annotators.moving_object import MovingObjectConfig
+from curation.annotators.moving_object.locator import MovingObjectConfig
 from curation.profiles import CurationConfig, PaperAnnotators, build_stages
 from dataset_schema import TABLE_6_BUCKETS, Bucket
-from modeling.presets import one_gpu, paper, tiny
-from modeling.run_costs import Devices, fits
-from modeling.weights import empty_model
+from modeling.model.weights import empty_model
+from modeling.training.presets import one_gpu, paper, tiny
+from modeling.training.run_costs import Devices, fits
 from pipelines.config import parse, read_preset
-from pipelines.curate import Curate
-from pipelines.demo import Demo
 from pipelines.proof.prove import PRESET, Prove
-from pipelines.sample import Sample
-from pipelines.train import Train
+from pipelines.verbs.curate import Curate
+from pipelines.verbs.demo import Demo
+from pipelines.verbs.sample import Sample
+from pipelines.verbs.train import Train
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -114,7 +114,7 @@ def test_the_proof_on_a_cpu_is_what_the_command_does() -> None:
 
 def test_a_proof_trains_on_the_whole_frame_of_its_stage(proof: tuple[Path, Prove]) -> None:
     _, command = proof
-    bucket, stage = Bucket.parse(command.sampling.bucket), command.stage
+    bucket, stage = Bucket.parse(command.sampling.bucket), command.world
 
     assert stage.width * bucket.height == stage.height * bucket.width
     assert stage.height > bucket.height
@@ -139,11 +139,11 @@ def test_a_proof_measures_two_hundred_clips_after_training_with_and_without_refe
     proof: tuple[Path, Prove],
 ) -> None:
     _, command = proof
-    stages = command.run.training.stages
+    stages = command.run.training.phases
 
     assert command.held_out >= 200
-    assert {1, 2} <= set(command.stage.subjects)
-    assert 0 < command.stage.same_word_share < 1
+    assert {1, 2} <= set(command.world.subjects)
+    assert 0 < command.world.same_word_share < 1
     assert [stage.uses_references for stage in stages] == sorted(stage.uses_references for stage in stages)
     assert {stage.uses_references for stage in stages} == {False, True}
     assert command.run.training.reference_gain_every_steps > 0
@@ -156,23 +156,23 @@ def test_the_model_of_a_proof_can_be_built_and_takes_the_pictures_of_a_clip(proo
     model = empty_model(pipeline.model)
 
     assert 1e6 < sum(parameter.numel() for parameter in model.parameters()) < 1e8
-    assert max(command.stage.subjects) * command.sampling.pictures <= pipeline.model.max_images
+    assert max(command.world.subjects) * command.sampling.pictures <= pipeline.model.max_images
 
 
 def test_the_proof_on_a_gpu_is_the_larger_one() -> None:
     small, large = (parse(Prove, [], verb="prove", preset=CONFIGS / name) for name in PROOFS)
 
     assert (small.candidates, large.candidates) == (16, 64)
-    assert (small.stage.jitter, large.stage.jitter) == (0.0, 1.0)
-    assert set(small.stage.words) < set(large.stage.words)
-    assert set(small.stage.places) < set(large.stage.places)
+    assert (small.world.jitter, large.world.jitter) == (0.0, 1.0)
+    assert set(small.world.words) < set(large.world.words)
+    assert set(small.world.places) < set(large.world.places)
 
 
 def test_the_small_model_is_sampled_as_the_proof_samples_it() -> None:
     arguments = ["--prompt", "A cat moves left on the beach.", "--output", "cat.mp4"]
     proof = parse(Prove, [], verb="prove", preset=PRESET).sampling
 
-    command = parse(Sample, arguments, verb="sample", preset=CONFIGS / "sample_small_stage.toml")
+    command = parse(Sample, arguments, verb="sample", preset=CONFIGS / "sample_small_world.toml")
 
     assert (command.bucket, command.steps, command.guidance) == (proof.bucket, proof.steps, proof.guidance)
     assert (command.text_scale, command.image_scale) == (proof.text_scale, proof.image_scale)

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from curation.annotators.grounding.networks import Boxes, ScoredMask, WordBoxes
+from curation.masks import mask_box
 from curation.records import Mask
-from curation.reference_quality import mask_box
 
 # Of the smaller box inside the larger: a head is part of its body, and one person part of a group.
 _PART: Final = 0.8

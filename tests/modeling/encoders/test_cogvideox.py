@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from dataset_schema import Bucket
 from modeling.encoders import latent_shape
 from modeling.encoders.cogvideox import CogVideoXAutoencoder
-from modeling.precision import Precision
+from modeling.model.precision import Precision
 from tests.modeling.encoders.tiny_checkpoints import SCALING_FACTOR, TILE, TinyCheckpoints
 
 Render = Callable[[Bucket], torch.Tensor]

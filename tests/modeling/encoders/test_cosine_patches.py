@@ -32,8 +32,8 @@ def test_with_as_many_channels_as_pixels_nothing_is_lost() -> None:
 def test_few_channels_keep_what_a_soft_picture_shows() -> None:
     patches = CosinePatches(channels=64, image_side=32, patch_side=16)
     rows, columns = np.mgrid[0:32, 0:32] / 31
-    colours = np.stack([columns, 1 - rows, 0.5 + 0.4 * np.sin(4 * columns + 3 * rows)], axis=-1)
-    image = Image.fromarray((255 * colours).astype(np.uint8))
+    colors = np.stack([columns, 1 - rows, 0.5 + 0.4 * np.sin(4 * columns + 3 * rows)], axis=-1)
+    image = Image.fromarray((255 * colors).astype(np.uint8))
 
     first = pixels_of(patches.encode([image])[0], patches)[0]
 
@@ -41,9 +41,9 @@ def test_few_channels_keep_what_a_soft_picture_shows() -> None:
     assert (first - expected).norm() < 0.03 * expected.norm()
 
 
-def test_a_flat_patch_has_its_colour_and_no_detail() -> None:
+def test_a_flat_patch_has_its_color_and_no_detail() -> None:
     patches = CosinePatches(channels=64, image_side=32, patch_side=16)
-    grey, red = (Image.new("RGB", (32, 32), colour) for colour in ((128, 128, 128), (255, 1, 1)))
+    grey, red = (Image.new("RGB", (32, 32), color) for color in ((128, 128, 128), (255, 1, 1)))
 
     tokens = patches.encode([grey, red])
 
@@ -68,7 +68,7 @@ def test_equal_patches_at_different_places_have_different_tokens() -> None:
     assert len(torch.unique(tokens, dim=0)) == 16
 
 
-def test_transparent_pixels_are_white_whatever_colour_they_hide() -> None:
+def test_transparent_pixels_are_white_whatever_color_they_hide() -> None:
     hidden = Image.new("RGBA", (40, 20), (255, 0, 0, 0))
 
     square = white_square(hidden, side=16)

@@ -33,13 +33,13 @@ def test_a_group_of_four_frames_has_the_coefficients_that_scipy_finds(moving_sha
 
     latents = codec.encode(video)
 
-    colours = codec.basis.new_tensor([[1, 1, 1], [1, 0, -1], [1, -2, 1]]).double()
-    colours = colours / colours.norm(dim=1, keepdim=True)
-    pixels = (video[0, 5:9, 24:32, 48:56].double() / 127.5 - 1) @ colours.T
+    colors = codec.basis.new_tensor([[1, 1, 1], [1, 0, -1], [1, -2, 1]]).double()
+    colors = colors / colors.norm(dim=1, keepdim=True)
+    pixels = (video[0, 5:9, 24:32, 48:56].double() / 127.5 - 1) @ colors.T
     expected = dctn(pixels.numpy(), axes=(0, 1, 2), norm="ortho")
     for channel, c in enumerate(COEFFICIENTS):
         found = latents[0, channel, 2, 3, 6] * c.deviation
-        assert found == pytest.approx(expected[c.time, c.y, c.x, c.colour], abs=1e-4)
+        assert found == pytest.approx(expected[c.time, c.y, c.x, c.color], abs=1e-4)
 
 
 @pytest.mark.parametrize("frames", [1, 5, 17])
@@ -80,7 +80,7 @@ def test_no_latent_sees_a_later_frame(moving_shape: Render) -> None:
     assert not torch.equal(before[:, :, 3:], after[:, :, 3:])
 
 
-def test_latents_of_smooth_clips_of_mild_colour_have_roughly_unit_variance() -> None:
+def test_latents_of_smooth_clips_of_mild_color_have_roughly_unit_variance() -> None:
     rng = np.random.default_rng(0)
     coarse = rng.integers(40, 216, (8, 1, 5, 4, 7)) + rng.integers(-40, 41, (8, 3, 5, 4, 7))
     clips = interpolate(torch.from_numpy(coarse).float(), size=(17, 64, 112), mode="trilinear")

@@ -10,15 +10,15 @@ import torch
 from PIL import Image
 
 from dataset_schema import Bucket
-from modeling.dit import DiTConfig
 from modeling.encoders import PaperEncoders
 from modeling.encoders.frozen import FrozenEncoder
 from modeling.encoders.protocols import Autoencoder, ImageEncoder, TextEncoder
 from modeling.encoders.vision_patches import ImageKind
-from modeling.pipeline import Pipeline, PipelineConfig, SamplingConfig
-from modeling.presets import paper, tiny
-from modeling.training import train
-from modeling.weights import build_model
+from modeling.model.dit import DiTConfig
+from modeling.model.weights import build_model
+from modeling.sampling.pipeline import Pipeline, PipelineConfig, SamplingConfig
+from modeling.training.loop import train
+from modeling.training.presets import paper, tiny
 from tests.modeling.encoders.tiny_checkpoints import CHANNELS, TinyCheckpoints
 
 BUCKET = Bucket(9, 32, 48)

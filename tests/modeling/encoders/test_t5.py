@@ -6,9 +6,9 @@ import pytest
 import torch
 from transformers import T5EncoderModel, T5Tokenizer
 
-from modeling.condition_encoding import word_tokens
 from modeling.encoders.t5 import T5Tokens
-from modeling.precision import Precision
+from modeling.model.precision import Precision
+from modeling.sampling.condition_encoding import word_tokens
 from tests.modeling.encoders.tiny_checkpoints import CHANNELS, TinyCheckpoints
 
 CAPTION = "A red ball moves over the meadow."

@@ -10,7 +10,7 @@ from PIL import Image
 from transformers import AutoImageProcessor, CLIPVisionModel, Dinov2Model
 
 from modeling.encoders.vision_patches import ImageKind, VisionPatches
-from modeling.precision import Precision
+from modeling.model.precision import Precision
 from tests.modeling.encoders.tiny_checkpoints import CHANNELS, IMAGE_SIDE, PATCH_SIDE, TinyCheckpoints
 
 KINDS = list(ImageKind)

@@ -21,7 +21,7 @@ from transformers import (
 
 from modeling.encoders import PaperEncoders
 from modeling.encoders.vision_patches import ImageKind
-from modeling.precision import Precision
+from modeling.model.precision import Precision
 
 SCALING_FACTOR = 0.7
 CHANNELS = 64

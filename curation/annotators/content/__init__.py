@@ -1,0 +1,1 @@
+"""The content filter's network: desirable clips, and four undesirable kinds (A.1)."""

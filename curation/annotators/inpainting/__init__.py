@@ -1,0 +1,1 @@
+"""Paints regions out of pictures (3.1)."""

@@ -1,0 +1,1 @@
+"""Entity words by rules: a small grammar over word lists (A.2)."""

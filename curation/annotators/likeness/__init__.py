@@ -1,0 +1,1 @@
+"""How alike two pictures of entities are."""

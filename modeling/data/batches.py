@@ -1,0 +1,233 @@
+"""From samples to training batches: decoded clips, captions, augmented reference images, dropped conditions.
+
+A batch is a function of the run's seed and the step. Nothing is remembered between steps but decoded clips, and only to
+save time. So a clip that cannot be read stops training, with its name: to leave it out would make the batch depend on
+what the disk did, and a resumed run, or another number of ranks, would see other batches.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from dataset_schema import Bucket
+from modeling.data.cache import ClipCache
+from modeling.data.clips import Clip, ClipReader, DecodedClips
+from modeling.data.prefetch import BoundedMemory, prefetch
+from modeling.data.reference_images import ReferenceImage, ReferenceImages
+from modeling.data.schedule import BatchingConfig, BatchSchedule, Draw
+from modeling.data.store import SampleStore
+from modeling.data.video import Video
+from modeling.encoders import TextTokens
+from modeling.randomness import numpy_generator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataConfig:
+    """What a batch holds.
+
+    Attributes:
+        buckets: FRAMESxHEIGHTxWIDTH, sizes to train at: every clip at the largest that it fills. Empty: each at the one
+            it was curated for.
+        text_dropout: how often a clip's text is set to zero (B.2); `image_dropout` likewise for all its images.
+        draws_references: whether each visit to a clip draws some of its reference images (A.3). False is the ablation
+            that 3.3 warns of: always all of them, with the background, so that their number tells what the clip shows.
+        augments_references: whether they are changed (Table 4). False is the ablation "no augmentation" of Table 3:
+            the pictures as curation cut them, whose size, light and pose the model learns to copy.
+        random_background_probability: how often a segmented reference image is pasted onto a background, so that users
+            need not segment their pictures. The supplement (D) only plans it, so 0 leaves all on white. Our choice: a
+            part of another clip's background, after Table 4, each image for itself.
+        uses_cache: latents and text tokens come from the dataset's cache, which `make cache` writes; no video is
+            decoded, and neither autoencoder nor text encoder runs.
+        memory_mb: of decoded clips to keep, for datasets that are small beside the memory.
+        threads: clips that are read, decoded and augmented at once. Our choice: 4, which outruns the model at every
+            bucket of Table 6.
+    """
+
+    batching: BatchingConfig = field(default_factory=BatchingConfig)
+    buckets: tuple[str, ...] = ()
+    text_dropout: float = 0.1
+    image_dropout: float = 0.1
+    draws_references: bool = True
+    augments_references: bool = True
+    random_background_probability: float = 0.0
+    uses_cache: bool = False
+    memory_mb: int = 1024
+    threads: int = 4
+
+    def __post_init__(self) -> None:
+        if self.threads < 1 or self.memory_mb < 0:
+            raise ValueError(
+                f"data has {self.threads} threads and {self.memory_mb} MB of memory, expected at least 1 and 0"
+            )
+        if not 0 <= self.random_background_probability <= 1:
+            raise ValueError(
+                f"data has random_background_probability {self.random_background_probability}, expected 0 to 1"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Example:
+    """One clip of a batch.
+
+    Attributes:
+        place: in the step's batch over all ranks; its noise is keyed by it.
+        video: None where `latents` and `text` come from the cache.
+        images: reference images, the background last; none where the image condition is dropped.
+        drops_text: whether the text is set to zero.
+    """
+
+    clip_id: str
+    place: int
+    video: Video | None
+    latents: Float[Tensor, "16 time latent_height latent_width"] | None
+    caption: str
+    text: TextTokens | None
+    images: tuple[ReferenceImage, ...]
+    drops_text: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Batch:
+    """The clips of one step on one rank, all of one bucket."""
+
+    step: int
+    bucket: Bucket
+    examples: tuple[Example, ...]
+
+    def videos(self) -> UInt8[Tensor, "batch frames height width 3"]:
+        """All clips.
+
+        Raises:
+            ValueError: the clips came from the cache, without their videos.
+        """
+        videos = [example.video for example in self.examples if example.video is not None]
+        if len(videos) < len(self.examples):
+            raise ValueError(
+                f"the batch of step {self.step} comes from the cache, which has no videos; use its latents"
+            )
+        return torch.from_numpy(np.stack(videos))
+
+    def latents(self) -> Float[Tensor, "batch 16 time latent_height latent_width"] | None:
+        """The cached latents of all clips; None for a batch of videos."""
+        latents = [example.latents for example in self.examples if example.latents is not None]
+        return torch.stack(latents) if latents else None
+
+    def texts(self) -> list[TextTokens] | None:
+        """The cached text tokens of all clips; None for a batch of videos."""
+        return [example.text for example in self.examples if example.text is not None] or None
+
+    def split(self, clips: int) -> list["Batch"]:
+        """Equal parts of `clips` clips, in their order, for accumulating gradients.
+
+        Raises:
+            ValueError: the batch is no multiple of `clips`.
+        """
+        if clips < 1 or len(self.examples) % clips:
+            raise ValueError(
+                f"the batch of step {self.step} has {len(self.examples)} clips, expected a multiple of {clips} to split"
+            )
+        starts = range(0, len(self.examples), clips)
+        return [replace(self, examples=self.examples[start : start + clips]) for start in starts]
+
+
+class _Wanted(NamedTuple):
+    """Which clip to read, and whether with its reference images."""
+
+    bucket: Bucket
+    row: int
+    with_references: bool
+
+
+class BatchLoader:
+    """Makes the batch of any step.
+
+    Args:
+        clips: a dataset, whose videos are then decoded, or its cache.
+        config: batch sizes and dropout.
+        seed: of the run.
+        max_images: reference images of a clip.
+        rank: takes every `ranks`-th clip of a step, so that the whole batch does not depend on how many share it.
+        ranks: processes that share a step.
+
+    Raises:
+        ValueError: the config wants a cache and `clips` is none, or the other way round; the ranks cannot share a
+            batch equally; or the dataset lacks the clips of several subjects or the backgrounds that the config wants.
+    """
+
+    def __init__(
+        self,
+        clips: SampleStore | ClipCache,
+        config: DataConfig,
+        *,
+        seed: int,
+        max_images: int,
+        rank: int = 0,
+        ranks: int = 1,
+    ) -> None:
+        if config.uses_cache != isinstance(clips, ClipCache):
+            raise ValueError(f"data has uses_cache {config.uses_cache}, but the loader got a {type(clips).__name__}")
+        config.batching.check_ranks(ranks)
+        reader: ClipReader = clips if isinstance(clips, ClipCache) else DecodedClips(clips)
+        self._schedule = BatchSchedule(
+            reader.store.clips_per_bucket(),
+            config.batching,
+            seed=seed,
+            multi_subject_clips=reader.store.multi_subject_clips(),
+        )
+        self._images = ReferenceImages(
+            reader.store,
+            seed=seed,
+            max_images=max_images,
+            draws_references=config.draws_references,
+            augments_references=config.augments_references,
+            random_background_probability=config.random_background_probability,
+        )
+        self._config = config
+        self._seed = seed
+        self._rank, self._ranks = rank, ranks
+        self._threads = ThreadPoolExecutor(max_workers=config.threads, thread_name_prefix="clips")
+        self._clips: BoundedMemory[_Wanted, Clip] = BoundedMemory(
+            lambda wanted: reader.read(wanted.bucket, wanted.row, with_references=wanted.with_references),
+            size_bytes=lambda clip: clip.size_bytes,
+            limit_bytes=config.memory_mb * 2**20,
+        )
+
+    def batch(self, step: int, *, with_references: bool = True) -> Batch:
+        """The batch of a step, from 0 on; without references no clip gets an image."""
+        image_dropout = self._config.image_dropout if with_references else 1.0
+        return self._make(step, text_dropout=self._config.text_dropout, image_dropout=image_dropout)
+
+    def probe(self) -> Batch:
+        """The clips of step 0 with every condition kept, to measure what conditions are worth."""
+        return self._make(0, text_dropout=0.0, image_dropout=0.0)
+
+    def batches(self, steps: range, *, with_references: bool = True) -> Iterator[Batch]:
+        """The batches of `steps`, each made in the background while the one before is used."""
+        return prefetch(lambda step: self.batch(step, with_references=with_references), steps, threads=1)
+
+    def _make(self, step: int, *, text_dropout: float, image_dropout: float) -> Batch:
+        bucket = self._schedule.bucket(step)
+        places = list(enumerate(self._schedule.draws(step)))[self._rank :: self._ranks]
+
+        def example(numbered: tuple[int, Draw]) -> Example:
+            place, draw = numbered
+            clip = self._clips.get(_Wanted(bucket, draw.row, image_dropout < 1))
+            dropout = numpy_generator("dropout", self._seed, clip.sample.clip_id, draw.visit).random(2)
+            return Example(
+                clip_id=clip.sample.clip_id,
+                place=place,
+                video=clip.video,
+                latents=clip.latents,
+                caption=clip.sample.caption,
+                text=clip.text,
+                images=self._images.of(clip.sample, draw.visit) if dropout[0] >= image_dropout else (),
+                drops_text=bool(dropout[1] < text_dropout),
+            )
+
+        return Batch(step=step, bucket=bucket, examples=tuple(self._threads.map(example, places)))

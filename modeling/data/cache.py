@@ -1,0 +1,247 @@
+"""Latents and text tokens kept beside the dataset, so that training runs neither autoencoder nor text encoder.
+
+Encoding videos while training would double the time of a step; captions and videos are the same in every epoch.
+Reference images are not here, because Table 4 changes them every time. What lies on disk: `cache_table.py`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Final, NamedTuple
+
+import torch
+
+from dataset_schema import Bucket, Sample
+from modeling.data.cache_table import LATENTS, TEXT, CacheTable, Entry, EntryKey
+from modeling.data.clips import Clip, without_video
+from modeling.data.prefetch import prefetch
+from modeling.data.store import SampleStore
+from modeling.data.video import Video, decode_clip
+from modeling.encoders import Encoders, TextTokens
+
+# Enough to keep an encoder busy; each holds one decoded clip.
+_CLIPS_AHEAD: Final = 4
+
+# What an interrupted run does again, at most.
+_SHARD_BYTES: Final = 2**26
+_SHARD_ENTRIES: Final = 4096
+
+
+class ClipCache:
+    """A `ClipReader` that reads latents and text tokens instead of decoding videos.
+
+    Args:
+        store: the dataset.
+        autoencoder_version: whose latents.
+        text_version: whose tokens.
+
+    Raises:
+        ValueError: a clip of the dataset has no entry, or a shard is damaged.
+    """
+
+    def __init__(self, store: SampleStore, *, autoencoder_version: str, text_version: str) -> None:
+        self.store = store
+        self._latents = CacheTable(store.dataset, kind=LATENTS, version=autoencoder_version)
+        self._text = CacheTable(store.dataset, kind=TEXT, version=text_version)
+        self._keys: dict[tuple[Bucket, int], EntryKey] = {}
+        for bucket in store.clips_per_bucket():
+            for clip_id in store.clip_ids(bucket):
+                for table in (self._latents, self._text):
+                    if clip_id not in table.clip_ids:
+                        raise table.missing(clip_id)
+
+    @classmethod
+    def of(cls, store: SampleStore, encoders: Encoders) -> "ClipCache":
+        """The cache that these encoders would write."""
+        return cls(store, autoencoder_version=encoders.autoencoder.version, text_version=encoders.text.version)
+
+    def read(self, bucket: Bucket, index: int, *, with_references: bool) -> Clip:
+        """The clip with its latents and text tokens.
+
+        Its video is read once, to see that the latents are still its own; it cannot change while training runs.
+
+        Raises:
+            ValueError: the entry was made from another video, caption or bucket.
+        """
+        is_checked = (bucket, index) in self._keys
+        sample = self.store.read(bucket, index, with_video=not is_checked, with_references=with_references)
+        if not is_checked:
+            try:
+                self._keys[bucket, index] = video_key(sample, bucket, self.store)
+            except (ValueError, OSError) as error:
+                raise ValueError(f"clip {sample.clip_id}: {error}") from error
+        text = self._text.read(text_key(sample))
+        return Clip(
+            sample=without_video(sample),
+            latents=self._latents.read(self._keys[bucket, index]).values,
+            text=TextTokens(embeddings=text.values, spans=text.spans or ()),
+        )
+
+
+def video_key(sample: Sample, bucket: Bucket, store: SampleStore) -> EntryKey:
+    """Names everything that a clip's latents follow from, beside the autoencoder.
+
+    Of a file beside the shards it takes name, size and time of change: reading it would take as long as decoding.
+    """
+    content = store.content(sample.video)
+    digest = blake2b(digest_size=16)
+    if isinstance(content, bytes):
+        digest.update(content)
+    else:
+        facts = content.stat()
+        digest.update(repr((content.name, facts.st_size, facts.st_mtime_ns)).encode())
+    digest.update(repr((sample.video.bytes is None, sample.video_start_s, str(bucket))).encode())
+    return EntryKey(sample.clip_id, digest.hexdigest())
+
+
+def text_key(sample: Sample) -> EntryKey:
+    """Names everything that a caption's tokens follow from, beside the text encoder."""
+    return EntryKey(sample.clip_id, blake2b(sample.caption.encode(), digest_size=16).hexdigest())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheFailure:
+    """A clip that could not be encoded, and why."""
+
+    clip_id: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheReport:
+    """What a run of `write_cache` did.
+
+    Attributes:
+        clips: of the dataset.
+        encoded_videos: by this run; the others were there, or failed. `encoded_captions` likewise.
+    """
+
+    clips: int
+    encoded_videos: int
+    encoded_captions: int
+    failures: tuple[CacheFailure, ...]
+
+
+def write_cache(
+    store: SampleStore,
+    encoders: Encoders,
+    *,
+    device: torch.device,
+    on_clip: Callable[[int], None] | None = None,
+) -> CacheReport:
+    """Encode every clip of a dataset that is not in its cache yet.
+
+    Run it again after an interruption, or after the dataset has grown: what is there is not encoded again. A clip that
+    cannot be read is reported, and the rest goes on.
+
+    Args:
+        store: the dataset; its buckets are those of training.
+        encoders: those of training, on `device`.
+        device: where they are.
+        on_clip: is told how many clips are done.
+    """
+    writer = _CacheWriter(store, encoders, device)
+    places = [
+        _Place(bucket, row, clip_id)
+        for bucket in store.clips_per_bucket()
+        for row, clip_id in enumerate(store.clip_ids(bucket))
+    ]
+    failures = []
+    try:
+        for done, prepared in enumerate(prefetch(writer.prepare, places, threads=_CLIPS_AHEAD), start=1):
+            failure = prepared if isinstance(prepared, CacheFailure) else writer.encode(prepared)
+            if failure is not None:
+                failures.append(failure)
+            if on_clip is not None:
+                on_clip(done)
+    finally:
+        writer.latents.flush()
+        writer.text.flush()
+    return CacheReport(
+        clips=len(places),
+        encoded_videos=writer.latents.added,
+        encoded_captions=writer.text.added,
+        failures=tuple(failures),
+    )
+
+
+class _Place(NamedTuple):
+    bucket: Bucket
+    row: int
+    clip_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Prepared:
+    """What is missing of one clip: its frames, its caption, or neither."""
+
+    video_key: EntryKey
+    video: Video | None
+    text_key: EntryKey
+    caption: str | None
+
+
+class _CacheWriter:
+    """Prepares clips on any thread, encodes them on one."""
+
+    def __init__(self, store: SampleStore, encoders: Encoders, device: torch.device) -> None:
+        self._store = store
+        self._encoders = encoders
+        self._device = device
+        self.latents = _OpenShard(CacheTable(store.dataset, kind=LATENTS, version=encoders.autoencoder.version))
+        self.text = _OpenShard(CacheTable(store.dataset, kind=TEXT, version=encoders.text.version))
+
+    def prepare(self, place: _Place) -> _Prepared | CacheFailure:
+        try:
+            sample = self._store.read(place.bucket, place.row, with_references=False)
+            video, text = video_key(sample, place.bucket, self._store), text_key(sample)
+            has_video, has_text = video in self.latents.table, text in self.text.table
+            return _Prepared(
+                video_key=video,
+                video=None if has_video else self._decode(sample, place.bucket),
+                text_key=text,
+                caption=None if has_text else sample.caption,
+            )
+        except (ValueError, OSError) as error:
+            return CacheFailure(clip_id=place.clip_id, message=str(error))
+
+    def _decode(self, sample: Sample, bucket: Bucket) -> Video:
+        return decode_clip(self._store.content(sample.video), bucket, start_s=sample.video_start_s)
+
+    @torch.no_grad()
+    def encode(self, clip: _Prepared) -> CacheFailure | None:
+        """One clip at a time: what its latents are does not depend on its neighbours, nor does the memory."""
+        try:
+            if clip.video is not None:
+                (latents,) = self._encoders.autoencoder.encode(torch.from_numpy(clip.video)[None].to(self._device))
+                self.latents.add(Entry(key=clip.video_key, values=latents))
+            if clip.caption is not None:
+                (tokens,) = self._encoders.text.encode([clip.caption])
+                self.text.add(Entry(key=clip.text_key, values=tokens.embeddings, spans=tokens.spans))
+        except ValueError as error:
+            return CacheFailure(clip_id=clip.video_key.clip_id, message=str(error))
+        return None
+
+
+class _OpenShard:
+    """Entries on their way to a shard."""
+
+    def __init__(self, table: CacheTable) -> None:
+        self.table = table
+        self.added = 0
+        self._entries: list[Entry] = []
+        self._size_bytes = 0
+
+    def add(self, entry: Entry) -> None:
+        """Take an entry; a full shard is written."""
+        self._entries.append(entry)
+        self._size_bytes += entry.size_bytes
+        self.added += 1
+        if self._size_bytes >= _SHARD_BYTES or len(self._entries) >= _SHARD_ENTRIES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what there is."""
+        if self._entries:
+            self.table.write_shard(self._entries)
+        self._entries, self._size_bytes = [], 0

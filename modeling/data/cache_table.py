@@ -1,0 +1,180 @@
+"""The cache on disk: Parquet shards of encoded clips or captions, found by clip and by what was encoded.
+
+    DATASET/cache/latents-<hash of the autoencoder's version>/part-*.parquet
+    DATASET/cache/text-<hash of the text encoder's version>/part-*.parquet
+
+An entry belongs to a clip and to the hash of what was encoded: the video's bytes (or name, size and time of change of
+its file), its start and its bucket; or the caption. So a clip that was curated again is encoded again, and a cache of
+another encoder is never mistaken for this one's.
+
+Values are float16. Our choice over bfloat16: latents have about unit variance, so its range is ample, and its rounding,
+at most 2^-11 of a value, is a twentieth of the noise even at t = 0.01; bfloat16 rounds eight times as far.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from torch import Tensor
+
+from dataset_schema.shard import write_row_groups
+from modeling.data.row_groups import RowGroupReader
+
+# Raise it when the columns change, or when `decode_clip` begins to return other pixels.
+CACHE_VERSION: Final = 1
+
+_VERSION_KEY: Final = b"openalchemist_cache_version"
+_SCHEMA: Final = pa.schema(
+    [
+        pa.field("clip_id", pa.string(), nullable=False),
+        pa.field("content", pa.string(), nullable=False),
+        pa.field("shape", pa.list_(pa.int32()), nullable=False),
+        pa.field("values", pa.binary(), nullable=False),
+        pa.field("spans", pa.list_(pa.int32())),  # of text: start and end of every token, one after the other
+    ]
+)
+
+# A reader takes a whole row group: about a megabyte costs it nothing, and keeps the footers short.
+_GROUP_BYTES: Final = 2**20
+
+
+LATENTS: Final = "latents"
+TEXT: Final = "text"
+
+
+class EntryKey(NamedTuple):
+    """What an entry was made from: the clip, and a hash of its video or caption."""
+
+    clip_id: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Entry:
+    """One row: numbers, and for text what characters they stand for.
+
+    Raises:
+        ValueError: float16 cannot hold the numbers.
+    """
+
+    key: EntryKey
+    values: Tensor
+    spans: tuple[tuple[int, int], ...] | None = None
+
+    def __post_init__(self) -> None:
+        if not bool(torch.isfinite(self.values.half()).all()):
+            largest = self.values.abs().max().item()
+            raise ValueError(
+                f"clip {self.key.clip_id}: its encoder gave numbers up to {largest:g}, expected finite ones within the "
+                "65504 of float16; look at the clip, or train without the cache"
+            )
+
+    @property
+    def size_bytes(self) -> int:
+        """On disk, before compression."""
+        return 2 * self.values.numel()
+
+
+class CacheTable:
+    """The finished shards of one kind of entry.
+
+    Args:
+        dataset: the entries lie in its folder `cache`.
+        kind: `LATENTS` or `TEXT`.
+        version: of the encoder.
+
+    Raises:
+        ValueError: a shard is unreadable, or of another layout.
+    """
+
+    def __init__(self, dataset: Path, *, kind: str, version: str) -> None:
+        self._dataset = dataset
+        self._kind = kind
+        self._encoder = version
+        self.folder = dataset / "cache" / f"{kind}-{blake2b(version.encode(), digest_size=6).hexdigest()}"
+        self._shards = sorted(self.folder.glob("[!.]*.parquet"))
+        self._groups = RowGroupReader(self._shards, self._open_shard, advice=self._advice)
+        self._places: dict[EntryKey, tuple[int, int, int]] = {}
+        for number, path in enumerate(self._shards):
+            with self._open_shard(path) as shard:
+                for group in range(shard.num_row_groups):
+                    rows = shard.read_row_group(group, columns=list(EntryKey._fields)).to_pylist()
+                    self._places.update({EntryKey(**row): (number, group, place) for place, row in enumerate(rows)})
+        self.clip_ids = frozenset(key.clip_id for key in self._places)
+
+    def __contains__(self, key: EntryKey) -> bool:
+        return key in self._places
+
+    def read(self, key: EntryKey) -> Entry:
+        """The entry, in float32.
+
+        Raises:
+            ValueError: there is none.
+        """
+        if key not in self._places:
+            raise self.missing(key.clip_id)
+        shard, group, place = self._places[key]
+        (row,) = self._groups.read(shard, group).slice(place, 1).to_pylist()
+        values = np.frombuffer(row["values"], np.float16).astype(np.float32).reshape(row["shape"])
+        spans = None if row["spans"] is None else tuple(zip(row["spans"][::2], row["spans"][1::2], strict=True))
+        return Entry(key=key, values=torch.from_numpy(values), spans=spans)
+
+    def missing(self, clip_id: str) -> ValueError:
+        """What to say of a clip that has no entry."""
+        why = "made from something else" if clip_id in self.clip_ids else "not made yet"
+        return ValueError(
+            f"clip {clip_id}: its {self._kind} in the cache {self.folder} are {why} "
+            f"(encoder {self._encoder}); run: make cache DATASET={self._dataset} CONFIG=<the training config>"
+        )
+
+    def write_shard(self, entries: Sequence[Entry]) -> Path:
+        """Write a shard, named after its keys: one that is written twice is there once."""
+        keys = blake2b(repr([entry.key for entry in entries]).encode(), digest_size=8).hexdigest()
+        path = self.folder / f"part-{keys}.parquet"
+        metadata = {_VERSION_KEY: str(CACHE_VERSION), b"kind": self._kind, b"encoder": self._encoder}
+        write_row_groups(path, _SCHEMA.with_metadata(metadata), _row_groups(entries))
+        return path
+
+    @property
+    def _advice(self) -> str:
+        return f"delete it and run: make cache DATASET={self._dataset} CONFIG=<the training config>"
+
+    def _open_shard(self, path: Path) -> pq.ParquetFile:
+        try:
+            file = pq.ParquetFile(path)
+        except pa.ArrowInvalid as error:
+            raise ValueError(f"cache shard {path} cannot be read ({error}); {self._advice}") from error
+        found = (file.schema_arrow.metadata or {}).get(_VERSION_KEY, b"none").decode()
+        if found != str(CACHE_VERSION):
+            file.close()
+            raise ValueError(f"cache shard {path} has layout {found}, expected {CACHE_VERSION}; {self._advice}")
+        return file
+
+
+def _row_groups(entries: Sequence[Entry]) -> Iterator[pa.Table]:
+    group: list[Entry] = []
+    for entry in entries:
+        if group and sum(other.size_bytes for other in group) + entry.size_bytes > _GROUP_BYTES:
+            yield _to_table(group)
+            group = []
+        group.append(entry)
+    yield _to_table(group)
+
+
+def _to_table(entries: Sequence[Entry]) -> pa.Table:
+    rows = [
+        {
+            **entry.key._asdict(),
+            "shape": list(entry.values.shape),
+            "values": entry.values.half().cpu().numpy().tobytes(),
+            "spans": None if entry.spans is None else [place for span in entry.spans for place in span],
+        }
+        for entry in entries
+    ]
+    return pa.Table.from_pylist(rows, schema=_SCHEMA)

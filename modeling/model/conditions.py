@@ -1,0 +1,89 @@
+"""What the model is told about a clip: text tokens and reference images, as tensors."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceTokens:
+    """Condition images and the words they show (3.2). A slot that `is_present` denies contributes exactly nothing.
+
+    Attributes:
+        image_tokens: patch tokens of each image.
+        word_tokens: the caption's tokens at the image's entity word; zeros where it has fewer than K.
+        is_present: False for padding and for dropped images.
+    """
+
+    image_tokens: Float[Tensor, "batch images patches image_channels"]
+    word_tokens: Float[Tensor, "batch images words text_channels"]
+    is_present: Bool[Tensor, "batch images"]
+
+    def first(self, clips: int) -> "ReferenceTokens":
+        """Those of the first clips."""
+        return ReferenceTokens(
+            image_tokens=self.image_tokens[:clips],
+            word_tokens=self.word_tokens[:clips],
+            is_present=self.is_present[:clips],
+        )
+
+    def to(self, device: torch.device) -> "ReferenceTokens":
+        """The same on another device."""
+        return ReferenceTokens(
+            image_tokens=self.image_tokens.to(device),
+            word_tokens=self.word_tokens.to(device),
+            is_present=self.is_present.to(device),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """The conditions of a batch.
+
+    Attributes:
+        text: zeros where the text is dropped.
+        is_text: False for padding.
+        references: None when no clip of the batch has any; the personalization layers are then skipped.
+    """
+
+    text: Float[Tensor, "batch tokens text_channels"]
+    is_text: Bool[Tensor, "batch tokens"]
+    references: ReferenceTokens | None
+
+    def first(self, clips: int) -> "Conditions":
+        """Those of the first clips."""
+        references = None if self.references is None else self.references.first(clips)
+        return Conditions(text=self.text[:clips], is_text=self.is_text[:clips], references=references)
+
+    def to(self, device: torch.device) -> "Conditions":
+        """The same on another device."""
+        references = None if self.references is None else self.references.to(device)
+        return Conditions(text=self.text.to(device), is_text=self.is_text.to(device), references=references)
+
+    def with_room_for_images(self, patches: int, words: int, channels: int) -> "Conditions":
+        """The same, but with one absent image where there is none at all; it contributes exactly nothing."""
+        if self.references is not None:
+            return self
+        batch, _, text_channels = self.text.shape
+        absent = ReferenceTokens(
+            image_tokens=self.text.new_zeros(batch, 1, patches, channels),
+            word_tokens=self.text.new_zeros(batch, 1, words, text_channels),
+            is_present=torch.zeros(batch, 1, dtype=torch.bool, device=self.text.device),
+        )
+        return replace(self, references=absent)
+
+    def without_text(self, is_dropped: Bool[Tensor, " batch"] | None = None) -> "Conditions":
+        """The same with the text set to zero, in the clips that `is_dropped` names or in all.
+
+        Our choice: the word tokens bound to reference images stay, because they are part of the image condition.
+        Dropping in training and guidance in sampling both do it this way.
+        """
+        if is_dropped is None:
+            return replace(self, text=torch.zeros_like(self.text))
+        return replace(self, text=torch.where(is_dropped[:, None, None], 0.0, self.text))
+
+    def without_references(self) -> "Conditions":
+        """The same with all reference images set to zero."""
+        return replace(self, references=None)

@@ -1,0 +1,149 @@
+"""What a model costs, without building it: its weights and floating-point operations.
+
+`training/memory.py` says what training occupies, `training/run_costs.py` what both come to for every bucket of a run.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from modeling.model.conditions import Conditions
+from modeling.model.dit import DiT, DiTConfig
+from modeling.model.parts import Part, Trainable
+
+_PATCH_AREA = 4  # 1x2x2
+_TIMESTEP_CHANNELS = 256
+
+# bfloat16, dense, from NVIDIA's data sheets (half of the figures "with sparsity"). The first name that occurs counts.
+_PEAK_FLOPS_PER_S = (
+    ("B200", 2250e12),
+    ("H200 NVL", 835e12),
+    ("H200", 989e12),
+    ("H100 NVL", 835e12),
+    ("H100 PCIe", 756e12),
+    ("H100", 989e12),
+    ("A100", 312e12),
+    ("L40S", 362e12),
+)
+
+
+@lru_cache(maxsize=8)
+def parameters_by_part(config: DiTConfig) -> Mapping[Part, int]:
+    """How many weights each part has, counted on a model without memory."""
+    with torch.device("meta"):
+        model = DiT(config)
+    counts: Counter[Part] = Counter()
+    for name, parameter in model.named_parameters():
+        counts[Part.of(name)] += parameter.numel()
+    return {part: counts[part] for part in Part}
+
+
+def trained_parameters(config: DiTConfig, trainable: Trainable) -> int:
+    """How many weights a training phase changes."""
+    return sum(count for part, count in parameters_by_part(config).items() if part.is_trained(trainable))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """What one call of the model computes.
+
+    Attributes:
+        tokens: latent tokens of a clip.
+        text_tokens: of its caption, with padding.
+        image_tokens: of all its reference images together, with padding; without any the personalization layers are
+            skipped.
+    """
+
+    clips: int
+    tokens: int
+    text_tokens: int
+    image_tokens: int
+
+
+def workload_of(latents: Float[Tensor, "batch channels time height width"], conditions: Conditions) -> Workload:
+    """The workload of a call with these arguments."""
+    references = conditions.references
+    return Workload(
+        clips=len(latents),
+        tokens=math.prod(latents.shape[2:]) // _PATCH_AREA,
+        text_tokens=conditions.text.shape[1],
+        image_tokens=0 if references is None else math.prod(references.image_tokens.shape[1:3]),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flops:
+    """Floating-point operations of one forward pass: matrix products and attention scores, nothing else.
+
+    Attributes:
+        products: with the weights of each part.
+        scores: queries with keys and weights with values, of each attention.
+    """
+
+    products: Mapping[Part, int]
+    scores: Mapping[Part, int]
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return sum(self.products.values()) + sum(self.scores.values())
+
+    @property
+    def attention_share(self) -> float:
+        """The share of the scores of self-attention: what grows with the square of the tokens."""
+        return self.scores[Part.SELF_ATTENTION] / self.total
+
+
+def forward_flops(config: DiTConfig, workload: Workload) -> Flops:
+    """The operations of one forward pass; a multiplication and its addition count as two."""
+    tokens, text, images = workload.tokens, workload.text_tokens, workload.image_tokens
+    width, blocks = config.width, config.blocks
+    bound_channels = config.image_channels + config.words_per_image * config.text_channels
+    attended = {Part.SELF_ATTENTION: tokens, Part.TEXT_ATTENTION: text, Part.PERSONALIZATION: images}
+    products = {
+        Part.PATCH_EMBEDDING: tokens * _PATCH_AREA * config.input_channels * width,
+        Part.SELF_ATTENTION: blocks * tokens * 4 * width**2,
+        Part.TEXT_ATTENTION: blocks * (tokens * 2 * width**2 + text * 2 * config.text_channels * width),
+        Part.PERSONALIZATION: blocks * (tokens * 2 * width**2 + images * 2 * config.image_channels * width)
+        if images
+        else 0,
+        Part.MLP: blocks * tokens * 2 * config.mlp_ratio * width**2,
+        Part.MODULATION: blocks * 6 * width**2,
+        Part.BINDING: images * bound_channels * config.image_channels,
+        Part.REST: (_TIMESTEP_CHANNELS + 3 * width + tokens * _PATCH_AREA * config.latent_channels) * width,
+    }
+    return Flops(
+        products={part: 2 * workload.clips * count for part, count in products.items()},
+        scores={part: 4 * workload.clips * blocks * tokens * keys * width for part, keys in attended.items()},
+    )
+
+
+def model_flops(forward: Flops, *, trainable: Trainable, estimates: float) -> float:
+    """The operations that a training step needs, as utilization counts them.
+
+    The forward pass, the gradient of every activation (as much again), that of every trained weight, and twice the
+    forward scores for attention: three times the forward pass where all weights are trained.
+
+    Args:
+        forward: of one forward pass.
+        trainable: the weights whose gradient is computed.
+        estimates: forward passes for self-conditioning: 0 or 1 for one step, its probability for the mean of many.
+    """
+    trained = sum(count for part, count in forward.products.items() if part.is_trained(trainable))
+    return (2 + estimates) * forward.total + trained + sum(forward.scores.values())
+
+
+def hardware_flops(forward: Flops, *, trainable: Trainable, estimates: float, recomputes: bool) -> float:
+    """The operations that a training step does: with recomputed activations, one more forward pass than it needs."""
+    return model_flops(forward, trainable=trainable, estimates=estimates) + (forward.total if recomputes else 0)
+
+
+def peak_flops_per_s(device_name: str) -> float | None:
+    """What a device of this name could do at most in bfloat16, without sparsity; None for one that is not listed."""
+    return next((peak for name, peak in _PEAK_FLOPS_PER_S if name in device_name), None)

@@ -1,0 +1,223 @@
+"""Personal fine-tunes: small adapters beside frozen layers (low-rank adaptation), saved apart or merged into the model.
+
+`add_lora`, train, `save_lora`; later `load_lora` on the same base model, and `merge_lora` to get a plain model again.
+They need the extra `lora`.
+"""
+
+import importlib
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from modeling.model.dit import DiT, DiTConfig
+from modeling.model.parts import is_adapter
+from modeling.model.weights import NamedWeights, empty_model, seeded
+from modeling.randomness import torch_seed
+from modeling.saved_config import differing_fields, read_config, write_config
+from modeling.saved_weights import write_weights
+
+_CONFIG_NAME = "lora.json"
+_WEIGHTS_NAME = "lora.safetensors"
+
+# peft's name of the only adapter of a layer; saved names go without it, as peft's own files do.
+_ADAPTER = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoraConfig:
+    """Which layers are adapted, and how strongly.
+
+    Attributes:
+        rank: of the change to each layer. Our choice: 16, enough for one subject or style, and 0.3 % of the
+            paper's weights.
+        alpha: the change is scaled by alpha / rank. Our choice: as the rank, so that it is not scaled, and a learning
+            rate keeps its meaning when both are raised together.
+        layers: the last names of linear layers of the model. Our choice: all projections of the three attentions; a
+            personal fine-tune is to say where a known model looks, for which the MLPs and the timestep's modulation,
+            60 % of the weights, need not change.
+    """
+
+    rank: int = 16
+    alpha: float = 16.0
+    layers: tuple[str, ...] = ("to_qkv", "to_query", "to_key_value", "to_out")
+
+    def __post_init__(self) -> None:
+        if self.rank < 1 or self.alpha <= 0 or not self.layers:
+            raise ValueError(
+                f"LoRA has rank {self.rank}, alpha {self.alpha} and the layers {', '.join(self.layers) or 'none'}, "
+                "expected a positive rank and alpha and at least one layer"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _SavedLora:
+    """What lies beside the weights of an adapter: its own config, and that of the model it was trained on."""
+
+    lora: LoraConfig
+    model: DiTConfig
+
+
+def add_lora(model: DiT, config: LoraConfig) -> None:
+    """Freeze the model and put adapters beside the layers that the config names; they are then all that trains.
+
+    At first the adapted model computes exactly what the model did. Half of the new weights are drawn from torch's
+    global generator; seed it for equal runs, or `fill` the model from `with_new_adapters`.
+
+    Raises:
+        ModuleNotFoundError: peft is not installed.
+        ValueError: the model has adapters already, or no layer of one of the names.
+    """
+    peft = _library("peft")
+    if lora_state(model):
+        raise ValueError("the model has LoRA adapters already; merge them first, or load the model without them")
+    layers = _adapted_layers(model, config)
+    wanted = peft.LoraConfig(r=config.rank, lora_alpha=config.alpha, target_modules=list(layers))
+    peft.inject_adapter_in_model(wanted, model, adapter_name=_ADAPTER)
+
+
+def adapter_parameters(model: DiTConfig, config: LoraConfig) -> int:
+    """How many weights the adapters of a model have, counted without memory for them."""
+    return sum(math.prod(shape) for shape in _adapter_shapes(empty_model(model), config).values())
+
+
+def lora_state(model: DiT) -> dict[str, Tensor]:
+    """The adapters' weights by their saved names, without the model's own; empty where it has none."""
+    return _saved_names(model.named_parameters())
+
+
+def with_new_adapters(weights: NamedWeights, model: DiT, *, seed: int) -> Iterator[tuple[str, Tensor]]:
+    """Weights of a plain model under the names that they have in an adapted one, then new weights of its adapters.
+
+    For `fill`, where the model has no memory of its own yet or is sharded. Equal seeds give equal adapters.
+
+    Args:
+        weights: of the plain model.
+        model: the adapted one; only its names and shapes count.
+        seed: of the adapters.
+    """
+    names = {name.replace(".base_layer.", "."): name for name, _ in model.named_parameters() if not is_adapter(name)}
+    for name, weight in weights:
+        yield names.get(name, name), weight
+    for name, parameter in model.named_parameters():
+        if is_adapter(name):
+            with seeded(torch_seed("lora", seed, name), torch.device("cpu")):
+                adapter = torch.zeros(parameter.shape)
+                yield name, nn.init.kaiming_uniform_(adapter, a=math.sqrt(5)) if ".lora_A." in name else adapter
+
+
+def save_lora(directory: Path, model: DiT, config: LoraConfig) -> None:
+    """Write the adapters of a model and what is needed to load them.
+
+    Raises:
+        ValueError: the model has none.
+    """
+    write_lora(directory, model.named_parameters(), config, model.config)
+
+
+def write_lora(directory: Path, weights: NamedWeights, config: LoraConfig, model: DiTConfig) -> None:
+    """Write the adapters among an adapted model's weights, wherever those come from: an average of them, or shards.
+
+    Raises:
+        ValueError: there are none.
+    """
+    state = _saved_names(weights)
+    if not state:
+        raise ValueError("the model has no LoRA adapters to save; add_lora makes them")
+    directory.mkdir(parents=True, exist_ok=True)
+    write_config(directory / _CONFIG_NAME, _SavedLora(lora=config, model=model))
+    write_weights(directory / _WEIGHTS_NAME, state)
+
+
+def load_lora(directory: Path, model: DiT) -> LoraConfig:
+    """Add the adapters that `save_lora` wrote to the base model that they were trained on.
+
+    Raises:
+        FileNotFoundError: `directory` holds none.
+        ModuleNotFoundError: peft is not installed.
+        ValueError: they belong to another model, or a weight is missing, unknown or of another shape; the message names
+            the fields or weights, and the model is as it was.
+    """
+    saved = read_config(directory / _CONFIG_NAME, _SavedLora)
+    if differences := differing_fields(saved.model, model.config):
+        raise ValueError(f"LoRA {directory} was trained on another model: {'; '.join(differences)}")
+    weights = load_file(directory / _WEIGHTS_NAME)
+    if problems := _problems(weights, _adapter_shapes(model, saved.lora)):
+        raise ValueError(f"LoRA {directory} does not fit the model: {'; '.join(problems)}")
+    add_lora(model, saved.lora)
+    with torch.no_grad():
+        for name, weight in lora_state(model).items():
+            weight.copy_(weights[name])
+    return saved.lora
+
+
+def merge_lora(model: DiT) -> None:
+    """Put the adapters' changes into the model's own weights; it is then a plain model again, and trains as one.
+
+    Raises:
+        ModuleNotFoundError: peft is not installed.
+        ValueError: the model has no adapters, or they hold weights that are not finite.
+    """
+    lora_layer = _library("peft.tuners.lora").LoraLayer
+    adapted = {name: module for name, module in model.named_modules() if isinstance(module, lora_layer)}
+    if not adapted:
+        raise ValueError("the model has no LoRA adapters to merge; add_lora or load_lora makes them")
+    for module in adapted.values():
+        module.merge(safe_merge=True)
+    for name, module in adapted.items():
+        model.set_submodule(name, module.get_base_layer())
+    del model.peft_config
+    model.requires_grad_(True)
+
+
+def _saved_names(weights: NamedWeights) -> dict[str, Tensor]:
+    return {
+        name.removesuffix(f".{_ADAPTER}.weight") + ".weight": weight.detach()
+        for name, weight in weights
+        if is_adapter(name)
+    }
+
+
+def _adapted_layers(model: DiT, config: LoraConfig) -> dict[str, nn.Linear]:
+    linear = {name: module for name, module in model.named_modules() if isinstance(module, nn.Linear)}
+    for layer in config.layers:
+        if not any(f".{name}".endswith(f".{layer}") for name in linear):
+            known = sorted({name.rpartition(".")[2] for name in linear})
+            raise ValueError(f"LoRA names the layer {layer!r}, expected the ends of linear layers: {', '.join(known)}")
+    ends = tuple(f".{layer}" for layer in config.layers)
+    return {name: module for name, module in linear.items() if f".{name}".endswith(ends)}
+
+
+def _adapter_shapes(model: DiT, config: LoraConfig) -> dict[str, tuple[int, ...]]:
+    """The shapes that `lora_state` will have after `add_lora`."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name, layer in _adapted_layers(model, config).items():
+        shapes[f"{name}.lora_A.weight"] = (config.rank, layer.in_features)
+        shapes[f"{name}.lora_B.weight"] = (layer.out_features, config.rank)
+    return shapes
+
+
+def _problems(found: dict[str, Tensor], expected: dict[str, tuple[int, ...]]) -> list[str]:
+    missing, unknown = sorted(expected.keys() - found.keys()), sorted(found.keys() - expected.keys())
+    problems = [f"{kind} {', '.join(names)}" for kind, names in (("missing", missing), ("unknown", unknown)) if names]
+    return problems + [
+        f"{name} is {tuple(found[name].shape)}, expected {shape}"
+        for name, shape in expected.items()
+        if name in found and tuple(found[name].shape) != shape
+    ]
+
+
+def _library(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != "peft":
+            raise
+        raise ModuleNotFoundError(
+            "LoRA needs peft, which is not installed: pip install 'openalchemist[lora]'", name="peft"
+        ) from error

@@ -1,0 +1,72 @@
+"""The parts of the model by the names of their parameters: the only place where layers are known by their names."""
+
+from enum import StrEnum
+from typing import Final
+
+
+class Part(StrEnum):
+    """Where a weight of the model belongs; the words are those of the tables that `describe` prints."""
+
+    PATCH_EMBEDDING = "patch embedding"
+    SELF_ATTENTION = "self-attention"
+    TEXT_ATTENTION = "text cross-attention"
+    PERSONALIZATION = "personalization cross-attention"
+    MLP = "MLP"
+    MODULATION = "adaLN"
+    BINDING = "binding"
+    REST = "timestep, output"
+
+    @classmethod
+    def of(cls, name: str) -> "Part":
+        """The part to which the parameter of this name belongs.
+
+        Raises:
+            ValueError: to none.
+        """
+        found = next((part for piece, part in _PIECES.items() if piece in name), None)
+        if found is None:
+            raise ValueError(f"parameter {name} belongs to no part of the model; add it to {__name__}")
+        return found
+
+    def is_trained(self, trainable: "Trainable") -> bool:
+        """Whether a training phase changes the weights of this part."""
+        return any(trainable.admits(piece) for piece, part in _PIECES.items() if part is self)
+
+
+_PIECES: Final = {
+    "patch_embedding.": Part.PATCH_EMBEDDING,
+    "self_attention.": Part.SELF_ATTENTION,
+    "text_norm.": Part.TEXT_ATTENTION,
+    "text_attention.": Part.TEXT_ATTENTION,
+    "personalization_norm.": Part.PERSONALIZATION,
+    "personalization_attention.": Part.PERSONALIZATION,
+    ".mlp.": Part.MLP,
+    ".modulation.": Part.MODULATION,
+    "binding.": Part.BINDING,
+    "timestep_embedding.": Part.REST,
+    "final_modulation.": Part.REST,
+    "to_velocity.": Part.REST,
+}
+
+# What the second training phase adds to the model (3.2): everything else is the video backbone.
+_NEW_LAYERS: Final = frozenset({Part.BINDING, Part.PERSONALIZATION})
+
+
+class Trainable(StrEnum):
+    """Which weights a training phase changes."""
+
+    BACKBONE = "backbone"
+    NEW_LAYERS = "new_layers"
+    ALL = "all"
+    ADAPTERS = "adapters"
+
+    def admits(self, name: str) -> bool:
+        """Whether the parameter of this name is trained."""
+        if self is Trainable.ADAPTERS:
+            return is_adapter(name)
+        return self is Trainable.ALL or (Part.of(name) in _NEW_LAYERS) == (self is Trainable.NEW_LAYERS)
+
+
+def is_adapter(parameter: str) -> bool:
+    """Whether the parameter of this name belongs to an adapter (`lora.py`), not to the model itself."""
+    return ".lora_A." in parameter or ".lora_B." in parameter

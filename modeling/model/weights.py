@@ -1,0 +1,93 @@
+"""Weights on their way into a model and out of it, one tensor at a time, whether or not the model is sharded."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor, distribute_tensor
+
+from modeling.model.dit import DiT, DiTConfig, initialize
+from modeling.randomness import torch_seed
+
+NamedWeights = Iterable[tuple[str, Tensor]]
+
+
+def empty_model(config: DiTConfig) -> DiT:
+    """A model without memory for its weights."""
+    with torch.device("meta"):
+        return DiT(config)
+
+
+def build_model(config: DiTConfig, *, seed: int) -> DiT:
+    """A freshly initialised model on the CPU; equal seeds give equal weights."""
+    model = empty_model(config).to_empty(device="cpu")
+    fill(model, fresh_weights(config, seed=seed), source="fresh weights")
+    return model
+
+
+def fresh_weights(config: DiTConfig, *, seed: int) -> Iterator[tuple[str, Tensor]]:
+    """The first weights of a model. Every part is drawn by itself, in the memory of one block."""
+    for name, part in empty_model(config).parts():
+        part.to_empty(device="cpu")
+        with seeded(torch_seed("weights", seed, name), torch.device("cpu")):
+            initialize(name, part)
+        yield from ((f"{name}.{inner}", weight.detach()) for inner, weight in part.named_parameters())
+        part.to("meta")
+
+
+def saved_weights(path: Path) -> Iterator[tuple[str, Tensor]]:
+    """The weights of a safetensors file."""
+    with safe_open(path, framework="pt") as file:
+        for name in file.keys():  # noqa: SIM118  # not a dictionary
+            # Into fresh memory: where the file is mapped, weights may lie unaligned, and then round differently.
+            yield name, file.get_tensor(name).clone()
+
+
+@torch.no_grad()
+def fill(model: nn.Module, weights: NamedWeights, *, source: str) -> None:
+    """Give every parameter its weights; a sharded model takes its shard of each.
+
+    Raises:
+        ValueError: a weight is missing, unknown, or of another shape; the message names `source`.
+    """
+    parameters = dict(model.named_parameters())
+    for name, weight in weights:
+        parameter = parameters.pop(name, None)
+        if parameter is None:
+            raise ValueError(
+                f"{source} has the weight {name}, which the model has not; use the config it was made with"
+            )
+        if parameter.shape != weight.shape:
+            raise ValueError(
+                f"{source} has {name} of shape {tuple(weight.shape)}, expected {tuple(parameter.shape)}; use the "
+                "config it was made with"
+            )
+        parameter.copy_(_like(parameter, weight))
+    if parameters:
+        raise ValueError(f"{source} lacks {', '.join(sorted(parameters))}; use the config it was made with")
+
+
+def whole(weights: NamedWeights) -> Iterator[tuple[str, Tensor]]:
+    """The weights on the CPU, shards put together. All processes must ask, for each holds a part."""
+    for name, weight in weights:
+        full = weight.full_tensor() if isinstance(weight, DTensor) else weight
+        yield name, full.detach().cpu()
+
+
+def _like(parameter: Tensor, weight: Tensor) -> Tensor:
+    """The weight, sharded as the parameter is; every process has it whole, so none needs to send."""
+    if not isinstance(parameter, DTensor):
+        return weight
+    there = weight.to(parameter.device)
+    return distribute_tensor(there, parameter.device_mesh, parameter.placements, src_data_rank=None)
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Within it, torch's global generator is seeded; afterwards it is as before. Layers can take no other."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield

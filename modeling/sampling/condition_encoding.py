@@ -1,0 +1,90 @@
+"""From captions and images to what the model is told: encode, find each image's words in the caption, pad."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from modeling.data.reference_images import ReferenceImage
+from modeling.encoders import Encoders, ImageEncoder, TextTokens
+from modeling.model.conditions import Conditions, ReferenceTokens
+
+
+def encode_conditions(
+    captions: Sequence[str],
+    images: Sequence[Sequence[ReferenceImage]],
+    *,
+    encoders: Encoders,
+    words_per_image: int,
+    device: torch.device,
+) -> Conditions:
+    """The conditions of a batch, with every text kept.
+
+    Args:
+        captions: one for each clip.
+        images: the reference images of each clip.
+        encoders: the model's own.
+        words_per_image: K, the tokens of an entity word that are bound to its images (3.2).
+        device: of the tensors.
+    """
+    return bind_conditions(
+        encoders.text.encode(captions),
+        images,
+        image_encoder=encoders.image,
+        words_per_image=words_per_image,
+        device=device,
+    )
+
+
+def bind_conditions(
+    texts: Sequence[TextTokens],
+    images: Sequence[Sequence[ReferenceImage]],
+    *,
+    image_encoder: ImageEncoder,
+    words_per_image: int,
+    device: torch.device,
+) -> Conditions:
+    """The same of captions that are encoded already."""
+    text = pad_sequence([tokens.embeddings for tokens in texts], batch_first=True)
+    lengths = torch.tensor([len(tokens.spans) for tokens in texts])
+    if text.shape[1] == 0:  # attention needs something to look at, if only padding
+        text = text.new_zeros(len(texts), 1, text.shape[2])
+    is_text = torch.arange(text.shape[1]) < lengths[:, None]
+    references = _encode_references(texts, images, image_encoder, words_per_image) if any(images) else None
+    conditions = Conditions(text=text, is_text=is_text, references=references)
+    return conditions.to(device)
+
+
+def word_tokens(text: TextTokens, start: int, end: int, *, count: int) -> Float[Tensor, "count channels"]:
+    """The contextual tokens of the characters `[start, end)`, cut or padded with zeros to `count` (3.2, Figure 3).
+
+    A token belongs to the word if they share a character; an empty span has none.
+    """
+    inside = [index for index, (first, last) in enumerate(text.spans) if first < end and start < last][:count]
+    found = text.embeddings[inside]
+    return torch.cat([found, found.new_zeros(count - len(inside), text.embeddings.shape[1])])
+
+
+def _encode_references(
+    texts: Sequence[TextTokens],
+    images: Sequence[Sequence[ReferenceImage]],
+    image_encoder: ImageEncoder,
+    words_per_image: int,
+) -> ReferenceTokens:
+    """Encode all images of the batch at once, then give each clip its own, padded to the clip with the most."""
+    encoded = image_encoder.encode([image.image for clip in images for image in clip])
+    words = torch.stack(
+        [
+            word_tokens(text, image.start, image.end, count=words_per_image)
+            for text, clip in zip(texts, images, strict=True)
+            for image in clip
+        ]
+    )
+    counts = [len(clip) for clip in images]
+    return ReferenceTokens(
+        image_tokens=pad_sequence(list(torch.split(encoded, counts)), batch_first=True),
+        word_tokens=pad_sequence(list(torch.split(words, counts)), batch_first=True),
+        is_present=torch.arange(max(counts)) < torch.tensor(counts)[:, None],
+    )

@@ -1,0 +1,134 @@
+"""Classifier-free guidance with two conditions (B.3): the predictions it needs, their weights, and their sum."""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from modeling.model.conditions import Conditions
+from modeling.model.dit import CachedConditions, DiT
+from modeling.sampling.flow import data_estimate
+
+
+class GuidanceForm(StrEnum):
+    """From which predictions the conditioned one is pushed away."""
+
+    SEPARATE = "separate"
+    CHAINED = "chained"
+
+
+class Branch(NamedTuple):
+    """What the model is told in one of its predictions; the rest of the conditions is set to zero."""
+
+    has_text: bool
+    has_images: bool
+
+
+FULL = Branch(has_text=True, has_images=True)
+WITHOUT_TEXT = Branch(has_text=False, has_images=True)
+WITHOUT_IMAGES = Branch(has_text=True, has_images=False)
+WITHOUT_BOTH = Branch(has_text=False, has_images=False)
+
+# Branches with text stand together, and so do those with images, whichever of the four are needed.
+_ORDER = (WITHOUT_IMAGES, FULL, WITHOUT_TEXT, WITHOUT_BOTH)
+
+
+def guidance_weights(form: GuidanceForm, *, text_scale: float, image_scale: float) -> dict[Branch, float]:
+    """The weight of each prediction in the guided one; they sum to 1.
+
+    Args:
+        form: SEPARATE is Equation 2, the paper's: `full + s_T (full - without_text) + s_I (full - without_images)`.
+            CHAINED is Equation 1, which the paper compares with:
+            `full + s_T (full - without_text) + s_I (without_text - without_both)`.
+        text_scale: s_T; the paper uses 8. Zero is no guidance.
+        image_scale: s_I; the paper uses 3. Larger values copy the reference images.
+    """
+    if form is GuidanceForm.SEPARATE:
+        return {FULL: 1 + text_scale + image_scale, WITHOUT_TEXT: -text_scale, WITHOUT_IMAGES: -image_scale}
+    return {FULL: 1 + text_scale, WITHOUT_TEXT: image_scale - text_scale, WITHOUT_BOTH: -image_scale}
+
+
+def needed_weights(weights: Mapping[Branch, float], *, has_references: bool) -> dict[Branch, float]:
+    """The same without what does not count: zero weights, and, where there are no references, a second text branch."""
+    needed: dict[Branch, float] = {}
+    for branch, weight in weights.items():
+        seen = branch if has_references else branch._replace(has_images=False)
+        needed[seen] = needed.get(seen, 0.0) + weight
+    return {branch: weight for branch, weight in needed.items() if weight}
+
+
+class GuidedVelocity:
+    """The velocity of Equation 1 or 2, from as many branches as the scales ask for.
+
+    The conditions become keys and values of every block once, and a branch skips the layers of the conditions that it
+    does not have. Both change rounding at most, because a condition of zeros contributes exactly nothing.
+
+    With self-conditioning the model is shown its last estimate of the data. Our choice: the estimate of the branch with
+    all conditions and without guidance, because that is what training shows it.
+
+    Args:
+        model: in evaluation mode.
+        conditions: of the clips that are sampled together.
+        weights: of the branches, from `guidance_weights`.
+        batches_branches: whether one call of the model predicts all branches; otherwise there is one call for each,
+            which takes less memory.
+    """
+
+    def __init__(
+        self, model: DiT, conditions: Conditions, weights: Mapping[Branch, float], *, batches_branches: bool = True
+    ) -> None:
+        has_references = conditions.references is not None
+        needed = needed_weights(weights, has_references=has_references)
+        self._full = FULL if has_references else WITHOUT_IMAGES
+        self._pushes = {branch: weight for branch, weight in needed.items() if branch != self._full}
+        branches = [branch for branch in _ORDER if branch in {self._full, *self._pushes}]
+        groups = [branches] if batches_branches else [[branch] for branch in branches]
+        cached, clips = model.cache(conditions), len(conditions.text)
+        self._calls = [(group, _told(cached, group, clips)) for group in groups]
+        self._model = model
+        self._estimate: Tensor | None = None
+
+    def __call__(
+        self, latents: Float[Tensor, "batch channels time height width"], timestep: float
+    ) -> Float[Tensor, "batch channels time height width"]:
+        """The guided velocity; to be called along one trajectory, from noise to data."""
+        predicted = {
+            branch: velocity
+            for group, told in self._calls
+            for branch, velocity in zip(group, self._predict(latents, timestep, told, len(group)), strict=True)
+        }
+        full = predicted[self._full]
+        self._estimate = data_estimate(latents, full, torch.full((len(latents),), timestep, device=latents.device))
+        guided = full
+        for branch, weight in self._pushes.items():
+            guided = guided + weight * (predicted[branch] - full)  # the weight of `full` is what the sum of 1 leaves
+        return guided
+
+    def _predict(self, latents: Tensor, timestep: float, told: CachedConditions, branches: int) -> Sequence[Tensor]:
+        """One call of the model for a group of branches, laid one after the other in its batch."""
+        velocity: Tensor = self._model(
+            latents.repeat(branches, 1, 1, 1, 1),
+            torch.full((branches * len(latents),), timestep, device=latents.device),
+            told,
+            None if self._estimate is None else self._estimate.repeat(branches, 1, 1, 1, 1),
+        )
+        return velocity.chunk(branches)
+
+
+def _told(cached: CachedConditions, group: Sequence[Branch], clips: int) -> CachedConditions:
+    """What a batch of branches is told, each of so many clips."""
+    return cached.of_clips(
+        text=_clips_of([branch.has_text for branch in group], clips),
+        images=_clips_of([branch.has_images for branch in group], clips),
+    )
+
+
+def _clips_of(has_condition: Sequence[bool], clips: int) -> slice | None:
+    """Where in a batch of branches those are that have a condition; None if none has it."""
+    if not any(has_condition):
+        return None
+    first = has_condition.index(True)
+    return slice(first * clips, (first + sum(has_condition)) * clips)

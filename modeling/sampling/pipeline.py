@@ -1,0 +1,297 @@
+"""From a prompt and reference images to a video (B.3)."""
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from PIL import Image
+from safetensors import SafetensorError
+from torch import Tensor
+
+from dataset_schema import Bucket
+from modeling.data.reference_images import ReferenceImage
+from modeling.data.video import Video
+from modeling.encoders import LATENT_CHANNELS, EmbeddedEncoders, PaperEncoders, latent_shape
+from modeling.model.conditions import Conditions
+from modeling.model.dit import DiT, DiTConfig
+from modeling.model.precision import Precision, computing_in
+from modeling.model.weights import empty_model, fill, saved_weights, whole
+from modeling.randomness import torch_generator
+from modeling.sampling.condition_encoding import encode_conditions
+from modeling.sampling.flow import FlowConfig, Solver, integrate, timestep_schedule
+from modeling.sampling.guidance import GuidanceForm, GuidedVelocity, guidance_weights
+from modeling.saved_config import differing_fields, read_config, write_config
+from modeling.saved_weights import write_weights
+
+CONFIG_NAME = "config.json"
+WEIGHTS_NAME = "model.safetensors"
+
+# What the paper's scores are measured at (Table 1).
+_EVALUATED_BUCKET = Bucket(49, 288, 512)
+
+# Which of several equal words of a prompt is meant.
+_NUMBERED_WORD = re.compile(r"(?P<word>.+)#(?P<number>[1-9][0-9]?)")
+
+# Denoising steps by pixels of a frame (B.3); larger frames take the last.
+_STEPS = ((144 * 256, 256), (288 * 512, 128))
+_STEPS_FOR_LARGEST = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineConfig:
+    """Everything that the weights alone do not say: the model's shape, its encoders, its flow."""
+
+    model: DiTConfig = field(default_factory=DiTConfig)
+    encoders: EmbeddedEncoders | PaperEncoders = field(default_factory=EmbeddedEncoders)
+    flow: FlowConfig = field(default_factory=FlowConfig)
+
+    def __post_init__(self) -> None:
+        for name in ("text_channels", "image_channels"):
+            expected, found = getattr(self.encoders, name), getattr(self.model, name)
+            if found != expected:
+                raise ValueError(f"model has {name} {found}, expected the encoders' {expected}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplingConfig:
+    """How a video is sampled; the defaults are those of the paper's evaluation (Table 1, B.3).
+
+    Attributes:
+        bucket: size of the video.
+        steps: denoising steps; None takes the paper's number for the resolution.
+        seed: equal seeds give equal videos.
+        text_scale: s_T of the guidance; 0 is none.
+        image_scale: s_I likewise; larger values copy the reference images.
+        guidance: Equation 2, which is the paper's, or Equation 1.
+        solver: Our choice: Euler; the paper is silent. Heun calls the model nearly twice as often for as many steps.
+        batches_branches: predict the branches of guidance in one batch; False is slower and takes less memory.
+        precision: of matrix products and attention; bfloat16 is several times faster on a GPU.
+    """
+
+    bucket: Bucket = _EVALUATED_BUCKET
+    steps: int | None = None
+    seed: int = 0
+    text_scale: float = 8.0
+    image_scale: float = 3.0
+    guidance: GuidanceForm = GuidanceForm.SEPARATE
+    solver: Solver = Solver.EULER
+    batches_branches: bool = True
+    precision: Precision = Precision.FLOAT32
+
+    def __post_init__(self) -> None:
+        if self.steps is not None and self.steps < 1:
+            raise ValueError(f"sampling has {self.steps} steps, expected at least 1")
+        for name in ("text_scale", "image_scale"):
+            scale = getattr(self, name)
+            if not 0 <= scale < math.inf:
+                raise ValueError(f"sampling has {name} {scale}, expected 0 (no guidance) or more")
+
+
+class Pipeline:
+    """A trained model and its encoders.
+
+    `Pipeline.from_pretrained(directory)` reads what `save_pretrained` or training wrote.
+    """
+
+    def __init__(self, config: PipelineConfig, model: DiT, *, device: torch.device) -> None:
+        if differences := differing_fields(model.config, config.model):
+            raise ValueError(f"the model is not the pipeline's: {'; '.join(differences)}")
+        self.config = config
+        self.model = model.to(device).eval()
+        self._device = device
+        self._encoders = config.encoders.build()
+        self._encoders.to(device)
+
+    @classmethod
+    def from_pretrained(cls, directory: Path | str, *, device: torch.device | str = "cpu") -> "Pipeline":
+        """Read a pipeline, whose directory may also be a snapshot of a model repository.
+
+        Raises:
+            FileNotFoundError: `directory` holds no pipeline.
+            ValueError: its config has unknown fields, its weights are damaged, or they do not fit its config.
+        """
+        directory = Path(directory)
+        if not directory.is_dir():
+            raise FileNotFoundError(
+                f"{directory} does not exist; expected a directory that save_pretrained or training wrote. For a "
+                f"pipeline on the Hugging Face hub: hf download {directory} --local-dir DIRECTORY, then name DIRECTORY"
+            )
+        config = read_config(directory / CONFIG_NAME, PipelineConfig)
+        model, path = empty_model(config.model).to_empty(device="cpu"), directory / WEIGHTS_NAME
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} does not exist, only its {CONFIG_NAME} does; copy the weights there too")
+        try:
+            fill(model, saved_weights(path), source=str(path))
+        except SafetensorError as error:
+            raise ValueError(f"{path} is damaged ({error}); copy it again, or train or save it again") from error
+        return cls(config, model, device=torch.device(device))
+
+    def save_pretrained(self, directory: Path | str) -> None:
+        """Write the config as JSON and the weights as safetensors, the two files of a model repository."""
+        write_pipeline(Path(directory), self.config, dict(whole(self.model.named_parameters())))
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        prompt: str,
+        *,
+        references: Mapping[str, Sequence[Image.Image]] | None = None,
+        background: Image.Image | None = None,
+        background_word: str | None = None,
+        sampling: SamplingConfig | None = None,
+        on_step: Callable[[], object] = lambda: None,
+    ) -> Video:
+        """Sample a video; equal arguments give equal videos.
+
+        Args:
+            prompt: what happens in the video.
+            references: for each entity word, copied from the prompt, one or more pictures of it on a transparent or
+                white background. Where the prompt has the word several times, `cat` is the first and `cat#2` the
+                second.
+            background: a picture of the place.
+            background_word: the prompt's word for the place, to which `background` is then bound.
+            sampling: size, seed and guidance.
+            on_step: called after every denoising step, for progress bars.
+
+        Raises:
+            ValueError: a word is not in the prompt or has no pictures, there are too many images, the prompt is empty
+                or too long.
+            torch.OutOfMemoryError: the message says what to change.
+        """
+        sampling = sampling or SamplingConfig()
+        images = self._reference_images(prompt, references or {}, background, background_word)
+        shape = (1, LATENT_CHANNELS, *latent_shape(sampling.bucket))
+        noise = torch.randn(shape, generator=torch_generator("sample", sampling.seed)).to(self._device)
+        with _saying_what_takes_less_memory(sampling):
+            conditions = self._encode(prompt, images)
+            latents = sample_latents(
+                self.model, conditions, noise, sampling=sampling, flow=self.config.flow, on_step=on_step
+            )
+            return self._encoders.autoencoder.decode(latents)[0].cpu().numpy()
+
+    @torch.no_grad()
+    def reconstruct(self, video: Video) -> Video:
+        """What the autoencoder makes of a video: the best that the model could sample.
+
+        Raises:
+            ValueError: the number of frames is not 4k + 1, or a side is not a multiple of 8.
+        """
+        latents = self._encoders.autoencoder.encode(torch.from_numpy(video)[None].to(self._device))
+        return self._encoders.autoencoder.decode(latents)[0].cpu().numpy()
+
+    def _reference_images(
+        self,
+        prompt: str,
+        references: Mapping[str, Sequence[Image.Image]],
+        background: Image.Image | None,
+        background_word: str | None,
+    ) -> list[ReferenceImage]:
+        """All reference images in the order of training: entities as given, the background last."""
+        images, names = [], []
+        for word, pictures in references.items():
+            start, end = _span_in_prompt(word, prompt)
+            if not pictures:
+                raise ValueError(f"reference word {word!r} has no picture; give it one or leave it out")
+            images += [ReferenceImage(start=start, end=end, image=picture) for picture in pictures]
+            names += [f"picture {number} of {word!r}" for number in range(1, len(pictures) + 1)]
+        if background is not None:
+            start, end = _span_in_prompt(background_word, prompt) if background_word is not None else (0, 0)
+            images.append(ReferenceImage(start=start, end=end, image=background))
+            names.append("the background")
+        elif background_word is not None:
+            raise ValueError(f"background word is {background_word!r}, but there is no background; give its picture")
+        most = self.config.model.max_images
+        if len(images) > most:
+            raise ValueError(
+                f"{len(images)} reference images, expected at most {most}; leave out {len(images) - most}: "
+                f"past the first {most} come {', '.join(names[most:])}"
+            )
+        return images
+
+    def _encode(self, prompt: str, images: Sequence[ReferenceImage]) -> Conditions:
+        tokens = self._encoders.text.encode([prompt])[0]
+        if not tokens.spans:
+            raise ValueError(f"prompt is {prompt!r}, expected at least one word")
+        if tokens.spans[-1][1] < len(prompt.rstrip()):
+            raise ValueError(
+                f"prompt has more than the {self._encoders.text.max_tokens} tokens that the text encoder reads; "
+                f"shorten it to what comes before {prompt[tokens.spans[-1][1] :].strip()[:40]!r}"
+            )
+        return encode_conditions(
+            [prompt],
+            [images],
+            encoders=self._encoders,
+            words_per_image=self.config.model.words_per_image,
+            device=self._device,
+        )
+
+
+def write_pipeline(directory: Path, config: PipelineConfig, weights: Mapping[str, Tensor]) -> Path:
+    """Write what `Pipeline.from_pretrained` reads, the weights whole or not at all; returns `directory`."""
+    directory.mkdir(parents=True, exist_ok=True)
+    write_config(directory / CONFIG_NAME, config)
+    write_weights(directory / WEIGHTS_NAME, weights)
+    return directory
+
+
+@torch.no_grad()
+def sample_latents(
+    model: DiT,
+    conditions: Conditions,
+    noise: Float[Tensor, "batch channels time height width"],
+    *,
+    sampling: SamplingConfig,
+    flow: FlowConfig,
+    on_step: Callable[[], object] = lambda: None,
+) -> Float[Tensor, "batch channels time height width"]:
+    """The latents that the model makes of the noise, by `sampling` without its seed.
+
+    Args:
+        model: in evaluation mode, on the device of the conditions; it may be sharded.
+        conditions: of every clip of the batch.
+        noise: of every clip, of the size of the bucket.
+        sampling: how.
+        flow: that the model was trained with.
+        on_step: called after every denoising step.
+    """
+    steps = sampling.steps or steps_for(sampling.bucket)
+    schedule = timestep_schedule(steps, shift=flow.shift(sampling.bucket))
+    weights = guidance_weights(sampling.guidance, text_scale=sampling.text_scale, image_scale=sampling.image_scale)
+    with computing_in(sampling.precision, noise.device):
+        velocity = GuidedVelocity(model, conditions, weights, batches_branches=sampling.batches_branches)
+        return integrate(velocity, noise, schedule, solver=sampling.solver, on_step=on_step)
+
+
+def steps_for(bucket: Bucket) -> int:
+    """The paper's number of denoising steps for a resolution: 256, 128 or 64 (B.3)."""
+    pixels = bucket.height * bucket.width
+    return next((steps for most, steps in _STEPS if pixels <= most), _STEPS_FOR_LARGEST)
+
+
+def _span_in_prompt(word: str, prompt: str) -> tuple[int, int]:
+    """Where the word stands in the prompt, first or, as `word#n`, for the n-th time; inside another if nowhere else."""
+    numbered = _NUMBERED_WORD.fullmatch(word) if word not in prompt else None
+    name, number = (numbered["word"], int(numbered["number"])) if numbered else (word, 1)
+    starts = [found.start() for found in re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", prompt)] if name else []
+    if not starts and name and name in prompt:
+        starts = [prompt.find(name)]
+    if not 1 <= number <= len(starts):
+        found = "not" if not starts else "only once" if len(starts) == 1 else f"only {len(starts)} times"
+        raise ValueError(f"reference word {word!r} is {found} in the prompt {prompt!r}; copy the word from the prompt")
+    return starts[number - 1], starts[number - 1] + len(name)
+
+
+@contextmanager
+def _saying_what_takes_less_memory(sampling: SamplingConfig) -> Iterator[None]:
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        remedy = "set batches_branches to False, or " if sampling.batches_branches else ""
+        raise torch.OutOfMemoryError(
+            f"out of memory while sampling {sampling.bucket}: {remedy}take a smaller bucket"
+        ) from error

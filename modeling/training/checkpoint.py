@@ -1,0 +1,243 @@
+"""Checkpoints of a run: weights, their average, the optimizer's state and the step number, sharded as the model is.
+
+Data, noise and dropout follow from the step, so that is all there is to save. Any number of processes can continue what
+any other number wrote (torch.distributed.checkpoint).
+"""
+
+import json
+import shutil
+import warnings
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.filesystem import FileSystemReader
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import async_save
+
+from dataset_schema.shard import sync
+from modeling.saved_config import differing_fields, read_config, write_config
+from modeling.training.config import RunConfig, TrainingConfig, phase_at
+from modeling.training.ema import WeightAverage
+from modeling.training.optimizer import Optimizer
+from modeling.training.parallel import Team
+
+_RUN_NAME = "run.json"
+_STATE_NAME = "state.json"
+_TENSORS_NAME = "tensors"
+
+Tensors = dict[str, Tensor]
+
+
+@dataclass(slots=True, kw_only=True)
+class Done:
+    """How far training has come.
+
+    Attributes:
+        step: steps done.
+        skipped_steps: those of them whose loss or gradient was not finite.
+    """
+
+    step: int = 0
+    skipped_steps: int = 0
+
+
+class Checkpoints:
+    """Reads and writes the checkpoints of one run; `folder/step-N` exists only when it is complete.
+
+    Args:
+        folder: of the run's checkpoints; one run at a time may write there.
+        config: of the run.
+        team: the processes that save together.
+    """
+
+    def __init__(self, folder: Path, config: RunConfig, team: Team) -> None:
+        self._folder = folder
+        self._config = config
+        self._team = team
+        self._pending: tuple[Future[Any], Path, Done] | None = None
+        # Saving goes on while training does, so it must not talk among the messages of training.
+        self._group = None if team.is_alone else dist.new_group(backend="gloo")
+        if team.is_alone:
+            _expect_no_other_process()
+        if team.is_first:
+            for abandoned in folder.glob(".step-*.tmp"):
+                shutil.rmtree(abandoned)
+        team.wait()
+
+    def latest(self) -> Path | None:
+        """The newest checkpoint, if there is one."""
+        found = finished_checkpoints(self._folder)
+        return found[-1] if found else None
+
+    def save(self, tensors: Tensors, done: Done) -> None:
+        """Begin to write a checkpoint; training may change the tensors as soon as this returns.
+
+        Raises:
+            OSError: the checkpoint before this could not be written.
+        """
+        self.finish()
+        path = self._folder / f"step-{done.step:08d}"
+        unfinished = self._folder / f".{path.name}.tmp"
+        response = async_save(
+            dict(tensors),
+            checkpoint_id=unfinished / _TENSORS_NAME,
+            process_group=self._group,
+            no_dist=self._team.is_alone,
+        )
+        future = response if isinstance(response, Future) else response.upload_completion
+        self._pending = future, path, replace(done)
+
+    def finish(self) -> None:
+        """Wait until the checkpoint being written is complete, then delete the oldest beyond the number to keep.
+
+        Raises:
+            OSError: it could not be written; the one before it is still there.
+        """
+        if self._pending is None:
+            return
+        (future, path, done), self._pending = self._pending, None
+        try:
+            future.result()
+        except (CheckpointException, OSError) as error:
+            raise OSError(
+                f"checkpoint {path} could not be written ({_reason(error)}); free some space or choose another output, "
+                "then run the same command again: it goes on from the checkpoint before"
+            ) from error
+        if self._team.is_first:
+            self._publish(path, done)
+        self._team.wait()
+
+    def load(self, path: Path, tensors: Tensors) -> Done:
+        """Read a checkpoint that this config, or one with other step counts from here on, made, into `tensors`.
+
+        Raises:
+            ValueError: it was made by another config; the message names the fields.
+        """
+        done = read_done(path)
+        _check_same_run(path, read_config(path / _RUN_NAME, RunConfig), self._config, step=done.step)
+        load(
+            dict(tensors),
+            checkpoint_id=path / _TENSORS_NAME,
+            process_group=self._group,
+            no_dist=self._team.is_alone,
+        )
+        return done
+
+    def _publish(self, path: Path, done: Done) -> None:
+        unfinished = path.with_name(f".{path.name}.tmp")
+        write_config(unfinished / _RUN_NAME, self._config)
+        state = {"step": done.step, "skipped_steps": done.skipped_steps}
+        (unfinished / _STATE_NAME).write_text(json.dumps(state) + "\n", encoding="utf-8")
+        for written in (unfinished / _RUN_NAME, unfinished / _STATE_NAME, unfinished):
+            sync(written)
+        shutil.rmtree(path, ignore_errors=True)
+        unfinished.rename(path)
+        sync(path.parent)
+        for old in finished_checkpoints(self._folder)[: -self._config.training.checkpoints_kept]:
+            shutil.rmtree(old)
+
+
+def finished_checkpoints(folder: Path) -> list[Path]:
+    """The complete checkpoints of a run, oldest first."""
+    return sorted(folder.glob("step-*"))
+
+
+def read_done(path: Path) -> Done:
+    """How far training had come."""
+    return Done(**json.loads((path / _STATE_NAME).read_text(encoding="utf-8")))
+
+
+def read_run(path: Path) -> RunConfig:
+    """The config of the run that made a checkpoint."""
+    return read_config(path / _RUN_NAME, RunConfig)
+
+
+def read_tensors(path: Path) -> Tensors:
+    """All tensors of a checkpoint, whole, in this process alone."""
+    stored = _stored(path)
+    tensors = {name: torch.empty(item.size, dtype=item.properties.dtype) for name, item in stored.items()}
+    with warnings.catch_warnings():
+        _expect_no_other_process()
+        load(dict(tensors), checkpoint_id=path / _TENSORS_NAME, no_dist=True)
+    return tensors
+
+
+def weight_tensors(model: nn.Module, average: WeightAverage | None) -> Tensors:
+    """The weights and their average, by the names they have in a checkpoint."""
+    tensors = {f"weights.{name}": weight.detach() for name, weight in model.named_parameters()}
+    averages = {} if average is None else average.weights
+    return tensors | {f"average.{name}": weight for name, weight in averages.items()}
+
+
+def optimizer_tensors(model: nn.Module, optimizer: Optimizer) -> Tensors:
+    """The optimizer's state by the names of the weights it belongs to; those that the phase leaves alone have none."""
+    return {
+        f"optimizer.{name}.{part}": value
+        for name, weight in model.named_parameters()
+        for part, value in optimizer.state(weight).items()
+    }
+
+
+def prepare_optimizer(model: nn.Module, optimizer: Optimizer, path: Path) -> None:
+    """Give the optimizer room for the state that a checkpoint has for its weights."""
+    with_state = {name.rpartition(".")[0] for name in _stored(path)}
+    for name, weight in model.named_parameters():
+        if weight.requires_grad and f"optimizer.{name}" in with_state:
+            optimizer.make_room(weight)
+
+
+def _stored(path: Path) -> dict[str, Any]:
+    """What is known of each tensor of a checkpoint."""
+    return FileSystemReader(path / _TENSORS_NAME).read_metadata().state_dict_metadata
+
+
+def _check_same_run(path: Path, found: RunConfig, expected: RunConfig, *, step: int) -> None:
+    if step > expected.training.steps:
+        raise ValueError(
+            f"checkpoint {path} is at step {step}, after the {expected.training.steps} steps of this config; "
+            "raise its steps, or start in an empty directory"
+        )
+    differences = differing_fields(_past(found, step), _past(expected, step))
+    if differences:
+        raise ValueError(
+            f"checkpoint {path} was made by another config: {'; '.join(differences)}; use the config in "
+            f"{path / _RUN_NAME}, or start in an empty directory"
+        )
+
+
+def _past(config: RunConfig, step: int) -> RunConfig:
+    """The config without what cannot have mattered until `step`: how long training goes on, how it reports and runs."""
+    training = config.training
+    current, _ = phase_at(training.phases, step - 1)
+    phases = (*training.phases[:current], replace(training.phases[current], steps=1))
+    reporting = TrainingConfig()
+    past = replace(
+        training,
+        phases=phases,
+        data=replace(training.data, uses_cache=False, memory_mb=0, threads=1),
+        execution=reporting.execution,
+        validation=reporting.validation,
+        log_every_steps=reporting.log_every_steps,
+        reference_gain_every_steps=reporting.reference_gain_every_steps,
+        checkpoint_every_steps=reporting.checkpoint_every_steps,
+        checkpoints_kept=reporting.checkpoints_kept,
+    )
+    return replace(config, training=past)
+
+
+def _expect_no_other_process() -> None:
+    """Saving and loading warn, from their own threads, that there is no other process; which is as it should be."""
+    warnings.filterwarnings("ignore", message="torch.distributed is disabled", category=UserWarning)
+
+
+def _reason(error: BaseException) -> str:
+    """The first cause in one line."""
+    if isinstance(error, CheckpointException):
+        return "; ".join(f"{type(inner).__name__}: {inner}" for inner, _ in error.failures.values())
+    return str(error)

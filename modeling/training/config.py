@@ -1,0 +1,139 @@
+"""The phases and constants of training (B.2, Table 6)."""
+
+from dataclasses import dataclass, field
+
+from modeling.data.batches import DataConfig
+from modeling.model.lora import LoraConfig
+from modeling.model.parts import Trainable
+from modeling.sampling.pipeline import PipelineConfig
+from modeling.training.optimizer import OptimizerConfig
+from modeling.training.parallel import ExecutionConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingPhase:
+    """One phase of training.
+
+    Attributes:
+        steps: how long it lasts.
+        warmup_steps: over which the learning rate rises from zero.
+        cooldown_steps: the last of its steps, over which it falls to zero. Our choice: none, the paper's is constant;
+            in a short run the end of the fall is worth as much as all steps before it.
+        uses_references: whether the clips come with their reference images.
+    """
+
+    name: str
+    steps: int
+    trainable: Trainable
+    uses_references: bool = True
+    warmup_steps: int = 0
+    cooldown_steps: int = 0
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.warmup_steps < 0:
+            raise ValueError(f"training phase {self.name} has {self.steps} steps, expected at least 1")
+        if not 0 <= self.cooldown_steps <= self.steps:
+            raise ValueError(
+                f"training phase {self.name} has {self.cooldown_steps} cooldown steps, expected 0 to its {self.steps}"
+            )
+
+    def rate_share(self, step: int) -> float:
+        """Of the learning rate, at a step counted from the beginning of the phase."""
+        rising = (step + 1) / max(1, self.warmup_steps)
+        falling = (self.steps - step) / max(1, self.cooldown_steps)
+        return min(1.0, rising, falling)
+
+
+PHASE_I = TrainingPhase(name="I", steps=60_000, trainable=Trainable.BACKBONE, uses_references=False)
+PHASE_II_A = TrainingPhase(name="II-a", steps=10_000, trainable=Trainable.NEW_LAYERS, warmup_steps=1_000)
+PHASE_II_B = TrainingPhase(name="II-b", steps=30_000, trainable=Trainable.ALL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidationConfig:
+    """Videos sampled while training goes on. Our choice: all of it, the paper reports none.
+
+    Attributes:
+        every_steps: how often; 0 never.
+        clips: of each process.
+        steps: denoising steps, few, because it is done often.
+        text_scale: s_T of Equation 2; `image_scale` is s_I. Low, because much guidance spoils a young model.
+    """
+
+    every_steps: int = 1_000
+    clips: int = 2
+    steps: int = 32
+    text_scale: float = 2.0
+    image_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.every_steps < 0 or self.clips < 1 or self.steps < 1:
+            raise ValueError(
+                f"validation has {self.clips} clips and {self.steps} steps every {self.every_steps}, expected at least "
+                "1, 1 and 0"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingConfig:
+    """How a model is trained.
+
+    Attributes:
+        seed: of everything that is drawn.
+        self_conditioning_probability: how often a step shows the model its own estimate. Our choice: 0.9, as the
+            authors' sibling model; the paper says only that it is used.
+        ema_decay: of the averaged weights that the finished pipeline gets; None keeps the last weights. Our choice:
+            the paper is silent, averaging is usual.
+        log_every_steps: lines of the metrics file.
+        reference_gain_every_steps: how often to measure it; it costs about two steps. It is also measured after the
+            first step of every training phase with references.
+        checkpoints_kept: older ones are deleted after a new one is complete.
+        lora: adapters for a personal fine-tune, which are then all that the training phases change; None trains the
+            model itself.
+    """
+
+    phases: tuple[TrainingPhase, ...] = (PHASE_I, PHASE_II_A, PHASE_II_B)
+    data: DataConfig = field(default_factory=DataConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    execution: ExecutionConfig = field(default_factory=ExecutionConfig)
+    validation: ValidationConfig = field(default_factory=ValidationConfig)
+    seed: int = 0
+    self_conditioning_probability: float = 0.9
+    ema_decay: float | None = 0.9999
+    log_every_steps: int = 1
+    reference_gain_every_steps: int = 100
+    checkpoint_every_steps: int = 1_000
+    checkpoints_kept: int = 2
+    lora: LoraConfig | None = None
+
+    def __post_init__(self) -> None:
+        if not self.phases:
+            raise ValueError("training has no phases, expected at least one")
+        for phase in self.phases:
+            if (phase.trainable is Trainable.ADAPTERS) != (self.lora is not None):
+                raise ValueError(
+                    f"training phase {phase.name} trains {phase.trainable} {'with' if self.lora else 'without'} lora, "
+                    "expected trainable = adapters exactly where lora is set"
+                )
+
+    @property
+    def steps(self) -> int:
+        """Of all training phases together."""
+        return sum(phase.steps for phase in self.phases)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig:
+    """One training run: the pipeline it produces, and how."""
+
+    pipeline: PipelineConfig = field(default_factory=PipelineConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+
+def phase_at(phases: tuple[TrainingPhase, ...], step: int) -> tuple[int, int]:
+    """The index of a step's training phase, and the step counted from that phase's beginning."""
+    for index, phase in enumerate(phases):
+        if step < phase.steps:
+            return index, step
+        step -= phase.steps
+    raise ValueError(f"step lies {step} after the end of training")

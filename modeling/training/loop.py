@@ -1,0 +1,324 @@
+"""The training loop (B.2): batch, loss, clip, step, average, report, save. Read `train` first."""
+
+import logging
+import math
+from collections.abc import Callable, Iterator
+from contextlib import closing, nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.distributed.tensor import DTensor
+from torch.nn.utils import clip_grad_norm_
+
+from dataset_schema import Bucket
+from modeling.data.batches import Batch, BatchLoader
+from modeling.data.cache import ClipCache
+from modeling.data.schedule import latent_tokens
+from modeling.data.store import SampleStore
+from modeling.model.precision import computing_in
+from modeling.model.weights import fill, seeded, whole
+from modeling.randomness import numpy_generator, torch_seed
+from modeling.training.checkpoint import Checkpoints, Done, optimizer_tensors, prepare_optimizer, weight_tensors
+from modeling.training.config import RunConfig, TrainingPhase, phase_at
+from modeling.training.ema import WeightAverage
+from modeling.training.export import empty_model_of, starting_weights, write_run
+from modeling.training.meter import Meter
+from modeling.training.objective import (
+    EncodedBatch,
+    ReferenceLosses,
+    draw_batch_timesteps,
+    draw_noise,
+    encode_batch,
+    reference_losses,
+    velocity_loss,
+)
+from modeling.training.optimizer import Optimizer
+from modeling.training.parallel import Team
+from modeling.training.run_log import RunLog, StepReport
+from modeling.training.validation import ValidationSamples
+
+_logger = logging.getLogger(__name__)
+
+
+def train(
+    config: RunConfig,
+    *,
+    dataset: Path,
+    output: Path,
+    device: torch.device | str = "cpu",
+    start: Path | None = None,
+    on_step: Callable[[StepReport], None] | None = None,
+) -> Path:
+    """Train on a curated dataset, continuing from the newest checkpoint in `output` if there is one.
+
+    Several processes train together if `torch.distributed` is initialised, as under `torchrun`; each calls this.
+
+    Args:
+        config: the model, its encoders and the training phases.
+        dataset: output directory of a curation run.
+        output: gets `checkpoints/`, `metrics.jsonl`, `samples/` and, at the end, `pipeline/`.
+        device: where this process computes.
+        start: a pipeline whose weights the model starts from, such as a text-to-video model; new weights without one.
+        on_step: called after every step, for progress bars.
+
+    Returns:
+        The directory of the finished pipeline, for `Pipeline.from_pretrained`.
+
+    Raises:
+        ValueError: the dataset is empty, or `output` holds checkpoints of another config.
+        MemoryError: a step does not fit; the message says what to change.
+    """
+    store = SampleStore(dataset, tuple(map(Bucket.parse, config.training.data.buckets)))
+    team = Team(torch.device(device), devices_per_clip=config.training.execution.devices_per_clip)
+    with closing(Trainer(config, store, output=output, team=team, start=start)) as trainer:
+        for phase, steps in phases_left(config.training.phases, done=trainer.done.step):
+            trainer.enter(phase)
+            for batch in trainer.loader.batches(steps, with_references=phase.uses_references):
+                report = trainer.step(batch)
+                trainer.record(report)
+                if on_step is not None:
+                    on_step(report)
+        return trainer.finish()
+
+
+class Trainer:
+    """A model in training, and what belongs to it.
+
+    Args:
+        config: of the run.
+        store: the dataset.
+        output: where checkpoints, metrics, samples and the finished pipeline go.
+        team: the processes that train.
+        start: a pipeline to start from.
+    """
+
+    def __init__(
+        self, config: RunConfig, store: SampleStore, *, output: Path, team: Team, start: Path | None = None
+    ) -> None:
+        training, pipeline = config.training, config.pipeline
+        self.config = config
+        self.done = Done()
+        self._encoders = pipeline.encoders.build()
+        self._encoders.to(team.device)
+        self.loader = BatchLoader(
+            ClipCache.of(store, self._encoders) if training.data.uses_cache else store,
+            training.data,
+            seed=training.seed,
+            max_images=pipeline.model.max_images,
+            rank=team.data_rank,
+            ranks=team.data_ranks,
+        )
+        self._team = team
+        self._output = output
+        self._checkpoints = Checkpoints(output / "checkpoints", config, team)
+        self._resumes_from = self._checkpoints.latest()
+        self.model = team.prepare(empty_model_of(config), training.execution).to_empty(device=team.device)
+        if self._resumes_from is None:
+            fill(self.model, starting_weights(config, start), source=f"pipeline {start}")
+        self._average = None if training.ema_decay is None else WeightAverage(self.model, training.ema_decay)
+        if self._resumes_from is not None:
+            self.done = self._checkpoints.load(self._resumes_from, weight_tensors(self.model, self._average))
+            _logger.info("continuing after step %d", self.done.step)
+        self._log = RunLog(output, step=self.done.step) if team.is_first else None
+        self._meter = Meter(pipeline.model, team.device, devices_per_clip=training.execution.devices_per_clip)
+        probe = self._turns(self.loader.probe())[0]
+        self._probe = self._encode(probe, with_references=True)
+        self._probe_places = tuple(example.place for example in probe.examples)
+        self._samples = ValidationSamples(
+            training.validation,
+            flow=pipeline.flow,
+            precision=training.execution.precision,
+            folder=output / "samples",
+            batch=probe,
+            encoded=self._probe,
+        )
+
+    def enter(self, phase: TrainingPhase) -> None:
+        """Begin a training phase, or take it up again where the checkpoint left it."""
+        _, self._phase_step = phase_at(self.config.training.phases, self.done.step)
+        self._phase = phase
+        for name, parameter in self.model.named_parameters():
+            parameter.requires_grad_(phase.trainable.admits(name))
+        self._trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        trained = [(name, weight) for name, weight in self.model.named_parameters() if weight.requires_grad]
+        self._optimizer = Optimizer(trained, self.config.training.optimizer)
+        if self._resumes_from is not None and self._phase_step > 0:
+            prepare_optimizer(self.model, self._optimizer, self._resumes_from)
+            self._checkpoints.load(self._resumes_from, optimizer_tensors(self.model, self._optimizer))
+        self._resumes_from = None
+        self._meter.start()
+
+    def step(self, batch: Batch) -> StepReport:
+        """One step on one batch. A step whose loss or gradient is not finite changes nothing, but is counted."""
+        self._meter.batch_has_come()
+        share = self._phase.rate_share(self._phase_step)
+        loss, gradient_norm = self._gradients(batch)
+        is_finite = math.isfinite(loss) and math.isfinite(gradient_norm)
+        skipped_clips: tuple[str, ...] = ()
+        if is_finite:
+            self._update(share)
+        else:
+            self.done.skipped_steps += 1
+            skipped_clips = self._team.gathered(tuple(example.clip_id for example in batch.examples))
+            _logger.warning("step %d skipped: loss is %g, clips %s", batch.step + 1, loss, ", ".join(skipped_clips))
+        self._optimizer.zero_grad()
+        self._phase_step += 1
+        self.done.step = batch.step + 1
+        return StepReport(
+            step=self.done.step,
+            steps=self.config.training.steps,
+            training_phase=self._phase.name,
+            bucket=str(batch.bucket),
+            loss=loss,
+            gradient_norm=gradient_norm,
+            learning_rate=share * self.config.training.optimizer.learning_rate,
+            **self._meter.rates(tokens=len(batch.examples) * self._team.data_ranks * latent_tokens(batch.bucket)),
+            skipped_steps=self.done.skipped_steps,
+            reference_losses=self._reference_losses(),
+            skipped_clips=skipped_clips,
+        )
+
+    def record(self, report: StepReport) -> None:
+        """Write what is due after a step: a line of metrics, samples, a checkpoint."""
+        every = self.config.training
+        is_notable = report.reference_losses or report.skipped_clips
+        if self._log is not None and (report.step % every.log_every_steps == 0 or is_notable):
+            self._log.write(report)
+        if self._samples.is_due(report.step):
+            self._write_samples()
+        if report.step % every.checkpoint_every_steps == 0 or report.step == report.steps:
+            self.save()
+        self._meter.start()
+
+    def save(self) -> None:
+        """Begin to write a checkpoint of the steps done."""
+        optimizer = optimizer_tensors(self.model, self._optimizer)
+        self._checkpoints.save(weight_tensors(self.model, self._average) | optimizer, self.done)
+
+    def finish(self) -> Path:
+        """Write the pipeline, with the averaged weights where the run keeps them."""
+        self._checkpoints.finish()
+        weights = self.model.named_parameters() if self._average is None else self._average.weights.items()
+        directory = self._output / "pipeline"
+        if self._team.is_first:
+            write_run(directory, self.config, dict(whole(weights)))
+        else:
+            for _ in whole(weights):  # every process holds a part, but only the first keeps the whole
+                pass
+        self._team.wait()
+        return directory
+
+    def close(self) -> None:
+        """End cleanly, also after an error. A checkpoint that is being written still counts, if no process waits."""
+        if self._log is not None:
+            self._log.close()
+        if self._team.is_alone:
+            self._checkpoints.finish()
+
+    def _gradients(self, batch: Batch) -> tuple[float, float]:
+        """Loss and gradient norm of a batch over all processes; a device takes a part of it at a time."""
+        self.model.train()
+        parts = self._turns(batch)
+        loss = torch.zeros((), device=self._team.device)
+        try:
+            for number, part in enumerate(parts):
+                part_loss = self._loss(part, number) / len(parts)
+                torch.autograd.backward(part_loss)
+                loss += part_loss.detach()
+        except torch.OutOfMemoryError as error:
+            raise MemoryError(_out_of_memory(parts[0])) from error
+        norm = clip_grad_norm_(self._trained, self.config.training.optimizer.gradient_clip)
+        norm = norm.full_tensor() if isinstance(norm, DTensor) else norm
+        return self._team.mean(loss).item(), norm.item()
+
+    def _turns(self, batch: Batch) -> list[Batch]:
+        """The batch in parts that a device can hold."""
+        return batch.split(self.config.training.data.batching.clips_per_device(batch.bucket))
+
+    def _update(self, share: float) -> None:
+        self._optimizer.step(share)
+        if self._average is not None:
+            self._average.update(self.model, self._phase_step)
+
+    def _loss(self, part: Batch, number: int) -> Tensor:
+        """The loss of the `number`-th part of a batch."""
+        training, flow = self.config.training, self.config.pipeline.flow
+        seed, step = training.seed, part.step
+        encoded = self._encode(part, with_references=self._phase.uses_references)
+        places = tuple(example.place for example in part.examples)
+        timesteps = draw_batch_timesteps(
+            places, distribution=flow.distribution, shift=flow.shift(part.bucket), seed=seed, step=step
+        )
+        chance = numpy_generator("self-conditioning", seed, step).random()
+        shows_estimate = self.config.pipeline.model.self_conditions and chance < training.self_conditioning_probability
+        self._meter.count(encoded, trainable=self._phase.trainable, shows_estimate=shows_estimate)
+        dropout_seed = torch_seed("dropout", seed, step, number, self._team.rank)
+        with (
+            seeded(dropout_seed, self._team.device),
+            computing_in(training.execution.precision, self._team.device),
+        ):
+            return velocity_loss(
+                self.model,
+                encoded,
+                noise=draw_noise(encoded.latents, places, seed=seed, step=step),
+                timesteps=timesteps.to(self._team.device),
+                shows_estimate=shows_estimate,
+            )
+
+    def _encode(self, batch: Batch, *, with_references: bool) -> EncodedBatch:
+        """The batch as the model sees it.
+
+        With references, every batch has room for at least one: all processes then run the same layers, whether or not
+        one of their own clips has an image. A batch without any gets exactly nothing from them.
+        """
+        encoded = encode_batch(
+            batch,
+            self._encoders,
+            words_per_image=self.config.pipeline.model.words_per_image,
+            device=self._team.device,
+        )
+        if not with_references:
+            return encoded
+        encoders, model = self.config.pipeline.encoders, self.config.pipeline.model
+        shape = (encoders.image_tokens, model.words_per_image)
+        return replace(encoded, conditions=encoded.conditions.with_room_for_images(*shape, model.image_channels))
+
+    def _reference_losses(self) -> dict[str, ReferenceLosses] | None:
+        """Measured after the first step of every training phase, so that the curve has a beginning, and then as due.
+
+        A training phase without references gains exactly nothing from them, and measures nothing.
+        """
+        training = self.config.training
+        is_due = self._phase_step == 1 or self.done.step % training.reference_gain_every_steps == 0
+        if not is_due or not self._phase.uses_references:
+            return None
+        with computing_in(training.execution.precision, self._team.device):
+            losses = reference_losses(self.model, self._probe, self._probe_places, seed=training.seed)
+        means = self._team.mean(torch.tensor(list(losses.values()), device=self._team.device))
+        return {timestep: ReferenceLosses(*mean) for timestep, mean in zip(losses, means.tolist(), strict=True)}
+
+    def _write_samples(self) -> None:
+        with nullcontext() if self._average is None else self._average.in_place_of_weights(self.model):
+            self._samples.write(
+                self.model, self._encoders.autoencoder, step=self.done.step, seed=self.config.training.seed
+            )
+
+
+def phases_left(phases: tuple[TrainingPhase, ...], *, done: int) -> Iterator[tuple[TrainingPhase, range]]:
+    """The training phases that are not finished after `done` steps, each with its steps to come."""
+    start = 0
+    for phase in phases:
+        end = start + phase.steps
+        if done < end:
+            yield phase, range(max(start, done), end)
+        start = end
+
+
+def _out_of_memory(part: Batch) -> str:
+    return (
+        f"step {part.step + 1} does not fit in memory: {len(part.examples)} clips of {part.bucket} on one device. "
+        "Lower data.batching.tokens_per_device and raise devices_per_group by the same factor, which leaves the batch "
+        "as it is; or set execution.recomputes_activations, train on more devices, or set execution.devices_per_clip"
+    )

@@ -1,0 +1,173 @@
+"""What a training step occupies on each device, without running it.
+
+The model of the estimate: weights, their gradients, moments and average are float32. The residual stream, norms and the
+timestep's modulation are float32 too; what enters a matrix product or an attention is in the run's precision. Blocks
+run eagerly, with a GPU's kernels (fused attention and RMS norm, a byte for each dropped value); compiled blocks keep
+less. Several devices share weights and what belongs to them, and gather a block at a time. The frozen encoders, the
+device's own context and the fragments between tensors come on top.
+"""
+
+from dataclasses import dataclass
+
+from modeling.model.costs import Workload, parameters_by_part, trained_parameters
+from modeling.model.dit import DiTConfig
+from modeling.model.parts import Part, Trainable
+from modeling.model.precision import Precision
+from modeling.training.parallel import ExecutionConfig
+
+_FLOAT32 = 4  # bytes
+
+_OF_BLOCKS = (Part.SELF_ATTENTION, Part.TEXT_ATTENTION, Part.PERSONALIZATION, Part.MLP, Part.MODULATION)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepSetup:
+    """How a training step is run.
+
+    Attributes:
+        trainable: the weights that have gradients and moments.
+        averages_weights: whether an average of the weights is kept.
+        adapter_parameters: weights of adapters beside the model's own.
+        devices: that share the weights (FSDP).
+    """
+
+    trainable: Trainable
+    execution: ExecutionConfig
+    averages_weights: bool
+    adapter_parameters: int = 0
+    devices: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepMemory:
+    """Bytes on one device.
+
+    Attributes:
+        copies: of weights, in the precision of the products or gathered from other devices.
+        moments: the two of AdamW.
+        activations: at the fullest moment of the backward pass.
+        optimizer_scratch: what AdamW needs while it changes all weights at once; by then activations are gone.
+    """
+
+    weights: int
+    copies: int
+    gradients: int
+    moments: int
+    average: int
+    activations: int
+    optimizer_scratch: int
+
+    @property
+    def total(self) -> int:
+        """At the fullest moment of the step."""
+        state = self.weights + self.gradients + self.moments + self.average
+        return state + max(self.copies + self.activations, self.optimizer_scratch)
+
+
+def step_memory(config: DiTConfig, workload: Workload, setup: StepSetup) -> StepMemory:
+    """What a step of this workload occupies on each device."""
+    weights = sum(parameters_by_part(config).values()) + setup.adapter_parameters
+    trained = trained_parameters(config, setup.trainable) + setup.adapter_parameters
+    return StepMemory(
+        weights=_share(_FLOAT32 * weights, setup.devices),
+        copies=_copied_weights(config, setup),
+        gradients=_share(_FLOAT32 * trained, setup.devices),
+        moments=_share(2 * _FLOAT32 * trained, setup.devices),
+        average=_share(_FLOAT32 * weights, setup.devices) if setup.averages_weights else 0,
+        activations=activation_bytes(config, workload, setup.execution),
+        optimizer_scratch=_share(_FLOAT32 * trained, setup.devices),
+    )
+
+
+def activation_bytes(config: DiTConfig, workload: Workload, execution: ExecutionConfig) -> int:
+    """What is kept for the backward pass and computed in it, at its fullest moment: when it enters the last block.
+
+    Where blocks recompute, each keeps its input, and one block at a time everything.
+    """
+    size = _bytes_of(execution.precision)
+    tokens = -(-workload.tokens // execution.devices_per_clip)
+    stream = _FLOAT32 * tokens * config.width
+    block = tokens * config.width * _kept_per_token(config, size, has_images=workload.image_tokens > 0)
+    block += _kept_contexts(config, workload, size)
+    if execution.devices_per_clip > 1:
+        block += 2 * size * workload.tokens * config.width  # keys and values of the whole clip
+    gradients = 2 * stream + size * tokens * config.mlp_ratio * config.width
+    output = 3 * stream + size * tokens * config.width
+    if execution.recomputes_activations:
+        kept = config.blocks * stream + max(block, output)
+    else:
+        kept = config.blocks * block + output
+    return workload.clips * (kept + gradients + _kept_conditions(config, workload, size))
+
+
+def _kept_per_token(config: DiTConfig, size: int, *, has_images: bool) -> int:
+    """Bytes per token and channel that the backward pass of one block needs; `size` is that of a product's factor."""
+    cross_attentions = 2 if has_images else 1
+    inputs = _FLOAT32 * (2 + cross_attentions)
+    return inputs + _self_attention(size) + cross_attentions * _cross_attention(size) + _mlp(config, size)
+
+
+def _self_attention(size: int) -> int:
+    """Bytes per token and channel.
+
+    The norm's result; the same modulated, then queries, keys and values; queries and keys as their norms take them in
+    lower precision, and turned; the attention's result, and that projected.
+    """
+    normalised = 2 * _FLOAT32 if size < _FLOAT32 else 0
+    return _FLOAT32 + 4 * size + normalised + 2 * size + 2 * size
+
+
+def _cross_attention(size: int) -> int:
+    """Bytes per token and channel: the norm's result, the query as its norm takes and gives it, the result."""
+    return size + _FLOAT32 + size + size
+
+
+def _mlp(config: DiTConfig, size: int) -> int:
+    """Bytes per token and channel: the norm's result, modulated, hidden before and after, what is dropped, output."""
+    dropped = 1 if config.dropout else 0
+    return _FLOAT32 + size + config.mlp_ratio * (2 * size + dropped) + size
+
+
+def _kept_contexts(config: DiTConfig, workload: Workload, size: int) -> int:
+    """Bytes of what one block makes of one clip's text and images: keys and values, and the keys normalised.
+
+    In lower precision the norm has float32 keys of its own, and the product a copy of the context.
+    """
+    kept = 0
+    contexts = ((workload.text_tokens, config.text_channels), (workload.image_tokens, config.image_channels))
+    for tokens, channels in contexts:
+        kept += tokens * config.width * 3 * size
+        if size < _FLOAT32:
+            kept += tokens * (config.width * _FLOAT32 + channels * size)
+    return kept
+
+
+def _kept_conditions(config: DiTConfig, workload: Workload, size: int) -> int:
+    """Bytes of one clip's conditions: as encoded, masked, and images with the words that are bound to them."""
+    bound_channels = config.image_channels + config.words_per_image * config.text_channels
+    encoded = workload.text_tokens * config.text_channels + workload.image_tokens * config.image_channels
+    return 2 * _FLOAT32 * encoded + size * workload.image_tokens * bound_channels
+
+
+def _copied_weights(config: DiTConfig, setup: StepSetup) -> int:
+    """One device copies all weights to the lower precision, if there is one.
+
+    Several gather from each other: what is outside of the blocks, the block that is computed and the next one, and
+    the gradients of one block, which are summed in float32.
+    """
+    counts = parameters_by_part(config)
+    size = _bytes_of(setup.execution.precision)
+    is_lower = size < _FLOAT32
+    if setup.devices == 1:
+        return size * sum(counts.values()) if is_lower else 0
+    in_blocks = sum(counts[part] for part in _OF_BLOCKS)
+    gathered = 3 * size + (_FLOAT32 if is_lower else 0)
+    return size * (sum(counts.values()) - in_blocks) + gathered * in_blocks // config.blocks
+
+
+def _bytes_of(precision: Precision) -> int:
+    return 2 if precision is Precision.BFLOAT16 else _FLOAT32
+
+
+def _share(size_bytes: int, devices: int) -> int:
+    return -(-size_bytes // devices)

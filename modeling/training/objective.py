@@ -1,0 +1,138 @@
+"""What training minimises (3.2), and the figure that tells whether references are used at all."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import mse_loss
+
+from modeling.data.batches import Batch
+from modeling.encoders import Encoders
+from modeling.model.conditions import Conditions
+from modeling.model.dit import DiT
+from modeling.randomness import torch_generator
+from modeling.sampling.condition_encoding import bind_conditions
+from modeling.sampling.flow import TimestepDistribution, data_estimate, draw_timesteps, noisy_latents
+
+# Noise levels of the reference gain. References help first where the noisy latents already show the place (0.3), and
+# last where they show nothing (0.9).
+GAIN_TIMESTEPS = (0.3, 0.6, 0.9)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodedBatch:
+    """A batch as the model sees it."""
+
+    latents: Float[Tensor, "batch channels time height width"]
+    conditions: Conditions
+
+
+class ReferenceLosses(NamedTuple):
+    """The loss without reference images and with them, of the same clips, noise and timestep."""
+
+    without_references: float
+    with_references: float
+
+    @property
+    def gain(self) -> float:
+        """What the references are worth: above zero as soon as the model uses them."""
+        return self.without_references - self.with_references
+
+    @property
+    def gain_share(self) -> float:
+        """The gain as a share of the loss without references, to compare noise levels and runs."""
+        return self.gain / self.without_references
+
+
+@torch.no_grad()
+def encode_batch(batch: Batch, encoders: Encoders, *, words_per_image: int, device: torch.device) -> EncodedBatch:
+    """Latents and conditions, with the batch's dropped texts set to zero.
+
+    A batch from the cache touches neither the autoencoder nor the text encoder.
+    """
+    texts, latents = batch.texts(), batch.latents()
+    conditions = bind_conditions(
+        encoders.text.encode([example.caption for example in batch.examples]) if texts is None else texts,
+        [example.images for example in batch.examples],
+        image_encoder=encoders.image,
+        words_per_image=words_per_image,
+        device=device,
+    )
+    is_dropped = torch.tensor([example.drops_text for example in batch.examples], device=device)
+    return EncodedBatch(
+        latents=encoders.autoencoder.encode(batch.videos().to(device)) if latents is None else latents.to(device),
+        conditions=conditions.without_text(is_dropped),
+    )
+
+
+def velocity_loss(
+    model: DiT, batch: EncodedBatch, *, noise: Tensor, timesteps: Float[Tensor, " batch"], shows_estimate: bool
+) -> Float[Tensor, ""]:
+    """Mean squared error of the predicted velocity (rectified flow, 3.2).
+
+    Args:
+        model: predicts.
+        batch: data and conditions.
+        noise: of the latents' shape.
+        timesteps: one for each clip.
+        shows_estimate: predict twice, and show the model its own first estimate of the data (self-conditioning).
+    """
+    noisy = noisy_latents(batch.latents, noise, timesteps)
+    estimate = None
+    if shows_estimate:
+        with torch.no_grad():
+            estimate = data_estimate(noisy, model(noisy, timesteps, batch.conditions), timesteps)
+    velocity = model(noisy, timesteps, batch.conditions, estimate)
+    return mse_loss(velocity, noise - batch.latents)
+
+
+def draw_noise(
+    latents: Float[Tensor, "batch channels time height width"], places: tuple[int, ...], *, seed: int, step: int
+) -> Float[Tensor, "batch channels time height width"]:
+    """The noise of a step: of each clip's own place in the batch, however many ranks share it."""
+    shape = latents.shape[1:]
+    noise = [torch.randn(shape, generator=torch_generator("noise", seed, step, place)) for place in places]
+    return torch.stack(noise).to(latents.device)
+
+
+def draw_batch_timesteps(
+    places: tuple[int, ...], *, distribution: TimestepDistribution, shift: float, seed: int, step: int
+) -> Float[Tensor, " batch"]:
+    """The timesteps of a step, one for each place in the batch."""
+    draws = [
+        draw_timesteps(distribution, shift=shift, count=1, generator=torch_generator("timestep", seed, step, place))
+        for place in places
+    ]
+    return torch.cat(draws)
+
+
+@torch.no_grad()
+def reference_losses(
+    model: DiT, batch: EncodedBatch, places: tuple[int, ...], *, seed: int
+) -> dict[str, ReferenceLosses]:
+    """Loss without the reference images and with them, for each noise level, at fixed noise.
+
+    The difference rises above zero when the model begins to use its references, long before a sample shows it.
+
+    Args:
+        model: predicts.
+        batch: clips with their references.
+        places: of the clips in their step's batch; the noise is that of these places in step 0.
+        seed: of the run.
+    """
+    noise = draw_noise(batch.latents, places, seed=seed, step=0)
+    without = EncodedBatch(latents=batch.latents, conditions=batch.conditions.without_references())
+    was_training = model.training
+    model.eval()
+    found = {}
+    for timestep in GAIN_TIMESTEPS:
+        timesteps = torch.full((len(noise),), timestep, device=noise.device)
+        losses = [
+            velocity_loss(model, told, noise=noise, timesteps=timesteps, shows_estimate=False).item()
+            for told in (without, batch)
+        ]
+        found[str(timestep)] = ReferenceLosses(*losses)
+    model.train(was_training)
+    return found

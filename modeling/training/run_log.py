@@ -1,0 +1,100 @@
+"""What training reports: one line of JSON for every logged step."""
+
+import importlib.util
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from modeling.training.objective import ReferenceLosses
+
+_CURVES = ("loss", "gradient_norm", "learning_rate", "tokens_per_s", "data_wait_s", "model_tflops_per_s", "mfu")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepReport:
+    """One finished step.
+
+    Attributes:
+        step: counted from 1 over all training phases; `steps` is how many there will be.
+        gradient_norm: before clipping.
+        tokens_per_s: as `data_wait_s`, `model_tflops_per_s` and `mfu`, those of `meter.Rates`.
+        skipped_steps: so far, because loss or gradient was not finite.
+        reference_losses: the loss without references and with them, by timestep; None where not measured.
+        skipped_clips: of this step, if it was skipped: the clips to look at.
+    """
+
+    step: int
+    steps: int
+    training_phase: str
+    bucket: str
+    loss: float
+    gradient_norm: float
+    learning_rate: float
+    tokens_per_s: float
+    data_wait_s: float
+    model_tflops_per_s: float
+    mfu: float | None
+    skipped_steps: int
+    reference_losses: dict[str, ReferenceLosses] | None = None
+    skipped_clips: tuple[str, ...] = ()
+
+    @property
+    def reference_gain(self) -> dict[str, float] | None:
+        """Loss without references minus loss with them, by timestep; None where not measured."""
+        if self.reference_losses is None:
+            return None
+        return {timestep: losses.gain for timestep, losses in self.reference_losses.items()}
+
+
+class RunLog:
+    """Appends reports to `folder/metrics.jsonl`, and to `folder/tensorboard` where TensorBoard is installed.
+
+    Lines after `step`, from a run that was cut off, are removed first.
+    """
+
+    def __init__(self, folder: Path, *, step: int) -> None:
+        self._path = folder / "metrics.jsonl"
+        folder.mkdir(parents=True, exist_ok=True)
+        lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True) if self._path.is_file() else []
+        kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+        self._path.write_text("".join(kept), encoding="utf-8")
+        self._board = _tensorboard(folder / "tensorboard", step=step)
+
+    def write(self, report: StepReport) -> None:
+        """Append one line; it is on disk when this returns."""
+        line = asdict(report) | {"reference_gain": report.reference_gain}
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(_without_nan(line), allow_nan=False) + "\n")
+        if self._board is not None:
+            for name in _CURVES:
+                if (value := getattr(report, name)) is not None:
+                    self._board.add_scalar(f"training/{name}", value, report.step)
+            for timestep, losses in (report.reference_losses or {}).items():
+                self._board.add_scalar(f"reference_gain/{timestep}", losses.gain, report.step)
+                for name, loss in losses._asdict().items():
+                    self._board.add_scalar(f"loss_{name}/{timestep}", loss, report.step)
+
+    def close(self) -> None:
+        """Write what TensorBoard still holds back."""
+        if self._board is not None:
+            self._board.close()
+
+
+def _tensorboard(folder: Path, *, step: int) -> Any:
+    """A writer that hides what an earlier run wrote after `step`; None where TensorBoard is not installed."""
+    if importlib.util.find_spec("tensorboard") is None:
+        return None
+    from torch.utils.tensorboard import SummaryWriter
+
+    return SummaryWriter(str(folder), purge_step=step + 1)
+
+
+def _without_nan(value: Any) -> Any:
+    """JSON has no NaN: null stands for it."""
+    if isinstance(value, dict):
+        return {name: _without_nan(part) for name, part in value.items()}
+    if isinstance(value, tuple):
+        return [_without_nan(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,71 @@
+"""`cache`: the latents and text tokens of a dataset, encoded once instead of in every epoch."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from dataset_schema import Bucket
+from modeling.data.cache import CacheReport, write_cache
+from modeling.data.store import SampleStore
+from modeling.training.config import RunConfig
+from modeling.training.presets import tiny
+from pipelines.config import parse
+from pipelines.progress import progress
+
+_FAILURES_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cache:
+    """Encode the videos and captions of a dataset for training with `uses_cache`.
+
+    Run it again after an interruption, or when the dataset has grown: it encodes only what is missing. Reference images
+    are not cached, because every epoch changes them. Example:
+    python -m pipelines cache --dataset out/dataset --config configs/train_tiny.toml
+
+    Attributes:
+        dataset: output directory of a curation run; gets `cache/`.
+        run: the training run that will use it: its encoders and its buckets count.
+        device: where the encoders run, such as `cpu` or `cuda`.
+    """
+
+    dataset: Path
+    run: RunConfig = field(default_factory=tiny)
+    device: str = "cpu"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Encode, and say what was done; the exit status is 1 if clips failed."""
+    command = parse(Cache, arguments, verb="cache")
+    report = cache_with_bar(command)
+    _show_failures(report)
+    print(
+        f"cache: {command.dataset / 'cache'}   clips: {report.clips}, newly encoded: {report.encoded_videos} videos "
+        f"and {report.encoded_captions} captions, failed: {len(report.failures)}"
+    )
+    if report.failures:
+        return 1
+    print(f"use it: make train DATASET={command.dataset} OUTPUT=... ARGS=--run.training.data.uses-cache")
+    return 0
+
+
+def cache_with_bar(command: Cache) -> CacheReport:
+    """Encode with a progress bar."""
+    store = SampleStore(command.dataset, tuple(map(Bucket.parse, command.run.training.data.buckets)))
+    device = torch.device(command.device)
+    encoders = command.run.pipeline.encoders.build()
+    encoders.to(device)
+    with progress("cache", total=sum(store.clips_per_bucket().values()), unit="clip") as report:
+        return write_cache(store, encoders, device=device, on_clip=report)
+
+
+def _show_failures(report: CacheReport) -> None:
+    for failure in report.failures[:_FAILURES_SHOWN]:
+        print(f"clip {failure.clip_id}: {failure.message}", file=sys.stderr)
+    if len(report.failures) > _FAILURES_SHOWN:
+        print(f"... and {len(report.failures) - _FAILURES_SHOWN} more", file=sys.stderr)
+    if report.failures:
+        print("training stops at these clips: curate them again, or take their rows out", file=sys.stderr)

@@ -1,0 +1,153 @@
+"""`curate`: videos and captions in, a dataset out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from curation.execution.executor import Executor
+from curation.execution.local import LocalExecutor
+from curation.execution.plan import Plan, make_plan
+from curation.execution.ray_executor import RayExecutor
+from curation.execution.run import CurationRun, RunResult, run_curation
+from curation.funnel import Counts
+from curation.profiles import CurationConfig, build_stages
+from curation.sources import SourcesConfig, count_sources, read_sources
+from dataset_schema import FailureKind
+from pipelines.config import parse, to_plain
+from pipelines.progress import progress
+from pipelines.verbs.inspect import render_funnel
+
+_GIB = 1 << 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curate:
+    """Curate videos and captions into a dataset of subjects, objects and backgrounds bound to their words.
+
+    Run it again after an interruption: it goes on where it stopped. Example:
+    python -m pipelines curate --input videos/ --output out/dataset --sources.caption "A dog runs on the grass."
+
+    Attributes:
+        input: a folder (every file in it is a video, `NAME.txt` beside one its caption) or a .csv, .jsonl or .parquet
+            manifest with the columns `video` and `caption`.
+        output: the dataset directory.
+        sources: how to read the input.
+        curation: annotators and thresholds.
+        score_all: let every stage score every clip, also those that an earlier one rejected, and list all reasons.
+        retry: take failures of these kinds out of the dataset and try them again.
+        dry_run: print the plan and stop: stages, workers, GPUs, expected memory.
+        executor: `ray` uses every core, or a cluster; `local` runs in this process, for debugging.
+        address: of a Ray cluster to join, such as `auto`; None starts Ray on this machine.
+        recycle_after: clips after which a worker process of Ray gives way to a fresh one, since libraries leak.
+    """
+
+    input: Path
+    output: Path
+    sources: SourcesConfig = field(default_factory=SourcesConfig)
+    curation: CurationConfig = field(default_factory=CurationConfig)
+    score_all: bool = False
+    retry: tuple[FailureKind, ...] = ()
+    dry_run: bool = False
+    executor: Literal["ray", "local"] = "ray"
+    address: str | None = None
+    recycle_after: int = 5000
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Curate; the exit status is 0 although clips are rejected or fail: the tables say which and why."""
+    command = parse(Curate, arguments, verb="curate")
+    console = Console()
+    if command.dry_run:
+        console.print(_plan_table(command))
+        return 0
+    result = curate(command)
+    show_result(console, command, result)
+    return 0
+
+
+def curate(command: Curate) -> RunResult:
+    """Run the command, with a progress bar."""
+    # How many clips a video is split into, nobody knows before.
+    is_counted = command.curation.several_shots == "reject"
+    total = count_sources(command.input, command.sources) if is_counted else None
+    records = read_sources(command.input, command.sources)
+    with progress("curate", total=total, unit="clip") as report:
+
+        def on_progress(counts: Counts) -> None:
+            report(counts.read, f"kept {counts.kept}, rejected {counts.rejected}, failed {counts.failed}")
+
+        return run_curation(records, run_of(command), executor=_executor_of(command), on_progress=on_progress)
+
+
+def show_result(console: Console, command: Curate, result: RunResult) -> None:
+    """The funnel, the sum that must hold, and where to look."""
+    console.print(render_funnel(result.funnel))
+    counts = result.counts
+    console.print(
+        f"read {counts.read} = kept {counts.kept} + rejected {counts.rejected} + failed {counts.failed}"
+        f"   profile: {command.curation.annotators.profile}"
+    )
+    console.print(f"dataset: {command.output}   look at it: make inspect DATASET={command.output}", soft_wrap=True)
+
+
+def run_of(command: Curate) -> CurationRun:
+    """The run that the command describes."""
+    # What decides about a clip, and nothing else: another executor may go on with a dataset, from another folder.
+    config: dict[str, Any] = {
+        "sources": to_plain(command.sources),
+        "curation": to_plain(command.curation),
+        "score_all": command.score_all,
+    }
+    return CurationRun(
+        stages=build_stages(command.curation),
+        output=command.output,
+        profile=command.curation.annotators.profile,
+        config=config,
+        score_all=command.score_all,
+        retry=frozenset(command.retry),
+    )
+
+
+def _executor_of(command: Curate) -> Executor:
+    if command.executor == "local":
+        return LocalExecutor()
+    return RayExecutor(address=command.address, recycle_after=command.recycle_after)
+
+
+def _plan_table(command: Curate) -> Table:
+    plan = make_plan(build_stages(command.curation), output=command.output, machines=_executor_of(command).machines())
+    table = Table(
+        title=f"plan of a {command.executor} run, profile {command.curation.annotators.profile}; "
+        "CPUs, GPUs and GiB of each worker",
+        show_footer=True,
+        box=SIMPLE,
+        padding=(0, 1, 0, 0),
+    )
+    table.add_column("stage", "all workers", no_wrap=True)
+    for name, total in _totals(plan).items():
+        table.add_column(name, total if isinstance(total, str) else f"{total:g}", justify="right")
+    for row in plan.describe():
+        memory = (row.memory_bytes / _GIB, row.gpu_memory_bytes / _GIB)
+        cells = (row.group, row.workers, row.cpus, row.gpus, *memory, row.batch_size, row.timeout_s)
+        table.add_row(row.stage, *(f"{cell:g}" for cell in cells))
+    return table
+
+
+def _totals(plan: Plan) -> dict[str, float | str]:
+    """The columns of the plan's table, and what all workers of all groups take together where that means something."""
+    groups = plan.groups
+    return {
+        "group": "",
+        "workers": sum(group.workers for group in groups),
+        "CPUs": sum(group.workers * group.cpus for group in groups),
+        "GPUs": sum(group.workers * group.gpus for group in groups),
+        "GiB": sum(group.workers * group.memory_bytes for group in groups) / _GIB,
+        "GPU GiB": sum(group.workers * group.gpu_memory_bytes for group in groups) / _GIB,
+        "batch": "",
+        "timeout s": "",
+    }

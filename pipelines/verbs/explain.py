@@ -1,0 +1,110 @@
+"""`explain`: what curation finds in one video, what it keeps and rejects, and why, in the terminal and on one page."""
+
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from curation.execution.run import run_curation
+from curation.profiles import CurationConfig
+from curation.sources import SourcesConfig, read_sources
+from dataset_schema import FailedClip, RejectedClip, Sample
+from pipelines.config import Positional, parse
+from pipelines.progress import progress
+from pipelines.verbs.curate import Curate, run_of
+from pipelines.views.explained.explanation import Explanation
+from pipelines.views.explained.page import explained_page
+from pipelines.views.explained.text import print_explanation
+from pipelines.views.explained.watched_run import WatchingExecutor, remember_shots
+
+REJECTED: Final = 3
+FAILED: Final = 4
+
+_PIPED_WIDTH: Final = 100  # where there is no terminal that has a width
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explain:
+    """Curate one video and show what was found, kept and rejected, and why: in the terminal and as one picture.
+
+    Nothing else is left behind. Every stage scores the video, also after one that rejects it.
+    The exit status is 0 if it is kept, 3 if it is rejected, 4 if it is lost to an error.
+
+    Example: python -m pipelines explain dog.mp4 "A dog runs on the beach."
+
+    Attributes:
+        video: a video file.
+        caption: one sentence about what it shows; without one there are no entity words, and curation rejects it.
+        output: the picture; None writes out/explain/NAME.png.
+        dataset: keep the dataset of this one video here, a new folder; None keeps none.
+        curation: as in `curate`.
+    """
+
+    video: Positional[Path]
+    caption: Positional[str] = ""
+    output: Path | None = None
+    dataset: Path | None = None
+    curation: CurationConfig = field(default_factory=CurationConfig)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Explain; see `Explain` for the exit status."""
+    command = parse(Explain, arguments, verb="explain")
+    output = command.output or Path("out/explain") / f"{command.video.stem}.png"
+    explanation = explain(command)
+    console = Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH)
+    print_explanation(console, explanation)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    explained_page(explanation).save(output)
+    console.print(f"as a picture: {output}", soft_wrap=True, markup=False, highlight=False)
+    return exit_status(explanation)
+
+
+def explain(command: Explain) -> Explanation:
+    """Run the stages of `curate` on the video, and keep what each of them made of it.
+
+    Raises:
+        FileNotFoundError: there is no such video.
+        ValueError: the video is a folder, or the dataset is not new.
+    """
+    _check(command)
+    with tempfile.TemporaryDirectory(prefix="openalchemist-") as scratch:
+        manifest = Path(scratch) / "manifest.jsonl"
+        row = {"video": str(command.video.resolve()), "caption": command.caption}
+        manifest.write_text(json.dumps(row) + "\n", encoding="utf-8")
+        dataset = command.dataset or Path(scratch) / "dataset"
+        run = run_of(Curate(input=manifest, output=dataset, curation=command.curation, score_all=True))
+        detector = remember_shots(run.stages)
+        with progress("explain", total=len(run.stages), unit="stage") as report:
+            executor = WatchingExecutor(report)
+            run_curation(read_sources(manifest, SourcesConfig()), run, executor=executor)
+    return Explanation(
+        video=command.video,
+        caption=command.caption,
+        config=command.curation,
+        stories=executor.stories,
+        shot_changes=detector.probabilities if detector is not None else None,
+    )
+
+
+def exit_status(explanation: Explanation) -> int:
+    """0 if a clip of the video was kept, else 3 if one was rejected, else 4."""
+    ends = {type(story.outcome) for story in explanation.stories}
+    statuses = {Sample: 0, RejectedClip: REJECTED, FailedClip: FAILED}
+    return min(statuses[end] for end in ends)
+
+
+def _check(command: Explain) -> None:
+    if command.video.is_dir():
+        raise ValueError(f"video {command.video} is a folder; `curate --input {command.video}` takes all that is in it")
+    if not command.video.exists():
+        raise FileNotFoundError(f"video {command.video} does not exist; expected a video file")
+    if command.output is not None and command.output.suffix.lower() != ".png":
+        raise ValueError(f"output {command.output} is the name of no .png file; expected one such as dog.png")
+    if command.dataset is not None and command.dataset.exists():
+        raise ValueError(f"dataset {command.dataset} exists; expected a new folder")

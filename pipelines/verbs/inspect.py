@@ -1,0 +1,187 @@
+"""`inspect`: what became of every clip, in the terminal and as contact sheets."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Final, TypeVar
+
+import pyarrow as pa
+from rich.columns import Columns
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from curation.funnel import Counts, dataset_counts
+from dataset_schema import (
+    DatasetManifest,
+    EntityKind,
+    FailedClip,
+    FunnelRow,
+    RejectedClip,
+    Sample,
+    read_manifest,
+    read_shard,
+    shard_paths,
+)
+from pipelines.config import parse
+from pipelines.views.contact_sheet import kept_sheet, rejected_sheet
+from pipelines.views.dataset_summary import Summary, summarize
+
+_SHEETS_FOLDER: Final = "contact_sheets"
+_TOP_WORDS: Final = 10
+_BAR: Final = 24  # characters of the longest bar of a histogram
+
+Record = TypeVar("Record", Sample, RejectedClip, FailedClip)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspect:
+    """Show what a dataset holds and why clips are missing from it.
+
+    Example: python -m pipelines inspect --dataset out/dataset
+
+    Attributes:
+        dataset: the output directory of `curate`.
+        output: folder for the contact sheets; None puts them into DATASET/contact_sheets.
+        limit: clips on each sheet.
+    """
+
+    dataset: Path
+    output: Path | None = None
+    limit: int = 16
+
+    def __post_init__(self) -> None:
+        if self.limit < 1:
+            raise ValueError(f"limit is {self.limit}, expected at least 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Sheets:
+    """Where the contact sheets lie."""
+
+    kept: Path
+    rejected: Path
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Inspect."""
+    command = parse(Inspect, arguments, verb="inspect")
+    inspect(command.dataset, command.output, command.limit)
+    return 0
+
+
+def inspect(dataset: Path, output: Path | None, limit: int, console: Console | None = None) -> Sheets:
+    """Print a dataset's tables and write its contact sheets, by default into the dataset's own folder.
+
+    Raises:
+        FileNotFoundError: `dataset` is no dataset.
+        ValueError: it is damaged.
+    """
+    console = console or Console()
+    manifest = _manifest(dataset)
+    counts = dataset_counts(dataset)
+    _print_head(console, dataset, manifest)
+    console.print(render_funnel(manifest.funnel))
+    console.print(
+        f"read {counts.read} = kept {counts.kept} + rejected {counts.rejected} + failed {counts.failed}"
+        + ("" if manifest.complete else "   (the run has not finished: curate again to go on)")
+    )
+    _print_summary(console, summarize(dataset))
+    sheets = write_sheets(dataset, output or dataset / _SHEETS_FOLDER, limit, counts)
+    console.print(f"kept clips: {sheets.kept}\nrejected clips: {sheets.rejected}", soft_wrap=True, markup=False)
+    return sheets
+
+
+def write_sheets(dataset: Path, output: Path, limit: int, counts: Counts) -> Sheets:
+    """Draw the first `limit` kept, rejected and failed clips as `kept.png` and `rejected.png`."""
+    output.mkdir(parents=True, exist_ok=True)
+    sheets = Sheets(output / "kept.png", output / "rejected.png")
+    kept_sheet(_first(dataset, Sample, limit), total=counts.kept).save(sheets.kept)
+    rejected_sheet(
+        _first(dataset, RejectedClip, limit),
+        _first(dataset, FailedClip, limit),
+        num_rejected=counts.rejected,
+        num_failed=counts.failed,
+    ).save(sheets.rejected)
+    return sheets
+
+
+def render_funnel(rows: Sequence[FunnelRow]) -> Table:
+    """The funnel as a table: one line per stage, with every reason and how often it decided."""
+    table = Table(title="funnel", title_justify="left")
+    for name in ("stage", "entered", "passed", "rejected", "failed"):
+        table.add_column(name, justify="left" if name == "stage" else "right", no_wrap=True)
+    table.add_column("reasons", overflow="fold")
+    for row in rows:
+        rejected, failed = sum(row.rejected.values()), sum(row.failed.values())
+        reasons = [
+            *(f"{escape(reason)} {count}" for reason, count in row.rejected.items()),
+            *(f"[red]{escape(kind)} {count}[/red]" for kind, count in row.failed.items()),
+        ]
+        numbers = (str(number) if number else "-" for number in (row.entered, row.passed, rejected, failed))
+        table.add_row(escape(row.stage), *numbers, "\n".join(reasons))
+    return table
+
+
+def _manifest(dataset: Path) -> DatasetManifest:
+    try:
+        return read_manifest(dataset)
+    except (json.JSONDecodeError, UnicodeDecodeError, AttributeError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{dataset / 'dataset.json'} is not what a curation run writes ({error}); curate again to write it anew"
+        ) from error
+
+
+def _first(dataset: Path, kind: type[Record], limit: int) -> list[Record]:
+    return list(islice(_records(dataset, kind), limit))
+
+
+def _records(dataset: Path, kind: type[Record]) -> Iterator[Record]:
+    for path in shard_paths(dataset, kind):
+        try:
+            yield from read_shard(path, kind)
+        except (pa.ArrowException, OSError) as error:
+            raise ValueError(f"shard {path} is damaged ({error}); delete it and curate again") from error
+
+
+def _print_head(console: Console, dataset: Path, manifest: DatasetManifest) -> None:
+    console.print(f"[bold]{escape(str(dataset))}[/bold]   profile: {escape(manifest.profile)}", soft_wrap=True)
+    table = Table(title="annotators", title_justify="left")
+    for name in ("job", "annotator", "revision", "weights"):
+        table.add_column(name)
+    for annotator in manifest.annotators:
+        weights = (annotator.weights_sha256 or "")[:12]
+        table.add_row(*map(escape, (annotator.job, annotator.name, annotator.revision, weights or "-")))
+    console.print(table)
+
+
+def _print_summary(console: Console, summary: Summary) -> None:
+    words = Table(title="most frequent entity words, clips", title_justify="left")
+    for kind in EntityKind:
+        words.add_column(kind.value)
+    columns = [
+        [f"{escape(word)} {count}" for word, count in summary.words[kind].most_common(_TOP_WORDS)]
+        for kind in EntityKind
+    ]
+    for index in range(max(map(len, columns))):
+        words.add_row(*(column[index] if index < len(column) else "" for column in columns))
+    buckets = _histogram("buckets, clips", Counter(dict(sorted(summary.buckets.items(), key=_bucket_size))))
+    references = Counter({str(number): count for number, count in sorted(summary.references.items())})
+    console.print(Columns([words, buckets, _histogram("reference images per entity", references)]))
+    console.print(f"face crops: {summary.faces}   clips with a background image: {summary.backgrounds}")
+
+
+def _bucket_size(item: tuple[str, int]) -> tuple[int, ...]:
+    frames, height, width = map(int, item[0].split("x"))
+    return height, width, frames
+
+
+def _histogram(title: str, counts: Counter[str]) -> Table:
+    table = Table(title=title, title_justify="left", show_header=False)
+    largest = max(counts.values(), default=1)
+    for name, count in counts.items():
+        table.add_row(name, str(count), "#" * max(1, round(_BAR * count / largest)))
+    return table

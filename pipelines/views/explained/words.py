@@ -1,0 +1,138 @@
+"""What was found of every entity word: where, how surely, and which pictures were kept or dropped, and why."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+
+from curation.records import Clip, Cutout
+from curation.stages.reference_images import ReferenceImages
+from dataset_schema import Entity, EntityKind, Payload
+from pipelines.views.explained.watched_run import Standing, Story
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PictureFinding:
+    """A picture that was cut out for a word; `why_dropped` is empty for one that was kept."""
+
+    word: str
+    kind: EntityKind
+    time_s: float
+    cutout: Cutout
+    is_face: bool
+    why_dropped: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class WordFinding:
+    """A word of the caption, and what was found of it.
+
+    Attributes:
+        found: presentation time and confidence in each reference frame that it was located in.
+        num_frames: how many of those there are.
+        is_ambiguous: it fitted several places.
+    """
+
+    word: str
+    kind: EntityKind
+    found: tuple[tuple[float, float], ...] = ()
+    num_frames: int = 0
+    is_ambiguous: bool = False
+    same_as: str | None = None
+    pictures: tuple[PictureFinding, ...] = ()
+
+
+def word_findings(story: Story) -> list[WordFinding]:
+    """Every entity word, in the order of the stages: subjects first."""
+    clip = story.clip
+    if clip is None or clip.entity_words is None:
+        return []
+    frames = clip.frames.reference_frames if clip.frames is not None else ()
+    entities = clip.entities or ()
+    dropped = _dropped(story, clip)
+    findings = []
+    for index, word in enumerate(clip.entity_words):
+        located = [entity for entity in clip.located or () if entity.word_index == index]
+        entity = entities[index] if index < len(entities) else None
+        kept = _kept(entity) if entity is not None else []
+        findings.append(
+            WordFinding(
+                word=word.word,
+                kind=word.kind,
+                found=tuple(
+                    (frames[e.reference_index].time_s, float(np.sqrt(e.detection_score * e.mask_score)))
+                    for e in located
+                    if not e.is_ambiguous
+                ),
+                num_frames=len(frames),
+                is_ambiguous=any(e.is_ambiguous for e in located),
+                same_as=entity.same_as if entity is not None else None,
+                pictures=(*kept, *dropped.get(index, ())),
+            )
+        )
+    return findings
+
+
+def _kept(entity: Entity) -> list[PictureFinding]:
+    return [
+        PictureFinding(
+            word=entity.word,
+            kind=entity.kind,
+            time_s=reference.time_s,
+            cutout=_decoded(reference.image),
+            is_face=reference.is_face,
+            why_dropped="",
+        )
+        for reference in entity.references
+    ]
+
+
+def _dropped(story: Story, clip: Clip) -> dict[int, list[PictureFinding]]:
+    """Word index -> the pictures that were cut for it and are not among its references."""
+    stages = [visit.stage for visit in story.visits if visit.standing not in (Standing.NOT_RUN, Standing.FAILED)]
+    stage = next((stage for stage in stages if isinstance(stage, ReferenceImages)), None)
+    if stage is None or clip.entities is None:
+        return {}
+    kept = {(entity.start, reference.frame_index) for entity in clip.entities for reference in entity.references}
+    dropped: dict[int, list[PictureFinding]] = {}
+    for picture, flaws in stage.judge(clip):
+        entity = clip.entities[picture.word_index]
+        if picture.is_for_comparison or (entity.start, picture.frame.index) in kept:
+            continue
+        finding = PictureFinding(
+            word=entity.word,
+            kind=entity.kind,
+            time_s=picture.frame.time_s,
+            cutout=picture.cutout,
+            is_face=False,
+            why_dropped=", ".join(map(plainly, flaws)) or "several faces in it, or unlike its other pictures",
+        )
+        dropped.setdefault(picture.word_index, []).append(finding)
+    return dropped
+
+
+# The beginning of a flaw as `ReferenceImages` words it, and what it means.
+_PLAIN: Final = {
+    "area 0.0": "too small",
+    "short side": "too small",
+    "area": "too large",
+    "largest fragment": "in pieces",
+    "fill": "thin or full of holes",
+    "border contact": "cut off by the frame",
+    "overlap": "another subject covers it",
+    "sharpness": "blurred",
+}
+
+
+def plainly(flaw: str) -> str:
+    """A flaw with a plain word before its figures."""
+    meaning = next((meaning for start, meaning in _PLAIN.items() if flaw.startswith(start)), None)
+    return flaw if meaning is None else f"{meaning} ({flaw})"
+
+
+def _decoded(payload: Payload) -> Cutout:
+    """A reference image as it was published."""
+    pixels = cv2.imdecode(np.frombuffer(payload.bytes or b"", np.uint8), cv2.IMREAD_UNCHANGED)
+    cutout: Cutout = cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA)
+    return cutout

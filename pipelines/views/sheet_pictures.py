@@ -1,0 +1,137 @@
+"""The pictures on a contact sheet: frames of a published clip, outlines of its masks, reference images."""
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+import av
+import av.error
+import cv2
+import numpy as np
+import numpy.typing as npt
+from av.container import InputContainer
+from PIL import Image, ImageColor
+
+from curation.video.upright import Look
+from dataset_schema import Payload, ReferenceImage, Sample
+
+Picture = npt.NDArray[np.uint8]  # (height, width, 3), RGB
+
+_CHECKER_SIDE: Final = 8
+_CHECKER_GREYS: Final = (232, 208)
+_OUTLINE: Final = 2
+_LATE_S: Final = 0.001  # timestamps are rounded
+
+
+def shown_times_s(sample: Sample) -> list[float]:
+    """Three presentation times in the source: those of the reference frames, filled up with first, middle and last.
+
+    References may come from another time of the shot than the clip; the video does not show those.
+    """
+    start_s = sample.source.start_s or 0.0
+    length_s = max(0, sample.num_frames - 1) / sample.fps
+    cut_from = {round(reference.time_s, 4) for entity in sample.entities for reference in entity.references}
+    spare = [start_s + share * length_s for share in (0.5, 0.0, 1.0)]
+    times = sorted(time_s for time_s in cut_from if start_s <= time_s < start_s + length_s + 1 / sample.fps)[:3]
+    while len(times) < 3 and spare:
+        times.append(max(spare, key=lambda time_s: min((abs(time_s - taken) for taken in times), default=0.0)))
+        spare.remove(times[-1])
+    return sorted(times)
+
+
+def frames_at(sample: Sample, times_s: Sequence[float]) -> list[Picture | None]:
+    """The clip's frames on show at presentation times of its source; None where the video does not give one."""
+    offset_s = sample.video_start_s - (sample.source.start_s or 0.0)
+    try:
+        with _opened(sample.video) as container:
+            return [_frame_at(container, time_s + offset_s) for time_s in times_s]
+    except (OSError, av.error.FFmpegError):
+        return [None] * len(times_s)
+
+
+def outlined(frame: Picture, sample: Sample, references: Sequence[tuple[ReferenceImage, str]]) -> Picture:
+    """The frame with the outline of each reference's mask, and its box, in the color beside it.
+
+    Boxes are pixels of the source's frame; a cut clip shows it scaled to cover its own size, cropped around the centre.
+    """
+    height, width = frame.shape[:2]
+    scale = max(height / sample.media.height, width / sample.media.width)
+    shift = np.array([width - sample.media.width * scale, height - sample.media.height * scale]) / 2
+    drawn = frame.copy()
+    thickness = max(1, round(_OUTLINE * max(height, width) / 300))
+    for reference, color in references:
+        box = reference.box
+        corners = np.array([[box.x0, box.y0], [box.x1, box.y1]]) * scale + shift
+        (x0, y0), (x1, y1) = np.round(corners).astype(int).tolist()
+        rgb = ImageColor.getrgb(color)[:3]
+        cv2.rectangle(drawn, (x0, y0), (x1 - 1, y1 - 1), rgb, max(1, thickness // 2))
+        picture = read_image(reference.image)
+        if picture is None or reference.is_face or x1 <= x0 or y1 <= y0:
+            continue
+        alpha = np.asarray(picture.convert("RGBA").resize((x1 - x0, y1 - y0)).getchannel("A"))
+        contours, _ = cv2.findContours(
+            (alpha > 127).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE, offset=(x0, y0)
+        )
+        cv2.drawContours(drawn, contours, -1, rgb, thickness)
+    return drawn
+
+
+def read_image(payload: Payload) -> Image.Image | None:
+    """The picture, or None where it cannot be read."""
+    try:
+        image = Image.open(io.BytesIO(payload.bytes) if payload.bytes is not None else Path(payload.path or ""))
+        image.load()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return None
+    return image
+
+
+def on_checkerboard(image: Image.Image) -> Image.Image:
+    """The picture with a checkerboard where it is transparent."""
+    rows, columns = np.mgrid[0 : image.height, 0 : image.width] // _CHECKER_SIDE
+    board = np.where((rows + columns) % 2, *_CHECKER_GREYS).astype(np.uint8)
+    canvas = Image.fromarray(board).convert("RGBA")
+    canvas.alpha_composite(image.convert("RGBA"))
+    return canvas.convert("RGB")
+
+
+def fit(image: Image.Image, width: int, height: int) -> Image.Image:
+    """The picture scaled to the largest size that fits, at least one pixel each way."""
+    scale = min(width / image.width, height / image.height)
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image.resize(size, Image.Resampling.LANCZOS)
+
+
+@contextmanager
+def _opened(video: Payload) -> Iterator[InputContainer]:
+    # The prefix keeps a name that looks like an address a plain file name.
+    source = io.BytesIO(video.bytes) if video.bytes is not None else f"file:{video.path}"
+    with av.open(source, "r") as container:
+        yield container
+
+
+def _frame_at(container: InputContainer, time_s: float) -> Picture | None:
+    """The last frame that is on show at a time, counted from the container's start."""
+    if not container.streams.video:
+        return None
+    stream = container.streams.video[0]
+    origin_s = (container.start_time or 0) / av.time_base
+    container.seek(max(0, round((time_s + origin_s) * av.time_base)), backward=True)
+    shown: av.VideoFrame | None = None
+    try:
+        for frame in container.decode(stream):
+            is_later = frame.time is not None and frame.time - origin_s > time_s + _LATE_S
+            if is_later and shown is not None:
+                break
+            shown = frame
+            if is_later:
+                break
+    except av.error.FFmpegError:
+        pass  # a damaged tail: the frame before it is the one on show
+    if shown is None:
+        return None
+    look = Look.of(shown, stream.sample_aspect_ratio or Fraction(1))
+    return look.painter(*look.size)(shown)

@@ -1,0 +1,159 @@
+"""What the extractor makes of a sentence's grammar, one kind of sentence after another, and laws that hold for all."""
+
+import csv
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curation.annotators.lexicon.extractor import LexiconEntityWords
+from curation.entity_words import check_answer
+from curation.entity_words.phrases import names_person
+from dataset_schema import EntityKind
+
+CAPTIONS = Path(__file__).parent / "data" / "entity_captions.csv"
+
+Words = tuple[str, str, str]
+
+
+def extract(caption: str) -> Words:
+    checked = check_answer(caption, LexiconEntityWords().extract([caption])[0])
+    subject, thing, background = ("|".join(word.word for word in checked.words if word.kind is kind) for kind in KINDS)
+    return subject, thing, background
+
+
+KINDS = (EntityKind.SUBJECT, EntityKind.OBJECT, EntityKind.BACKGROUND)
+
+
+@pytest.mark.parametrize(
+    ("caption", "words"),
+    [
+        # what is denied is not there
+        ("A judge without a wig reads a book with no cover.", ("judge", "book", "")),
+        # the camera that films, and its moves
+        ("The camera pans across a valley to a shepherd.", ("shepherd", "", "valley")),
+        ("the camera tilts up from a fern to a mechanic", ("mechanic", "fern", "")),
+        ("A fox sleeps before the camera pans to a goat.", ("fox|goat", "", "")),
+        ("A boy showing the camera a leaf.", ("boy", "leaf", "")),
+        ("A dealer cleans the camera.", ("dealer", "camera", "")),
+        # who works the computer or speaks over the picture
+        ("A user clicks on an icon.", ("", "icon", "")),
+        ("A narrator explains the rules while a boxer trains.", ("boxer", "", "")),
+        # whom a picture is for
+        ("A video for kids shows a clown.", ("clown", "", "")),
+        ("This is an advertisement for swimmers with a diver.", ("diver", "", "")),
+        ("A present for a clown lies on a lawn.", ("clown", "present", "lawn")),
+        # what a clause talks about
+        ("A woman talks about how dogs chase a ball and shows a leash.", ("woman", "leash", "")),
+        ("A cook talks about how to fold a napkin.", ("cook", "napkin", "")),
+        # names
+        ("Lady Quorban waves from a balcony.", ("Lady Quorban", "", "balcony")),
+        ("Peter Quorbans feeds a goat.", ("Peter Quorbans|goat", "", "")),
+        ("John and Mary dance in a barn.", ("John|Mary", "", "barn")),
+        ("A judge quorbans on a bench.", ("judge", "bench", "")),
+        ("The movie Peter shows a whale.", ("whale", "", "")),
+        ("A goat chews in the movie quorban.", ("goat", "", "")),
+        ("A camel quorb saddle hangs beside a nomad.", ("nomad", "camel quorb saddle", "")),
+        ("A fisherman mends a quorb quilps cap.", ("fisherman", "quorb quilps cap", "")),
+        # the owner who acts afterwards
+        ("A boy's kite rises as he pulls the string.", ("boy", "kite|string", "")),
+        ("A boy's kite lies on a lawn.", ("", "kite", "lawn")),
+        # verbs of posture end a noun phrase
+        ("A tart with red jam stands on a shelf beside a baker.", ("baker", "tart|red jam|shelf", "")),
+        ("A rope hanging over a fence scares a pony.", ("pony", "rope|fence", "")),
+        # one subject and a noun in -s behind it: its verb
+        ("A cook plates a cake.", ("cook", "cake", "")),
+        ("A nurse tutors a boy as she lids a jar.", ("nurse|boy", "jar", "")),
+        # a verb in -s does not go with a plural
+        ("A duck swims among boats and rocks in a harbour.", ("duck", "boats", "rocks|harbour")),
+        ("A girl plays with dolls and rocks her cradle.", ("girl", "dolls|cradle", "")),
+        # places with somebody in them, filled places, covered places
+        ("A room of dancers is lit by a lamp.", ("dancers", "lamp", "room")),
+        ("A field of poppies lies behind a fox.", ("fox", "", "field of poppies")),
+        ("A blanket of snow covers a fox.", ("fox", "", "blanket of snow")),
+        ("A blanket of wool covers a fox.", ("fox", "blanket of wool", "")),
+        ("A pig sleeps in a pen.", ("pig", "", "pen")),
+        ("A clerk writes with a pen.", ("clerk", "pen", "")),
+        ("A boxer rests in the ring.", ("boxer", "", "ring")),
+        ("A bride shows a ring.", ("bride", "ring", "")),
+        # food, whatever article it has, and whoever has its name
+        ("A bear eats a salmon.", ("bear", "salmon", "")),
+        ("A bear chases a salmon.", ("bear|salmon", "", "")),
+        ("A woman stirs the batter with a spoon.", ("woman", "batter|spoon", "")),
+        ("A batter hits a ball.", ("batter", "ball", "")),
+        ("A fox eats slices of melon and sniffs at pieces of bread.", ("fox", "slices of melon|pieces of bread", "")),
+        # an animal's name for a tool
+        ("A boy swings a bat.", ("boy", "bat", "")),
+        ("A bat hangs in a cave.", ("bat", "", "cave")),
+        # where something is, and what is worn there
+        ("A critic lists his top ten cakes.", ("critic", "cakes", "")),
+        ("A baker holds a cake with a cherry on the top.", ("baker", "cake|cherry", "")),
+        ("A girl in a red top waves.", ("girl", "red top", "")),
+        # a likeness
+        ("A painter looks at a replica of a lion.", ("painter", "replica", "")),
+    ],
+)
+def test_reads_a_sentence_as_a_reader_does(caption: str, words: Words) -> None:
+    assert extract(caption) == words
+
+
+@pytest.mark.parametrize(
+    ("prompt", "words"),
+    [
+        ("close-up of a weaver's hands knotting yarn", ("weaver", "yarn", "")),
+        ("ginger kitten chasing a moth, cinematic, 4k", ("ginger kitten|moth", "", "")),
+        ("a moustached barber in pyjamas drinks tea beside the kerb", ("moustached barber", "pyjamas|tea|kerb", "")),
+        ("there is a lorry and a farmer is washing it", ("farmer", "lorry", "")),
+        ("a violin is being tuned by a teacher", ("teacher", "violin", "")),
+        ("a two-year-old boy hugs his teddy bear", ("two-year-old boy", "teddy bear", "")),
+        ('a banner that says "GO" hangs above a rower', ("rower", "banner", "")),
+        ("A nun, her goat, and a parrot cross a bridge", ("nun|goat|parrot", "", "bridge")),
+        ("drone shot of a lone hiker on a ridge", ("hiker", "", "ridge")),
+        ("screen recording of a user scrolling through a website", ("", "website", "")),
+    ],
+)
+def test_reads_prompts_as_people_type_them(prompt: str, words: Words) -> None:
+    assert extract(prompt) == words
+
+
+def read_captions() -> list[str]:
+    with CAPTIONS.open(encoding="utf-8", newline="") as file:
+        return [row["caption"] for row in csv.DictReader(file)]
+
+
+@pytest.mark.parametrize("caption", read_captions(), ids=lambda caption: caption[:60])
+def test_capitals_and_the_final_stop_change_nothing(caption: str) -> None:
+    typed = caption.lower().removesuffix(".")
+
+    assert extract(typed) == tuple(words.lower() for words in extract(caption))
+
+
+NOUNS = ("hat", "boat", "goat", "nurse", "barn", "beach", "quorb")
+DENIALS = ("without a", "without any", "with no", "with no green")
+
+
+@given(st.sampled_from(NOUNS), st.sampled_from(DENIALS))
+def test_nothing_that_is_denied_is_ever_found(noun: str, denial: str) -> None:
+    assert extract(f"A fox {denial} {noun} sleeps.") == ("fox", "", "")
+
+
+FIRST_NAMES = ("Peter", "Emma", "Nicholas", "Doris", "Oprah")
+SURNAMES = ("Quorban", "Quorbans", "Zibbles", "Ond")
+
+
+@given(st.sampled_from(FIRST_NAMES), st.sampled_from(SURNAMES))
+def test_a_name_is_one_person_whatever_its_letters(first: str, last: str) -> None:
+    caption = f"{first} {last} is feeding a goat."
+    checked = check_answer(caption, LexiconEntityWords().extract([caption])[0])
+
+    assert [word.word for word in checked.words] == [f"{first} {last}", "goat"]
+    assert checked.violations == ()
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [("young woman", True), ("man in a hat", True), ("brown dog", False), ("...", False), ("", False)],
+)
+def test_whether_an_entity_word_names_a_person(word: str, expected: bool) -> None:
+    assert names_person(word) is expected

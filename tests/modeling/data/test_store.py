@@ -1,0 +1,170 @@
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from dataset_schema import Bucket, Sample, read_shard, shard_paths, write_shard
+from dataset_schema.arrow import VERSION_KEY
+from modeling.data.store import SampleStore
+
+SMALL, LONG = Bucket(5, 32, 48), Bucket(9, 32, 48)
+MakeDataset = Callable[..., Path]
+
+
+def test_every_row_of_every_shard_is_found_in_its_bucket(make_dataset: MakeDataset) -> None:
+    dataset = make_dataset({SMALL: 20, LONG: 3}, rows_per_shard=9)
+
+    store = SampleStore(dataset)
+
+    assert store.clips_per_bucket() == {SMALL: 20, LONG: 3}
+    found = {
+        bucket: [store.read(bucket, row) for row in range(store.clips_per_bucket()[bucket])] for bucket in (SMALL, LONG)
+    }
+    written = [sample for path in shard_paths(dataset, Sample) for sample in read_shard(path, Sample)]
+    assert sorted(written, key=lambda s: s.clip_id) == sorted((*found[SMALL], *found[LONG]), key=lambda s: s.clip_id)
+
+
+def test_the_order_of_rows_survives_another_division_into_shards(make_dataset: MakeDataset) -> None:
+    few = SampleStore(make_dataset({SMALL: 6}, rows_per_shard=6))
+    ids = [few.read(SMALL, row).clip_id for row in range(6)]
+    for path in shard_paths(few.dataset, Sample):
+        path.unlink()
+
+    many = SampleStore(make_dataset({SMALL: 6}, rows_per_shard=2))
+
+    assert [many.read(SMALL, row).clip_id for row in range(6)] == ids
+
+
+def test_a_dataset_without_samples_is_an_error_that_says_where_to_look(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"has no samples.*look at its rejections and failures"):
+        SampleStore(tmp_path)
+
+
+@pytest.mark.parametrize("kept", [0, 10, -1])
+def test_a_truncated_shard_is_named_before_anything_is_read(make_dataset: MakeDataset, kept: int) -> None:
+    dataset = make_dataset({SMALL: 5}, rows_per_shard=3)
+    shard = shard_paths(dataset, Sample)[1]
+    shard.write_bytes(shard.read_bytes()[:kept])
+
+    with pytest.raises(ValueError, match=rf"{shard.name} cannot be read .*; delete it and curate again"):
+        SampleStore(dataset)
+
+
+def test_a_shard_that_is_damaged_in_the_middle_is_named_when_the_clip_is_read(make_dataset: MakeDataset) -> None:
+    dataset = make_dataset({SMALL: 3})
+    (shard,) = shard_paths(dataset, Sample)
+    store = SampleStore(dataset)
+    column = pq.ParquetFile(shard).metadata.row_group(0)
+    videos = next(c for c in map(column.column, range(column.num_columns)) if c.path_in_schema == "video.bytes")
+    content = bytearray(shard.read_bytes())
+    content[videos.data_page_offset : videos.data_page_offset + videos.total_compressed_size] = bytes(
+        videos.total_compressed_size
+    )
+    shard.write_bytes(content)
+
+    with pytest.raises(ValueError, match=rf"{shard.name} cannot be read at row group 0 .*; delete it and curate again"):
+        store.read(SMALL, 0)
+
+
+def test_a_shard_of_another_schema_version_is_named(make_dataset: MakeDataset) -> None:
+    dataset = make_dataset({SMALL: 2})
+    (shard,) = shard_paths(dataset, Sample)
+    table = pq.read_table(shard)
+    pq.write_table(table.replace_schema_metadata({VERSION_KEY: b"0"}), shard)
+
+    with pytest.raises(ValueError, match=rf"{shard.name} has schema version 0, expected 2; publish it again"):
+        SampleStore(dataset)
+
+
+@pytest.mark.parametrize(("start", "end"), [(3, 11), (900, 910)])
+def test_an_entity_word_that_is_not_at_its_span_of_the_caption_is_named(
+    make_dataset: MakeDataset, start: int, end: int
+) -> None:
+    dataset = make_dataset({SMALL: 1})
+    (shard,) = shard_paths(dataset, Sample)
+    table = pq.read_table(shard)
+    rows = table.to_pylist()
+    rows[0]["entities"][0].update(start=start, end=end)
+    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), shard)
+
+    with pytest.raises(ValueError, match=r"entity word .* expected the same text; curate its source again") as caught:
+        SampleStore(dataset).read(SMALL, 0)
+
+    for part in (shard.name, rows[0]["clip_id"], f"reads {rows[0]['caption'][start:end]!r}"):
+        assert part in str(caught.value)
+
+
+def test_what_is_not_wanted_is_not_read(make_dataset: MakeDataset) -> None:
+    store = SampleStore(make_dataset({SMALL: 2}))
+    whole = store.read(SMALL, 1)
+
+    assert store.read(SMALL, 1, with_references=False) == replace(whole, entities=(), background=None)
+    without_video = store.read(SMALL, 1, with_video=False)
+    assert without_video.video.bytes is None
+    assert replace(without_video, video=whole.video) == whole
+
+
+def test_clips_are_listed_in_the_order_in_which_they_are_read(make_dataset: MakeDataset) -> None:
+    store = SampleStore(make_dataset({SMALL: 5}, rows_per_shard=2))
+
+    assert store.clip_ids(SMALL) == [store.read(SMALL, row).clip_id for row in range(5)]
+
+
+def test_clips_go_to_the_largest_bucket_that_they_fill_whatever_they_were_curated_for(
+    make_dataset: MakeDataset,
+) -> None:
+    dataset = make_dataset({SMALL: 3})
+    smaller, longer = Bucket(5, 32, 32), Bucket(289, 32, 32)
+
+    store = SampleStore(dataset, (smaller, longer))
+
+    assert dict(store.clips_per_bucket()) == {smaller: 3}
+    assert store.read(smaller, 0) == SampleStore(dataset).read(SMALL, 0)
+
+
+def test_a_dataset_whose_clips_fill_no_bucket_names_the_buckets(make_dataset: MakeDataset) -> None:
+    with pytest.raises(ValueError, match="no samples that fill 289x32x32"):
+        SampleStore(make_dataset({SMALL: 3}), (Bucket(289, 32, 32),))
+
+
+def test_clips_with_references_of_two_entities_are_those_of_several_subjects(
+    make_sample: Callable[..., Sample], make_two_subjects: Callable[[Sample], Sample], tmp_path: Path
+) -> None:
+    one, two = make_sample(0, SMALL, tmp_path), make_two_subjects(make_sample(1, SMALL, tmp_path))
+    unseen = replace(
+        two, clip_id="f" * 16, entities=tuple(replace(entity, references=()) for entity in two.entities[:-1])
+    )
+    bare, other = (
+        make_sample(2, SMALL, tmp_path, with_entities=False),
+        make_two_subjects(make_sample(3, LONG, tmp_path)),
+    )
+    write_shard(tmp_path / "dataset" / "samples" / "part-0.parquet", [one, two, unseen, bare, other])
+
+    store = SampleStore(tmp_path / "dataset")
+
+    found = {
+        bucket: [store.clip_ids(bucket)[index] for index in rows]
+        for bucket, rows in store.multi_subject_clips().items()
+    }
+    assert found == {SMALL: [two.clip_id], LONG: [other.clip_id]}
+
+
+def test_backgrounds_are_found_and_read_alone(make_sample: Callable[..., Sample], tmp_path: Path) -> None:
+    samples = [make_sample(number, (SMALL, LONG)[number % 2], tmp_path) for number in range(7)]
+    samples[3] = replace(samples[3], background=None)
+    write_shard(tmp_path / "dataset" / "samples" / "part-0.parquet", samples)
+
+    store = SampleStore(tmp_path / "dataset")
+
+    found = store.clips_with_background()
+    assert {(clip.clip_id, clip.bucket) for clip in found} == {
+        (sample.clip_id, Bucket.parse(sample.bucket)) for sample in samples if sample.background
+    }
+    for clip in found:
+        (sample,) = (sample for sample in samples if sample.clip_id == clip.clip_id)
+        assert sample.background is not None
+        assert store.read_background(clip.bucket, clip.row) == sample.background.image
+        assert store.read(clip.bucket, clip.row) == sample

@@ -1,0 +1,115 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import torch
+
+from dataset_schema import Bucket
+from modeling.data.video import decode_clip, write_video
+
+BUCKET = Bucket(17, 64, 112)
+
+
+def counting_video(path: Path, *, frames: int, fps: float, size: tuple[int, int] = (64, 112)) -> Path:
+    """A video whose frame i is grey of brightness 4 i + 16."""
+    greys = np.arange(frames, dtype=np.uint8) * 4 + 16
+    write_video(path, np.broadcast_to(greys[:, None, None, None], (frames, *size, 3)), fps=float(fps))
+    return path
+
+
+def counting_avi(path: Path, *, frames: int) -> Path:
+    """The same at 24 frames per second in AVI, with frames that are stored before earlier ones."""
+    with av.open(path, "w") as container:
+        stream = container.add_stream("libx264", rate=24, options={"bf": "3", "b_strategy": "0", "crf": "2"})
+        stream.width, stream.height, stream.pix_fmt = 112, 64, "yuv420p"
+        for index in range(frames):
+            image = np.full((64, 112, 3), index * 4 + 16, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def frame_numbers(video: np.ndarray) -> list[int]:
+    return [round(float(frame.mean() - 16) / 4) for frame in video]
+
+
+def test_what_is_written_is_read_back(tmp_path: Path, moving_shape: Callable[[Bucket], torch.Tensor]) -> None:
+    video = moving_shape(BUCKET)[0].numpy()
+    write_video(tmp_path / "clip.mp4", video)
+
+    decoded = decode_clip(tmp_path / "clip.mp4", BUCKET)
+
+    assert decoded.shape == video.shape
+    assert np.abs(decoded.astype(int) - video).mean() < 3
+
+
+def test_bytes_and_path_give_the_same_clip(tmp_path: Path) -> None:
+    path = counting_video(tmp_path / "clip.mp4", frames=17, fps=24.0)
+
+    assert np.array_equal(decode_clip(path, BUCKET), decode_clip(path.read_bytes(), BUCKET))
+
+
+@pytest.mark.parametrize("fps", [12, 24, 30, 48])
+def test_each_frame_is_the_one_on_show_in_the_middle_of_its_24th_of_a_second(tmp_path: Path, fps: int) -> None:
+    path = counting_video(tmp_path / "clip.mp4", frames=fps, fps=float(fps))
+
+    numbers = frame_numbers(decode_clip(path, BUCKET))
+
+    assert numbers == [int((k + 0.5) / 24 * fps) for k in range(17)]
+
+
+def test_a_span_starts_at_its_presentation_time(tmp_path: Path) -> None:
+    path = counting_video(tmp_path / "clip.mp4", frames=58, fps=24.0)
+
+    numbers = frame_numbers(decode_clip(path, BUCKET, start_s=1.5))
+
+    assert numbers == list(range(36, 53))
+
+
+@pytest.mark.parametrize("start_s", [0.0, 1.5])
+def test_reordered_frames_of_avi_come_in_the_order_of_display(tmp_path: Path, start_s: float) -> None:
+    path = counting_avi(tmp_path / "clip.avi", frames=58)
+
+    numbers = frame_numbers(decode_clip(path, BUCKET, start_s=start_s))
+
+    assert numbers == [round(24 * start_s) + k for k in range(17)]
+
+
+def test_a_clip_that_ends_before_its_bucket_is_full_is_an_error(tmp_path: Path) -> None:
+    path = counting_video(tmp_path / "clip.mp4", frames=15, fps=24.0)
+
+    with pytest.raises(ValueError, match="expected 17"):
+        decode_clip(path, BUCKET)
+
+
+def test_a_last_frame_cut_short_by_rounding_is_stretched(tmp_path: Path) -> None:
+    path = counting_video(tmp_path / "clip.mp4", frames=16, fps=24.0)
+
+    assert frame_numbers(decode_clip(path, BUCKET))[-1] == 15
+
+
+@pytest.mark.parametrize("size", [(128, 300), (200, 224)])
+def test_a_larger_clip_is_scaled_to_cover_the_bucket_and_cropped_around_its_centre(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    height, width = size
+    image = np.zeros((height, width, 3), np.uint8)
+    image[height // 2 - 20 : height // 2 + 20, width // 2 - 20 : width // 2 + 20] = 255
+    write_video(tmp_path / "clip.mp4", np.broadcast_to(image, (17, *image.shape)))
+
+    frame = decode_clip(tmp_path / "clip.mp4", BUCKET)[8].mean(axis=2)
+
+    scale = max(64 / height, 112 / width)
+    rows, columns = (frame > 128).any(axis=1).nonzero()[0], (frame > 128).any(axis=0).nonzero()[0]
+    assert rows.mean() == pytest.approx(31.5, abs=1)
+    assert columns.mean() == pytest.approx(55.5, abs=1)
+    assert len(rows) == pytest.approx(40 * scale, abs=2)
+    assert len(columns) == pytest.approx(40 * scale, abs=2)
+
+
+@pytest.mark.parametrize("content", [b"", b"no video at all"])
+def test_what_is_no_video_is_an_error(content: bytes) -> None:
+    with pytest.raises(ValueError, match="cannot be decoded"):
+        decode_clip(content, BUCKET)

@@ -1,0 +1,310 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from PIL import Image
+
+from dataset_schema import Bucket
+from modeling.model.conditions import Conditions
+from modeling.model.dit import DiTConfig
+from modeling.model.precision import Precision
+from modeling.model.weights import build_model
+from modeling.sampling.flow import Solver
+from modeling.sampling.guidance import GuidanceForm
+from modeling.sampling.pipeline import Pipeline, PipelineConfig, SamplingConfig, sample_latents, steps_for
+from modeling.training.presets import tiny
+
+BUCKET = Bucket(5, 32, 48)
+PROMPT = "A red ball moves over the meadow."
+SAMPLING = SamplingConfig(bucket=BUCKET, steps=2)
+
+
+def picture(color: str = "red") -> Image.Image:
+    return Image.new("RGBA", (30, 20), color)
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> Pipeline:
+    config = PipelineConfig(
+        model=DiTConfig(width=32, blocks=1, heads=2, text_channels=64, image_channels=64, dropout=0.1),
+        encoders=tiny().pipeline.encoders,
+    )
+    model = build_model(config.model, seed=0)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
+    return Pipeline(config, model, device=torch.device("cpu"))
+
+
+@pytest.mark.parametrize("solver", list(Solver))
+def test_equal_seeds_give_equal_videos_and_others_do_not(pipeline: Pipeline, solver: Solver) -> None:
+    sampling = replace(SAMPLING, solver=solver)
+    first, again = (pipeline(PROMPT, references={"ball": [picture()]}, sampling=sampling) for _ in range(2))
+    other = pipeline(PROMPT, references={"ball": [picture()]}, sampling=replace(sampling, seed=1))
+
+    assert first.shape == (5, 32, 48, 3)
+    assert first.dtype == np.uint8
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_solver_and_form_of_guidance_change_the_video_and_the_batching_of_branches_does_not(pipeline: Pipeline) -> None:
+    def sampled(sampling: SamplingConfig) -> npt.NDArray[np.int16]:
+        return pipeline(PROMPT, references={"ball": [picture()]}, sampling=sampling).astype(np.int16)
+
+    usual = sampled(SAMPLING)
+    others = [replace(SAMPLING, solver=Solver.HEUN), replace(SAMPLING, guidance=GuidanceForm.CHAINED)]
+
+    assert all(np.abs(sampled(other) - usual).max() > 10 for other in others)
+    assert np.abs(sampled(replace(SAMPLING, batches_branches=False)) - usual).max() <= 1  # of 255: rounding
+
+
+def test_bfloat16_samples_nearly_the_same_video_as_float32(pipeline: Pipeline) -> None:
+    gentle = replace(SAMPLING, text_scale=1.0, image_scale=1.0)
+
+    exact, rounded = (
+        pipeline(PROMPT, references={"ball": [picture()]}, sampling=replace(gentle, precision=precision)).astype(int)
+        for precision in (Precision.FLOAT32, Precision.BFLOAT16)
+    )
+
+    assert 0 < np.abs(exact - rounded).mean() < 1  # of 255
+
+
+def test_what_was_saved_samples_the_same_video(pipeline: Pipeline, tmp_path: Path) -> None:
+    pipeline.save_pretrained(tmp_path)
+
+    loaded = Pipeline.from_pretrained(tmp_path)
+
+    assert loaded.config == pipeline.config
+    assert np.array_equal(loaded(PROMPT, sampling=SAMPLING), pipeline(PROMPT, sampling=SAMPLING))
+
+
+def test_references_background_and_their_words_change_the_video(pipeline: Pipeline) -> None:
+    videos = [
+        pipeline(PROMPT, sampling=SAMPLING),
+        pipeline(PROMPT, references={"ball": [picture()]}, sampling=SAMPLING),
+        pipeline(PROMPT, references={"meadow": [picture()]}, sampling=SAMPLING),
+        pipeline(PROMPT, background=picture(), sampling=SAMPLING),
+        pipeline(PROMPT, background=picture(), background_word="meadow", sampling=SAMPLING),
+    ]
+
+    assert len({video.tobytes() for video in videos}) == 4
+    assert np.array_equal(videos[2], videos[4])
+
+
+def test_a_word_that_is_not_in_the_prompt_is_refused(pipeline: Pipeline) -> None:
+    with pytest.raises(ValueError, match=r"reference word 'dog' is not in the prompt .* copy the word from the prompt"):
+        pipeline(PROMPT, references={"dog": [picture()]}, sampling=SAMPLING)
+
+
+def test_a_word_is_found_where_it_stands_alone(pipeline: Pipeline) -> None:
+    def places(word: str, prompt: str) -> list[tuple[int, int]]:
+        images = pipeline._reference_images(prompt, {word: [picture()]}, None, None)
+        return [(image.start, image.end) for image in images]
+
+    assert places("cat", "He catches a cat.") == [(13, 16)]
+    assert places("cat", "Cats and cat's cat.") == [(9, 12)]
+    assert places("dog", "Two dogs run.") == [(4, 7)]  # nowhere else
+
+
+def test_a_number_says_which_of_several_equal_words_is_meant(pipeline: Pipeline) -> None:
+    prompt = "A cat chases a cat and a catfish."
+
+    def place(word: str, prompt: str = prompt) -> tuple[int, int]:
+        (image,) = pipeline._reference_images(prompt, {word: [picture()]}, None, None)
+        return image.start, image.end
+
+    assert [place(word) for word in ("cat", "cat#1", "cat#2")] == [(2, 5), (2, 5), (15, 18)]
+    assert place("fish#1") == (28, 32)  # nowhere else
+    assert place("take#2", "On take#2 they take a take.") == (3, 9)  # the prompt's own word
+    assert place("take", "On take#2 they take a take.") == (3, 7)
+
+
+@pytest.mark.parametrize(
+    ("word", "problem"),
+    [
+        ("ball#2", "'ball#2' is only once in the prompt"),
+        ("cat#3", "'cat#3' is only 2 times in the prompt"),
+        ("dog#2", "'dog#2' is not in the prompt"),
+        ("cat#0", "'cat#0' is not in the prompt"),
+        ("#1", "'#1' is not in the prompt"),
+    ],
+)
+def test_a_word_that_the_prompt_has_less_often_is_refused(pipeline: Pipeline, word: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        pipeline("A cat and a cat with a ball.", references={word: [picture()]}, sampling=SAMPLING)
+
+
+def test_two_of_one_word_get_their_own_pictures(pipeline: Pipeline) -> None:
+    prompt = "A cat and a cat."
+    red, blue = picture("red"), picture("blue")
+
+    first, second, swapped = (
+        pipeline(prompt, references=references, sampling=SAMPLING)
+        for references in ({"cat": [red]}, {"cat#2": [red]}, {"cat": [blue], "cat#2": [red]})
+    )
+    turned = pipeline(prompt, references={"cat": [red], "cat#2": [blue]}, sampling=SAMPLING)
+
+    assert not np.array_equal(first, second)
+    assert not np.array_equal(turned, swapped)
+
+
+def test_a_video_is_reconstructed_nearly_as_it_was(pipeline: Pipeline) -> None:
+    rows, columns = np.mgrid[0:32, 0:48] / 48
+    ramp = np.stack([255 * columns, 255 * rows, 255 * (1 - columns)], axis=-1)
+    video = np.stack([ramp * (0.6 + 0.1 * frame) for frame in range(5)]).astype(np.uint8)
+
+    found = pipeline.reconstruct(video)
+
+    assert found.shape == video.shape
+    assert found.dtype == np.uint8
+    assert np.abs(found.astype(int) - video).mean() < 4
+    assert not np.array_equal(found, video)
+
+
+def test_a_video_that_the_autoencoder_cannot_take_is_not_reconstructed(pipeline: Pipeline) -> None:
+    with pytest.raises(ValueError, match="frames"):
+        pipeline.reconstruct(np.zeros((6, 32, 48, 3), np.uint8))
+    with pytest.raises(ValueError, match="50"):
+        pipeline.reconstruct(np.zeros((5, 32, 50, 3), np.uint8))
+
+
+def test_a_seventh_image_is_refused_and_named(pipeline: Pipeline) -> None:
+    with pytest.raises(
+        ValueError, match=r"7 reference images, expected at most 6; leave out 1: .* come the background"
+    ):
+        pipeline(PROMPT, references={"ball": [picture()] * 6}, background=picture(), sampling=SAMPLING)
+    with pytest.raises(ValueError, match=r"leave out 2: .* come picture 5 of 'meadow', picture 6 of 'meadow'"):
+        pipeline(PROMPT, references={"ball": [picture()] * 2, "meadow": [picture()] * 6}, sampling=SAMPLING)
+
+
+def test_words_without_pictures_are_refused(pipeline: Pipeline) -> None:
+    with pytest.raises(ValueError, match="reference word 'ball' has no picture"):
+        pipeline(PROMPT, references={"ball": []}, sampling=SAMPLING)
+    with pytest.raises(ValueError, match="background word is 'meadow', but there is no background"):
+        pipeline(PROMPT, background_word="meadow", sampling=SAMPLING)
+    with pytest.raises(ValueError, match="reference word '' is not in the prompt"):
+        pipeline(PROMPT, background=picture(), background_word="", sampling=SAMPLING)
+
+
+def test_a_prompt_that_is_too_long_or_empty_is_refused(pipeline: Pipeline) -> None:
+    with pytest.raises(ValueError, match="more than the 64 tokens"):
+        pipeline("ball " * 65, sampling=SAMPLING)
+    with pytest.raises(ValueError, match="expected at least one word"):
+        pipeline("", sampling=SAMPLING)
+
+
+def test_an_odd_size_is_refused() -> None:
+    with pytest.raises(ValueError, match="bucket has width 50, expected a positive multiple of 16"):
+        SamplingConfig(bucket=Bucket(5, 32, 50))
+    with pytest.raises(ValueError, match=r"bucket has 6 frames, expected 4k \+ 1"):
+        SamplingConfig(bucket=Bucket(6, 32, 48))
+
+
+@pytest.mark.parametrize("scale", [-1.0, float("nan"), float("inf")])
+def test_a_scale_that_pushes_nowhere_is_refused(scale: float) -> None:
+    with pytest.raises(ValueError, match=r"sampling has image_scale .*, expected 0 .* or more"):
+        SamplingConfig(image_scale=scale)
+
+
+@pytest.mark.parametrize(
+    ("batches_branches", "remedy"), [(True, "set batches_branches to False, or take"), (False, "take")]
+)
+def test_out_of_memory_says_what_takes_less(pipeline: Pipeline, batches_branches: bool, remedy: str) -> None:
+    sampling = replace(SAMPLING, batches_branches=batches_branches)
+
+    def run_out(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    hook = pipeline.model.blocks[0].register_forward_pre_hook(run_out)
+
+    with pytest.raises(torch.OutOfMemoryError, match=f"while sampling 5x32x48: {remedy} a smaller bucket"):
+        pipeline(PROMPT, sampling=sampling)
+    hook.remove()
+
+
+def test_a_directory_without_a_pipeline_is_refused(pipeline: Pipeline, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"config\.json does not exist"):
+        Pipeline.from_pretrained(tmp_path)
+    with pytest.raises(FileNotFoundError, match="hf download someone/some-pipeline --local-dir"):
+        Pipeline.from_pretrained("someone/some-pipeline")
+    pipeline.save_pretrained(tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    with pytest.raises(FileNotFoundError, match=r"model\.safetensors does not exist, only its config\.json does"):
+        Pipeline.from_pretrained(tmp_path)
+
+
+def test_damaged_weights_are_refused(pipeline: Pipeline, tmp_path: Path) -> None:
+    pipeline.save_pretrained(tmp_path)
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+
+    with pytest.raises(ValueError, match=r"model\.safetensors is damaged"):
+        Pipeline.from_pretrained(tmp_path)
+
+
+def test_weights_of_another_model_are_refused(pipeline: Pipeline, tmp_path: Path) -> None:
+    wider = replace(pipeline.config.model, width=64)
+    pipeline.save_pretrained(tmp_path)
+    config = tmp_path / "config.json"
+    config.write_text(config.read_text().replace('"width": 32', '"width": 64'))
+
+    with pytest.raises(ValueError, match=r"model\.safetensors has .* of shape .*, expected"):
+        Pipeline.from_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="the model is not the pipeline's: width is 64, expected 32"):
+        Pipeline(pipeline.config, build_model(wider, seed=0), device=torch.device("cpu"))
+
+
+def test_a_config_with_unknown_fields_is_refused(pipeline: Pipeline, tmp_path: Path) -> None:
+    pipeline.save_pretrained(tmp_path)
+    config = tmp_path / "config.json"
+    config.write_text(config.read_text().replace('"words_per_image"', '"tokens_per_image"'))
+
+    with pytest.raises(ValueError, match=r"config\.json: model has the fields tokens_per_image"):
+        Pipeline.from_pretrained(tmp_path)
+
+
+def test_encoders_that_do_not_fit_the_model_are_refused() -> None:
+    with pytest.raises(ValueError, match="model has text_channels 1024, expected the encoders' 64"):
+        PipelineConfig(encoders=tiny().pipeline.encoders)
+
+
+@pytest.mark.parametrize(
+    ("batches_branches", "solver", "calls"),
+    [(True, Solver.EULER, 4), (False, Solver.EULER, 12), (True, Solver.HEUN, 7), (False, Solver.HEUN, 21)],
+)
+def test_the_model_is_called_as_often_as_solver_and_branches_ask(
+    pipeline: Pipeline, batches_branches: bool, solver: Solver, calls: int
+) -> None:
+    seen: list[None] = []
+    steps: list[None] = []
+    hook = pipeline.model.register_forward_pre_hook(lambda *_: seen.append(None))
+    sampling = replace(SAMPLING, steps=4, batches_branches=batches_branches, solver=solver)
+
+    pipeline(PROMPT, references={"ball": [picture()]}, sampling=sampling, on_step=lambda: steps.append(None))
+    hook.remove()
+
+    assert (len(seen), len(steps)) == (calls, 4)
+
+
+def test_sampling_a_bare_model_keeps_no_step_for_a_backward_pass(pipeline: Pipeline) -> None:
+    latents = sample_latents(
+        pipeline.model,
+        Conditions(text=torch.randn(1, 3, 64), is_text=torch.ones(1, 3, dtype=torch.bool), references=None),
+        torch.randn(1, 16, 1, 4, 4),
+        sampling=SamplingConfig(bucket=Bucket(1, 32, 32), steps=2),
+        flow=pipeline.config.flow,
+    )
+
+    assert next(pipeline.model.parameters()).requires_grad
+    assert not latents.requires_grad
+
+
+def test_steps_are_the_papers_for_each_resolution() -> None:
+    sizes = [Bucket(17, height, height * 16 // 9) for height in (144, 288, 576)]
+
+    assert [steps_for(size) for size in sizes] == [256, 128, 64]

@@ -1,0 +1,151 @@
+"""One process and two that share its work end with the same weights."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from dataset_schema import Bucket
+from modeling.data.batches import DataConfig
+from modeling.data.schedule import BatchingConfig
+from modeling.model.precision import Precision
+from modeling.saved_config import write_config
+from modeling.training.checkpoint import read_tensors
+from modeling.training.config import RunConfig, ValidationConfig
+from modeling.training.loop import train
+from modeling.training.optimizer import OptimizerConfig
+from modeling.training.parallel import ExecutionConfig, Team
+from tests.modeling.training.small_runs import (
+    PHASES,
+    PLAIN,
+    checkpoint,
+    largest_difference,
+    metrics,
+    run_config,
+    weights,
+)
+
+ROOT = Path(__file__).parents[3]
+# 3 x 3 x 3 latent tokens, so that two devices cannot share them equally.
+ODD = Bucket(9, 48, 48)
+SHARDED = replace(PLAIN, recomputes_activations=True)
+DIVIDED = replace(PLAIN, devices_per_clip=2)
+HALF = replace(PLAIN, precision=Precision.BFLOAT16)
+ADAMW = OptimizerConfig(learning_rate=1e-3, gradient_clip=0.05)
+MUON = replace(ADAMW, matrix_learning_rate=1e-3)
+
+
+def config_of(execution: ExecutionConfig, optimizer: OptimizerConfig = ADAMW) -> RunConfig:
+    """Without dropout, whose draws belong to a device; with images dropped often, so that some clips have none."""
+    return run_config(
+        *PHASES,
+        dropout=0.0,
+        data=DataConfig(batching=BatchingConfig(tokens_per_device=27, devices_per_group=2), image_dropout=0.4),
+        optimizer=optimizer,
+        reference_gain_every_steps=3,
+        checkpoint_every_steps=4,
+        execution=execution,
+        validation=ValidationConfig(every_steps=8, steps=2, clips=1),
+    )
+
+
+class Run(NamedTuple):
+    config: RunConfig
+    output: Path
+
+
+def train_together(runs: Iterable[Run], dataset: Path, folder: Path) -> None:
+    """Train on two processes, as torchrun starts them."""
+    listed = []
+    for number, run in enumerate(runs):
+        config = folder / f"run-{number}.json"
+        write_config(config, run.config)
+        listed.append({"config": str(config), "dataset": str(dataset), "output": str(run.output)})
+    (folder / "runs.json").write_text(json.dumps(listed))
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [*launcher, str(ROOT / "tests/modeling/training/train_together.py"), str(folder / "runs.json")],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+
+
+def column(output: Path, name: str) -> list[Any]:
+    return [line[name] for line in metrics(output)]
+
+
+def matrices_of_blocks(output: Path, step: int) -> torch.Tensor:
+    """All of them in one row."""
+    found = weights(checkpoint(output, step))
+    names = [
+        name for name in found if name.startswith("blocks.") and found[name].ndim == 2 and "modulation" not in name
+    ]
+    return torch.cat([found[name].flatten() for name in sorted(names)])
+
+
+def test_two_devices_train_what_one_trains_sharded_or_sharing_each_clip_and_continue_its_run(
+    make_dataset: Callable[..., Path], tmp_path: Path
+) -> None:
+    dataset = make_dataset({ODD: 5})
+    names = ("alone", "sharded", "divided", "continued", "half", "muon", "sharded muon", "continued muon")
+    runs = {name: tmp_path / name for name in names}
+    train(config_of(PLAIN), dataset=dataset, output=runs["alone"])
+    train(config_of(PLAIN, MUON), dataset=dataset, output=runs["muon"])
+    shutil.copytree(checkpoint(runs["alone"], 4), checkpoint(runs["continued"], 4))
+    shutil.copytree(checkpoint(runs["muon"], 4), checkpoint(runs["continued muon"], 4))
+
+    train_together(
+        [
+            Run(config_of(SHARDED), runs["sharded"]),
+            Run(config_of(DIVIDED), runs["divided"]),
+            Run(config_of(SHARDED), runs["continued"]),
+            Run(config_of(HALF), runs["half"]),
+            Run(config_of(SHARDED, MUON), runs["sharded muon"]),
+            Run(config_of(SHARDED, MUON), runs["continued muon"]),
+        ],
+        dataset,
+        tmp_path,
+    )
+
+    whole = read_tensors(checkpoint(runs["alone"], 8))
+    for name in ("sharded", "divided", "continued"):
+        assert largest_difference(whole, read_tensors(checkpoint(runs[name], 8))) < 5e-6
+        pipelines = [load_file(output / "pipeline" / "model.safetensors") for output in (runs["alone"], runs[name])]
+        assert largest_difference(*pipelines) < 5e-6
+        assert len(list((runs[name] / "samples" / "step-00000008").glob("*.mp4"))) == (1 if name == "divided" else 2)
+    for name in ("sharded", "divided"):
+        assert column(runs[name], "loss") == pytest.approx(column(runs["alone"], "loss"), rel=1e-5)
+        assert column(runs[name], "gradient_norm") == pytest.approx(column(runs["alone"], "gradient_norm"), rel=1e-5)
+    # Muon's matrices, whose rounding to bfloat16 depends on how they are divided; halves of a matrix, each made
+    # orthogonal by itself, would move another way.
+    matrices, moved = matrices_of_blocks(runs["muon"], 8), matrices_of_blocks(runs["muon"], 4)
+    for name in ("sharded muon", "continued muon"):
+        difference = (matrices_of_blocks(runs[name], 8) - matrices).norm()
+        assert difference < 0.2 * (matrices - moved).norm()
+        assert column(runs[name], "loss")[-1] == pytest.approx(column(runs["muon"], "loss")[-1], rel=1e-4)
+    assert (matrices_of_blocks(runs["alone"], 8) - matrices).norm() > 2 * (matrices - moved).norm()
+    gains = [[gain for gain in column(runs[name], "reference_gain") if gain] for name in ("alone", "divided")]
+    assert len(gains[0]) == 3
+    assert gains[1] == [pytest.approx(gain, abs=1e-6) for gain in gains[0]]
+    assert column(runs["half"], "loss") == pytest.approx(column(runs["alone"], "loss"), rel=2e-2)
+    assert column(runs["half"], "loss") != column(runs["alone"], "loss")
+    assert {tensor.dtype for tensor in read_tensors(checkpoint(runs["half"], 8)).values()} == {torch.float32}
+
+
+def test_devices_that_cannot_share_a_batch_or_a_clip_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"cannot share a batch for 16; set .*devices_per_group to a multiple of 6"):
+        BatchingConfig().check_ranks(6)
+    with pytest.raises(ValueError, match="1 processes cannot share clips by 2"):
+        Team(torch.device("cpu"), devices_per_clip=2)

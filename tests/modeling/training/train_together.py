@@ -1,0 +1,24 @@
+"""Trains several runs in one process of a team: `torchrun train_together.py RUNS.json`.
+
+RUNS.json lists objects with the paths `config` (as `write_config` writes it), `dataset` and `output`.
+"""
+
+import json
+import sys
+import warnings
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+
+from modeling.saved_config import read_config
+from modeling.training.config import RunConfig
+from modeling.training.loop import train
+
+if __name__ == "__main__":
+    warnings.simplefilter("error")
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo")
+    for run in json.loads(Path(sys.argv[1]).read_text()):
+        train(read_config(Path(run["config"]), RunConfig), dataset=Path(run["dataset"]), output=Path(run["output"]))
+    dist.destroy_process_group()

@@ -1,0 +1,369 @@
+import io
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image, ImageColor
+from rich.console import Console
+from scipy.stats import binomtest
+
+from modeling.data.video import Video
+from pipelines.proof import curves, example_sheet
+from pipelines.proof.axis_ticks import even_ticks, logarithmic_ticks
+from pipelines.proof.curves import curves_chart
+from pipelines.proof.example_sheet import Example, examples_sheet
+from pipelines.proof.learning import read_learning, smoothed
+from pipelines.proof.scores import Condition, Figure, mean, share
+from pipelines.proof.table import console_table, markdown_table
+from pipelines.views.sheet_layout import BORDER
+
+Color = tuple[int, int, int]
+Written = list[tuple[str, tuple[int, int]]]
+Pixels = npt.NDArray[np.bool_]
+
+ORDER = (Condition.WITHOUT, Condition.WITH, Condition.SWAPPED, Condition.REAL)
+BLUE, VERMILION = "#0072b2", "#d55e00"
+STAGE = "#a39e94"
+LOSS = "#1d2f4f"
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> Written:
+    """What is written on pictures from now on, and where."""
+    texts: Written = []
+    for module in (curves, example_sheet):
+        write = module.write
+
+        def recorded(
+            draw: Any, corner: tuple[int, int], runs: Any, *args: Any, write: Any = write, **kwargs: Any
+        ) -> int:
+            texts.append((runs if isinstance(runs, str) else "".join(run.text for run in runs), corner))
+            return int(write(draw, corner, runs, *args, **kwargs))
+
+        monkeypatch.setattr(module, "write", recorded)
+    return texts
+
+
+def place_of(text: str, written: Written) -> tuple[int, int]:
+    (corner,) = (corner for found, corner in written if found == text)
+    return corner
+
+
+def in_color(image: Image.Image, color: Color | str) -> Pixels:
+    rgb = ImageColor.getrgb(color) if isinstance(color, str) else color
+    return np.asarray((np.asarray(image) == rgb).all(axis=-1))
+
+
+def box_of(image: Image.Image, color: Color) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of what has a color, which fills all of it."""
+    pixels = in_color(image, color)
+    rows, columns = np.flatnonzero(pixels.any(axis=1)), np.flatnonzero(pixels.any(axis=0))
+    box = int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+    assert pixels.sum() == (box[2] - box[0]) * (box[3] - box[1])
+    return box
+
+
+def place_in_row(text: str, written: Written, sheet: Image.Image) -> tuple[int, int]:
+    """Where a text of the only row of a sheet is: rows are written on cards that are then laid on it."""
+    top, left = np.argwhere(in_color(sheet, BORDER))[0]
+    x, y = place_of(text, written)
+    return int(left) + x, int(top) + y
+
+
+def shade(row: int, condition: Condition, frame: int) -> Color:
+    return (40 + 60 * row, 20 + 50 * ORDER.index(condition), 15 + 25 * frame)
+
+
+def video(row: int, condition: Condition) -> Video:
+    return np.stack([np.full((48, 96, 3), shade(row, condition, frame), np.uint8) for frame in range(9)])
+
+
+def example(row: int, words: Sequence[str], conditions: Sequence[Condition] = ORDER) -> Example:
+    pictures = (Image.new("RGBA", (30, 40), (250 - row, 7, 100 * place, 255)) for place in range(len(words)))
+    videos = {condition: video(row, condition) for condition in conditions}
+    return Example(prompt=f"prompt {row}", references=tuple(zip(words, pictures, strict=True)), videos=videos)
+
+
+def test_cells_show_first_middle_and_last_frame_of_every_condition_in_order() -> None:
+    sheet = examples_sheet([example(0, ["cat", "fish"]), example(1, ["cat", "cat"])])
+
+    boxes = [[box_of(sheet, shade(row, each, frame)) for each in ORDER for frame in (0, 4, 8)] for row in (0, 1)]
+    for row in boxes:
+        lefts, tops, rights, bottoms = zip(*row, strict=True)
+        assert all(right <= left for right, left in zip(rights, lefts[1:], strict=False))
+        assert len(set(tops)) == len(set(bottoms)) == 1
+        assert {(right - left) / (bottoms[0] - tops[0]) for left, right in zip(lefts, rights, strict=True)} == {2.0}
+        assert rights[0] - lefts[0] >= 2 * 96
+    assert boxes[0][0][3] < boxes[1][0][1]
+    assert [box[0] for box in boxes[0]] == [box[0] for box in boxes[1]]
+    assert not any(in_color(sheet, shade(0, Condition.WITH, frame)).any() for frame in (1, 2, 3, 5, 6, 7))
+
+
+def test_headers_stand_over_their_columns(written: Written) -> None:
+    sheet = examples_sheet([example(0, ["cat", "fish"])])
+
+    headers = ("no references", "with references", "swapped pictures", "ground truth")
+    lefts = [place_of(header, written)[0] for header in headers]
+    assert lefts == [box_of(sheet, shade(0, condition, 0))[0] for condition in ORDER]
+
+
+def test_references_stand_left_of_the_videos_over_their_words(written: Written) -> None:
+    sheet = examples_sheet([example(0, ["cat", "fish"])])
+
+    cat, fish = box_of(sheet, (250, 7, 0)), box_of(sheet, (250, 7, 100))
+    assert cat[2] <= fish[0] < fish[2] <= box_of(sheet, shade(0, Condition.WITHOUT, 0))[0]
+    assert (cat[2] - cat[0]) / (cat[3] - cat[1]) == pytest.approx(30 / 40, rel=0.05)
+    for word, box in (("cat", cat), ("fish", fish)):
+        x, y = place_in_row(word, written, sheet)
+        assert box[0] - 20 < x < box[2]
+        assert y >= box[3]
+    assert place_in_row("prompt 0", written, sheet)[1] < cat[1]
+
+
+@pytest.mark.parametrize(("words", "note"), [(["cat"], "one subject"), (["cat", "fish"], "not sampled")])
+def test_a_condition_without_video_says_why(written: Written, words: list[str], note: str) -> None:
+    conditions = (Condition.WITHOUT, Condition.WITH, Condition.REAL)
+
+    sheet = examples_sheet([example(0, words, conditions)])
+
+    x, y = place_in_row(note, written, sheet)
+    with_references, real = (
+        box_of(sheet, shade(0, each, at)) for each, at in ((Condition.WITH, 8), (Condition.REAL, 0))
+    )
+    assert with_references[2] < x < real[0]
+    assert real[1] < y < real[3]
+
+
+def test_a_sheet_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="sample at least one"):
+        examples_sheet([])
+
+
+def write_log(path: Path, lines: Sequence[Mapping[str, Any]]) -> Path:
+    plain = {"training_phase": "I", "loss": 0.5, "reference_losses": None}
+    path.write_text("".join(json.dumps(plain | dict(line)) + "\n" for line in lines))
+    return path
+
+
+@pytest.fixture
+def two_runs(tmp_path: Path) -> list[tuple[str, Path]]:
+    """100 steps without references, then 100 with gains of .2 at t = .3 and of .5 at t = .6 from the first on."""
+    losses = {"0.3": [0.5, 0.4], "0.6": [0.8, 0.4]}
+    text = [{"step": step, "loss": 7.0} for step in range(1, 101)]
+    personalized = [
+        {"step": step, "training_phase": "II-a" if step <= 50 else "II-b", "loss": 7.0, "reference_losses": losses}
+        for step in range(1, 101)
+    ]
+    return [
+        ("text", write_log(tmp_path / "text.jsonl", text)),
+        ("personalized", write_log(tmp_path / "personalized.jsonl", personalized)),
+    ]
+
+
+def line_row(image: Image.Image, color: str, columns: slice = slice(None)) -> float:
+    """The middle row of a level line, where no mark lies on it."""
+    pixels = in_color(image, color)[:, columns]
+    counts = pixels.sum(axis=0)
+    thin = pixels[:, counts == counts[counts > 0].min()]
+    return float(np.nonzero(thin)[0].mean())
+
+
+def test_a_gain_is_drawn_at_the_height_of_its_label(two_runs: list[tuple[str, Path]], written: Written) -> None:
+    chart = curves_chart(two_runs)
+
+    per_unit = (place_of("0.4", written)[1] - place_of("0.1", written)[1]) / 0.3
+    found = {color: line_row(chart, color) for color in (BLUE, VERMILION)}
+    assert found[VERMILION] - found[BLUE] == pytest.approx(0.3 * per_unit, abs=1.5)
+    # Letters of a label stand on both sides of its height.
+    assert 0 < found[BLUE] - place_of("0.2", written)[1] < 26
+    assert found[BLUE] - place_of("0.2", written)[1] == pytest.approx(
+        found[VERMILION] - place_of("0.5", written)[1], abs=1.5
+    )
+
+
+def test_steps_of_the_second_run_are_counted_on_after_the_first(
+    two_runs: list[tuple[str, Path]], written: Written
+) -> None:
+    chart = curves_chart(two_runs)
+
+    lines = np.flatnonzero(in_color(chart, STAGE).sum(axis=0) > 600)
+    first, second, third = (float(line.mean()) for line in np.split(lines, np.flatnonzero(np.diff(lines) > 1) + 1))
+    end = int(np.flatnonzero(in_color(chart, BLUE).any(axis=0))[-1]) - 10  # a mark ends the curve
+    assert second == pytest.approx((first + end) / 2, abs=3)
+    assert third == pytest.approx((second + end) / 2, abs=3)
+    begin = np.flatnonzero(in_color(chart, VERMILION)[900:].any(axis=0) | in_color(chart, BLUE)[900:].any(axis=0))[0]
+    assert second <= begin + 12
+    names = [place_of(name, written)[0] for name in ("text: I", "personalized: II-a", "personalized: II-b")]
+    assert all(0 < name - line < 30 for name, line in zip(names, (first, second, third), strict=True))
+
+
+def test_names_of_training_phases_do_not_overlap(tmp_path: Path, written: Written) -> None:
+    lines = [{"step": step, "training_phase": "short" if step < 4 else "long"} for step in range(1, 101)]
+
+    curves_chart([("run", write_log(tmp_path / "log.jsonl", lines))])
+
+    assert place_of("run: long", written)[1] >= place_of("run: short", written)[1] + 26
+
+
+def test_the_loss_is_drawn_on_a_logarithmic_axis(tmp_path: Path, written: Written) -> None:
+    lines = [{"step": step, "loss": 1.0 if step <= 50 else 0.1} for step in range(1, 101)]
+
+    chart = curves_chart([("run", write_log(tmp_path / "log.jsonl", lines))])
+
+    early, late = (line_row(chart, LOSS, columns) for columns in (slice(130, 800), slice(1100, 1770)))
+    heights = {label: place_of(label, written)[1] for label in ("1", "0.5", "0.2", "0.1")}
+    assert late - early == pytest.approx(heights["0.1"] - heights["1"], abs=2)
+    share_of_half = (heights["0.5"] - heights["1"]) / (heights["0.1"] - heights["1"])
+    assert share_of_half == pytest.approx(math.log10(2), abs=0.01)
+
+
+@pytest.mark.parametrize("loss", [0.0613, 0.5, 0.87, 3.1])
+def test_the_axis_of_a_level_loss_has_labels_above_and_below_it(tmp_path: Path, written: Written, loss: float) -> None:
+    curves_chart([("run", write_log(tmp_path / "log.jsonl", [{"step": 1, "loss": loss}]))])
+
+    labels = [float(text) for text, (x, _) in written if x < 115 and text[0].isdigit()]
+    assert min(labels) < loss < max(labels)
+
+
+def test_what_was_not_a_number_is_left_out(tmp_path: Path) -> None:
+    path = write_log(
+        tmp_path / "log.jsonl",
+        [
+            {"step": 10, "loss": None, "reference_losses": {"0.9": [None, 0.2], "0.6": [0.4, 0.4], "0.3": [0.4, 0.5]}},
+            {"step": 20, "loss": 0.3},
+        ],
+    )
+
+    learning = read_learning([("first", path), ("second", path)])
+
+    assert learning.losses == ([(20, 0.3)], [(40, 0.3)])
+    assert list(learning.gains) == ["0.3", "0.6"]
+    assert [step for step, _ in learning.gains["0.3"]] == [10, 30]
+    assert [gain for _, gain in learning.gains["0.3"]] == pytest.approx([-0.25, -0.25])
+    assert learning.steps == 40
+    assert learning.beginnings == ((0, "first: I"), (20, "second: I"))
+
+
+@pytest.mark.parametrize("loss", [None, 0.5])
+def test_a_run_without_gains_is_drawn(tmp_path: Path, written: Written, loss: float | None) -> None:
+    curves_chart([("run", write_log(tmp_path / "log.jsonl", [{"step": 1, "loss": loss}]))])
+
+    assert place_of("not measured", written)
+
+
+def test_a_run_that_reported_nothing_is_named(tmp_path: Path) -> None:
+    (tmp_path / "metrics.jsonl").touch()
+
+    with pytest.raises(ValueError, match=r"metrics\.jsonl has no lines"):
+        curves_chart([("run", tmp_path / "metrics.jsonl")])
+
+
+def test_one_outlier_does_not_show_in_the_running_median() -> None:
+    curve = [(step, 100.0 if step == 30 else 2.0 if step < 50 else 1.0) for step in range(100)]
+
+    found = dict(smoothed(curve))
+
+    assert list(found) == list(range(100))
+    assert found[30] == 2.0
+    assert (found[40], found[60]) == (2.0, 1.0)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 0), (0, 0.3), (-0.07, 0.42), (-3, -1), (0.2, 0.9), (0, 4000)])
+def test_even_ticks_enclose_zero_and_the_values(low: float, high: float) -> None:
+    ticks = even_ticks(low, high)
+
+    assert 0 in ticks
+    assert ticks[0] <= low <= high <= ticks[-1]
+    assert 2 <= len(ticks) <= 9
+    assert np.diff(ticks) == pytest.approx(ticks[1] - ticks[0])
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [(0.09, 2.1, [0.1, 0.2, 0.5, 1, 2]), (0.21, 0.45, [0.25, 0.3, 0.4]), (1, 10, [1, 2, 5, 10])],
+)
+def test_logarithmic_ticks_lie_between_the_values(low: float, high: float, ticks: list[float]) -> None:
+    assert logarithmic_ticks(low, high) == ticks
+
+
+def figure(name: str, value: float, low: float, high: float, **more: Any) -> Figure:
+    settings: dict[str, Any] = {"clips": "two subjects", "condition": Condition.WITH, "count": 240} | more
+    return Figure(name=name, value=value, low=low, high=high, **settings)
+
+
+FIGURES = [
+    figure("retrieval", 0.8125, 0.758, 0.8514, goal=0.8),
+    figure("copy index", -0.004, -0.03, 0.019),
+    figure("retrieval", 1.0, 0.985, 1.0, condition=Condition.REAL, clips="one subject", count=120),
+    figure("retrieval", 0.05, 0.02, 0.09, condition=Condition.WITHOUT),
+    figure("look follows word", 0.7, 0.64, 0.75, condition=Condition.SWAPPED, goal=0.85),
+    figure("look follows word", math.nan, math.nan, math.nan, clips="two of one word", count=0, goal=0.85),
+    figure("copy index", 0.5, math.nan, math.nan, clips="one subject", count=1),
+]
+
+
+def test_a_page_gets_values_with_intervals_and_goals_by_name() -> None:
+    assert markdown_table(FIGURES).splitlines() == [
+        "| figure | clips | n | without references | with references | swapped pictures | real clips | goal |",
+        "| --- | --- | ---: | --- | --- | --- | --- | --- |",
+        "| retrieval | two subjects | 240 | .05 (.02 to .09) | **.81** (.76 to .85) |  |  | .80 met |",
+        "| retrieval | one subject | 120 |  |  |  | 1.00 (.98 to 1.00) |  |",
+        "| copy index | two subjects | 240 |  | .00 (-.03 to .02) |  |  |  |",
+        "| copy index | one subject | 1 |  | .50 |  |  |  |",
+        "| look follows word | two subjects | 240 |  |  | **.70** (.64 to .75) |  | .85 missed |",
+        "| look follows word | two of one word | 0 |  | **-** |  |  | .85 missed |",
+    ]
+
+
+def test_a_terminal_of_80_columns_gets_the_same_in_two_lines_each() -> None:
+    console = Console(file=io.StringIO(), width=80)
+    console.print(console_table(FIGURES))
+
+    assert isinstance(console.file, io.StringIO)
+    shown = [line.rstrip() for line in console.file.getvalue().splitlines() if line.strip()]
+    assert shown[:2] == [
+        " figure              without    with        swapped    real",
+        " clips (n)           references references  pictures   clips       goal",
+    ]
+    assert shown[3:] == [
+        " retrieval           .05        .81                                .80",
+        " two subjects (240)  .02 to .09 .76 to .85                         met",
+        " retrieval                                             1.00",
+        " one subject (120)                                     .98 to 1.00",
+        " copy index                     .00",
+        " two subjects (240)             -.03 to .02",
+        " copy index                     .50",
+        " one subject (1)",
+        " look follows word                          .70                    .85",
+        " two subjects (240)                         .64 to .75             missed",
+        " look follows word              -                                  .85",
+        " two of one word (0)                                               missed",
+    ]
+
+
+@pytest.mark.parametrize(("right", "count"), [(8, 10), (0, 10), (10, 10), (191, 240)])
+def test_shares_have_the_interval_of_wilson(right: int, count: int) -> None:
+    found = share([place < right for place in range(count)])
+
+    expected = binomtest(right, count).proportion_ci(method="wilson")
+    assert found == pytest.approx((right / count, expected.low, expected.high), abs=1e-4)
+
+
+def test_the_interval_of_8_in_10_is_the_one_worked_by_hand() -> None:
+    # z^2 = 3.8416: middle (.8 + .19208) / 1.38416, half 1.96 sqrt(.016 + .009604) / 1.38416.
+    assert share([True] * 8 + [False] * 2) == pytest.approx((0.8, 0.4902, 0.9433), abs=1e-4)
+
+
+def test_means_have_the_interval_worked_by_hand() -> None:
+    # Variance 2.5, so a standard error of sqrt(.5).
+    assert mean([1, 2, 3, 4, 5]) == pytest.approx((3, 3 - 1.96 * 0.70711, 3 + 1.96 * 0.70711), abs=1e-4)
+
+
+@pytest.mark.parametrize("measure", [share, mean])
+def test_of_no_answers_nothing_is_known(measure: Callable[[Sequence[Any]], tuple[float, ...]]) -> None:
+    assert all(map(math.isnan, measure([])))

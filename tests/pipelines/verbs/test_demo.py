@@ -1,0 +1,24 @@
+from pathlib import Path
+
+from curation.records import Clip
+from curation.sources import SourcesConfig, read_sources
+from pipelines.verbs.demo import with_own_videos
+
+
+def test_own_videos_are_curated_together_with_the_world(tmp_path: Path) -> None:
+    world, videos = tmp_path / "world", tmp_path / "videos"
+    world.mkdir()
+    videos.mkdir()
+    (world / "manifest.csv").write_text("video,caption,truth\nvideos/0.mp4,A cat runs.,truth/0.json\n")
+    (videos / "holiday.mov").touch()
+    (videos / "holiday.txt").write_text("A dog swims in a lake.\n")
+    (videos / "silent.mp4").touch()
+
+    manifest = with_own_videos(world / "manifest.csv", videos, tmp_path / "both.jsonl")
+
+    found = [r for r in read_sources(manifest, SourcesConfig()) if isinstance(r, Clip)]
+    assert {(clip.source.uri, clip.caption) for clip in found} == {
+        (str(world / "videos/0.mp4"), "A cat runs."),
+        (str(videos / "holiday.mov"), "A dog swims in a lake."),
+        (str(videos / "silent.mp4"), ""),
+    }
