@@ -1,1 +1,1 @@
-"""What lies on disk, and how it gets there: files whole or not at all, checkpoints, configs. A leaf below everything."""
+"""What lies on disk and how it gets there: files whole or not at all, checkpoints, configs. A leaf below everything."""
