@@ -34,7 +34,7 @@ from torch.utils.data import DataLoader
 from benchmarks.measuring import Run, machine, peak_mib, verdict
 from benchmarks.sprite_dataset import BUCKET, write_sprite_dataset
 from dataset_schema import FRAMES_PER_SECOND, SAMPLES_SCHEMA, Bucket, Sample, shard_paths
-from dataset_schema.arrow import sample_from_row
+from dataset_schema.rows import from_row
 from modeling.data.augmentation import augment, draw_augmentation
 from modeling.data.batches import BatchLoader, DataConfig
 from modeling.data.cache import ClipCache, write_cache
@@ -124,7 +124,7 @@ def _by_torchcodec(row: Row, bucket: Bucket) -> torch.Tensor:
 def _references(row: Row) -> list[Image.Image]:
     generator = numpy_generator("references", SEED, row["clip_id"], 0)
     images = []
-    for selected in select_reference_images(sample_from_row(row), generator, max_images=MAX_IMAGES):
+    for selected in select_reference_images(from_row(row, Sample), generator, max_images=MAX_IMAGES):
         image = Image.open(io.BytesIO(selected.image.bytes or b""))
         images.append(augment(image, draw_augmentation(image.width, image.height, generator)))
     return images

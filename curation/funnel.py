@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataset_schema import FailedClip, FunnelRow, RejectedClip, Sample, shard_paths
-from dataset_schema.shard import open_shard
+from dataset_schema import FailedClip, FunnelRow, RejectedClip, Sample, open_shard, shard_paths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +75,7 @@ def _of(stage: str, counts: Counter[tuple[str, str]]) -> dict[str, int]:
 def _count(dataset: Path, kind: type[RejectedClip | FailedClip], code: str) -> Counter[tuple[str, str]]:
     counts: Counter[tuple[str, str]] = Counter()
     for path in shard_paths(dataset, kind):
-        with open_shard(path) as file:
+        with open_shard(path, kind) as file:
             columns = file.read(columns=["stage", code])
         counts.update(zip(columns["stage"].to_pylist(), columns[code].to_pylist(), strict=True))
     return counts
@@ -85,6 +84,6 @@ def _count(dataset: Path, kind: type[RejectedClip | FailedClip], code: str) -> C
 def _num_rows(dataset: Path, kind: type[Sample | RejectedClip | FailedClip]) -> int:
     total = 0
     for path in shard_paths(dataset, kind):
-        with open_shard(path) as file:
+        with open_shard(path, kind) as file:
             total += file.metadata.num_rows
     return total

@@ -1,11 +1,23 @@
 """What travels between stages: a clip that grows by one typed value per stage. Frozen; a stage returns new ones."""
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from dataset_schema import Background, Entity, EntityKind, MediaFacts, Payload, Reason, Sample, Scores, Source
+from dataset_schema import (
+    CORE_SCORES,
+    Background,
+    Entity,
+    EntityKind,
+    MediaFacts,
+    Payload,
+    Reason,
+    Sample,
+    Scores,
+    Source,
+)
 
 Image = npt.NDArray[np.uint8]  # (height, width, 3), RGB
 Video = npt.NDArray[np.uint8]  # (frames, height, width, 3), RGB
@@ -115,5 +127,7 @@ class Clip:
     thumbnail: Payload | None = None
 
     def with_scores(self, **scores: float) -> "Clip":
-        """A copy with some scores set."""
-        return replace(self, scores=replace(self.scores, **scores))
+        """A copy with some scores set: the project's own by their names, and any others."""
+        own: dict[str, Any] = {name: value for name, value in scores.items() if name in CORE_SCORES}
+        more = {name: value for name, value in scores.items() if name not in CORE_SCORES}
+        return replace(self, scores=replace(self.scores, **own, more={**self.scores.more, **more}))

@@ -8,7 +8,7 @@ from dataset_schema.arrow import FAILURES_SCHEMA, REJECTIONS_SCHEMA, SAMPLES_SCH
 from dataset_schema.buckets import FRAMES_PER_SECOND, TABLE_6_BUCKETS, Bucket, largest_bucket
 from dataset_schema.manifest import Annotator, DatasetManifest, FunnelRow, read_manifest, write_manifest
 from dataset_schema.records import (
-    SCHEMA_VERSION,
+    CORE_SCORES,
     Background,
     Box,
     Entity,
@@ -19,14 +19,26 @@ from dataset_schema.records import (
     Payload,
     Reason,
     ReferenceImage,
+    ReferenceScores,
     RejectedClip,
     Sample,
     Scores,
     Source,
 )
-from dataset_schema.shard import TABLES, read_shard, shard_paths, write_shard
+from dataset_schema.shard import (
+    TABLES,
+    from_rows,
+    leaves,
+    open_shard,
+    read_shard,
+    shard_paths,
+    write_row_groups,
+    write_shard,
+)
+from dataset_schema.version import SCHEMA_VERSION, SchemaVersion
 
 __all__ = [
+    "CORE_SCORES",
     "FAILURES_SCHEMA",
     "FRAMES_PER_SECOND",
     "REJECTIONS_SCHEMA",
@@ -48,14 +60,20 @@ __all__ = [
     "Payload",
     "Reason",
     "ReferenceImage",
+    "ReferenceScores",
     "RejectedClip",
     "Sample",
+    "SchemaVersion",
     "Scores",
     "Source",
+    "from_rows",
     "largest_bucket",
+    "leaves",
+    "open_shard",
     "read_manifest",
     "read_shard",
     "shard_paths",
     "write_manifest",
+    "write_row_groups",
     "write_shard",
 ]

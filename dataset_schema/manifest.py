@@ -2,11 +2,11 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from dataset_schema.records import SCHEMA_VERSION
+from dataset_schema.version import SCHEMA_VERSION, check_version
 
 _NAME = "dataset.json"
 
@@ -58,7 +58,7 @@ class DatasetManifest:
     annotators: tuple[Annotator, ...]
     funnel: tuple[FunnelRow, ...]
     complete: bool
-    schema_version: int = SCHEMA_VERSION
+    schema_version: str = str(SCHEMA_VERSION)
 
 
 def write_manifest(dataset: Path, manifest: DatasetManifest) -> None:
@@ -74,18 +74,18 @@ def read_manifest(dataset: Path) -> DatasetManifest:
 
     Raises:
         FileNotFoundError: `dataset` is not a dataset directory.
-        ValueError: the dataset has another schema version.
+        ValueError: the dataset has another major schema version.
     """
     path = dataset / _NAME
     if not path.is_file():
         raise FileNotFoundError(f"{dataset} has no {_NAME}; expected the output directory of a curation run")
     content = json.loads(path.read_text(encoding="utf-8"))
-    if content.get("schema_version") != SCHEMA_VERSION:
-        found = content.get("schema_version")
-        raise ValueError(f"dataset {dataset} has schema version {found}, expected {SCHEMA_VERSION}; curate it again")
+    check_version(str(content.get("schema_version")), where=f"dataset {dataset}")
+    known = {each.name for each in fields(DatasetManifest)}
     return DatasetManifest(
         **{
-            **content,
+            **{name: value for name, value in content.items() if name in known},
+            "schema_version": str(content["schema_version"]),
             "annotators": tuple(Annotator(**annotator) for annotator in content["annotators"]),
             "funnel": tuple(FunnelRow(**row) for row in content["funnel"]),
         }

@@ -2,17 +2,21 @@
 
 Spans are half-open `[start, end)`; seconds are presentation time of the source file; boxes are pixels of the clip's
 upright, square-pixel frame; images are PNG (references RGBA, transparent outside the mask); scores lie in [0, 1]
-unless said.
+unless said. A field with a default is a column that older datasets, and selections by other tools, may lack.
 """
 
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
-
-SCHEMA_VERSION = 2
+from types import MappingProxyType
+from typing import Any
 
 _ID = re.compile(r"[0-9a-f]{16,64}(-[0-9a-z]+)*")
+
+# Which feature of the `datasets` library shows a payload; without it, `Image`.
+SHOWN_AS_VIDEO: Mapping[str, Any] = MappingProxyType({"feature": "Video"})
 
 # The scores of a reference that lie in [0, 1].
 _SHARES = (
@@ -26,6 +30,7 @@ _SHARES = (
     "overlap",
     "agreement",
     "likeness_to_clip",
+    "face_inside",
 )
 
 
@@ -130,29 +135,60 @@ class MediaFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
-    """What the annotators measured on a clip; None where no stage came that far. Decisions are derived from these.
+    """What was measured on a clip; None where no stage came that far. Decisions are derived from these.
 
     Attributes:
+        level_range: largest difference of levels within a frame, 0 to 255; a clip that shows nothing has a small one.
         shot_change: highest per-frame probability of a shot change (A.1).
+        shots: how many shots the source was split into; None where it was not to be split.
         desirable: probability of the class, as are the four undesirable ones (A.1); the five sum to one.
         subject_confidence: how sure the localiser is of the best subject's masks.
+        ambiguous_subjects: how many subject words fit several places and none surely.
+        reference_frames: how many frames reference images are cut from.
         background_leak: what is left of the entities in the inpainted background, as far as the leak check of the run
             sees it; 0 is clean.
+        more: scores of other stages than the project's own, by name; any number.
+
+    Raises:
+        ValueError: another stage's score has the name of one above, no name, or is no number.
     """
 
+    level_range: float | None = None
     shot_change: float | None = None
+    shots: float | None = None
     desirable: float | None = None
     still_foreground: float | None = None
     slight_motion: float | None = None
     screen_in_screen: float | None = None
     screen_recording: float | None = None
     subject_confidence: float | None = None
+    ambiguous_subjects: float | None = None
+    reference_frames: float | None = None
     background_leak: float | None = None
+    more: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, value in self.more.items():
+            if not name.isidentifier() or name in CORE_SCORES:
+                raise ValueError(
+                    f"a score is named {name!r}, expected a word of letters, digits and _ that is none of "
+                    f"{', '.join(sorted(CORE_SCORES))}"
+                )
+            if not math.isfinite(value):
+                raise ValueError(f"score {name} is {value}, expected a number")
+
+    def known(self) -> dict[str, float]:
+        """Every score that was measured, by name."""
+        own = {name: value for name in sorted(CORE_SCORES) if (value := getattr(self, name)) is not None}
+        return {**own, **self.more}
+
+
+CORE_SCORES = frozenset(each.name for each in fields(Scores)) - {"more"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReferenceImage:
-    """A segmented picture of one entity in one frame (3.1), with the scores that tell a good one.
+class ReferenceScores:
+    """What was measured on a segmented picture of one entity in one frame (3.1), and tells a good one.
 
     Attributes:
         frame_index: index among the decoded frames of the clip.
@@ -169,7 +205,14 @@ class ReferenceImage:
         agreement: likeness of this crop to the most similar one of the same entity in another frame; None without one.
         likeness_to_clip: mean likeness of this crop, cut at another time of the shot, to the same entity's crops inside
             the clip; None for a crop from inside the clip.
-        image: PNG, RGBA; a face crop (`is_face`) is cut from the same mask.
+        is_face: a face crop, cut from the same mask.
+        short_side: of the crop, or of a face's own box, in pixels of the frame it was cut from.
+        face_inside: of a face crop, the share of the face's box that the entity's mask covers.
+        is_for_comparison: from inside the clip although the entity's pictures are cut at another time of its shot: it
+            only tells whether those show the same thing.
+        place: of this picture among all of its entity's, kept or not.
+        likeness: to each of the entity's pictures, by their places: the cosine of two whole pictures or of two faces.
+            `agreement` and `likeness_to_clip` follow from it and from which of the others are good.
 
     Raises:
         ValueError: a score is not in its range, or not a number.
@@ -190,7 +233,11 @@ class ReferenceImage:
     agreement: float | None
     likeness_to_clip: float | None
     is_face: bool
-    image: Payload
+    short_side: int | None = None
+    face_inside: float | None = None
+    is_for_comparison: bool = False
+    place: int = 0
+    likeness: tuple[float | None, ...] = ()
 
     def __post_init__(self) -> None:
         for name in _SHARES:
@@ -202,13 +249,23 @@ class ReferenceImage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceImage(ReferenceScores):
+    """A picture of an entity, and its scores; PNG, RGBA, transparent outside the mask."""
+
+    image: Payload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entity:
     """An entity word, its place in the caption, and its reference images.
 
     Attributes:
         word: the caption's own characters, `caption[start:end]`.
+        references: the pictures that passed every rule.
         same_as: another entity's word that names the same thing ("person" the same as "woman") and has the references
             of both. Without it nobody could tell a second name from a thing that was not found.
+        rejected_references: pictures that broke a rule, and those for comparison: their scores stay, so that the rule
+            can be moved.
     """
 
     word: str
@@ -217,6 +274,7 @@ class Entity:
     end: int
     references: tuple[ReferenceImage, ...] = ()
     same_as: str | None = None
+    rejected_references: tuple[ReferenceScores, ...] = ()
 
     def __post_init__(self) -> None:
         if self.same_as is not None and self.references:
@@ -262,7 +320,7 @@ class Sample:
     clip_id: str
     source: Source
     caption: str
-    video: Payload
+    video: Payload = field(metadata=SHOWN_AS_VIDEO)
     video_start_s: float
     num_frames: int
     fps: float
@@ -296,7 +354,11 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RejectedClip:
-    """A clip removed by a rule: one row of `rejections/`. The first of `reasons` decided; all are listed."""
+    """A clip removed by a rule: one row of `rejections/`. The first of `reasons` decided; all are listed.
+
+    Attributes:
+        entities: its entity words, and the scores of their pictures, as far as it came.
+    """
 
     clip_id: str
     source: Source
@@ -305,6 +367,7 @@ class RejectedClip:
     scores: Scores
     media: MediaFacts | None = None
     thumbnail: Payload | None = None
+    entities: tuple[Entity, ...] = ()
 
     def __post_init__(self) -> None:
         check_clip_id(self.clip_id)

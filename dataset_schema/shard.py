@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,15 +17,16 @@ from dataset_schema.arrow import (
     REJECTIONS_SCHEMA,
     SAMPLES_SCHEMA,
     VERSION_KEY,
-    Row,
-    failed_clip_from_row,
-    rejected_clip_from_row,
-    sample_from_row,
-    to_row,
+    Kind,
 )
-from dataset_schema.records import SCHEMA_VERSION, FailedClip, RejectedClip, Sample
+from dataset_schema.records import FailedClip, RejectedClip, Sample
+from dataset_schema.rows import Row, from_row, missing_columns, to_row
+from dataset_schema.version import check_version
 
 Record = TypeVar("Record", Sample, RejectedClip, FailedClip)
+
+# How tools name the levels of a list in a Parquet file.
+_LIST_LEVELS = frozenset({"list", "element", "item", "array", "bag", "array_element"})
 
 # Rows hold pictures and videos of some megabytes, and a reader that wants one clip reads its whole group. Still smaller
 # groups would make the footers long.
@@ -44,14 +45,14 @@ _SAMPLES = Table("samples", SAMPLES_SCHEMA)
 _REJECTIONS = Table("rejections", REJECTIONS_SCHEMA)
 _FAILURES = Table("failures", FAILURES_SCHEMA)
 
-TABLES: dict[type[Sample | RejectedClip | FailedClip], Table] = {
+TABLES: dict[Kind, Table] = {
     Sample: _SAMPLES,
     RejectedClip: _REJECTIONS,
     FailedClip: _FAILURES,
 }
 
 
-def shard_paths(dataset: Path, kind: type[Sample | RejectedClip | FailedClip]) -> list[Path]:
+def shard_paths(dataset: Path, kind: Kind) -> list[Path]:
     """The finished shards of one table, sorted by name; empty where the table has none."""
     return sorted((dataset / TABLES[kind].folder).glob("[!.]*.parquet"))
 
@@ -100,38 +101,58 @@ def read_shard(path: Path, kind: type[Record]) -> Iterator[Record]:
     """The records of one shard, one row group in memory at a time.
 
     Raises:
-        ValueError: the file is no Parquet file, or of another schema version.
+        ValueError: the file is no Parquet file, of another major version, or lacks a column.
     """
-    with open_shard(path) as file:
+    with open_shard(path, kind) as file:
         for group in range(file.num_row_groups):
             yield from from_rows(file.read_row_group(group).to_pylist(), kind)
 
 
-def open_shard(path: Path) -> pq.ParquetFile:
-    """The opened shard, after a check of its schema version. The caller closes it (`with`)."""
+def open_shard(path: Path, kind: Kind) -> pq.ParquetFile:
+    """The opened shard, after a check of its version and its columns. The caller closes it (`with`).
+
+    A file that another tool wrote, a selection say, has no version: its columns tell whether it can be read.
+
+    Raises:
+        ValueError: as `read_shard`.
+    """
     try:
         file = pq.ParquetFile(path)
     except pa.ArrowInvalid as error:
         raise ValueError(
             f"shard {path} cannot be read ({error}); delete it and curate again to redo its clips"
         ) from error
-    found = (file.schema_arrow.metadata or {}).get(VERSION_KEY, b"none").decode()
-    if found != str(SCHEMA_VERSION):
+    try:
+        _check(path, file.schema_arrow, kind)
+    except ValueError:
         file.close()
-        raise ValueError(f"shard {path} has schema version {found}, expected {SCHEMA_VERSION}; publish it again")
+        raise
     return file
+
+
+def _check(path: Path, schema: pa.Schema, kind: Kind) -> None:
+    found = (schema.metadata or {}).get(VERSION_KEY)
+    if found is not None:
+        check_version(found.decode(), where=f"shard {path}")
+    if missing := missing_columns(schema, kind):
+        raise ValueError(f"shard {path} lacks {', '.join(missing)}; a selection must keep these columns")
 
 
 def from_rows(rows: Iterable[Row], kind: type[Record]) -> Iterator[Record]:
     """The records of rows that `to_row` made."""
-    readers: dict[type, Any] = {
-        Sample: sample_from_row,
-        RejectedClip: rejected_clip_from_row,
-        FailedClip: failed_clip_from_row,
-    }
-    read = readers[kind]
     for row in rows:
-        yield read(row)
+        yield from_row(row, kind)
+
+
+def leaves(file: pq.ParquetFile, names: Iterable[str]) -> list[str]:
+    """The Parquet paths of columns such as `entities.word`, whichever tool wrote the file, without those it lacks."""
+    wanted = frozenset(names)
+    paths = [file.schema.column(number).path for number in range(len(file.schema))]
+    return [path for path in paths if _without_list_levels(path) in wanted]
+
+
+def _without_list_levels(path: str) -> str:
+    return ".".join(level for level in path.split(".") if level not in _LIST_LEVELS)
 
 
 def sync(path: Path) -> None:

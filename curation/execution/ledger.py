@@ -14,8 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation.funnel import Counts, dataset_counts
-from dataset_schema import TABLES, FailedClip, FailureKind, read_shard, shard_paths, write_shard
-from dataset_schema.shard import open_shard
+from dataset_schema import TABLES, FailedClip, FailureKind, open_shard, read_shard, shard_paths, write_shard
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +93,7 @@ def _identities(dataset: Path) -> Iterator[tuple[str, str, int]]:
     """Clip id, source id and number of clips of that source, for every row of every table."""
     for kind in TABLES:
         for path in shard_paths(dataset, kind):
-            with open_shard(path) as file:
+            with open_shard(path, kind) as file:
                 rows: pa.Table = file.read(columns=["clip_id", "source.id", "source.num_clips"])
             columns = (rows["clip_id"], *(pc.struct_field(rows["source"], name) for name in ("id", "num_clips")))
             yield from zip(*(column.to_pylist() for column in columns), strict=True)

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
-from dataset_schema.shard import write_row_groups
+from dataset_schema import write_row_groups
 from modeling.data.row_groups import RowGroupReader
 
 # Raise it when the columns change, or when `decode_clip` begins to return other pixels.

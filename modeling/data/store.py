@@ -5,9 +5,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from dataset_schema import SAMPLES_SCHEMA, Bucket, Payload, Sample, largest_bucket, shard_paths
-from dataset_schema.arrow import Row
-from dataset_schema.shard import from_rows, open_shard
+import pyarrow.parquet as pq
+
+from dataset_schema import (
+    SAMPLES_SCHEMA,
+    Bucket,
+    Payload,
+    Sample,
+    from_rows,
+    largest_bucket,
+    leaves,
+    open_shard,
+    shard_paths,
+)
+from dataset_schema.rows import Row
 from modeling.data.row_groups import RowGroupReader
 
 # The last two are leaves, so that the pictures beside them are not read.
@@ -18,7 +29,7 @@ _INDEXED: Final = [
     "fps",
     "height",
     "width",
-    "entities.list.element.references.list.element.is_face",
+    "entities.references.is_face",
     "background.frame_index",
 ]
 
@@ -69,7 +80,7 @@ class SampleStore:
                 f"dataset {dataset} has no samples{wanted}, expected samples/*.parquet with at least one such row; "
                 "look at its rejections and failures, or curate more videos"
             )
-        self._groups = RowGroupReader(self._shards, open_shard, advice="delete it and curate again to redo its clips")
+        self._groups = RowGroupReader(self._shards, _opened, advice="delete it and curate again to redo its clips")
 
     def clips_per_bucket(self) -> Mapping[Bucket, int]:
         """How many clips each bucket has; buckets without any are not listed."""
@@ -144,9 +155,10 @@ class SampleStore:
     def _index(self) -> dict[Bucket, list[_Place]]:
         places: defaultdict[Bucket, list[_Place]] = defaultdict(list)
         for number, path in enumerate(self._shards):
-            with open_shard(path) as shard:
+            with _opened(path) as shard:
+                columns = leaves(shard, _INDEXED)
                 for group in range(shard.num_row_groups):
-                    for row, clip in enumerate(shard.read_row_group(group, columns=_INDEXED).to_pylist()):
+                    for row, clip in enumerate(shard.read_row_group(group, columns=columns).to_pylist()):
                         bucket = self._bucket(clip)
                         if bucket is not None:
                             places[bucket].append(_place(clip, number, group, row))
@@ -157,6 +169,10 @@ class SampleStore:
             return Bucket.parse(clip["bucket"])
         duration_s = clip["num_frames"] / clip["fps"]
         return largest_bucket(self._buckets, duration_s=duration_s, height=clip["height"], width=clip["width"])
+
+
+def _opened(path: Path) -> pq.ParquetFile:
+    return open_shard(path, Sample)
 
 
 def _place(clip: Row, shard: int, group: int, row: int) -> _Place:

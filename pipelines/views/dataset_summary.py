@@ -8,15 +8,14 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from dataset_schema import EntityKind, Sample, shard_paths
-from dataset_schema.shard import open_shard
+from dataset_schema import EntityKind, Sample, leaves, open_shard, shard_paths
 
 # Leaves of the Parquet schema: naming them keeps the pictures beside them unread.
 _COLUMNS: Final = (
     "bucket",
-    "entities.list.element.word",
-    "entities.list.element.kind",
-    "entities.list.element.references.list.element.is_face",
+    "entities.word",
+    "entities.kind",
+    "entities.references.is_face",
     "background.frame_index",
 )
 _ROWS_AT_ONCE: Final = 4096
@@ -65,8 +64,8 @@ def summarize(dataset: Path) -> Summary:
 def _rows(dataset: Path) -> Iterator[dict[str, Any]]:
     for path in shard_paths(dataset, Sample):
         try:
-            with open_shard(path) as file:
-                for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE, columns=list(_COLUMNS)):
+            with open_shard(path, Sample) as file:
+                for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE, columns=leaves(file, _COLUMNS)):
                     yield from batch.to_pylist()
         except (pa.ArrowException, OSError) as error:
             raise ValueError(f"shard {path} is damaged ({error}); delete it and curate again") from error

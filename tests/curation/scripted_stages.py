@@ -28,7 +28,7 @@ from dataset_schema import (
     read_shard,
     shard_paths,
 )
-from dataset_schema.arrow import Row, to_row
+from dataset_schema.rows import Row, to_row
 from dataset_schema.shard import Record
 from tests.made_media import media_facts
 

@@ -1,8 +1,10 @@
-"""The records that the golden shard in this folder holds; every optional field is seen filled and empty.
+"""The records that the golden shards in this folder hold; every optional field is seen filled and empty.
 
-Run this file to write the shard again after a change of SCHEMA_VERSION, and say so in the changelog.
+Run this file to write the newest shard again after a change of SCHEMA_VERSION, keep the one before under its number,
+and say so in the changelog.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from dataset_schema import (
@@ -13,13 +15,16 @@ from dataset_schema import (
     MediaFacts,
     Payload,
     ReferenceImage,
+    ReferenceScores,
     Sample,
     Scores,
     Source,
     write_shard,
 )
 
-GOLDEN_SHARD = Path(__file__).parent / "golden" / "samples.parquet"
+_FOLDER = Path(__file__).parent / "golden"
+GOLDEN_SHARD = _FOLDER / "samples.parquet"
+GOLDEN_SHARD_2 = _FOLDER / "samples-2.parquet"
 
 # A 2 x 1 picture: one opaque red pixel, one transparent one.
 _PNG = bytes.fromhex(
@@ -61,6 +66,32 @@ _REFERENCE = ReferenceImage(
     likeness_to_clip=0.625,
     is_face=False,
     image=Payload(bytes=_PNG),
+    short_side=100,
+    place=1,
+    likeness=(0.75, 1.0, None),
+)
+
+_REJECTED_FACE = ReferenceScores(
+    frame_index=24,
+    time_s=1.0,
+    box=Box(x0=40.0, y0=30.5, x1=70.0, y1=60.0),
+    detection_score=0.25,
+    mask_score=0.8,
+    area=0.001,
+    sharpness=3.5,
+    largest_fragment=1.0,
+    solidity=0.875,
+    fill=0.5,
+    border_contact=0.0,
+    overlap=0.25,
+    agreement=None,
+    likeness_to_clip=None,
+    is_face=True,
+    short_side=30,
+    face_inside=0.5,
+    is_for_comparison=True,
+    place=2,
+    likeness=(None, None, 1.0),
 )
 
 GOLDEN_SAMPLES = (
@@ -76,9 +107,18 @@ GOLDEN_SAMPLES = (
         width=640,
         bucket="17x288x512",
         media=_MEDIA,
-        scores=Scores(shot_change=0.01, desirable=0.9, still_foreground=0.1),
+        scores=Scores(
+            shot_change=0.01, desirable=0.9, still_foreground=0.1, more={"aesthetic": 0.625, "speed_px": -4.0}
+        ),
         entities=(
-            Entity(word="dög", kind=EntityKind.SUBJECT, start=2, end=5, references=(_REFERENCE,)),
+            Entity(
+                word="dög",
+                kind=EntityKind.SUBJECT,
+                start=2,
+                end=5,
+                references=(_REFERENCE,),
+                rejected_references=(_REJECTED_FACE,),
+            ),
             Entity(word="meadow", kind=EntityKind.BACKGROUND, start=20, end=26),
         ),
         background=Background(frame_index=24, time_s=1.0, leak=0.125, image=Payload(bytes=_PNG)),
@@ -122,6 +162,22 @@ GOLDEN_SAMPLES = (
         background=None,
     ),
 )
+
+
+def _as_in_version_2(sample: Sample) -> Sample:
+    """Without what version 3 added."""
+    entities = tuple(
+        replace(
+            entity,
+            references=tuple(replace(r, short_side=None, place=0, likeness=()) for r in entity.references),
+            rejected_references=(),
+        )
+        for entity in sample.entities
+    )
+    return replace(sample, entities=entities, scores=replace(sample.scores, more={}))
+
+
+GOLDEN_SAMPLES_2 = tuple(map(_as_in_version_2, GOLDEN_SAMPLES))
 
 if __name__ == "__main__":
     write_shard(GOLDEN_SHARD, GOLDEN_SAMPLES)

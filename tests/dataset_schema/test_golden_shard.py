@@ -16,6 +16,10 @@ def test_the_reader_reads_the_published_shard() -> None:
     assert tuple(read_shard(golden.GOLDEN_SHARD, Sample)) == golden.GOLDEN_SAMPLES
 
 
+def test_the_reader_reads_a_shard_of_the_version_before() -> None:
+    assert tuple(read_shard(golden.GOLDEN_SHARD_2, Sample)) == golden.GOLDEN_SAMPLES_2
+
+
 def test_the_writer_still_writes_the_published_shard(tmp_path: Path) -> None:
     write_shard(tmp_path / "samples.parquet", golden.GOLDEN_SAMPLES)
 

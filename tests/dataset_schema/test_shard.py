@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 from typing import Any
 
@@ -96,13 +97,37 @@ def test_a_shard_holds_records_of_one_kind(tmp_path: Path) -> None:
         write_shard(tmp_path / "part.parquet", [])
 
 
-def test_another_schema_version_is_refused_with_both_versions(tmp_path: Path) -> None:
-    path = tmp_path / "part.parquet"
-    write_shard(path, [failure(1)])
+def with_version(path: Path, version: str) -> Path:
     table = pq.read_table(path)
-    pq.write_table(table.replace_schema_metadata({b"openalchemist_schema_version": b"99"}), path)
+    pq.write_table(table.replace_schema_metadata({b"openalchemist_schema_version": version.encode()}), path)
+    return path
 
-    with pytest.raises(ValueError, match=r"part\.parquet has schema version 99, expected 2; publish it again"):
+
+@pytest.mark.parametrize(
+    ("version", "remedy"), [("1", "curate it again"), ("4.0", "update openalchemist"), ("99.3", "update openalchemist")]
+)
+def test_another_major_version_is_refused_with_what_to_do(tmp_path: Path, version: str, remedy: str) -> None:
+    write_shard(tmp_path / "part.parquet", [failure(1)])
+    path = with_version(tmp_path / "part.parquet", version)
+
+    with pytest.raises(ValueError, match=rf"part\.parquet has schema version {version}.*, expected 2 or 3; {remedy}"):
+        list(read_shard(path, FailedClip))
+
+
+@pytest.mark.parametrize("version", ["2", "3.0", "3.99"])
+def test_a_version_that_only_adds_columns_is_read(tmp_path: Path, version: str) -> None:
+    write_shard(tmp_path / "part.parquet", [failure(1)])
+    path = with_version(tmp_path / "part.parquet", version)
+    pq.write_table(pq.read_table(path).append_column("from_the_future", pa.array([1])), path)
+
+    assert list(read_shard(path, FailedClip)) == [failure(1)]
+
+
+def test_a_version_that_is_no_number_is_refused(tmp_path: Path) -> None:
+    write_shard(tmp_path / "part.parquet", [failure(1)])
+    path = with_version(tmp_path / "part.parquet", "three")
+
+    with pytest.raises(ValueError, match="schema version is 'three', expected one such as 3.0"):
         list(read_shard(path, FailedClip))
 
 
@@ -113,10 +138,10 @@ def test_a_file_that_is_no_shard_is_named(tmp_path: Path) -> None:
         list(read_shard(tmp_path / "part.parquet", FailedClip))
 
 
-def test_a_foreign_parquet_file_is_refused(tmp_path: Path) -> None:
-    pq.write_table(pa.table({"a": [1]}), tmp_path / "part.parquet")
+def test_a_foreign_parquet_file_is_told_which_columns_it_lacks(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"a": [1], "stage": ["decode"]}), tmp_path / "part.parquet")
 
-    with pytest.raises(ValueError, match="schema version none"):
+    with pytest.raises(ValueError, match="part.parquet lacks clip_id, source, kind, error_type, message; a selection"):
         list(read_shard(tmp_path / "part.parquet", FailedClip))
 
 
@@ -132,6 +157,7 @@ def test_the_manifest_comes_back_as_it_was_written(tmp_path: Path) -> None:
     write_manifest(tmp_path, manifest)
 
     assert read_manifest(tmp_path) == manifest
+    assert read_manifest(tmp_path).schema_version == "3.0"
     assert [path.name for path in tmp_path.iterdir()] == ["dataset.json"]
 
 
@@ -142,4 +168,17 @@ def test_a_funnel_row_that_loses_a_clip_is_impossible() -> None:
 
 def test_a_directory_without_a_manifest_is_no_dataset(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"has no dataset\.json"):
+        read_manifest(tmp_path)
+
+
+def test_a_manifest_of_the_version_before_is_read_and_one_of_another_is_refused(tmp_path: Path) -> None:
+    manifest = DatasetManifest(profile="paper", config={}, annotators=(), funnel=(), complete=True)
+    write_manifest(tmp_path, manifest)
+    content = json.loads((tmp_path / "dataset.json").read_text())
+
+    (tmp_path / "dataset.json").write_text(json.dumps({**content, "schema_version": 2, "added_later": []}))
+    assert read_manifest(tmp_path).profile == "paper"
+
+    (tmp_path / "dataset.json").write_text(json.dumps({**content, "schema_version": 1}))
+    with pytest.raises(ValueError, match="has schema version 1.0, expected 2 or 3; curate it again"):
         read_manifest(tmp_path)

@@ -8,7 +8,7 @@ from curation.annotators.protocols import CONTENT_CLASSES
 from curation.records import Clip, Frames
 from curation.stage import Resources
 from curation.stages.content_filter import LOW_DESIRABLE_SCORE, ContentFilter, ContentFilterConfig
-from dataset_schema import Annotator, Scores, Source
+from dataset_schema import Annotator, Source
 
 
 class BrightnessClassifier:
@@ -49,7 +49,7 @@ def make_clip(number: int, first_pixel: int = 0) -> Clip:
 
 
 def scored(*probabilities: float) -> Clip:
-    return replace(make_clip(1), scores=Scores(**dict(zip(CONTENT_CLASSES, probabilities, strict=True))))
+    return make_clip(1).with_scores(**dict(zip(CONTENT_CLASSES, probabilities, strict=True)))
 
 
 def reasons(clip: Clip, min_desirable: float) -> list[str]:
