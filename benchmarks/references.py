@@ -25,6 +25,7 @@ from curation.annotators.leaks import ColorLeak, ColorLeakConfig
 from curation.annotators.likeness.histogram import HistogramEncoder
 from curation.annotators.moving_object.locator import MovingObjectConfig, MovingObjectLocator
 from curation.annotators.protocols import FaceDetector
+from curation.decisions import decide_stage
 from curation.records import Clip, EntityWord, LocatedEntity, Mask, ReferenceFrame
 from curation.stage import Stage
 from curation.stages.background import BackgroundConfig, BackgroundPicture, grow_to_hole
@@ -96,6 +97,7 @@ def leak_figures(sequences: Sequence[KnownSequence]) -> list[Figure]:
     for sequence in sequences:
         for masks in zip(*(_wrong_masks(truth) for truth in sequence.truths), strict=True):
             (scored,) = stage.score([_with_masks(sequence.clip, masks)])
+            scored, _ = decide_stage(stage, scored)
             left = _left(sequence, masks)
             if scored.scores.background_leak is not None and not CLEAN <= left <= LEAKS:
                 (leaky if left > LEAKS else clean).append(scored.background is None)
@@ -121,6 +123,7 @@ def published_figures(sequences: Sequence[KnownSequence]) -> list[Figure]:
     lefts = []
     for sequence in sequences:
         (clip,) = stage.score(masks_stage.score([sequence.clip]))
+        clip, _ = decide_stage(stage, clip)
         if clip.background is not None and clip.located is not None:
             by_frame = {entity.reference_index: entity.mask for entity in clip.located}
             lefts.append(_left(sequence, [by_frame.get(index) for index in range(len(sequence.truths))]))
@@ -174,7 +177,8 @@ def _run(stages: Sequence[Stage], clip: Clip) -> Clip | None:
     scored = clip
     for stage in stages:
         (scored,) = stage.score([scored])
-        if stage.decide(scored):
+        scored, reasons = decide_stage(stage, scored)
+        if reasons:
             return None
     return scored
 

@@ -1,20 +1,22 @@
 """What makes a clip unfit whatever it shows, be it a whole video or one shot of it."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 import numpy as np
 
-from curation.records import Frames
+from curation.records import Clip, Frames
+from curation.rules import Bound, Facts, Rule
 from curation.video.division import Division
-from dataset_schema import FRAMES_PER_SECOND, Bucket, MediaFacts, Reason, largest_bucket
+from dataset_schema import FRAMES_PER_SECOND, Bucket, shortest_duration_s
 
-_BOUNDLESS: Final = 1 << 30
+FRAME_SCORES: Final = frozenset({"level_range", "reference_frames", "comparison_frames"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClipRules:
+class MediaLimits:
     """Limits of clips; `DecodeConfig` has them and their reasons.
 
     Attributes:
@@ -26,47 +28,113 @@ class ClipRules:
     blank_range: int
     division: Division | None
 
-    def broken(self, stage: str, media: MediaFacts, frames: Frames | None) -> Iterator[Reason]:
-        """A reason for each rule that a clip breaks; without `frames`, for those that stored facts can break."""
-        checks = {
-            "too_short": self._too_short(media),
-            "too_short_for_outside_references": frames and self._undivided(media, frames),
-            "too_small": self._too_small(media),
-            "blank": frames and self._blank(frames),
-        }
-        return (Reason(stage=stage, reason=code, detail=text) for code, text in checks.items() if text)
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Long and large enough for a bucket, and something to see."""
+        return (*self._long_enough(), *self._divided(), self._large_enough(), self._not_blank())
 
-    def _too_short(self, media: MediaFacts) -> str | None:
-        if media.decoded_frames < self.min_frames:
-            return f"{media.decoded_frames} frames, at least {self.min_frames} are needed"
-        if self._fills_one(duration_s=media.duration_s, height=_BOUNDLESS, width=_BOUNDLESS):
-            return None
+    def _long_enough(self) -> tuple[Rule, Rule]:
         shortest = min(self.buckets).frames
+        advice = "give a longer clip, or allow it: --curation.buckets 9x144x256 --curation.decode.min-frames 9"
         return (
-            f"{media.duration_s:.2f} s long, the shortest bucket has {shortest} frames at {FRAMES_PER_SECOND:g} per "
-            "second"
+            Rule(
+                code="too_short",
+                reads="decoded_frames",
+                bound=Bound.AT_LEAST,
+                limit=self.min_frames,
+                sentence="{value} frames, at least {limit:g} are needed",
+                plain="too short",
+                advice=advice,
+            ),
+            Rule(
+                code="too_short",
+                reads="duration_s",
+                bound=Bound.AT_LEAST,
+                limit=shortest_duration_s(self.buckets),
+                sentence=f"{{value:.2f}} s long, the shortest bucket has {shortest} frames at {FRAMES_PER_SECOND:g} "
+                "per second",
+                plain="too short",
+                advice=advice,
+            ),
         )
 
-    def _undivided(self, media: MediaFacts, frames: Frames) -> str | None:
-        is_divided = any(reference.is_outside for reference in frames.reference_frames)
-        if self.division is None or is_divided or media.duration_s >= self.division.shortest_s:
-            return None
+    def _divided(self) -> tuple[Rule, ...]:
+        if self.division is None:
+            return ()
         return (
-            f"{media.duration_s:.2f} s long, at least {self.division.shortest_s:.2f} s are needed for a clip, a gap of "
-            f"{self.division.gap_s:g} s and as much again for its references; take them from within the clip instead"
+            Rule(
+                code="too_short_for_outside_references",
+                reads="duration_s",
+                bound=Bound.AT_LEAST,
+                limit=self.division.shortest_s,
+                sentence="{value:.2f} s long, at least {limit:.2f} s are needed for a clip, a gap of "
+                f"{self.division.gap_s:g} s and as much again for its references; take them from within the clip "
+                "instead",
+                plain="too short for references of another time",
+                advice="give a longer clip, or --curation.decode.reference-times within",
+                value_of=_duration_of_undivided,
+            ),
         )
 
-    def _too_small(self, media: MediaFacts) -> str | None:
-        if self._fills_one(duration_s=_BOUNDLESS, height=media.height, width=media.width):
-            return None
+    def _large_enough(self) -> Rule:
         sizes = ", ".join(dict.fromkeys(f"{bucket.width}x{bucket.height}" for bucket in sorted(self.buckets)))
-        return f"{media.width}x{media.height} pixels, no bucket ({sizes}) fits inside"
+        return Rule(
+            code="too_small",
+            reads="buckets_inside",
+            bound=Bound.AT_LEAST,
+            limit=1,
+            sentence=f"{{width}}x{{height}} pixels, no bucket ({sizes}) fits inside",
+            plain="too small",
+            advice="give the video in its original size, or a smaller training size: --curation.buckets 17x80x144",
+            value_of=partial(_buckets_inside, self.buckets),
+        )
 
-    def _blank(self, frames: Frames) -> str | None:
-        ranges = np.ptp(frames.thumbnails, axis=(1, 2)).max(axis=-1)
-        if ranges.max() > self.blank_range:
-            return None
-        return f"in every frame all pixels are within {ranges.max()} of 255 levels of each other: nothing to see"
+    def _not_blank(self) -> Rule:
+        return Rule(
+            code="blank",
+            reads="level_range",
+            bound=Bound.ABOVE,
+            limit=self.blank_range,
+            sentence="in every frame all pixels are within {value:g} of 255 levels of each other: nothing to see",
+            plain="nothing to see",
+            advice="give a part of the video in which something can be seen",
+        )
 
-    def _fills_one(self, *, duration_s: float, height: int, width: int) -> bool:
-        return largest_bucket(self.buckets, duration_s=duration_s, height=height, width=width) is not None
+
+def with_frame_scores(clip: Clip, frames: Frames) -> Clip:
+    """The clip with what its frames say: how much of the range of levels they use, and how many there are."""
+    ranges = np.ptp(frames.thumbnails, axis=(1, 2)).max(axis=-1)
+    outside = sum(frame.is_outside for frame in frames.reference_frames)
+    inside = len(frames.reference_frames) - outside
+    return clip.with_scores(
+        level_range=float(ranges.max()),
+        reference_frames=outside or inside,
+        comparison_frames=inside if outside else 0,
+    )
+
+
+def measured_media(clip: Clip) -> str:
+    """Size, length, rate and oddities of a clip, in a line for people."""
+    media = clip.media
+    if media is None:
+        return ""
+    oddities = {
+        "variable frame rate": media.is_vfr,
+        f"turned by {media.rotation_deg} degrees": media.rotation_deg,
+        "interlaced": media.is_interlaced,
+        "damaged": media.damage,
+    }
+    size = f"{media.width}x{media.height} pixels, {media.decoded_frames} frames in {media.duration_s:.1f} s"
+    return ", ".join([size, f"{media.fps:.3g} fps", media.codec, *(name for name, is_so in oddities.items() if is_so)])
+
+
+def _duration_of_undivided(facts: Facts) -> Any:
+    return None if facts.get("comparison_frames") else facts.get("duration_s")
+
+
+def _buckets_inside(buckets: Sequence[Bucket], facts: Facts) -> int | None:
+    """How many of the buckets' frames fit inside the clip's."""
+    if "height" not in facts:
+        return None
+    height, width = facts["height"], facts["width"]
+    return sum(1 for bucket in buckets if bucket.height <= height and bucket.width <= width)

@@ -177,7 +177,7 @@ def _shot_stages(config: CurationConfig, buckets: tuple[Bucket, ...]) -> list[St
     return [
         Decode(config.decode, buckets, keeps_footage=True),
         SplitShots(config.split_shots, shots),
-        ShotFrames(config.decode.rules(buckets)),
+        ShotFrames(config.decode.limits(buckets)),
     ]
 
 

@@ -1,4 +1,4 @@
-"""What a stage is: it scores clips, and says which rules each one breaks.
+"""What a stage is: it scores clips, and has the rules by which clips are decided on.
 
 Scoring and deciding are apart, so that a run may score every clip although an earlier stage rejected it, and so that a
 finished dataset can be decided again from its stored scores (docs/decisions/0002-stages-score-then-decide.md).
@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
 
 from curation.records import Clip
-from dataset_schema import Annotator, FailureKind, Reason
+from curation.rules import Rule
+from dataset_schema import Annotator, FailureKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,20 +48,27 @@ class Resources:
 class Stage(Protocol):
     """One step of curation. Plain Python: no Ray, no torch, no progress bar.
 
+    A class of one's own inherits from this, and need only have a name, `score`, and its rules.
+
     Attributes:
         name: as it stands in the tables and the funnel.
-        reads: the fields of `Clip` that must be filled.
-        adds: the fields of `Clip` that it fills.
+        reads: the fields of `Clip`, and the scores, that must be there.
+        adds: the fields of `Clip` that it fills, and the scores of its own that it sets, by any name.
     """
 
     name: ClassVar[str]
-    reads: ClassVar[frozenset[str]]
-    adds: ClassVar[frozenset[str]]
+    reads: ClassVar[frozenset[str]] = frozenset()
+    adds: ClassVar[frozenset[str]] = frozenset()
 
     @property
     def resources(self) -> Resources:
         """What one worker needs."""
-        ...
+        return Resources()
+
+    @property
+    def rules(self) -> Sequence[Rule]:
+        """What a clip is rejected for, or a picture of it left out, by what this stage measured; in order."""
+        return ()
 
     def annotators(self) -> tuple[Annotator, ...]:
         """Name what will run, for `dataset.json`.
@@ -68,27 +76,28 @@ class Stage(Protocol):
         Raises:
             FileNotFoundError: weights are missing; this is how a plan finds out before it starts.
         """
-        ...
+        return ()
 
     def setup(self) -> None:
         """Load the weights; called once on each worker before the first clip."""
-        ...
+        return
 
     def close(self) -> None:
         """Let go of what `setup` took: child processes, files. Called once on each worker; also after an error."""
-        ...
+        return
 
     def score(self, clips: Sequence[Clip]) -> list[Clip]:
-        """The clips, in order, with this stage's values filled in.
+        """The clips, in order, with this stage's values filled in; it measures, and drops nothing.
 
         Raises:
             ClipError: a clip cannot be worked on. Any other exception is a defect of this program.
         """
         ...
 
-    def decide(self, clip: Clip) -> tuple[Reason, ...]:
-        """Every rule of this stage that a scored clip breaks; the first one decides. Pure."""
-        ...
+    def measured(self, clip: Clip) -> str:
+        """What it measured on a clip, in a line for people."""
+        scores = clip.scores.known()
+        return ", ".join(f"{name.replace('_', ' ')} {scores[name]:.2f}" for name in sorted(self.adds & scores.keys()))
 
 
 @runtime_checkable
@@ -96,7 +105,7 @@ class SplittingStage(Stage, Protocol):
     """A stage that makes several clips of one."""
 
     def split(self, clip: Clip) -> tuple[Clip, ...]:
-        """The clips that a scored clip without a broken rule goes on as, at least one. Pure, and light on memory.
+        """The clips that a scored clip which breaks no rule goes on as, at least one. Pure, and light on memory.
 
         They have the same source id, ids of their own, and in `source.num_clips` how many there are: the finished
         shards then tell when all clips of the source are there.

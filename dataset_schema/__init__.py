@@ -5,10 +5,11 @@
 """
 
 from dataset_schema.arrow import FAILURES_SCHEMA, REJECTIONS_SCHEMA, SAMPLES_SCHEMA
-from dataset_schema.buckets import FRAMES_PER_SECOND, TABLE_6_BUCKETS, Bucket, largest_bucket
+from dataset_schema.buckets import FRAMES_PER_SECOND, TABLE_6_BUCKETS, Bucket, largest_bucket, shortest_duration_s
 from dataset_schema.manifest import Annotator, DatasetManifest, FunnelRow, read_manifest, write_manifest
 from dataset_schema.records import (
     CORE_SCORES,
+    SHARE_SCORES,
     Background,
     Box,
     Entity,
@@ -44,6 +45,7 @@ __all__ = [
     "REJECTIONS_SCHEMA",
     "SAMPLES_SCHEMA",
     "SCHEMA_VERSION",
+    "SHARE_SCORES",
     "TABLES",
     "TABLE_6_BUCKETS",
     "Annotator",
@@ -73,6 +75,7 @@ __all__ = [
     "read_manifest",
     "read_shard",
     "shard_paths",
+    "shortest_duration_s",
     "write_manifest",
     "write_row_groups",
     "write_shard",

@@ -49,6 +49,11 @@ TABLE_6_BUCKETS: tuple[Bucket, ...] = (
 )
 
 
+def shortest_duration_s(buckets: Sequence[Bucket]) -> float:
+    """How long a clip must be to fill one of the buckets, whatever its size."""
+    return (min(bucket.frames for bucket in buckets) - _FRAME_TOLERANCE) / FRAMES_PER_SECOND
+
+
 def largest_bucket(buckets: Sequence[Bucket], *, duration_s: float, height: int, width: int) -> Bucket | None:
     """The bucket with the most pixels, then the most frames, that a clip fills without upscaling or repeating frames.
 

@@ -145,6 +145,8 @@ class Scores:
         subject_confidence: how sure the localiser is of the best subject's masks.
         ambiguous_subjects: how many subject words fit several places and none surely.
         reference_frames: how many frames reference images are cut from.
+        comparison_frames: how many frames inside the clip those are compared with; 0 where they are cut from the clip.
+        pictures: how many pictures of entities were cut, good or not.
         background_leak: what is left of the entities in the inpainted background, as far as the leak check of the run
             sees it; 0 is clean.
         more: scores of other stages than the project's own, by name; any number.
@@ -164,6 +166,8 @@ class Scores:
     subject_confidence: float | None = None
     ambiguous_subjects: float | None = None
     reference_frames: float | None = None
+    comparison_frames: float | None = None
+    pictures: float | None = None
     background_leak: float | None = None
     more: Mapping[str, float] = field(default_factory=dict)
 
@@ -184,6 +188,11 @@ class Scores:
 
 
 CORE_SCORES = frozenset(each.name for each in fields(Scores)) - {"more"}
+
+# Those that lie in [0, 1].
+SHARE_SCORES = CORE_SCORES - {
+    *("level_range", "shots", "ambiguous_subjects", "reference_frames", "comparison_frames", "pictures")
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

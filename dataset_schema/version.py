@@ -41,7 +41,10 @@ def check_version(text: str, *, where: str) -> None:
     Raises:
         ValueError: it was; the message says what to do.
     """
-    found = SchemaVersion.parse(text)
+    try:
+        found = SchemaVersion.parse(text)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
     if found.major in _READABLE:
         return
     remedy = "curate it again" if found < SCHEMA_VERSION else "update openalchemist, which wrote it in a newer version"

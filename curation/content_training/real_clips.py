@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from queue import SimpleQueue
 from typing import Final, NamedTuple, TypeAlias
 
+from curation.decisions import decide_stage
 from curation.records import Clip, Video
 from curation.stage import ClipError
 from curation.stages.decode import Decode, DecodeConfig
@@ -68,7 +69,7 @@ def _decode(clip: Clip, stage: Decode) -> RealClip:
         (decoded,) = stage.score([clip])
     except ClipError as error:
         return Lost(clip.source.uri, str(error))
-    reasons = stage.decide(decoded)
+    decoded, reasons = decide_stage(stage, decoded)
     if reasons:
         return Lost(clip.source.uri, "; ".join(f"{reason.reason}: {reason.detail}" for reason in reasons))
     if decoded.frames is None or decoded.media is None:

@@ -5,6 +5,6 @@ word lists they share, `phrases.py` and `tokens.py` the little grammar they need
 """
 
 from curation.entity_words.instruction import entity_word_instruction
-from curation.entity_words.rules import CheckedAnswer, Rule, Violation, check_answer
+from curation.entity_words.rules import CheckedAnswer, Problem, Violation, check_answer
 
-__all__ = ["CheckedAnswer", "Rule", "Violation", "check_answer", "entity_word_instruction"]
+__all__ = ["CheckedAnswer", "Problem", "Violation", "check_answer", "entity_word_instruction"]

@@ -19,7 +19,7 @@ from curation.records import EntityWord
 from dataset_schema import EntityKind
 
 
-class Rule(StrEnum):
+class Problem(StrEnum):
     """The reason codes, in the order in which they are reported."""
 
     NO_CAPTION = "no_caption"
@@ -35,7 +35,7 @@ class Rule(StrEnum):
 class Violation:
     """A broken rule, and a sentence that says by what."""
 
-    rule: Rule
+    rule: Problem
     detail: str
 
 
@@ -69,7 +69,7 @@ def check_answer(caption: str, answer: str, *, tells_places_apart: bool = False)
     try:
         parsed = parse_answer(answer)
     except UnparsableAnswerError as error:
-        return CheckedAnswer(words=(), violations=(Violation(Rule.UNPARSABLE_ANSWER, str(error)),))
+        return CheckedAnswer(words=(), violations=(Violation(Problem.UNPARSABLE_ANSWER, str(error)),))
     tokens = tokenize(caption)
     found, missing, dropped = _find(caption, tokens, parsed, repeats_subjects=tells_places_apart)
     found.sort(key=lambda found_word: (_ORDER[found_word.word.kind], found_word.word.start))
@@ -77,12 +77,12 @@ def check_answer(caption: str, answer: str, *, tells_places_apart: bool = False)
     subjects = [_Subject.of(word, phrase) for word, phrase in found if word.kind is EntityKind.SUBJECT]
     violations = []
     if missing:
-        violations.append(Violation(Rule.WORD_NOT_IN_CAPTION, f"the caption does not have {_quoted(missing)}"))
+        violations.append(Violation(Problem.WORD_NOT_IN_CAPTION, f"the caption does not have {_quoted(missing)}"))
     if not subjects:
-        violations.append(Violation(Rule.NO_SUBJECT_WORD, "no word of the caption names a person or an animal"))
+        violations.append(Violation(Problem.NO_SUBJECT_WORD, "no word of the caption names a person or an animal"))
     plural = [subject.word for subject in subjects if subject.is_plural]
     if plural:
-        violations.append(Violation(Rule.PLURAL_SUBJECT_WORD, f"several individuals: {_quoted(plural)}"))
+        violations.append(Violation(Problem.PLURAL_SUBJECT_WORD, f"several individuals: {_quoted(plural)}"))
     violations += _same_heads(subjects, tokens, tells_places_apart=tells_places_apart)
     return CheckedAnswer(words=words, violations=tuple(violations), dropped=tuple(dropped))
 
@@ -168,12 +168,12 @@ def _same_heads(subjects: list[_Subject], tokens: list[Token], *, tells_places_a
     heads = [_last_word(subject.singular) for subject in subjects]
     several = sorted({head for head in heads if heads.count(head) > 1})
     if several and not tells_places_apart:
-        return [Violation(Rule.SAME_HEAD_WORD, f"several subjects are called {_quoted(several)}")]
+        return [Violation(Problem.SAME_HEAD_WORD, f"several subjects are called {_quoted(several)}")]
     for subject in subjects:
         again = _introduced_again(subject, subjects, tokens)
         if again is not None:
             detail = f"{subject.word!r} and {again!r} are two subjects of one name"
-            return [Violation(Rule.SAME_HEAD_WORD, detail)]
+            return [Violation(Problem.SAME_HEAD_WORD, detail)]
     return []
 
 

@@ -14,8 +14,8 @@ from dataset_schema import Reason
 
 Item = TypeVar("Item")
 
-# What stages leave for each other and no table holds. `media` and `scores` stay, for the rows of rejected clips.
-WORKING_FIELDS: Final = frozenset({"entity_words", "frames", "located", "entities", "background"})
+# What stages leave for each other and no table holds. All else stays, for the rows of rejected clips.
+WORKING_FIELDS: Final = frozenset({"frames", "located", "background"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +90,7 @@ class StageChain:
 
     def _through(self, guard: Guard, records: Sequence[Record]) -> list[Record]:
         judged = list(records)
-        places = [place for place, record in enumerate(records) if _is_wanted(guard.stage, record)]
+        places = [place for place, record in enumerate(records) if is_wanted(guard.stage, record)]
         for some in _batches(places, guard.stage.resources.batch_size):
             clips = [clip for place in some if isinstance(clip := records[place], Clip)]
             for place, clip, answer in zip(some, clips, guard.judge(clips), strict=True):
@@ -110,10 +110,16 @@ class StageChain:
         return scored if self._score_all else rejected(scored)
 
 
-def _is_wanted(stage: Stage, record: Record) -> bool:
+def is_wanted(stage: Stage, record: Record) -> bool:
+    """In a run that scores every clip, a rejected one is scored where it has what a stage reads; published never."""
     if not isinstance(record, Clip):
         return False
-    return not record.reasons or all(getattr(record, name) is not None for name in stage.reads)
+    if not record.reasons:
+        return True
+    there = record.scores.known().keys()
+    return "sample" not in stage.adds and all(
+        name in there or getattr(record, name, None) is not None for name in stage.reads
+    )
 
 
 def _split(guard: Guard, record: Record) -> Sequence[Record]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from curation.decisions import decide_stage
 from curation.execution.crash_log import DEATHS_TO_GIVE_UP, CrashLog, NoCrashLog
 from curation.execution.worker_thread import STAGE_THREAD, WorkerThread
 from curation.records import Clip
@@ -177,7 +178,18 @@ def _judge(stage: Stage, clips: Sequence[Clip]) -> list[Verdict]:
             f"stage {stage.name} returned {_list(scored)} for {_list(clips)}; expected the same clips in the same "
             "order, with their reasons untouched"
         )
-    return [Verdict(clip, tuple(stage.decide(clip))) for clip in scored]
+    _check_scores(stage, scored)
+    return [Verdict(*decide_stage(stage, clip)) for clip in scored]
+
+
+def _check_scores(stage: Stage, scored: Sequence[Clip]) -> None:
+    promised = stage.adds - frozenset(Clip.__dataclass_fields__)
+    for clip in scored:
+        if missing := promised - clip.scores.known().keys():
+            raise StageContractError(
+                f"stage {stage.name} left clip {clip.clip_id} without {', '.join(sorted(missing))}, expected every "
+                "score that it adds; set it with clip.with_scores"
+            )
 
 
 def _check_parts(stage: Stage, clip: Clip, parts: Sequence[Clip]) -> None:

@@ -1,5 +1,6 @@
 """What becomes of a clip: a sample, a rejected clip or a failed one. Exactly one of the three."""
 
+from dataclasses import replace
 from io import BytesIO
 from typing import Final, TypeAlias
 
@@ -8,7 +9,8 @@ from PIL import Image as PillowImage
 
 from curation.execution.guard import StageError
 from curation.records import Clip, Frames, Image
-from dataset_schema import FailedClip, FailureKind, MediaFacts, Payload, RejectedClip, Sample
+from curation.references.judging import scores_alone
+from dataset_schema import Entity, FailedClip, FailureKind, MediaFacts, Payload, RejectedClip, Sample
 
 Record: TypeAlias = Clip | RejectedClip | FailedClip | Sample
 Outcome: TypeAlias = Sample | RejectedClip | FailedClip
@@ -28,6 +30,22 @@ def rejected(clip: Clip) -> RejectedClip:
         scores=clip.scores,
         media=clip.media,
         thumbnail=clip.thumbnail,
+        entities=_without_images(clip),
+    )
+
+
+def _without_images(clip: Clip) -> tuple[Entity, ...]:
+    """Its words, and the scores of their pictures as far as it came."""
+    if clip.entities is None:
+        words = clip.entity_words or ()
+        return tuple(Entity(word=word.word, kind=word.kind, start=word.start, end=word.end) for word in words)
+    return tuple(
+        replace(
+            entity,
+            references=(),
+            rejected_references=tuple(map(scores_alone, (*entity.references, *entity.rejected_references))),
+        )
+        for entity in clip.entities
     )
 
 

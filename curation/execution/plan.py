@@ -3,18 +3,24 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from itertools import groupby
 from math import ceil
 from pathlib import Path
 from typing import Final
 
 from curation.execution.chain import WORKING_FIELDS, PlannedStage
+from curation.facts import DERIVED_FACTS
 from curation.records import Clip
+from curation.rules import About
 from curation.stage import Stage
-from dataset_schema import Annotator
+from dataset_schema import CORE_SCORES, Annotator, MediaFacts
 
 # The pseudo-stage of the manifest reader, for clips that were rejected or lost before the first stage.
 READ_STAGE: Final = "read"
+
+# What rules may read although no stage says that it adds it.
+_KNOWN_FACTS: Final = CORE_SCORES | MediaFacts.__dataclass_fields__.keys() | DERIVED_FACTS
 
 _FRESH_FIELDS: Final = frozenset({"clip_id", "source", "caption", "extra"})
 
@@ -176,20 +182,38 @@ def _check_names(stages: Sequence[Stage]) -> None:
 
 
 def _check_inputs(stages: Sequence[Stage]) -> None:
-    known = frozenset(Clip.__dataclass_fields__)
     filled = _FRESH_FIELDS
     for stage in stages:
-        if unknown := (stage.reads | stage.adds) - known:
-            raise PlanError(
-                f"stage {stage.name} reads or adds {_list(unknown)}, expected fields of Clip: {_list(known)}"
-            )
+        _check_added(stage)
         if missing := stage.reads - filled:
             raise PlanError(
                 f"stage {stage.name} reads {_list(missing)}, which no stage before it adds; put one that does before it"
             )
         filled |= stage.adds
+        _check_rules(stage, filled)
     if "sample" not in filled:
         raise PlanError("no stage adds sample, expected the last one to; without it no clip can be kept")
+
+
+def _check_added(stage: Stage) -> None:
+    """What is no field of a clip is a score of the stage's own, unless it is a field, misspelt."""
+    known = frozenset(Clip.__dataclass_fields__)
+    for name in sorted(stage.adds - known):
+        meant = get_close_matches(name, known, n=1, cutoff=0.8)
+        if meant or not name.isidentifier():
+            expected = f"perhaps {meant[0]}" if meant else "the name of a score, in letters, digits and _"
+            raise PlanError(f"stage {stage.name} adds {name}, expected fields of Clip ({_list(known)}); {expected}")
+
+
+def _check_rules(stage: Stage, filled: frozenset[str]) -> None:
+    """A misspelt name would be a rule that never acts."""
+    known = filled | _KNOWN_FACTS
+    for rule in stage.rules:
+        if rule.about is About.CLIP and rule.value_of is None and rule.reads not in known:
+            raise PlanError(
+                f"stage {stage.name} has the rule {rule.code}, which reads {rule.reads}, expected a score that a stage "
+                f"adds before it decides, or one of {_list(_KNOWN_FACTS)}"
+            )
 
 
 def _check_output(output: Path) -> None:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from curation.execution.executor import Executor, Job, OnProgress, SourceRecord
 from curation.execution.ledger import Ledger, drop_failures, read_ledger, remove_unfinished
@@ -14,23 +14,6 @@ from curation.execution.writer import Destination, ShardLimits
 from curation.funnel import Counts, dataset_counts, dataset_funnel
 from curation.stage import Stage
 from dataset_schema import DatasetManifest, FailureKind, FunnelRow, read_manifest, write_manifest
-
-# Where and how hard a run works decides nothing about a clip: another machine may go on with a dataset.
-_UNDECISIVE: Final = frozenset(
-    {
-        "api_key_variable",
-        "batch_size",
-        "cache",
-        "gpu_memory_gib",
-        "gpus",
-        "in_flight",
-        "memory_bytes",
-        "memory_gib",
-        "retries",
-        "timeout_s",
-        "url",
-    }
-)
 
 
 class OtherConfigurationError(ValueError):
@@ -45,6 +28,8 @@ class CurationRun:
         profile: name of the annotator profile, for `dataset.json`.
         config: everything that decides what becomes of a clip, for `dataset.json`; a run that picks up a dataset must
             have the same.
+        undecisive: the full names of what in it decides nothing about a clip, only where and how hard a run works:
+            another machine may go on with a dataset.
         score_all: every stage scores every clip, also those that an earlier one rejected.
         retry: failures of these kinds are taken out of the dataset and tried again.
     """
@@ -52,7 +37,8 @@ class CurationRun:
     stages: Sequence[Stage]
     output: Path
     profile: str
-    config: Mapping[str, Any]
+    config: Mapping[str, Any] = field(default_factory=dict)
+    undecisive: frozenset[str] = frozenset()
     score_all: bool = False
     retry: frozenset[FailureKind] = frozenset()
     limits: ShardLimits = field(default_factory=ShardLimits)
@@ -90,7 +76,7 @@ def run_curation(
     plan = make_plan(run.stages, output=run.output, machines=executor.machines())
     with locked_for_run(run.output):
         manifest = _manifest(run, plan)
-        _check_same(run.output, manifest)
+        _check_same(run, manifest)
         write_manifest(run.output, manifest)
         remove_unfinished(run.output)
         drop_failures(run.output, run.retry)
@@ -132,12 +118,12 @@ def _manifest(
     )
 
 
-def _check_same(output: Path, manifest: DatasetManifest) -> None:
+def _check_same(run: CurationRun, manifest: DatasetManifest) -> None:
     try:
-        former = _decisive(read_manifest(output))
+        former = _decisive(read_manifest(run.output), run.undecisive)
     except FileNotFoundError:
         return
-    present = _decisive(manifest)
+    present = _decisive(manifest, run.undecisive)
     changed = [
         f"{name} was {former.get(name, 'absent')}, is {present.get(name, 'absent')}"
         for name in sorted(former.keys() | present.keys())
@@ -145,20 +131,21 @@ def _check_same(output: Path, manifest: DatasetManifest) -> None:
     ]
     if changed:
         raise OtherConfigurationError(
-            f"dataset {output} was begun with another configuration: {'; '.join(changed)}. "
+            f"dataset {run.output} was begun with another configuration: {'; '.join(changed)}. "
             "Continue with the former one, or choose another output"
         )
 
 
-def _decisive(manifest: DatasetManifest) -> dict[str, str]:
+def _decisive(manifest: DatasetManifest, undecisive: frozenset[str]) -> dict[str, str]:
     """What decides about clips, by flat name."""
     annotators = {annotator.job: asdict(annotator) for annotator in manifest.annotators}
     flat = _flat({"profile": manifest.profile, "config": manifest.config, "annotators": annotators})
-    return {name: value for name, value in flat.items() if not _is_undecisive(name)}
+    passed_over = {f"config.{name}" for name in undecisive}
+    return {name: value for name, value in flat.items() if not any(_is_at_or_below(name, top) for top in passed_over)}
 
 
-def _is_undecisive(name: str) -> bool:
-    return name.rpartition(".")[2] in _UNDECISIVE or name.endswith(".device.name")
+def _is_at_or_below(name: str, top: str) -> bool:
+    return name == top or name.startswith(f"{top}.")
 
 
 def _flat(value: Any, name: str = "") -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Crops of entities from the reference frames, measured, on their way to be `dataset_schema.ReferenceImage`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,6 +25,8 @@ class ReferenceCrop:
     Attributes:
         is_for_comparison: from inside the clip although frames from outside are there: it only tells whether those
             show the same thing.
+        short_side: of the crop, or of the face itself.
+        face_inside: share of a face's box that the person's mask covers.
     """
 
     word_index: int
@@ -35,6 +37,8 @@ class ReferenceCrop:
     quality: Quality
     is_face: bool
     is_for_comparison: bool
+    short_side: int
+    face_inside: float | None = None
 
     @property
     def box(self) -> tuple[int, int, int, int]:
@@ -46,10 +50,8 @@ class ReferenceCrop:
         """The box as RGBA."""
         return cut_out(self.frame.image, self.mask, self.box)
 
-    def published(
-        self, media: MediaFacts, *, agreement: float | None, likeness_to_clip: float | None
-    ) -> ReferenceImage:
-        """As it is published; its box in pixels of the video, of which the frame may be a smaller picture."""
+    def reference(self, media: MediaFacts, *, place: int, likeness: Sequence[float | None]) -> ReferenceImage:
+        """As a record; its box in pixels of the video, of which the frame may be a smaller picture."""
         height, width = self.mask.shape
         across, down = media.width / width, media.height / height
         x0, y0, x1, y1 = self.box
@@ -59,10 +61,15 @@ class ReferenceCrop:
             box=Box(x0=x0 * across, y0=y0 * down, x1=x1 * across, y1=y1 * down),
             detection_score=self.detection_score,
             mask_score=self.mask_score,
-            agreement=agreement,
-            likeness_to_clip=likeness_to_clip,
+            agreement=None,
+            likeness_to_clip=None,
             is_face=self.is_face,
             image=Payload(bytes=png(self.cutout)),
+            short_side=self.short_side,
+            face_inside=self.face_inside,
+            is_for_comparison=self.is_for_comparison,
+            place=place,
+            likeness=tuple(likeness),
             **self.quality._asdict(),
         )
 
@@ -106,18 +113,22 @@ def cut_references(clip: Clip, duplicate_words: Mapping[int, int]) -> list[Refer
                 quality=measure(frame.image, entity.mask, rivals),
                 is_face=False,
                 is_for_comparison=entity.reference_index not in to_cut,
+                short_side=_short_side(mask_box(entity.mask)),
             )
         )
     return pictures
 
 
-def cut_face(person: ReferenceCrop, face: FaceBox) -> ReferenceCrop:
-    """The part of a person's mask in the face's box, extended as the authors' benchmark does; scored as a face."""
+def cut_face(person: ReferenceCrop, face: FaceBox) -> ReferenceCrop | None:
+    """What a person's mask has in a face's box, extended as the authors' benchmark does; None where that is nothing."""
     x0, y0, x1, y1 = (round(value) for value in face[:4])
     height = y1 - y0
     window = (slice(max(0, round(y0 - _FACE_UP * height)), round(y1 + _FACE_DOWN * height)), slice(x0, x1))
     mask = np.zeros_like(person.mask)
     mask[window] = person.mask[window]
+    inside = person.mask[y0:y1, x0:x1]
+    if not mask.any() or not inside.size:
+        return None
     quality = measure(person.frame.image, mask, [])._replace(overlap=person.quality.overlap)
     return ReferenceCrop(
         word_index=person.word_index,
@@ -128,4 +139,11 @@ def cut_face(person: ReferenceCrop, face: FaceBox) -> ReferenceCrop:
         quality=quality,
         is_face=True,
         is_for_comparison=person.is_for_comparison,
+        short_side=min(inside.shape),
+        face_inside=float(inside.mean()),
     )
+
+
+def _short_side(box: tuple[int, int, int, int]) -> int:
+    x0, y0, x1, y1 = box
+    return min(x1 - x0, y1 - y0)

@@ -67,21 +67,12 @@ def sharpness(image: Image, mask: Mask) -> float:
     return float(cv2.Laplacian(gray, cv2.CV_64F)[chosen].var())
 
 
-def agreement(vectors: Sequence[Vector]) -> list[float | None]:
-    """For each of one entity's vectors its greatest cosine to another, at least 0; None for a single one.
-
-    Our choice: the greatest and not the mean, because of three pictures one wrong one lowers the mean of the two right
-    ones too, and by as much as they agree less than perfectly they would fall with it.
-    """
-    if len(vectors) < 2:
-        return [None] * len(vectors)
-    cosines = np.stack(vectors) @ np.stack(vectors).T
-    np.fill_diagonal(cosines, -1)
-    return [float(np.clip(value, 0, 1)) for value in cosines.max(axis=1)]
-
-
-def likeness(vectors: Sequence[Vector], known: Sequence[Vector]) -> list[float | None]:
-    """For each vector its mean cosine to those of the same entity inside the clip, at least 0; None without any."""
-    if not known:
-        return [None] * len(vectors)
-    return [float(np.clip(np.mean([vector @ other for other in known]), 0, 1)) for vector in vectors]
+def cosines(vectors: Sequence[Vector], kinds: Sequence[object]) -> list[list[float | None]]:
+    """How much every picture looks like every other; None for pictures of different kinds, which do not compare."""
+    if not vectors:
+        return []
+    values = np.stack(vectors) @ np.stack(vectors).T
+    return [
+        [float(value) if one == other else None for value, other in zip(row, kinds, strict=True)]
+        for row, one in zip(values, kinds, strict=True)
+    ]

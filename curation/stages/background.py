@@ -15,8 +15,9 @@ from curation.masks import fill_holes, grow, png
 from curation.records import Clip, EntityWord, Frames, Image, LocatedEntity, Mask, ReferenceFrame
 from curation.references.frames import frames_to_cut
 from curation.references.seen_background import View, paint_seen_background
-from curation.stage import Resources
-from dataset_schema import Annotator, Background, EntityKind, Payload, Reason
+from curation.rules import About, Bound, Rule
+from curation.stage import Resources, Stage
+from dataset_schema import Annotator, Background, EntityKind, Payload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +68,8 @@ class _EntityHole(NamedTuple):
         return Painted(self.frame, image, self.entities, self.mask, self.subject_words)
 
 
-class BackgroundPicture:
-    """Paints all located entities out of the middle frame; rejects nothing."""
+class BackgroundPicture(Stage):
+    """Paints all located entities out of the middle frame; rejects no clip."""
 
     name: ClassVar[str] = "background"
     reads: ClassVar[frozenset[str]] = frozenset({"frames", "located", "entity_words"})
@@ -84,6 +85,21 @@ class BackgroundPicture:
         """Those of the inpainter and of the leak check."""
         return self._inpainter.resources + self._leak_check.resources
 
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Of what was painted out, little shows; a sample may lack a background."""
+        return (
+            Rule(
+                code="background_leaks",
+                reads="background_leak",
+                bound=Bound.AT_MOST,
+                limit=self._config.max_leak,
+                sentence="{value:.2f} of it still looks like what was painted out (limit {limit:g})",
+                plain="shows what was painted out",
+                about=About.BACKGROUND,
+            ),
+        )
+
     def annotators(self) -> tuple[Annotator, ...]:
         """The inpainter and the leak check."""
         return (self._inpainter.describe(), self._leak_check.describe())
@@ -93,14 +109,18 @@ class BackgroundPicture:
         self._inpainter.load()
         self._leak_check.load()
 
-    def close(self) -> None:
-        """Nothing to let go of."""
+    def measured(self, clip: Clip) -> str:
+        """Whether there is one, and what shows in it."""
+        leak = clip.scores.background_leak
+        if leak is None:
+            return "none: nothing was located in the middle frame"
+        return f"{'kept' if clip.background is not None else 'left out'}; leak {leak:.2f}"
 
     def score(self, clips: Sequence[Clip]) -> list[Clip]:
         """Fill `background` and the score `background_leak`.
 
         Both stay None where no entity was found in the middle frame, since nobody knows what to paint out there, and
-        where entities cover all of it. A background that leaks is left out, its score is kept.
+        where entities cover all of it.
         """
         holes = [_hole(clip, self._config) for clip in clips]
         asked = [hole for hole in holes if hole is not None]
@@ -110,17 +130,13 @@ class BackgroundPicture:
         painted = [hole.painted(image) for hole, image in zip(asked, images, strict=True)]
         answers = iter(zip(painted, self._leak_check.leaks(painted), strict=True))
         return [
-            clip if hole is None else self._fill(clip, *next(answers)) for clip, hole in zip(clips, holes, strict=True)
+            clip if hole is None else _with_background(clip, *next(answers))
+            for clip, hole in zip(clips, holes, strict=True)
         ]
 
-    def decide(self, clip: Clip) -> tuple[Reason, ...]:
-        """No rule: a sample may lack a background."""
-        del clip
-        return ()
 
-    def _fill(self, clip: Clip, painted: Painted, leak: float) -> Clip:
-        background = _background(painted.frame, painted.image, leak) if leak <= self._config.max_leak else None
-        return replace(clip, background=background).with_scores(background_leak=leak)
+def _with_background(clip: Clip, painted: Painted, leak: float) -> Clip:
+    return replace(clip, background=_background(painted.frame, painted.image, leak)).with_scores(background_leak=leak)
 
 
 def _hole(clip: Clip, config: BackgroundConfig) -> _EntityHole | None:

@@ -9,8 +9,9 @@ import numpy as np
 
 from curation.annotators.protocols import Captioner
 from curation.records import Clip, Video
-from curation.stage import Resources
-from dataset_schema import Annotator, Reason
+from curation.rules import Bound, Rule
+from curation.stage import Resources, Stage
+from dataset_schema import Annotator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +34,7 @@ class CaptionsConfig:
             raise ValueError(f"max_chars is {self.max_chars}, expected at least 1")
 
 
-class Captions:
+class Captions(Stage):
     """Fills `caption`; a clip whose answer cannot be one has none in the end, and is rejected.
 
     A refusal ("I cannot ...") is a caption like any other here: it names nobody, and the rules of A.2 reject it.
@@ -52,6 +53,23 @@ class Captions:
         """Those of the captioner."""
         return self._captioner.resources
 
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """It has a caption now."""
+        longest = self._config.max_chars
+        return (
+            Rule(
+                code="no_caption",
+                reads="caption_chars",
+                bound=Bound.AT_LEAST,
+                limit=1,
+                sentence="the clip has no caption, and the captioner's answer was empty or longer than "
+                f"{longest} characters",
+                plain="no caption",
+                advice='say in one sentence what the video shows: CAPTION="A dog runs on the beach."',
+            ),
+        )
+
     def annotators(self) -> tuple[Annotator, ...]:
         """The captioner."""
         return (self._captioner.describe(),)
@@ -59,9 +77,6 @@ class Captions:
     def setup(self) -> None:
         """Load the captioner."""
         self._captioner.load()
-
-    def close(self) -> None:
-        """Nothing to let go of."""
 
     def score(self, clips: Sequence[Clip]) -> list[Clip]:
         """The clips, those that want a caption with a new one.
@@ -73,13 +88,9 @@ class Captions:
         answers = iter(self._captioner.caption([_in_proportion(clip) for clip in wanting]) if wanting else ())
         return [replace(clip, caption=self._usable(next(answers))) if self._wants(clip) else clip for clip in clips]
 
-    def decide(self, clip: Clip) -> tuple[Reason, ...]:
-        """Whether it has a caption now."""
-        if clip.caption.strip():
-            return ()
-        limit = self._config.max_chars
-        detail = f"the clip has no caption, and the captioner's answer was empty or longer than {limit} characters"
-        return (Reason(stage=self.name, reason="no_caption", detail=detail),)
+    def measured(self, clip: Clip) -> str:
+        """The caption."""
+        return clip.caption
 
     def _wants(self, clip: Clip) -> bool:
         return self._config.which == "all" or (self._config.which == "missing" and not clip.caption.strip())

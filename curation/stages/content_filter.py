@@ -2,17 +2,31 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from functools import partial
+from typing import ClassVar, Final, Protocol
 
 import numpy as np
 
 from curation.annotators.protocols import CONTENT_CLASSES, ContentClassifier
 from curation.records import Clip
-from curation.stage import Resources
-from dataset_schema import Annotator, Reason, Scores
+from curation.rules import Bound, Facts, Rule
+from curation.stage import Resources, Stage
+from dataset_schema import Annotator
 
 # Panda-70M publishes the same filter's labels, and this one beside the classes: so there is a threshold.
 LOW_DESIRABLE_SCORE = "low_desirable_score"
+
+_LOWER: Final = (
+    "if that is wrong here, lower the limit: --curation.content-filter.min-desirable 0.1; the embedded filter is small "
+    "and errs, docs/embedded.md says how often"
+)
+_ADVICE: Final = {
+    "desirable": _LOWER,
+    "still_foreground": f"give footage in which something moves, not a picture that a camera pans over; {_LOWER}",
+    "slight_motion": f"give footage with more motion; {_LOWER}",
+    "screen_in_screen": f"crop the inset, the border or the overlay away; {_LOWER}",
+    "screen_recording": f"give filmed footage instead of a recorded screen; {_LOWER}",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +58,12 @@ class ThresholdedClassifier(ContentClassifier, Protocol):
         ...
 
 
-class ContentFilter:
+class ContentFilter(Stage):
     """Scores every clip for the five classes; one threshold on `desirable` decides, as it was chosen in training."""
 
     name: ClassVar[str] = "content_filter"
     reads: ClassVar[frozenset[str]] = frozenset({"frames"})
-    adds: ClassVar[frozenset[str]] = frozenset({"scores"})
+    adds: ClassVar[frozenset[str]] = frozenset(CONTENT_CLASSES)
 
     def __init__(self, config: ContentFilterConfig, classifier: ThresholdedClassifier) -> None:
         self._classifier = classifier
@@ -59,6 +73,11 @@ class ContentFilter:
     def resources(self) -> Resources:
         """Those of the classifier."""
         return self._classifier.resources
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """`desirable` is likely enough; if not, the class that is likelier gives the reason."""
+        return tuple(self._rule(name) for name in CONTENT_CLASSES)
 
     def annotators(self) -> tuple[Annotator, ...]:
         """The classifier.
@@ -73,9 +92,6 @@ class ContentFilter:
         """Load the weights."""
         self._classifier.load()
 
-    def close(self) -> None:
-        """Nothing to let go of."""
-
     def score(self, clips: Sequence[Clip]) -> list[Clip]:
         """The clips with the probabilities of the five classes."""
         if not clips:
@@ -87,18 +103,26 @@ class ContentFilter:
             for clip, row in zip(clips, probabilities, strict=True)
         ]
 
-    def decide(self, clip: Clip) -> tuple[Reason, ...]:
-        """Whether `desirable` is likely enough; if not, the class that is likelier gives the reason."""
-        scores = _class_scores(clip.clip_id, clip.scores)
+    def measured(self, clip: Clip) -> str:
+        """The two likeliest classes, and `desirable`."""
+        known = {name: value for name, value in clip.scores.known().items() if name in CONTENT_CLASSES}
+        likeliest = sorted(known, key=lambda name: -known[name])[:2]
+        shown = dict.fromkeys([*likeliest, "desirable"] if likeliest else [])
+        return ", ".join(f"{name.replace('_', ' ')} {known[name]:.2f}" for name in shown)
+
+    def _rule(self, name: str) -> Rule:
         threshold = self._threshold()
-        if scores["desirable"] >= threshold:
-            return ()
-        likeliest = max(scores, key=lambda name: scores[name])
-        detail = f"desirable has probability {scores['desirable']:.2f}, expected {threshold:.2f}"
-        if likeliest == "desirable":
-            return (Reason(stage=self.name, reason=LOW_DESIRABLE_SCORE, detail=detail),)
-        detail = f"{likeliest} has probability {scores[likeliest]:.2f}; {detail}"
-        return (Reason(stage=self.name, reason=likeliest, detail=detail),)
+        found = "" if name == "desirable" else f"{name} has probability {{{name}:.2f}}; "
+        return Rule(
+            code=LOW_DESIRABLE_SCORE if name == "desirable" else name,
+            reads="desirable",
+            bound=Bound.AT_LEAST,
+            limit=threshold,
+            sentence=found + "desirable has probability {value:.2f}, expected {limit:.2f}",
+            plain="not surely desirable" if name == "desirable" else name.replace("_", " "),
+            advice=_ADVICE[name],
+            value_of=partial(_desirable_against, name),
+        )
 
     def _threshold(self) -> float:
         if self._chosen_threshold is None:
@@ -118,10 +142,9 @@ def _content_frames(clip: Clip) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8
     return clip.frames.content
 
 
-def _class_scores(clip_id: str, scores: Scores) -> dict[str, float]:
-    values: dict[str, float | None] = {name: getattr(scores, name) for name in CONTENT_CLASSES}
-    known = {name: value for name, value in values.items() if value is not None}
-    if len(known) < len(values):
-        missing = sorted(set(values) - set(known))
-        raise ValueError(f"clip {clip_id} has no score for {missing}, expected the content filter to score it first")
-    return known
+def _desirable_against(name: str, facts: Facts) -> float | None:
+    """The score of `desirable` if this class is the likeliest one; else its rule is not about the clip."""
+    known = {each: facts[each] for each in CONTENT_CLASSES if each in facts}
+    if len(known) < len(CONTENT_CLASSES) or max(known, key=lambda each: known[each]) != name:
+        return None
+    return float(facts["desirable"])

@@ -5,19 +5,17 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import ClassVar, Final
 
-from curation.media_limits import ClipRules
+from curation.media_limits import FRAME_SCORES, MediaLimits, measured_media, with_frame_scores
 from curation.records import Clip
-from curation.stage import Resources
+from curation.rules import Bound, Rule
+from curation.stage import Resources, Stage
 from curation.video.child import Child, ChildConfig
 from curation.video.division import Division
 from curation.video.requests import Decoded, DecodeRequest, Span, VideoPart
 from dataset_schema import (
     FRAMES_PER_SECOND,
     TABLE_6_BUCKETS,
-    Annotator,
     Bucket,
-    MediaFacts,
-    Reason,
 )
 
 # The pictures of one clip, and some room; and ten minutes of footage, which are half of this.
@@ -70,11 +68,11 @@ class DecodeConfig:
         if self.reference_gap_s < 0:
             raise ValueError(f"decode stage has reference_gap_s {self.reference_gap_s}, expected 0 or more")
 
-    def rules(self, buckets: Sequence[Bucket]) -> ClipRules:
+    def limits(self, buckets: Sequence[Bucket]) -> MediaLimits:
         """The limits of clips that must fill one of the buckets."""
         lengths_s = tuple(sorted({bucket.frames / FRAMES_PER_SECOND for bucket in buckets}))
         division = Division(lengths_s=lengths_s, gap_s=self.reference_gap_s)
-        return ClipRules(
+        return MediaLimits(
             buckets=tuple(buckets),
             min_frames=self.min_frames,
             blank_range=self.blank_range,
@@ -82,7 +80,7 @@ class DecodeConfig:
         )
 
 
-class Decode:
+class Decode(Stage):
     """Probes and decodes clips in a supervised child process; rejects damaged, short, long, small and blank ones.
 
     Args:
@@ -91,14 +89,14 @@ class Decode:
 
     name: ClassVar[str] = "decode"
     reads: ClassVar[frozenset[str]] = frozenset({"source"})
-    adds: ClassVar[frozenset[str]] = frozenset({"media", "frames"})
+    adds: ClassVar[frozenset[str]] = frozenset({"media", "frames"}) | FRAME_SCORES
 
     def __init__(
         self, config: DecodeConfig, buckets: Sequence[Bucket] = TABLE_6_BUCKETS, *, keeps_footage: bool = False
     ) -> None:
         self._config = config
-        rules = config.rules(buckets)
-        self._rules = replace(rules, division=None) if keeps_footage else rules
+        limits = config.limits(buckets)
+        self._limits = replace(limits, division=None) if keeps_footage else limits
         self._keeps_footage = keeps_footage
         self._child = Child(config.child)
 
@@ -110,12 +108,29 @@ class Decode:
             timeout_s=self._config.child.timeout_s + 120.0,
         )
 
-    def annotators(self) -> tuple[Annotator, ...]:
-        """None."""
-        return ()
-
-    def setup(self) -> None:
-        """Nothing: the child starts with the first clip."""
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Sound, neither too long nor too short, large enough, and not blank."""
+        return (
+            Rule(
+                code="damaged",
+                reads="damage",
+                bound=Bound.ABSENT,
+                sentence="{value}",
+                plain="damaged",
+                advice="repair or fetch the file again; a remux often helps: ffmpeg -i IN -c copy OUT",
+            ),
+            Rule(
+                code="too_long",
+                reads="duration_s",
+                bound=Bound.AT_MOST,
+                limit=self._config.max_duration_s,
+                sentence="{value:.1f} s long, at most {limit:g} s are decoded; give it as spans",
+                plain="too long",
+                advice="give a part of it: a manifest with the columns video, caption, start_s, end_s",
+            ),
+            *self._limits.rules,
+        )
 
     def close(self) -> None:
         """End the child."""
@@ -129,14 +144,9 @@ class Decode:
         """
         return [self._decode(clip) for clip in clips]
 
-    def decide(self, clip: Clip) -> tuple[Reason, ...]:
-        """What makes a clip unfit whatever it shows."""
-        media = clip.media
-        if media is None:
-            raise ValueError(f"clip {clip.clip_id} has no media facts; score it first")
-        checks = {"damaged": media.damage, "too_long": self._too_long(media)}
-        reasons = (Reason(stage=self.name, reason=code, detail=text) for code, text in checks.items() if text)
-        return (*reasons, *self._rules.broken(self.name, media, clip.frames))
+    def measured(self, clip: Clip) -> str:
+        """Facts about the file."""
+        return measured_media(clip)
 
     def _decode(self, clip: Clip) -> Clip:
         source = clip.source
@@ -148,16 +158,11 @@ class Decode:
             ),
             max_duration_s=self._config.max_duration_s,
             reference_long_side=self._config.reference_long_side,
-            division=self._rules.division,
+            division=self._limits.division,
             keeps_footage=self._keeps_footage,
         )
         decoded: Decoded = self._child.ask(request, where=source.uri)
         if decoded.clip_end_s is not None:
             source = replace(source, end_s=decoded.clip_end_s)
-        return replace(clip, source=source, media=decoded.media, frames=decoded.frames)
-
-    def _too_long(self, media: MediaFacts) -> str | None:
-        limit_s = self._config.max_duration_s
-        if media.duration_s <= limit_s:
-            return None
-        return f"{media.duration_s:.1f} s long, at most {limit_s:g} s are decoded; give it as spans"
+        clip = replace(clip, source=source, media=decoded.media, frames=decoded.frames)
+        return with_frame_scores(clip, decoded.frames)

@@ -8,8 +8,9 @@ import numpy as np
 
 from curation.annotators.protocols import EntityLocator, Scene
 from curation.records import Clip, LocatedEntity
-from curation.stage import Resources
-from dataset_schema import Annotator, EntityKind, Reason
+from curation.rules import Bound, Facts, Rule
+from curation.stage import Resources, Stage
+from dataset_schema import Annotator, EntityKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,7 @@ class EntityMasksConfig:
             raise ValueError(f"min_confidence is {self.min_confidence}, expected a number in [0, 1]")
 
 
-class EntityMasks:
+class EntityMasks(Stage):
     """Locates the entity words; rejects clips in which no subject is found, or none for certain.
 
     Ambiguous masks stay among `located`, since they belong to the foreground whichever of them the caption means.
@@ -36,7 +37,7 @@ class EntityMasks:
 
     name: ClassVar[str] = "entity_masks"
     reads: ClassVar[frozenset[str]] = frozenset({"frames", "entity_words"})
-    adds: ClassVar[frozenset[str]] = frozenset({"located"})
+    adds: ClassVar[frozenset[str]] = frozenset({"located", "subject_confidence", "ambiguous_subjects"})
 
     def __init__(self, config: EntityMasksConfig, locator: EntityLocator) -> None:
         self._config = config
@@ -47,6 +48,36 @@ class EntityMasks:
         """Those of the locator."""
         return self._locator.resources
 
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """A subject was located, for certain and surely enough; a subject word that fits several places is not."""
+        least = self._config.min_confidence
+        return (
+            Rule(
+                code="ambiguous_subject",
+                reads="ambiguous_subjects",
+                bound=Bound.AT_MOST,
+                limit=0,
+                sentence="of the subject words {subject_words}, {value:g} fit several places of the frame about "
+                "equally well",
+                plain="fits several places",
+                advice="write the caption so that it tells the subject from its likes: 'the dog in a red collar'",
+                value_of=_ambiguous,
+            ),
+            Rule(
+                code="no_subject_located",
+                reads="subject_confidence",
+                bound=Bound.AT_LEAST if least else Bound.ABOVE,
+                limit=least,
+                sentence="of the subject words {subject_words} the surest was located with confidence {value:.2f}, "
+                f"expected {'at least {limit:.2f}' if least else 'more than 0'}",
+                plain="not located",
+                advice="give a clip in which the subject is large and moves, with a caption that names only that one; "
+                "or let networks that read the word look for it: docs/paper_profile.md",
+                value_of=_confidence,
+            ),
+        )
+
     def annotators(self) -> tuple[Annotator, ...]:
         """The locator."""
         return (self._locator.describe(),)
@@ -55,8 +86,19 @@ class EntityMasks:
         """Load the locator."""
         self._locator.load()
 
-    def close(self) -> None:
-        """Nothing to let go of."""
+    def measured(self, clip: Clip) -> str:
+        """How sure it is of the best subject, and in how many frames each word was found."""
+        frames = len(clip.frames.reference_frames) if clip.frames is not None else 0
+        words = [(w.word, _count(clip, i)) for i, w in enumerate(clip.entity_words or ())]
+        looked_for = [
+            (word, count)
+            for (word, count), each in zip(words, clip.entity_words or (), strict=True)
+            if each.kind is not EntityKind.BACKGROUND
+        ]
+        found = [f"{word!r} in {count} of {frames} frames" for word, count in looked_for if count]
+        missed = ", ".join(repr(word) for word, count in looked_for if not count)
+        confidence = f"confidence {clip.scores.subject_confidence or 0.0:.2f}"
+        return "; ".join([confidence, *found, *([f"not located: {missed}"] if missed else [])])
 
     def score(self, clips: Sequence[Clip]) -> list[Clip]:
         """Fill `located` and the score `subject_confidence`, which is 0 where no subject was located."""
@@ -64,25 +106,9 @@ class EntityMasks:
         found = self._locator.locate(scenes) if scenes else []
         return [_with_located(clip, tuple(entities)) for clip, entities in zip(clips, found, strict=True)]
 
-    def decide(self, clip: Clip) -> tuple[Reason, ...]:
-        """`ambiguous_subject`: subject words fit several places; `no_subject_located`: none was found surely enough."""
-        confidence = clip.scores.subject_confidence or 0.0
-        if confidence >= self._config.min_confidence and confidence > 0:
-            return ()
-        if confidence == 0 and (words := _ambiguous_subjects(clip)):
-            detail = f"{', '.join(map(repr, words))}: the word fits several places of the frame about equally well"
-            return (Reason(stage=self.name, reason="ambiguous_subject", detail=detail),)
-        return (Reason(stage=self.name, reason="no_subject_located", detail=self._why(clip, confidence)),)
 
-    def _why(self, clip: Clip, confidence: float) -> str:
-        words = [w.word for w in clip.entity_words or () if w.kind is EntityKind.SUBJECT]
-        found = [len(values) for values in _subject_confidences(clip, clip.located or ()).values()]
-        frames = len(clip.frames.reference_frames) if clip.frames else 0
-        return (
-            f"subject words {', '.join(map(repr, words)) or 'none'}: best one found in {max(found, default=0)} of "
-            f"{frames} frames with confidence {confidence:.2f}, expected "
-            f"{f'at least {self._config.min_confidence:.2f}' if self._config.min_confidence else 'more than 0'}"
-        )
+def _count(clip: Clip, index: int) -> int:
+    return sum(entity.word_index == index and not entity.is_ambiguous for entity in clip.located or ())
 
 
 def _scene(clip: Clip) -> Scene:
@@ -93,7 +119,9 @@ def _scene(clip: Clip) -> Scene:
 
 def _with_located(clip: Clip, located: tuple[LocatedEntity, ...]) -> Clip:
     confidence = max((np.mean(values) for values in _subject_confidences(clip, located).values()), default=0.0)
-    return replace(clip, located=located).with_scores(subject_confidence=float(confidence))
+    return replace(clip, located=located).with_scores(
+        subject_confidence=float(confidence), ambiguous_subjects=len(_ambiguous_subjects(clip, located))
+    )
 
 
 def _subject_confidences(clip: Clip, located: Sequence[LocatedEntity]) -> dict[int, list[float]]:
@@ -107,8 +135,21 @@ def _subject_confidences(clip: Clip, located: Sequence[LocatedEntity]) -> dict[i
     return confidences
 
 
-def _ambiguous_subjects(clip: Clip) -> list[str]:
-    """The subject words that fit several places in every frame they were found in, each once."""
+def _ambiguous_subjects(clip: Clip, located: Sequence[LocatedEntity]) -> set[int]:
+    """The subject words that fit several places, and were found nowhere for certain."""
     words = clip.entity_words or ()
-    found = (words[entity.word_index] for entity in clip.located or () if entity.is_ambiguous)
-    return list(dict.fromkeys(word.word for word in found if word.kind is EntityKind.SUBJECT))
+    found = {entity.word_index for entity in located if entity.is_ambiguous}
+    subjects = {index for index in found if words[index].kind is EntityKind.SUBJECT}
+    return subjects - _subject_confidences(clip, located).keys()
+
+
+def _ambiguous(facts: Facts) -> float | None:
+    """Where another subject was found for certain, those that were not do no harm."""
+    return facts.get("ambiguous_subjects") if facts.get("subject_confidence") == 0 else None
+
+
+def _confidence(facts: Facts) -> float | None:
+    """Without a subject word there was nothing to look for, and an ambiguous one has a rule of its own."""
+    if not facts["subject_words"] or _ambiguous(facts):
+        return None
+    return facts.get("subject_confidence")

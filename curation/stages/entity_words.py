@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from functools import partial
+from typing import ClassVar, Final
 
 from curation.annotators.protocols import EntityWordExtractor
-from curation.entity_words import CheckedAnswer, Rule, Violation, check_answer
+from curation.entity_words import CheckedAnswer, Problem, Violation, check_answer
 from curation.records import Clip
-from curation.stage import Resources
-from dataset_schema import Annotator, Reason
+from curation.rules import Bound, Facts, Rule
+from curation.stage import Resources, Stage
+from dataset_schema import Annotator, EntityKind, Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +33,21 @@ class EntityWordsConfig:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected at least 1")
 
 
-class EntityWords:
+_NAMES: Final = "write the caption so that it"
+_ADVICE: Final = {
+    Problem.NO_CAPTION: 'say in one sentence what the video shows: CAPTION="A dog runs on the beach."',
+    Problem.CAPTION_TOO_LONG: "shorten the caption, or raise --curation.entity-words.max-caption-chars",
+    Problem.UNPARSABLE_ANSWER: "the language model answered in another format; try again or use a larger model",
+    Problem.WORD_NOT_IN_CAPTION: "the language model named words that the caption lacks; try again or use a larger "
+    "model",
+    Problem.NO_SUBJECT_WORD: f"{_NAMES} names a person, an animal or a vehicle that the video shows",
+    Problem.PLURAL_SUBJECT_WORD: f"{_NAMES} names each subject by itself: not 'two dogs' but 'a brown dog and a "
+    "white dog'",
+    Problem.SAME_HEAD_WORD: f"{_NAMES} calls each subject by another noun: not 'a man and another man'",
+}
+
+
+class EntityWords(Stage):
     """Fills `entity_words`; the rules that were broken on the way lie in `word_problems`."""
 
     name: ClassVar[str] = "entity_words"
@@ -51,6 +67,22 @@ class EntityWords:
         """Those of the extractor."""
         return self._extractor.resources
 
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """None of the rules of A.2 is broken."""
+        return tuple(
+            Rule(
+                code=problem.value,
+                reads="problems",
+                bound=Bound.ABSENT,
+                sentence="{value}",
+                plain=problem.value.replace("_", " "),
+                advice=_ADVICE[problem],
+                value_of=partial(_detail, problem),
+            )
+            for problem in Problem
+        )
+
     def annotators(self) -> tuple[Annotator, ...]:
         """The extractor."""
         return (self._extractor.describe(),)
@@ -58,9 +90,6 @@ class EntityWords:
     def setup(self) -> None:
         """Load the extractor."""
         self._extractor.load()
-
-    def close(self) -> None:
-        """Nothing to let go of."""
 
     def score(self, clips: Sequence[Clip]) -> list[Clip]:
         """The clips with their words; a clip whose caption or answer is no good has none, and a problem instead."""
@@ -72,18 +101,22 @@ class EntityWords:
             for clip, problem in zip(clips, refused, strict=True)
         ]
 
-    def decide(self, clip: Clip) -> tuple[Reason, ...]:
-        """The rules that `score` found broken."""
-        return clip.word_problems
+    def measured(self, clip: Clip) -> str:
+        """The words, by kind."""
+        words = clip.entity_words or ()
+        kinds = [(kind, [repr(word.word) for word in words if word.kind is kind]) for kind in EntityKind]
+        return "; ".join(f"{kind}: {', '.join(some)}" for kind, some in kinds if some) or "no entity words"
 
     def _refuse(self, caption: str) -> CheckedAnswer | None:
         """Why an extractor need not be asked about a caption."""
         limit = self._config.max_caption_chars
         if not caption.strip():
-            violation = Violation(Rule.NO_CAPTION, "the clip has no caption, expected a sentence about what it shows")
+            violation = Violation(
+                Problem.NO_CAPTION, "the clip has no caption, expected a sentence about what it shows"
+            )
         elif len(caption) > limit:
             detail = f"the caption has {len(caption)} characters, expected at most {limit}"
-            violation = Violation(Rule.CAPTION_TOO_LONG, detail)
+            violation = Violation(Problem.CAPTION_TOO_LONG, detail)
         else:
             return None
         return CheckedAnswer(words=(), violations=(violation,))
@@ -97,3 +130,9 @@ class EntityWords:
             for violation in checked.violations
         )
         return replace(clip, entity_words=checked.words[: self._config.max_words], word_problems=problems)
+
+
+def _detail(problem: Problem, facts: Facts) -> str | None:
+    """What was found to be wrong in this way; None for nothing."""
+    found: str | None = facts["problems"].get(problem.value)
+    return found

@@ -7,18 +7,16 @@ from pathlib import Path
 from typing import ClassVar
 
 from curation.records import Clip
-from curation.stage import ClipError, Resources
+from curation.stage import ClipError, Resources, Stage
 from curation.video.child import Child, ChildConfig
 from curation.video.requests import Cut, CutRequest, Span, VideoPart
 from dataset_schema import (
     FRAMES_PER_SECOND,
     TABLE_6_BUCKETS,
-    Annotator,
     Bucket,
     FailureKind,
     MediaFacts,
     Payload,
-    Reason,
     Sample,
     largest_bucket,
 )
@@ -68,7 +66,7 @@ class _Published:
     width: int
 
 
-class Publish:
+class Publish(Stage):
     """Makes the sample of every clip."""
 
     name: ClassVar[str] = "publish"
@@ -86,16 +84,13 @@ class Publish:
         child = self._config.child
         return Resources(memory_bytes=child.memory_bytes + (512 << 20), timeout_s=child.timeout_s + 120.0)
 
-    def annotators(self) -> tuple[Annotator, ...]:
-        """None."""
-        return ()
-
-    def setup(self) -> None:
-        """Nothing: the child starts with the first cut."""
-
     def close(self) -> None:
         """End the child."""
         self._child.close()
+
+    def measured(self, clip: Clip) -> str:
+        """The bucket that it fills."""
+        return f"bucket {clip.sample.bucket}" if clip.sample is not None else ""
 
     def score(self, clips: Sequence[Clip]) -> list[Clip]:
         """The clips with their samples.
@@ -104,10 +99,6 @@ class Publish:
             ClipError: the source cannot be read or cut, or the clip fits no bucket.
         """
         return [replace(clip, sample=self._sample(clip)) for clip in clips]
-
-    def decide(self, clip: Clip) -> tuple[Reason, ...]:  # noqa: ARG002  every stage decides
-        """Nothing is rejected here."""
-        return ()
 
     def _sample(self, clip: Clip) -> Sample:
         if clip.media is None or clip.entities is None:

@@ -1,9 +1,8 @@
 """Cuts every located entity out of the reference frames, and keeps the pictures that are good enough (3.1)."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, NamedTuple, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -12,10 +11,10 @@ from curation.entity_words.phrases import names_person
 from curation.records import Clip, EntityWord
 from curation.references.crops import ReferenceCrop, cut_face, cut_references, located_words
 from curation.references.duplicates import duplicate_words
-from curation.references.frames import frames_to_cut
-from curation.references.quality import Vector, agreement, likeness
-from curation.stage import Resources
-from dataset_schema import Annotator, Entity, EntityKind, Reason, ReferenceImage
+from curation.references.quality import Vector, cosines
+from curation.rules import About, Bound, Facts, Rule
+from curation.stage import Resources, Stage
+from dataset_schema import Annotator, Entity, EntityKind
 
 Vectors: TypeAlias = Mapping[ReferenceCrop, Vector]
 
@@ -88,22 +87,8 @@ class ReferenceImagesConfig:
             )
 
 
-class _Judged(NamedTuple):
-    """A picture, and every threshold it misses by itself."""
-
-    picture: ReferenceCrop
-    flaws: tuple[str, ...]
-
-
-class _Likeness(NamedTuple):
-    """How much a picture looks like the entity's others, and like those inside the clip."""
-
-    agreement: float | None
-    to_clip: float | None
-
-
-class ReferenceImages:
-    """Turns masks into reference images; rejects clips whose subjects have none.
+class ReferenceImages(Stage):
+    """Turns masks into pictures and measures them; rejects clips whose subjects have no good one.
 
     Where frames from another time of the shot are given, pictures are cut from them alone, and those inside the clip
     tell whether they show the same thing.
@@ -111,7 +96,7 @@ class ReferenceImages:
 
     name: ClassVar[str] = "reference_images"
     reads: ClassVar[frozenset[str]] = frozenset({"media", "frames", "located", "entity_words"})
-    adds: ClassVar[frozenset[str]] = frozenset({"entities"})
+    adds: ClassVar[frozenset[str]] = frozenset({"entities", "pictures"})
 
     def __init__(self, config: ReferenceImagesConfig, faces: FaceDetector, encoder: CutoutEncoder) -> None:
         self._config = config
@@ -123,6 +108,11 @@ class ReferenceImages:
         """Those of the face detector and of the encoder."""
         return self._faces.resources + self._encoder.resources
 
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """What a good picture is, and that a subject has one."""
+        return (*picture_rules(self._config), *face_rules(self._config), _SUBJECT_HAS_REFERENCE)
+
     def annotators(self) -> tuple[Annotator, ...]:
         """The face detector and the encoder."""
         return (self._faces.describe(), self._encoder.describe())
@@ -132,166 +122,160 @@ class ReferenceImages:
         self._faces.load()
         self._encoder.load()
 
-    def close(self) -> None:
-        """Nothing to let go of."""
-
     def score(self, clips: Sequence[Clip]) -> list[Clip]:
-        """Fill `entities`: one for every entity word, with its good reference images or none.
+        """Fill `entities`: one for every entity word, with every picture of it and every face in them, good or not.
 
         The encoder sees the pictures of all clips at once.
         """
-        pictures = [self._usable_pictures(clip) for clip in clips]
-        all_pictures = [picture for some in pictures for picture in some]
+        crops = [self._crops(clip) for clip in clips]
+        all_crops = [crop for some in crops for crop in some]
         vectors: Vectors = {}
-        if all_pictures:
-            encoded = self._encoder.encode([picture.cutout for picture in all_pictures])
-            vectors = dict(zip(all_pictures, encoded, strict=True))
-        return [self._with_entities(clip, some, vectors) for clip, some in zip(clips, pictures, strict=True)]
+        if all_crops:
+            vectors = dict(zip(all_crops, self._encoder.encode([crop.cutout for crop in all_crops]), strict=True))
+        return [self._with_entities(clip, some, vectors) for clip, some in zip(clips, crops, strict=True)]
 
-    def decide(self, clip: Clip) -> tuple[Reason, ...]:
-        """`no_usable_reference`: no subject has a reference image."""
-        if any(entity.kind is EntityKind.SUBJECT and entity.references for entity in clip.entities or ()):
-            return ()
+    def measured(self, clip: Clip) -> str:
+        """How many good pictures each word has."""
+        kept = [(entity.word, len(entity.references)) for entity in clip.entities or () if entity.references]
+        faces = sum(reference.is_face for entity in clip.entities or () for reference in entity.references)
+        counts = ", ".join(f"{count} of {word!r}" for word, count in kept) or "none good enough"
+        return f"{counts}{f'; {faces} of them faces' if faces else ''}"
+
+    def _crops(self, clip: Clip) -> list[ReferenceCrop]:
+        """Every mask's picture, in order of words and frames, and then the faces in those of people."""
         _, words, _ = located_words(clip)
-        # Agreement leaves one picture at least; of those without flaws of their own, only the likeness can take all, or
-        # that they show several people.
-        band = f"likeness to the clip not in [{self._config.min_likeness}, {self._config.max_likeness}]"
-        fallen = [
-            f"{words[picture.word_index].word!r} at {picture.frame.time_s:.2f} s: "
-            + (", ".join(flaws) or (f"several faces, or {band}" if _is_person(words[picture.word_index]) else band))
-            for picture, flaws in self.judge(clip)
-            if words[picture.word_index].kind is EntityKind.SUBJECT and not picture.is_for_comparison
-        ]
-        detail = "; ".join(fallen) or "no mask of a subject to cut from"
-        return (Reason(stage=self.name, reason="no_usable_reference", detail=detail),)
-
-    def _usable_pictures(self, clip: Clip) -> list[ReferenceCrop]:
-        """Pictures without flaws, and the faces in those of people; none of several people."""
-        _, words, _ = located_words(clip)
-        usable = [picture for picture, flaws in self.judge(clip) if not flaws]
-        people = [picture for picture in usable if _is_person(words[picture.word_index])]
-        faces = {person: self._faces_in(person) for person in people}
-        single = [picture for picture in usable if len(faces.get(picture, ())) < 2]
-        return single + [cut_face(person, faces[person][0]) for person in single if faces.get(person)]
-
-    def judge(self, clip: Clip) -> list[_Judged]:
-        """Every mask's picture, in order of words and frames; none of words that are second names."""
-        frames, words, _ = located_words(clip)
-        pictures = cut_references(clip, self._duplicates(clip))
-        found = Counter(picture.word_index for picture in pictures if not picture.is_for_comparison)
-        min_frames = min(self._config.min_frames, len(frames_to_cut(frames)))
-        judged = []
-        for picture in pictures:
-            flaws = self._flaws(picture, words[picture.word_index].kind)
-            if found[picture.word_index] < min_frames and not picture.is_for_comparison:
-                flaws += (f"found in {found[picture.word_index]} frames < {min_frames}",)
-            judged.append(_Judged(picture, flaws))
-        in_clip = {picture.word_index for picture, flaws in judged if picture.is_for_comparison and not flaws}
-        if not any(frame.is_outside for frame in frames.reference_frames):
-            return judged
-        return [
-            _Judged(picture, flaws if picture.word_index in in_clip else (*flaws, "not well visible inside the clip"))
-            for picture, flaws in judged
-        ]
-
-    def _flaws(self, picture: ReferenceCrop, kind: EntityKind) -> tuple[str, ...]:
-        """Every threshold that a picture misses by itself."""
-        config, quality = self._config, picture.quality
-        x0, y0, x1, y1 = picture.box
-        short_side = min(x1 - x0, y1 - y0)
-        checks = (
-            (quality.area >= config.min_area, f"area {quality.area:.4f} < {config.min_area}"),
-            (quality.area <= config.max_area, f"area {quality.area:.2f} > {config.max_area}"),
-            (short_side >= config.min_short_side, f"short side {short_side} px < {config.min_short_side}"),
-            (
-                quality.largest_fragment >= config.min_largest_fragment,
-                f"largest fragment {quality.largest_fragment:.2f} < {config.min_largest_fragment}",
-            ),
-            (quality.fill >= config.min_fill, f"fill {quality.fill:.2f} < {config.min_fill}"),
-            (
-                quality.border_contact <= config.max_border_contact,
-                f"border contact {quality.border_contact:.2f} > {config.max_border_contact}",
-            ),
-            (
-                kind is not EntityKind.SUBJECT or quality.overlap <= config.max_overlap,
-                f"overlap {quality.overlap:.2f} > {config.max_overlap}",
-            ),
-            (
-                quality.sharpness >= config.min_sharpness,
-                f"sharpness {quality.sharpness:.1f} < {config.min_sharpness}",
-            ),
-        )
-        return tuple(flaw for passed, flaw in checks if not passed)
+        wholes = cut_references(clip, self._duplicates(clip))
+        people = [crop for crop in wholes if _is_person(words[crop.word_index])]
+        faces = [cut_face(person, face) for person in people for face in self._faces_in(person)]
+        return wholes + [face for face in faces if face is not None]
 
     def _faces_in(self, person: ReferenceCrop) -> list[FaceBox]:
-        """The faces that are large enough and inside the mask, best first, in pixels of the frame."""
-        config = self._config
+        """Best first, in pixels of the frame."""
         left, top, right, bottom = _with_margin(person.box)
         window = np.ascontiguousarray(person.frame.image[top:bottom, left:right])
-        faces = []
-        for found in self._faces.detect(window):
-            face = FaceBox(left + found.x0, top + found.y0, left + found.x1, top + found.y1, found.score)
-            x0, y0, x1, y1 = (round(value) for value in face[:4])
-            inside = person.mask[y0:y1, x0:x1]
-            if (
-                face.score >= config.min_face_score
-                and min(inside.shape) >= config.min_face_side
-                and inside.mean() >= config.min_face_inside
-            ):
-                faces.append(face)
-        return faces
+        return [
+            FaceBox(left + found.x0, top + found.y0, left + found.x1, top + found.y1, found.score)
+            for found in self._faces.detect(window)
+        ]
 
-    def _with_entities(self, clip: Clip, pictures: Sequence[ReferenceCrop], vectors: Vectors) -> Clip:
+    def _with_entities(self, clip: Clip, crops: Sequence[ReferenceCrop], vectors: Vectors) -> Clip:
         _, words, _ = located_words(clip)
+        if clip.media is None:
+            raise ValueError(f"clip {clip.clip_id} has no media facts; run the decode stage first")
         seconds = self._duplicates(clip)
         entities = []
         for index, word in enumerate(words):
-            own = [picture for picture in pictures if picture.word_index == index]
+            own = [crop for crop in crops if crop.word_index == index]
+            alike = cosines([vectors[crop] for crop in own], [crop.is_face for crop in own])
             entities.append(
                 Entity(
                     word=word.word,
                     kind=word.kind,
                     start=word.start,
                     end=word.end,
-                    references=self._references(clip, own, vectors),
+                    references=tuple(
+                        crop.reference(clip.media, place=place, likeness=row)
+                        for place, (crop, row) in enumerate(zip(own, alike, strict=True))
+                    ),
                     same_as=words[seconds[index]].word if index in seconds else None,
                 )
             )
-        return replace(clip, entities=tuple(entities))
-
-    def _references(
-        self, clip: Clip, pictures: Sequence[ReferenceCrop], vectors: Vectors
-    ) -> tuple[ReferenceImage, ...]:
-        """The pictures of one entity that belong together, then the faces in them."""
-        if clip.media is None:
-            raise ValueError(f"clip {clip.clip_id} has no media facts; run the decode stage first")
-        wholes = self._agreeing([picture for picture in pictures if not picture.is_face], vectors)
-        kept = {picture.frame for picture in wholes}
-        faces = [p for p in pictures if p.is_face and (p.is_for_comparison or p.frame in kept)]
-        chosen = wholes | self._agreeing(faces, vectors)
-        return tuple(
-            picture.published(clip.media, agreement=alike, likeness_to_clip=to_clip)
-            for picture, (alike, to_clip) in chosen.items()
-        )
-
-    def _agreeing(self, pictures: Sequence[ReferenceCrop], vectors: Vectors) -> dict[ReferenceCrop, _Likeness]:
-        """Those that are near enough to the clip's own pictures and to one another, with both likenesses."""
-        config = self._config
-        cut = [picture for picture in pictures if not picture.is_for_comparison]
-        in_clip = [vectors[picture] for picture in pictures if picture.is_for_comparison]
-        to_clip = dict(zip(cut, likeness([vectors[picture] for picture in cut], in_clip), strict=True))
-        near = [
-            p for p, value in to_clip.items() if value is None or config.min_likeness <= value <= config.max_likeness
-        ]
-        alike = dict(zip(near, agreement([vectors[picture] for picture in near]), strict=True))
-        agreeing = [p for p, value in alike.items() if value is None or value >= config.min_agreement]
-        if near and not agreeing:
-            agreeing = [max(near, key=lambda picture: picture.detection_score * picture.mask_score)]
-        return {picture: _Likeness(alike[picture], to_clip[picture]) for picture in agreeing}
+        return replace(clip, entities=tuple(entities)).with_scores(pictures=len(crops))
 
     def _duplicates(self, clip: Clip) -> dict[int, int]:
         _, words, located = located_words(clip)
         return duplicate_words(words, located, above_iou=self._config.same_mask_iou)
+
+
+_SUBJECT_HAS_REFERENCE = Rule(
+    code="no_usable_reference",
+    reads="usable_references",
+    bound=Bound.AT_LEAST,
+    limit=1,
+    sentence="{flaws_of_subjects}",
+    plain="no good picture",
+    advice="give a clip that shows the subject larger, sharper and whole; the limits are --curation.reference-images.*",
+)
+
+
+class _Limit(NamedTuple):
+    """A limit of pictures; `form` is how its values are written."""
+
+    code: str
+    reads: str
+    bound: Bound
+    limit: float
+    form: str
+    plain: str
+
+    def rule(self, about: About) -> Rule:
+        """As a rule about whole pictures, or about faces."""
+        beyond = "<" if self.bound is Bound.AT_LEAST else ">"
+        return Rule(
+            code=self.code,
+            reads=self.reads,
+            bound=self.bound,
+            limit=self.limit,
+            sentence=f"{self.reads.replace('_', ' ')} {self.form} {beyond} {{limit:g}}",
+            plain=self.plain,
+            about=about,
+            value_of=_VALUES.get(self.reads),
+        )
+
+
+def picture_rules(config: ReferenceImagesConfig) -> tuple[Rule, ...]:
+    """What a good picture of an entity is, by itself and then beside the others."""
+    least, most = Bound.AT_LEAST, Bound.AT_MOST
+    limits = (
+        _Limit("too_small", "area", least, config.min_area, "{value:.4f}", "too small"),
+        _Limit("too_large", "area", most, config.max_area, "{value:.2f}", "too large"),
+        _Limit("too_few_pixels", "short_side", least, config.min_short_side, "{value} px", "too small"),
+        _Limit("in_pieces", "largest_fragment", least, config.min_largest_fragment, "{value:.2f}", "in pieces"),
+        _Limit("thin", "fill", least, config.min_fill, "{value:.2f}", "thin or full of holes"),
+        _Limit("cut_off", "border_contact", most, config.max_border_contact, "{value:.2f}", "cut off by the frame"),
+        _Limit("covered", "overlap", most, config.max_overlap, "{value:.2f}", "another subject covers it"),
+        _Limit("blurred", "sharpness", least, config.min_sharpness, "{value:.1f}", "blurred"),
+        _Limit("seldom_found", "found_frames", least, config.min_frames, "{value}", "found in too few frames"),
+        _Limit("not_in_clip", "seen_in_clip", least, 1, "{value}", "not well visible inside the clip"),
+        _Limit("several_faces", "faces", most, 1, "{value}", "several faces in it"),
+        *_likeness_limits(config),
+    )
+    return tuple(limit.rule(About.REFERENCE_IMAGE) for limit in limits)
+
+
+def face_rules(config: ReferenceImagesConfig) -> tuple[Rule, ...]:
+    """What a good picture of a face is: in a good picture of the person, whose face it is."""
+    least = Bound.AT_LEAST
+    limits = (
+        _Limit("unsure_face", "detection_score", least, config.min_face_score, "{value:.2f}", "hardly a face"),
+        _Limit("small_face", "short_side", least, config.min_face_side, "{value} px", "too small"),
+        _Limit("another_face", "face_inside", least, config.min_face_inside, "{value:.2f}", "mostly outside the mask"),
+        _Limit("whole_left_out", "whole_is_good", least, 1, "{value}", "the whole picture is left out"),
+        *_likeness_limits(config),
+    )
+    return tuple(limit.rule(About.FACE) for limit in limits)
+
+
+def _likeness_limits(config: ReferenceImagesConfig) -> tuple[_Limit, ...]:
+    least, most = Bound.AT_LEAST, Bound.AT_MOST
+    return (
+        _Limit("unlike_clip", "likeness_to_clip", least, config.min_likeness, "{value:.2f}", "unlike the clip"),
+        _Limit("copy_of_clip", "likeness_to_clip", most, config.max_likeness, "{value:.2f}", "a copy of the clip"),
+        _Limit("unlike_others", "agreement", least, config.min_agreement, "{value:.2f}", "unlike its other pictures"),
+    )
+
+
+def _overlap_of_subject(facts: Facts) -> Any:
+    return facts["overlap"] if facts["kind"] is EntityKind.SUBJECT else None
+
+
+def _frames_of_several(facts: Facts) -> Any:
+    """How many frames it is in; None where that is all there are."""
+    found, frames = facts["found_frames"], facts["reference_frames"]
+    return None if found is None or (frames is not None and found >= frames) else found
+
+
+_VALUES: Mapping[str, Callable[[Facts], Any]] = {"overlap": _overlap_of_subject, "found_frames": _frames_of_several}
 
 
 def _with_margin(box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:

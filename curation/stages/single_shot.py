@@ -9,9 +9,10 @@ import numpy.typing as npt
 
 from curation.annotators.protocols import ShotDetector
 from curation.records import Clip
+from curation.rules import Bound, Rule
 from curation.shot_changes import shot_changes
-from curation.stage import Resources
-from dataset_schema import Annotator, Reason
+from curation.stage import Resources, Stage
+from dataset_schema import Annotator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,12 +31,12 @@ class SingleShotConfig:
             raise ValueError(f"single shot filter has threshold {self.threshold}, expected above 0 and at most 1")
 
 
-class SingleShotFilter:
+class SingleShotFilter(Stage):
     """Scores the likeliest shot change of a clip and rejects clips that have one."""
 
     name: ClassVar[str] = "single_shot_filter"
     reads: ClassVar[frozenset[str]] = frozenset({"frames"})
-    adds: ClassVar[frozenset[str]] = frozenset({"cut_times_s"})
+    adds: ClassVar[frozenset[str]] = frozenset({"cut_times_s", "shot_change"})
 
     def __init__(self, config: SingleShotConfig, detector: ShotDetector) -> None:
         self._config = config
@@ -46,6 +47,27 @@ class SingleShotFilter:
         """Those of the detector."""
         return self.detector.resources
 
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """No shot change."""
+        return (
+            Rule(
+                code="several_shots",
+                reads="shot_change",
+                bound=Bound.BELOW,
+                limit=self._config.threshold,
+                sentence="a shot change with probability {value:.2f} (limit {limit:g}){where_cut}",
+                plain="several shots",
+                advice="let curation cut it into its shots: --curation.several-shots split; or give the span of one "
+                "shot",
+            ),
+        )
+
+    @property
+    def threshold(self) -> float:
+        """The probability from which a shot change counts."""
+        return self._config.threshold
+
     def annotators(self) -> tuple[Annotator, ...]:
         """The shot detector."""
         return (self.detector.describe(),)
@@ -54,24 +76,14 @@ class SingleShotFilter:
         """Load the detector."""
         self.detector.load()
 
-    def close(self) -> None:
-        """Nothing to let go of."""
-
     def score(self, clips: Sequence[Clip]) -> list[Clip]:
         """The clips with `shot_change` and the times of their cuts."""
         return [self._score(clip) for clip in clips]
 
-    def decide(self, clip: Clip) -> tuple[Reason, ...]:
-        """One reason if a shot change is likelier than the threshold."""
-        score = clip.scores.shot_change
-        if score is None:
-            raise ValueError(f"clip {clip.clip_id} has no score shot_change; score it first")
-        if score < self._config.threshold:
-            return ()
-        times = ", ".join(f"{time_s:.2f} s" for time_s in clip.cut_times_s or ())
-        where = f", at {times}" if times else ""
-        detail = f"a shot change with probability {score:.2f} (limit {self._config.threshold:g}){where}"
-        return (Reason(stage=self.name, reason="several_shots", detail=detail),)
+    def measured(self, clip: Clip) -> str:
+        """How many shots, and how likely the likeliest change is."""
+        cuts = len(clip.cut_times_s or ())
+        return f"{cuts + 1} shot{'s' * (cuts > 0)}; likeliest shot change {clip.scores.shot_change or 0.0:.2f}"
 
     def _score(self, clip: Clip) -> Clip:
         if clip.frames is None:

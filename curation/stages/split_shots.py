@@ -9,11 +9,12 @@ import numpy.typing as npt
 
 from curation.annotators.protocols import ShotDetector
 from curation.records import Clip, Video
+from curation.rules import Bound, Rule
 from curation.shot_changes import ShotChange, shot_changes
-from curation.stage import Resources
+from curation.stage import Resources, Stage
 from curation.video.facts import facts_of_part
 from curation.video.footage import Footage, Shot
-from dataset_schema import Annotator, Reason
+from dataset_schema import Annotator
 
 Probabilities = npt.NDArray[np.float64]
 
@@ -49,12 +50,12 @@ class SplitShotsConfig:
             )
 
 
-class SplitShots:
+class SplitShots(Stage):
     """Makes one clip of every shot. A video that is one shot stays as it is."""
 
     name: ClassVar[str] = "split_shots"
     reads: ClassVar[frozenset[str]] = frozenset({"media", "frames"})
-    adds: ClassVar[frozenset[str]] = frozenset({"cut_times_s"})
+    adds: ClassVar[frozenset[str]] = frozenset({"cut_times_s", "shot_change"})
 
     def __init__(self, config: SplitShotsConfig, detector: ShotDetector) -> None:
         self._config = config
@@ -65,6 +66,26 @@ class SplitShots:
         """Those of the detector."""
         return self.detector.resources
 
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """At least one shot is left between the transitions."""
+        return (
+            Rule(
+                code="no_shot",
+                reads="shots",
+                bound=Bound.AT_LEAST,
+                limit=1,
+                sentence="shot changes with nothing but transitions between them{where_cut}",
+                plain="nothing but transitions",
+                advice="give a part of the video without transitions",
+            ),
+        )
+
+    @property
+    def threshold(self) -> float:
+        """The probability from which a shot change counts."""
+        return self._config.threshold
+
     def annotators(self) -> tuple[Annotator, ...]:
         """The shot detector."""
         return (self.detector.describe(),)
@@ -73,19 +94,9 @@ class SplitShots:
         """Load the detector."""
         self.detector.load()
 
-    def close(self) -> None:
-        """Nothing to let go of."""
-
     def score(self, clips: Sequence[Clip]) -> list[Clip]:
         """The clips with `shot_change`, the times of their cuts, and their shots."""
         return [self._score(clip) for clip in clips]
-
-    def decide(self, clip: Clip) -> tuple[Reason, ...]:
-        """`no_shot`: all of the video lies in changes from one shot to another."""
-        if not isinstance(clip.frames, Footage) or clip.frames.shots:
-            return ()
-        detail = f"{len(clip.cut_times_s or ())} shot changes with nothing but transitions between them"
-        return (Reason(stage=self.name, reason="no_shot", detail=detail),)
 
     def split(self, clip: Clip) -> tuple[Clip, ...]:
         """One clip per shot, whose source is the shot's span of the video."""
@@ -106,6 +117,12 @@ class SplitShots:
             parts.append(replace(named, media=facts).with_scores(shot_change=shot.shot_change))
         return tuple(parts)
 
+    def measured(self, clip: Clip) -> str:
+        """Which shot of its source it is, and the likeliest change left in it."""
+        is_part = clip.source.num_clips > 1
+        part = f"{clip.source.start_s:.2f} to {clip.source.end_s:.2f} s" if is_part else "the whole video"
+        return f"one shot: {part}; likeliest shot change in it {clip.scores.shot_change or 0.0:.2f}"
+
     def _score(self, clip: Clip) -> Clip:
         frames = clip.frames
         if frames is None:
@@ -115,6 +132,7 @@ class SplitShots:
         changes = shot_changes(probabilities, self._config.threshold)
         if isinstance(frames, Footage):
             frames = replace(frames, shots=self._shots(frames, probabilities, changes))
+            clip = clip.with_scores(shots=len(frames.shots))
         cut_times_s = tuple(float(frames.times_s[change.likeliest]) for change in changes)
         scored = replace(clip, frames=frames, cut_times_s=cut_times_s)
         return scored.with_scores(shot_change=float(probabilities.max(initial=0.0)))

@@ -21,6 +21,7 @@ from dataset_schema import FailureKind
 from pipelines.config import parse, to_plain
 from pipelines.progress import progress
 from pipelines.verbs.inspect import render_funnel
+from storage.configs import undecisive_fields
 
 _GIB = 1 << 30
 
@@ -108,6 +109,11 @@ def run_of(command: Curate) -> CurationRun:
         output=command.output,
         profile=command.curation.annotators.profile,
         config=config,
+        undecisive=frozenset(
+            f"{part}.{name}"
+            for part, marked in (("sources", command.sources), ("curation", command.curation))
+            for name in undecisive_fields(marked)
+        ),
         score_all=command.score_all,
         retry=frozenset(command.retry),
     )

@@ -9,7 +9,7 @@ from typing import Final
 
 from PIL import Image, ImageDraw
 
-from dataset_schema import Entity, EntityKind, FailedClip, ReferenceImage, RejectedClip, Sample, Scores
+from dataset_schema import SHARE_SCORES, Entity, EntityKind, FailedClip, ReferenceImage, RejectedClip, Sample, Scores
 from pipelines.views.sheet_layout import (
     BORDER,
     CAPTION,
@@ -37,6 +37,7 @@ _CROP_ROWS: Final = 2
 _THUMBNAIL: Final = (178, 110)
 _REJECTED_COLUMNS: Final = 2
 _MAX_REASONS: Final = 2
+_WORTH_A_LOOK: Final = 0.05  # scores below it are as good as none
 _TALLEST_CARD: Final = 400
 
 
@@ -151,13 +152,10 @@ def _facts(sample: Sample) -> str:
 
 
 def _known_scores(scores: Scores) -> list[str]:
-    named = (
-        ("desirable", scores.desirable),
-        ("shot change", scores.shot_change),
-        ("subject confidence", scores.subject_confidence),
-        ("background leak", scores.background_leak),
-    )
-    return [f"{name} {value:.2f}" for name, value in named if value is not None]
+    """Those in [0, 1] that are worth a look, and those of stages of one's own."""
+    known = scores.known()
+    shown = [name for name in known if name in scores.more or (name in SHARE_SCORES and known[name] >= _WORTH_A_LOOK)]
+    return [f"{name.replace('_', ' ')} {known[name]:.2f}" for name in shown]
 
 
 def _place_references(card: Image.Image, corner: tuple[int, int], entities: Sequence[Entity]) -> None:

@@ -6,8 +6,9 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from curation.execution.executor import Executor, OnProgress
 from curation.execution.run import CurationRun, RunResult, run_curation
 from curation.execution.writer import ShardLimits
 from curation.records import Clip, Frames, ReferenceFrame
+from curation.rules import Bound, Facts, Rule
 from curation.stage import ClipError, Resources, Stage
 from dataset_schema import (
     Annotator,
@@ -119,22 +121,27 @@ def mixed_clips(number: int, *, slow: bool) -> list[Clip]:
     ]
 
 
+def scripted_problem(name: str, facts: Facts) -> bool | None:
+    """True where the clip's script wants it."""
+    return name in facts["problems"] or None
+
+
 @dataclass
-class ScriptedStage:
+class ScriptedStage(Stage):
     """Does to each clip what the clip's script says under the stage's name.
 
     `pass`, `reject`, `reject_twice`, or one of the faults: `clip_error`, `raise`, `memory`, `hang`, `lose` the clip,
     `swap` it for another, `crash` the process, `crash_once` (and leave a file in `marks`); `slow` is just slow.
     """
 
-    resources: Resources = field(default_factory=Resources)
+    needs: Resources = field(default_factory=Resources)
     marks: Path | None = None
     seen: list[list[str]] = field(default_factory=list)
     setups: list[str] = field(default_factory=list)
 
-    name: ClassVar[str]
-    reads: ClassVar[frozenset[str]]
-    adds: ClassVar[frozenset[str]]
+    @property
+    def resources(self) -> Resources:
+        return self.needs
 
     def annotators(self) -> tuple[Annotator, ...]:
         return ()
@@ -158,7 +165,7 @@ class ScriptedStage:
             case "swap":
                 return [make_clip(999_999)]
             case _:
-                return [self.add(clip)]
+                return [self.add(self.marked(clip))]
 
     def trouble(self, script: str, clip: Clip) -> None:
         match script:
@@ -182,15 +189,25 @@ class ScriptedStage:
             mark.touch()
             os._exit(1)
 
-    def decide(self, clip: Clip) -> tuple[Reason, ...]:
-        reason = Reason(stage=self.name, reason="too_dull", detail="as scripted")
-        match self.script(clip):
-            case "reject":
-                return (reason,)
-            case "reject_twice":
-                return reason, replace(reason, reason="too_dark")
-            case _:
-                return ()
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        return tuple(
+            Rule(
+                code=code,
+                reads="problems",
+                bound=Bound.ABSENT,
+                sentence="as scripted",
+                plain=code,
+                value_of=partial(scripted_problem, f"{self.name}:{code}"),
+            )
+            for code in ("too_dull", "too_dark")
+        )
+
+    def marked(self, clip: Clip) -> Clip:
+        """The clip with what its script wants it rejected for."""
+        codes = {"reject": ["too_dull"], "reject_twice": ["too_dull", "too_dark"]}.get(self.script(clip), [])
+        found = (Reason(stage=self.name, reason=f"{self.name}:{code}", detail="") for code in codes)
+        return replace(clip, word_problems=(*clip.word_problems, *found))
 
     def script(self, clip: Clip) -> str:
         done: str = json.loads(clip.extra).get(self.name, "pass")

@@ -127,7 +127,7 @@ def test_a_version_that_is_no_number_is_refused(tmp_path: Path) -> None:
     write_shard(tmp_path / "part.parquet", [failure(1)])
     path = with_version(tmp_path / "part.parquet", "three")
 
-    with pytest.raises(ValueError, match="schema version is 'three', expected one such as 3.0"):
+    with pytest.raises(ValueError, match=r"schema version is 'three', expected one such as 3\.0"):
         list(read_shard(path, FailedClip))
 
 
@@ -141,7 +141,7 @@ def test_a_file_that_is_no_shard_is_named(tmp_path: Path) -> None:
 def test_a_foreign_parquet_file_is_told_which_columns_it_lacks(tmp_path: Path) -> None:
     pq.write_table(pa.table({"a": [1], "stage": ["decode"]}), tmp_path / "part.parquet")
 
-    with pytest.raises(ValueError, match="part.parquet lacks clip_id, source, kind, error_type, message; a selection"):
+    with pytest.raises(ValueError, match=r"part\.parquet lacks clip_id, source, kind, error_type, message"):
         list(read_shard(tmp_path / "part.parquet", FailedClip))
 
 
@@ -180,5 +180,5 @@ def test_a_manifest_of_the_version_before_is_read_and_one_of_another_is_refused(
     assert read_manifest(tmp_path).profile == "paper"
 
     (tmp_path / "dataset.json").write_text(json.dumps({**content, "schema_version": 1}))
-    with pytest.raises(ValueError, match="has schema version 1.0, expected 2 or 3; curate it again"):
+    with pytest.raises(ValueError, match=r"has schema version 1\.0, expected 2 or 3; curate it again"):
         read_manifest(tmp_path)

@@ -107,7 +107,7 @@ def scripted_stages(
     splitting: list[Stage] = [
         Decode(config.decode, buckets, keeps_footage=True),
         SplitShots(config.split_shots, detector),
-        ShotFrames(config.decode.rules(buckets)),
+        ShotFrames(config.decode.limits(buckets)),
     ]
     return [
         EntityWords(config.entity_words, LexiconEntityWords()),

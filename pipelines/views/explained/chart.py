@@ -127,10 +127,8 @@ def _draw_curve(draw: ImageDraw.ImageDraw, explanation: Explanation, frames: Fra
     """Of a pixel's frames the likeliest; a filled step for each frame."""
     bottom = y + _CURVE_HEIGHT
     draw.rectangle((0, y, axis.width - 1, bottom), fill="#f7f5f1")
-    config = explanation.config
-    is_split = config.several_shots == "split"
-    limit = config.split_shots.threshold if is_split else config.single_shot.threshold
-    if explanation.shot_changes is None:
+    limit = explanation.stories[0].shot_threshold
+    if explanation.shot_changes is None or limit is None:
         write(draw, (6, y + 4), "nobody looked for shot changes: the clip did not come so far", _AXIS, width=axis.width)
         return bottom
     edges = [axis.x(float(time_s)) for time_s in frames.times_s] + [axis.width - 1]

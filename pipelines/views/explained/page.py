@@ -40,14 +40,14 @@ def explained_page(explanation: Explanation) -> Image.Image:
     """The page, 1600 pixels wide. Of a split video, the film strip, the kept shots, and a line for each other one."""
     first = explanation.stories[0]
     if len(explanation.stories) == 1:
-        cards = [_verdict_card(explanation, first), _stages_card(explanation, first), *_video_cards(explanation, first)]
+        cards = [_verdict_card(explanation, first), _stages_card(first), *_video_cards(explanation, first)]
         return stacked([*cards, *_clip_cards(explanation, first)])
     clips = f"{explanation.kept} of {len(explanation.stories)} shots KEPT"
     cards = [_headline_card(clips, explanation.video.name, is_good=explanation.kept > 0)]
     cards += _video_cards(explanation, first)
     shown = [story for story in explanation.stories if isinstance(story.outcome, Sample)][:_MOST_KEPT]
     for story in shown:
-        cards += [_verdict_card(explanation, story), _stages_card(explanation, story)]
+        cards += [_verdict_card(explanation, story), _stages_card(story)]
         cards += _clip_cards(explanation, story)
     others = [story for story in explanation.stories if story not in shown]
     more = [f"and {len(others) - _MOST_LISTED} more, which the terminal lists"] if len(others) > _MOST_LISTED else []
@@ -88,8 +88,8 @@ def _verdict_card(explanation: Explanation, story: Story) -> Image.Image:
     return cut(card, y)
 
 
-def _stages_card(explanation: Explanation, story: Story) -> Image.Image:
-    lines = stage_lines(story, explanation.config)
+def _stages_card(story: Story) -> Image.Image:
+    lines = stage_lines(story)
     decisive = next((line.name for line in lines if line.standing in (Standing.REJECTED, Standing.FAILED)), None)
     card, draw = blank()
     left = round(INNER * 0.56)
@@ -99,7 +99,7 @@ def _stages_card(explanation: Explanation, story: Story) -> Image.Image:
         _draw_stage(draw, (PADDING, y), line, width=left, is_decisive=line.name == decisive)
         y += _STAGE_ROW
     x = PADDING + left + 2 * PADDING
-    bars = bar_chart(score_bars(story.clip, explanation.config), width=INNER - left - 2 * PADDING, decisive=decisive)
+    bars = bar_chart(score_bars(story), width=INNER - left - 2 * PADDING, decisive=decisive)
     write(draw, (x, PADDING), "Scores; the line is the limit", SECTION, width=INNER)
     card.paste(bars, (x, PADDING + SECTION.line_height + 4))
     return cut(card, max(y, PADDING + SECTION.line_height + 4 + bars.height))
@@ -142,10 +142,8 @@ def _video_cards(explanation: Explanation, story: Story) -> list[Image.Image]:
 def _strip_title(explanation: Explanation) -> tuple[str, str]:
     shots = len(explanation.shots_s)
     found = {0: "The video", 1: "The video: one shot"}.get(shots, f"The video: {shots} shots")
-    config = explanation.config
-    is_split = config.several_shots == "split"
-    limit = config.split_shots.threshold if is_split else config.single_shot.threshold
-    curve = f"the curve is the probability of a shot change, the dashed line the limit of {limit:g}"
+    limit = explanation.stories[0].shot_threshold
+    curve = f"the curve is the probability of a shot change, the dashed line the limit of {limit or 0:g}"
     return f"{found}", f"{curve}; triangles mark the frames that references are cut from"
 
 

@@ -1,11 +1,11 @@
 """The scores of a clip beside their limits."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from curation.annotators.content.classifier import VideoMaeContentClassifier
-from curation.annotators.protocols import CONTENT_CLASSES
-from curation.profiles import CurationConfig
-from curation.records import Clip
+from curation.rules import About, Rule
+from dataset_schema import SHARE_SCORES
+from pipelines.views.explained.watched_run import Story
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,7 +13,7 @@ class Bar:
     """A score in [0, 1].
 
     Attributes:
-        limit: None for a score that decides nothing by itself.
+        stage: whose rule reads it; empty for a score that decides nothing by itself, which has no limit.
         rule: which side of the limit is right, in words.
         is_broken: it is on the wrong one.
     """
@@ -26,81 +26,35 @@ class Bar:
     is_broken: bool = False
 
 
-def score_bars(clip: Clip | None, config: CurationConfig) -> list[Bar]:
-    """The scores of a clip as far as it has any."""
-    if clip is None:
+def score_bars(story: Story) -> list[Bar]:
+    """The scores of a clip that lie in [0, 1], as far as it has any; those that a rule reads first."""
+    if story.clip is None:
         return []
-    scores = clip.scores
-    content = [_content_bar(name, getattr(scores, name), config) for name in CONTENT_CLASSES]
-    bars = [
-        _shot_bar(scores.shot_change, config),
-        *content,
-        _subject_bar(scores.subject_confidence, config),
-        _leak_bar(scores.background_leak, config),
-    ]
-    return [bar for bar in bars if bar is not None]
+    scores = story.clip.scores
+    shares = {name: value for name, value in scores.known().items() if name in SHARE_SCORES or name in scores.more}
+    limits = {rule.reads: (stage, rule) for stage, rule in _limits(story) if rule.reads in shares}
+    judged = [_bar(stage, rule, shares[name]) for name, (stage, rule) in limits.items()]
+    rest = [Bar(stage="", name=_plain(name), value=value) for name, value in shares.items() if name not in limits]
+    return [bar for bar in judged + rest if 0 <= bar.value <= 1]
 
 
-def content_threshold(config: CurationConfig) -> float | None:
-    """What `desirable` must reach: from the config, or chosen with the weights."""
-    if config.content_filter.min_desirable is not None:
-        return config.content_filter.min_desirable
-    return VideoMaeContentClassifier(config.annotators.content_filter).own_threshold
+def _limits(story: Story) -> Iterator[tuple[str, Rule]]:
+    for stage, rules in story.policy.items():
+        for rule in rules:
+            if rule.limit is not None and rule.about in (About.CLIP, About.BACKGROUND):
+                yield stage, rule
 
 
-def _shot_bar(value: float | None, config: CurationConfig) -> Bar | None:
-    if value is None:
-        return None
-    if config.several_shots == "split":
-        return Bar(stage="split_shots", name="shot change", value=value)
-    limit = config.single_shot.threshold
+def _bar(stage: str, rule: Rule, value: float) -> Bar:
     return Bar(
-        stage="single_shot_filter",
-        name="shot change",
+        stage=stage,
+        name=_plain(rule.reads),
         value=value,
-        limit=limit,
-        rule=f"below {limit:.2f}",
-        is_broken=value >= limit,
+        limit=rule.limit,
+        rule=f"{rule.bound} {rule.limit:.2f}",
+        is_broken=not rule.allows(value),
     )
 
 
-def _content_bar(name: str, value: float | None, config: CurationConfig) -> Bar | None:
-    least = content_threshold(config) if name == "desirable" else None
-    if value is None:
-        return None
-    return Bar(
-        stage="content_filter",
-        name=name.replace("_", " "),
-        value=value,
-        limit=least,
-        rule=f"at least {least:.2f}" if least is not None else "",
-        is_broken=least is not None and value < least,
-    )
-
-
-def _subject_bar(value: float | None, config: CurationConfig) -> Bar | None:
-    if value is None:
-        return None
-    least = config.entity_masks.min_confidence
-    return Bar(
-        stage="entity_masks",
-        name="subject confidence",
-        value=value,
-        limit=least,
-        rule=f"at least {least:.2f}" if least else "above 0",
-        is_broken=value < least or value == 0,
-    )
-
-
-def _leak_bar(value: float | None, config: CurationConfig) -> Bar | None:
-    if value is None:
-        return None
-    most = config.background.max_leak
-    return Bar(
-        stage="background",
-        name="background leak",
-        value=value,
-        limit=most,
-        rule=f"at most {most:.2f}",
-        is_broken=value > most,
-    )
+def _plain(name: str) -> str:
+    return name.replace("_", " ")

@@ -42,7 +42,7 @@ def print_explanation(console: Console, explanation: Explanation) -> None:
         return
     (story,) = explanation.stories
     _print_verdict(console, verdict_of(story), explanation.video.name)
-    console.print(_stage_table(stage_lines(story, explanation.config)))
+    console.print(_stage_table(stage_lines(story)))
     if story.clip is None:
         return
     for label, text in (
@@ -102,7 +102,12 @@ def _row(label: str, text: Text) -> Padding:
 def _stage_table(lines: Sequence[StageLine]) -> Table:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=True)
     for name in ("stage", "", "measured", "must be", "s"):
-        table.add_column(name, no_wrap=name != "measured", overflow="fold", justify="right" if name == "s" else "left")
+        table.add_column(
+            name,
+            no_wrap=name not in ("measured", "must be"),
+            overflow="fold",
+            justify="right" if name == "s" else "left",
+        )
     for line in lines:
         standing = Text(_standing(line.standing), style=_STANDING_STYLES[line.standing])
         seconds = "" if line.standing is Standing.NOT_RUN else f"{line.seconds:.1f}"

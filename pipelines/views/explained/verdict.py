@@ -7,17 +7,16 @@ from typing import Final
 from curation.annotators.grounding.locator import GroundedMasksConfig
 from curation.annotators.grounding_legacy.locator import LegacyGroundedMasksConfig
 from curation.profiles import CurationConfig
-from dataset_schema import EntityKind, Reason, RejectedClip, Sample
-from pipelines.views.explained.advice import advice_on_failure, advice_on_rejection
+from dataset_schema import EntityKind, FailureKind, Reason, RejectedClip, Sample
 from pipelines.views.explained.watched_run import Standing, Story
 from pipelines.views.explained.words import WordFinding, word_findings
 
-# Stages whose reasons only follow from those of an earlier one.
-_FOLLOWS: Final = {
-    "entity_words": ("entity_masks", "reference_images"),
-    "entity_masks": ("reference_images",),
-    "decode": ("publish",),
-    "shot_frames": ("publish",),
+# The message of every other kind ends with what to do.
+_ON_FAILURE: Final = {
+    FailureKind.TIMEOUT: "run it again; a long or large video takes time, so give a part of it",
+    FailureKind.MEMORY: "close other programs, or give a smaller or shorter video",
+    FailureKind.CRASH: "give another file; this one kills the decoder",
+    FailureKind.INTERNAL: "a defect of this program: please report it with the command and the video",
 }
 
 
@@ -43,19 +42,19 @@ def verdict_of(story: Story) -> Verdict:
     if isinstance(outcome, Sample):
         return Verdict(standing=Standing.PASSED, headline="KEPT", detail=_what_was_kept(outcome))
     if isinstance(outcome, RejectedClip):
-        first, *others = _without_consequences(outcome.reasons)
+        first, *others = outcome.reasons
         return Verdict(
             standing=Standing.REJECTED,
             headline=f"REJECTED by {first.stage}: {first.reason}",
             detail=first.detail,
-            advice=advice_on_rejection(first.reason),
+            advice=_advice(story, first),
             also=tuple(f"{reason.stage}: {reason.reason} ({reason.detail})" for reason in others),
         )
     return Verdict(
         standing=Standing.FAILED,
         headline=f"FAILED in {outcome.stage}: {outcome.kind} error",
         detail=outcome.message,
-        advice=advice_on_failure(outcome.kind),
+        advice=_ON_FAILURE.get(outcome.kind, ""),
     )
 
 
@@ -93,10 +92,7 @@ def _what_was_kept(sample: Sample) -> str:
     return f"{', '.join([*pictures, background])}; it trains as {sample.bucket} (frames x height x width)"
 
 
-def _without_consequences(reasons: Sequence[Reason]) -> list[Reason]:
-    """The reasons without those that only follow from an earlier one: no word, so no mask; too short, so no bucket."""
-    left: list[Reason] = []
-    for reason in reasons:
-        if not any(reason.stage in _FOLLOWS.get(former.stage, ()) for former in left):
-            left.append(reason)
-    return left
+def _advice(story: Story, reason: Reason) -> str:
+    """What the rule says that can be done; nothing for an error on a clip that was rejected before."""
+    rules = story.policy.get(reason.stage, ())
+    return next((rule.advice for rule in rules if rule.code == reason.reason), "")

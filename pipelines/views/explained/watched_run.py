@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from curation.annotators.protocols import ShotDetector
-from curation.execution.chain import PlannedStage, StageChain
+from curation.execution.chain import PlannedStage, StageChain, is_wanted
 from curation.execution.executor import Job, OnProgress, SourceRecord
 from curation.execution.outcomes import Outcome, Record, finished
 from curation.execution.writer import open_writer
 from curation.funnel import Counts
 from curation.records import Clip, Video
+from curation.rules import Policy
 from curation.stage import Resources, Stage
 from curation.stages.single_shot import SingleShotFilter
 from curation.stages.split_shots import SplitShots
@@ -60,6 +61,21 @@ class Story:
     visits: tuple[Visit, ...]
     clip: Clip | None
     outcome: Outcome
+
+    @property
+    def policy(self) -> Policy:
+        """The rules that it was held against."""
+        return {
+            visit.stage.name: visit.stage.rules
+            for visit in self.visits
+            if visit.standing not in (Standing.NOT_RUN, Standing.FAILED)
+        }
+
+    @property
+    def shot_threshold(self) -> float | None:
+        """From which probability on a shot change counted; None where no stage looked."""
+        stages = (visit.stage for visit in self.visits)
+        return next((stage.threshold for stage in stages if isinstance(stage, SingleShotFilter | SplitShots)), None)
 
 
 class WatchingExecutor:
@@ -134,8 +150,7 @@ def _standing(stage: Stage, before: Record, after: Record, reasons: Sequence[Rea
         return Standing.FAILED
     if reasons:
         return Standing.BROKEN if before.reasons else Standing.REJECTED
-    lacks_inputs = any(getattr(before, name) is None for name in stage.reads)
-    return Standing.NOT_RUN if before.reasons and lacks_inputs else Standing.PASSED
+    return Standing.PASSED if is_wanted(stage, before) else Standing.NOT_RUN
 
 
 def _story(passes: Sequence[_Pass], place: int, last_stage: str) -> Story:

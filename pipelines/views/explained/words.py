@@ -1,15 +1,15 @@
 """What was found of every entity word: where, how surely, and which pictures were kept or dropped, and why."""
 
 from dataclasses import dataclass
-from typing import Final
 
 import cv2
 import numpy as np
 
+from curation.decisions import decide
+from curation.masks import cut_out, mask_box
 from curation.records import Clip, Cutout
-from curation.stages.reference_images import ReferenceImages
-from dataset_schema import Entity, EntityKind, Payload
-from pipelines.views.explained.watched_run import Standing, Story
+from dataset_schema import Entity, EntityKind, Payload, ReferenceScores
+from pipelines.views.explained.watched_run import Story
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -89,46 +89,35 @@ def _kept(entity: Entity) -> list[PictureFinding]:
 
 
 def _dropped(story: Story, clip: Clip) -> dict[int, list[PictureFinding]]:
-    """Word index -> the pictures that were cut for it and are not among its references."""
-    stages = [visit.stage for visit in story.visits if visit.standing not in (Standing.NOT_RUN, Standing.FAILED)]
-    stage = next((stage for stage in stages if isinstance(stage, ReferenceImages)), None)
-    if stage is None or clip.entities is None:
-        return {}
-    kept = {(entity.start, reference.frame_index) for entity in clip.entities for reference in entity.references}
-    dropped: dict[int, list[PictureFinding]] = {}
-    for picture, flaws in stage.judge(clip):
-        entity = clip.entities[picture.word_index]
-        if picture.is_for_comparison or (entity.start, picture.frame.index) in kept:
-            continue
-        finding = PictureFinding(
-            word=entity.word,
-            kind=entity.kind,
-            time_s=picture.frame.time_s,
-            cutout=picture.cutout,
-            is_face=False,
-            why_dropped=", ".join(map(plainly, flaws)) or "several faces in it, or unlike its other pictures",
-        )
-        dropped.setdefault(picture.word_index, []).append(finding)
-    return dropped
+    """Word index -> the whole pictures that were cut for it and are not among its references."""
+    flaws = decide(clip, story.policy).flaws
+    return {
+        index: [
+            PictureFinding(
+                word=entity.word,
+                kind=entity.kind,
+                time_s=picture.time_s,
+                cutout=_cut_again(clip, index, picture),
+                is_face=False,
+                why_dropped=", ".join(map(str, flaws[index][picture.place])),
+            )
+            for picture in entity.rejected_references
+            if not picture.is_face and not picture.is_for_comparison
+        ]
+        for index, entity in enumerate(clip.entities or ())
+        if index in flaws
+    }
 
 
-# The beginning of a flaw as `ReferenceImages` words it, and what it means.
-_PLAIN: Final = {
-    "area 0.0": "too small",
-    "short side": "too small",
-    "area": "too large",
-    "largest fragment": "in pieces",
-    "fill": "thin or full of holes",
-    "border contact": "cut off by the frame",
-    "overlap": "another subject covers it",
-    "sharpness": "blurred",
-}
-
-
-def plainly(flaw: str) -> str:
-    """A flaw with a plain word before its figures."""
-    meaning = next((meaning for start, meaning in _PLAIN.items() if flaw.startswith(start)), None)
-    return flaw if meaning is None else f"{meaning} ({flaw})"
+def _cut_again(clip: Clip, index: int, picture: ReferenceScores) -> Cutout:
+    """A picture of which only the scores are left, from its frame and its mask."""
+    frames = clip.frames.reference_frames if clip.frames is not None else ()
+    mask, image = next(
+        (entity.mask, frames[entity.reference_index].image)
+        for entity in clip.located or ()
+        if entity.word_index == index and frames[entity.reference_index].index == picture.frame_index
+    )
+    return cut_out(image, mask, mask_box(mask))
 
 
 def _decoded(payload: Payload) -> Cutout:

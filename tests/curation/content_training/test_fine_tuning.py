@@ -22,6 +22,7 @@ from curation.stages.content_filter import ContentFilter, ContentFilterConfig
 from curation.stages.decode import Decode, DecodeConfig
 from dataset_schema import Source
 from tests.curation.content_training.labelled_videos import SIDE, save_tiny_videomae, write_labelled_videos
+from tests.curation.deciding import reasons_of
 from tests.curation.made_videos import clip_of
 
 RECIPE = Recipe(epochs=48, warmup_epochs=4, batch_size=12, base_learning_rate=5e-2)
@@ -82,11 +83,11 @@ def test_the_users_filter_decides_in_the_stage_with_its_own_threshold(loop: Loop
     scored = stage.score(decode.score([clip_of(red), clip_of(green)]))
     decode.close()
 
-    assert [[reason.reason for reason in stage.decide(clip)] for clip in scored] == [[], ["still_foreground"]]
+    assert [[reason.reason for reason in reasons_of(stage, clip)] for clip in scored] == [[], ["still_foreground"]]
     config = loop.filter / "config.json"
     stored = json.loads(config.read_text())
     assert stored["min_desirable"] == loop.result.threshold == classifier.own_threshold
-    assert f"expected {loop.result.threshold:.2f}" in stage.decide(scored[1])[0].detail
+    assert f"expected {loop.result.threshold:.2f}" in reasons_of(stage, scored[1])[0].detail
 
 
 class ScriptedDecoder:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.entity_words import CheckedAnswer, Rule, check_answer
+from curation.entity_words import CheckedAnswer, Problem, check_answer
 from curation.records import EntityWord
 from dataset_schema import EntityKind
 
@@ -81,7 +81,7 @@ def test_every_broken_rule_is_reported_in_a_fixed_order() -> None:
 
     assert rules(checked) == ["word_not_in_caption", "plural_subject_word", "same_head_word"]
     assert rules(check("A red car.", object=["lorry"])) == ["word_not_in_caption", "no_subject_word"]
-    assert [rule.value for rule in Rule][2:] == [
+    assert [rule.value for rule in Problem][2:] == [
         "unparsable_answer", "word_not_in_caption", "no_subject_word", "plural_subject_word", "same_head_word",
     ]  # fmt: skip
 

@@ -1,6 +1,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 
@@ -8,7 +9,7 @@ from curation.execution.crash_log import MemoryCrashLog
 from curation.execution.guard import Guard, StageError, StageSetupError, Verdict
 from curation.records import Clip
 from curation.stage import Resources
-from dataset_schema import FailureKind
+from dataset_schema import FailureKind, Reason
 from tests.curation.scripted_stages import JudgeStage, MeasureStage, ScriptedStage, make_clip, make_id
 
 
@@ -69,12 +70,28 @@ def test_a_stage_that_reorders_clips_is_found_out() -> None:
     assert [answer.clip.clip_id for answer in answers if isinstance(answer, Verdict)] == [make_id(1), make_id(2)]
 
 
+def test_a_stage_that_leaves_out_a_score_it_promises_is_found_out() -> None:
+    class ForgetfulStage(MeasureStage):
+        adds: ClassVar[frozenset[str]] = MeasureStage.adds | {"sharpness", "desirable"}
+
+        def add(self, clip: Clip) -> Clip:
+            scored = super().add(clip).with_scores(sharpness=1.0)
+            return scored if clip.clip_id == make_id(2) else scored.with_scores(desirable=0.5)
+
+    kept, forgotten = judge(ForgetfulStage(), [make_clip(1), make_clip(2)])
+
+    assert isinstance(kept, Verdict)
+    assert isinstance(forgotten, StageError)
+    assert (forgotten.kind, forgotten.error_type) == (FailureKind.INTERNAL, "StageContractError")
+    assert f"left clip {make_id(2)} without desirable, expected every score that it adds" in forgotten.message
+
+
 def test_a_stage_may_not_touch_the_reasons_of_earlier_stages() -> None:
     class ForgivingStage(MeasureStage):
         def add(self, clip: Clip) -> Clip:
             return replace(super().add(clip), reasons=())
 
-    rejected = replace(make_clip(1), reasons=MeasureStage().decide(make_clip(1, measure="reject")))
+    rejected = replace(make_clip(1), reasons=(Reason(stage="read", reason="too_dull", detail=""),))
 
     assert kinds(judge(ForgivingStage(), [rejected])) == [FailureKind.INTERNAL]
 

@@ -69,14 +69,14 @@ def test_every_clip_is_kept_rejected_or_failed_exactly_once(
 
 @pytest.mark.parametrize("score_all", [False, True])
 def test_the_first_stage_that_rejects_decides(tmp_path: Path, score_all: bool) -> None:
-    curate([make_clip(1, judge="reject_twice", publish="reject")], tmp_path, LocalExecutor(), score_all=score_all)
+    curate([make_clip(1, measure="reject_twice", judge="reject")], tmp_path, LocalExecutor(), score_all=score_all)
 
     (row,) = read_tables(tmp_path)["rejections"]
-    assert (row["stage"], row["reason"]) == ("judge", "too_dull")
-    later = [("publish", "too_dull")] if score_all else []
+    assert (row["stage"], row["reason"]) == ("measure", "too_dull")
+    later = [("judge", "too_dull")] if score_all else []
     assert [(reason["stage"], reason["reason"]) for reason in row["reasons"]] == [
-        ("judge", "too_dull"),
-        ("judge", "too_dark"),
+        ("measure", "too_dull"),
+        ("measure", "too_dark"),
         *later,
     ]
 

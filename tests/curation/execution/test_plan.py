@@ -152,7 +152,7 @@ def test_a_misspelt_field_is_refused() -> None:
     class MisspeltStage(MeasureStage):
         adds: ClassVar[frozenset[str]] = frozenset({"media", "frame"})
 
-    with pytest.raises(PlanError, match="adds frame, expected fields of Clip"):
+    with pytest.raises(PlanError, match=r"adds frame, expected fields of Clip .*; perhaps frames"):
         plan([MisspeltStage(), JudgeStage(), PublishStage()], machine(1))
 
 

@@ -247,11 +247,14 @@ def test_another_configuration_is_refused_by_the_names_of_what_differs(
 def test_another_machine_may_go_on_with_a_dataset(tmp_path: Path) -> None:
     here = {"masks": {"checkpoint": "sam", "device": {"name": "cuda", "gpus": 0.5}}, "words": {"url": "http://a/v1"}}
     there = {"masks": {"checkpoint": "sam", "device": {"name": "cpu", "gpus": 1.0}}, "words": {"url": "http://b/v1"}}
-    curate([make_clip(1)], tmp_path, LocalExecutor(), config=here)
+    undecisive = frozenset({"masks.device", "words.url"})
+    curate([make_clip(1)], tmp_path, LocalExecutor(), config=here, undecisive=undecisive)
 
-    result = curate([make_clip(1), make_clip(2)], tmp_path, LocalExecutor(), config=there)
+    result = curate([make_clip(1), make_clip(2)], tmp_path, LocalExecutor(), config=there, undecisive=undecisive)
 
     assert result.counts == Counts(kept=2)
+    with pytest.raises(OtherConfigurationError, match=r'config\.words\.url was "http://b/v1", is "http://a/v1"'):
+        curate([make_clip(1)], tmp_path, LocalExecutor(), config=here, undecisive=frozenset({"masks.device"}))
 
 
 def test_two_runs_cannot_write_one_dataset(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from curation.masks import (
     resize_mask,
     solidity,
 )
-from curation.references.quality import agreement, likeness, measure, sharpness
+from curation.references.quality import cosines, measure, sharpness
 from tests.curation.moving_scenes import texture
 
 
@@ -133,23 +133,15 @@ def test_a_mask_is_never_resized_to_nothing() -> None:
     assert np.array_equal(resize_mask(rectangle(20, 20, (4, 6, 12, 14)), (10, 10)), rectangle(10, 10, (2, 3, 6, 7)))
 
 
-def test_agreement_is_the_greatest_cosine_to_another() -> None:
-    vectors = np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]])
+def test_only_pictures_of_a_kind_are_compared() -> None:
+    vectors = list(np.array([[1.0, 0.0], [0.6, 0.8], [0.0, -1.0]]))
 
-    assert agreement(list(vectors)) == pytest.approx([0.6, 0.8, 0.8])
-
-
-def test_agreement_never_falls_below_zero_and_needs_two() -> None:
-    assert agreement(list(np.array([[1.0, 0.0], [-1.0, 0.0]]))) == [0.0, 0.0]
-    assert agreement(list(np.array([[1.0, 0.0]]))) == [None]
-
-
-def test_likeness_is_the_mean_cosine_to_the_known_ones() -> None:
-    vectors = list(np.array([[1.0, 0.0], [0.0, -1.0]]))
-    known = list(np.array([[0.6, 0.8], [1.0, 0.0]]))
-
-    assert likeness(vectors, known) == pytest.approx([(0.6 + 1) / 2, 0])
-    assert likeness(vectors, []) == [None, None]
+    assert cosines(vectors, [False, False, True]) == [
+        [1.0, pytest.approx(0.6), None],
+        [pytest.approx(0.6), pytest.approx(1.0), None],
+        [None, None, 1.0],
+    ]
+    assert cosines([], []) == []
 
 
 def test_histograms_of_the_smallest_and_thinnest_cutouts_are_numbers() -> None:

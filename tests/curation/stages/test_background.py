@@ -15,6 +15,7 @@ from curation.records import Clip, Image, LocatedEntity, Mask
 from curation.stage import Resources
 from curation.stages.background import BackgroundConfig, BackgroundPicture, grow_to_hole
 from dataset_schema import Annotator, EntityKind
+from tests.curation.deciding import reasons_of, through
 from tests.curation.moving_scenes import Sprite, clip_of, reference_frames, scene
 
 AT = scene([Sprite((50, 36), (190, 70, 60), lambda t: (120 + 60 * t, 120))])
@@ -54,7 +55,7 @@ def exemplar_stage() -> BackgroundPicture:
 def test_the_background_is_the_middle_frame_without_the_entity() -> None:
     mask = TRUTH[2][0]
 
-    (scored,) = exemplar_stage().score([clip_with(located(1, mask))])
+    (scored,) = through(exemplar_stage(), [clip_with(located(1, mask))])
 
     assert scored.background is not None
     assert scored.background.image.bytes is not None
@@ -72,12 +73,12 @@ def test_an_entity_that_was_left_in_leaks() -> None:
     mask = TRUTH[2][0]
     tested = BackgroundPicture(BackgroundConfig(), ScriptedInpainter(), ColorLeak(ColorLeakConfig()))
 
-    (scored,) = tested.score([clip_with(located(1, mask))])
+    (scored,) = through(tested, [clip_with(located(1, mask))])
 
     assert scored.background is None
     assert scored.scores.background_leak is not None
     assert scored.scores.background_leak > 0.4
-    assert tested.decide(scored) == ()
+    assert reasons_of(tested, scored) == ()
 
 
 def test_a_mask_of_half_the_entity_leaks_at_its_rim() -> None:
@@ -101,7 +102,7 @@ def test_a_mask_of_half_the_entity_leaks_at_its_rim() -> None:
     ids=["nothing located", "not in the middle frame", "all of the frame"],
 )
 def test_without_a_known_region_there_is_no_background(entities: tuple[LocatedEntity, ...]) -> None:
-    (scored,) = exemplar_stage().score([clip_with(*entities)])
+    (scored,) = through(exemplar_stage(), [clip_with(*entities)])
 
     assert scored.background is None
     assert scored.scores.background_leak is None
@@ -126,8 +127,8 @@ def test_all_entities_are_painted_out_together() -> None:
     middle = int(np.flatnonzero(mask.any(axis=0)).mean())
     left[:, middle:], right[:, :middle] = False, False
 
-    (together,) = exemplar_stage().score([clip_with(located(1, mask))])
-    (apart,) = exemplar_stage().score([clip_with(located(1, left), located(1, right))])
+    (together,) = through(exemplar_stage(), [clip_with(located(1, mask))])
+    (apart,) = through(exemplar_stage(), [clip_with(located(1, left), located(1, right))])
 
     assert together.background is not None
     assert apart.background is not None
@@ -178,7 +179,7 @@ def test_a_detector_looks_for_the_subjects_words_in_the_painted_pictures() -> No
     )
     tested = BackgroundPicture(BackgroundConfig(), ExemplarInpainter(ExemplarConfig()), DetectorLeak(detector))
 
-    nothing, clean = tested.score([clip_with(), clip])
+    nothing, clean = through(tested, [clip_with(), clip])
 
     assert nothing.scores.background_leak is None
     assert clean.background is not None
@@ -193,7 +194,7 @@ def test_a_background_in_which_the_detector_finds_the_subject_is_left_out() -> N
     clip = clip_with(located(1, TRUTH[2][0]))
     tested = BackgroundPicture(BackgroundConfig(), ScriptedInpainter(), DetectorLeak(ScriptedDetector()))
 
-    (scored,) = tested.score([clip])
+    (scored,) = through(tested, [clip])
 
     assert scored.background is None
     assert scored.scores.background_leak is not None
@@ -214,7 +215,7 @@ def test_the_background_comes_from_the_middle_of_the_frames_outside_the_clip() -
     frames = (*FRAMES, *(replace(frame, index=900 + frame.index, is_outside=True) for frame in FRAMES))
     clip = replace(clip_of(frames, dog=EntityKind.SUBJECT), located=(located(1, TRUTH[2][0]), located(4, TRUTH[2][0])))
 
-    (scored,) = exemplar_stage().score([clip])
+    (scored,) = through(exemplar_stage(), [clip])
 
     assert scored.background is not None
     assert scored.background.frame_index == 900 + FRAMES[1].index
@@ -224,9 +225,9 @@ def test_each_clip_of_a_batch_gets_its_own_background() -> None:
     mask = TRUTH[2][0]
     clips = [clip_with(located(1, mask)), clip_with(), clip_with(located(1, np.roll(mask, 60, axis=1)))]
 
-    together = exemplar_stage().score(clips)
+    together = through(exemplar_stage(), clips)
 
-    alone = [exemplar_stage().score([clip])[0] for clip in clips]
+    alone = [through(exemplar_stage(), [clip])[0] for clip in clips]
     assert [clip.background for clip in together] == [clip.background for clip in alone]
     assert together[0].background != together[2].background
 
@@ -262,7 +263,7 @@ def test_what_another_frame_shows_is_painted_and_not_invented() -> None:
     clip = clip_with(*(located(index, mask) for index, mask in enumerate(masks)))
     tested = BackgroundPicture(BackgroundConfig(), ScriptedInpainter(), ColorLeak(ColorLeakConfig()))
 
-    (scored,) = tested.score([clip])
+    (scored,) = through(tested, [clip])
 
     assert scored.background is not None
     assert scored.background.image.bytes is not None
@@ -288,7 +289,7 @@ def test_frames_that_may_show_the_entity_anywhere_are_not_used(
     clip = clip_with(located(1, TRUTH[2][0]), *others)
     config = BackgroundConfig(max_view_difference=max_view_difference)
 
-    (scored,) = BackgroundPicture(config, ScriptedInpainter(), ColorLeak(ColorLeakConfig())).score([clip])
+    (scored,) = through(BackgroundPicture(config, ScriptedInpainter(), ColorLeak(ColorLeakConfig())), [clip])
 
     assert scored.background is None
     assert scored.scores.background_leak is not None

@@ -19,6 +19,7 @@ from curation.stage import Resources
 from curation.stages.captions import Captions, CaptionsConfig
 from dataset_schema import Annotator, Source
 from tests.curation.annotators.language.language_server import Reply, Request, completion, refusal, serving
+from tests.curation.deciding import reasons_of
 from tests.made_media import media_facts
 
 
@@ -123,8 +124,8 @@ def test_an_answer_that_cannot_be_a_caption_is_a_rejection(said: str) -> None:
 
     (clip,) = stage.score([make_clip(1, "Mine.")])
 
-    assert [reason.reason for reason in stage.decide(clip)] == ["no_caption"]
-    assert stage.decide(replace(clip, caption="A dog.")) == ()
+    assert [reason.reason for reason in reasons_of(stage, clip)] == ["no_caption"]
+    assert reasons_of(stage, replace(clip, caption="A dog.")) == ()
 
 
 def test_a_refusal_is_rejected_by_the_rules_of_entity_words() -> None:

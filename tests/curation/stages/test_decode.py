@@ -14,6 +14,7 @@ from curation.records import Clip
 from curation.stage import ClipError
 from curation.stages.decode import Decode, DecodeConfig
 from dataset_schema import FailureKind
+from tests.curation.deciding import reasons_of
 from tests.curation.made_videos import (
     add_audio,
     add_video,
@@ -80,7 +81,7 @@ def test_every_frame_of_a_sound_file_is_found_in_order(
     assert clip.frames is not None
     assert indices(clip.frames.thumbnails) == list(range(48))
     assert clip.media.damage is None
-    assert stage.decide(clip) == ()
+    assert reasons_of(stage, clip) == ()
     assert (clip.media.height, clip.media.width) == (180, 320)
     assert clip.media.decoded_frames == 48
     assert clip.media.fps == pytest.approx(settings.get("fps", 24.0), rel=0.01)

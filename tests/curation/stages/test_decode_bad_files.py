@@ -17,6 +17,7 @@ from curation.stage import ClipError
 from curation.stages.decode import Decode, DecodeConfig
 from curation.video.child import ChildConfig
 from dataset_schema import Bucket, FailureKind
+from tests.curation.deciding import reasons_of
 from tests.curation.made_videos import add_audio, add_video, barcode, clip_of, write_barcodes, write_video
 
 MEDIA = Path(__file__).resolve().parents[4] / "shared" / "media"
@@ -142,7 +143,7 @@ def test_what_is_not_a_video_fails_with_the_true_reason(tmp_path: Path, stage: D
 
 def reasons(stage: Decode, path: Path, start_s: float | None = None, end_s: float | None = None) -> dict[str, str]:
     (clip,) = stage.score([clip_of(path, start_s, end_s)])
-    return {reason.reason: reason.detail for reason in stage.decide(clip)}
+    return {reason.reason: reason.detail for reason in reasons_of(stage, clip)}
 
 
 def test_a_file_whose_end_is_missing_is_flagged_but_not_a_sound_span_of_it(tmp_path: Path, stage: Decode) -> None:
@@ -249,7 +250,7 @@ def test_only_a_glance_is_taken_at_a_clip_that_is_too_long(tmp_path: Path) -> No
     assert clip.frames is not None
     assert clip.media.duration_s == pytest.approx(5.0)
     assert len(clip.frames.times_s) == 48
-    (reason,) = stage.decide(clip)
+    (reason,) = reasons_of(stage, clip)
     assert reason.reason == "too_long"
     assert "5.0 s long, at most 4 s" in reason.detail
 
@@ -318,8 +319,8 @@ def test_deciding_again_with_other_buckets_needs_no_file(tmp_path: Path, stage: 
     without_pictures: Clip = replace(clip, frames=None)
     stricter = Decode(DecodeConfig(), (Bucket(49, 144, 256),))
 
-    assert stage.decide(without_pictures) == ()
-    assert [reason.reason for reason in stricter.decide(without_pictures)] == ["too_short"]
+    assert reasons_of(stage, without_pictures) == ()
+    assert [reason.reason for reason in reasons_of(stricter, without_pictures)] == ["too_short"]
 
 
 # Counted in the same way where no collection of real files lies beside the project.

@@ -11,6 +11,7 @@ from curation.records import LocatedEntity
 from curation.stage import Resources
 from curation.stages.entity_masks import EntityMasks, EntityMasksConfig
 from dataset_schema import Annotator, EntityKind
+from tests.curation.deciding import reasons_of
 from tests.curation.moving_scenes import clip_of, still_frames
 
 FULL = np.ones((20, 30), bool)
@@ -63,12 +64,12 @@ def test_a_clip_without_a_located_subject_is_rejected_with_numbers() -> None:
     tested = stage((1, 0, 1.0, 1.0))
 
     (scored,) = tested.score([clip])
-    (reason,) = tested.decide(scored)
+    (reason,) = reasons_of(tested, scored)
 
     assert scored.scores.subject_confidence == 0
     assert (reason.stage, reason.reason) == ("entity_masks", "no_subject_located")
     assert "'dog'" in reason.detail
-    assert "0 of 3 frames" in reason.detail
+    assert "with confidence 0.00, expected at least 0.70" in reason.detail
 
 
 @pytest.mark.parametrize(("score", "is_kept"), [(0.69, False), (0.71, True)])
@@ -77,7 +78,7 @@ def test_the_threshold_decides(score: float, is_kept: bool) -> None:
 
     (scored,) = tested.score([clip_of(FRAMES, dog=EntityKind.SUBJECT)])
 
-    assert (tested.decide(scored) == ()) is is_kept
+    assert (reasons_of(tested, scored) == ()) is is_kept
 
 
 def test_a_threshold_of_zero_still_wants_a_subject() -> None:
@@ -85,7 +86,7 @@ def test_a_threshold_of_zero_still_wants_a_subject() -> None:
 
     (scored,) = tested.score([clip_of(FRAMES, dog=EntityKind.SUBJECT)])
 
-    assert [reason.reason for reason in tested.decide(scored)] == ["no_subject_located"]
+    assert [reason.reason for reason in reasons_of(tested, scored)] == ["no_subject_located"]
 
 
 def ambiguous(frame: int) -> LocatedEntity:
@@ -95,12 +96,16 @@ def ambiguous(frame: int) -> LocatedEntity:
 
 
 def test_a_subject_that_fits_several_places_everywhere_is_rejected_as_ambiguous() -> None:
-    clip = replace(clip_of(FRAMES, man=EntityKind.SUBJECT), located=(ambiguous(0), ambiguous(1)))
+    class Locator(ScriptedLocator):
+        def locate(self, scenes: Sequence[Scene]) -> list[list[LocatedEntity]]:
+            return [[ambiguous(0), ambiguous(1)]]
 
-    (reason,) = stage().decide(clip.with_scores(subject_confidence=0.0))
+    tested = EntityMasks(EntityMasksConfig(), Locator())
+    (scored,) = tested.score([clip_of(FRAMES, man=EntityKind.SUBJECT)])
 
+    (reason,) = reasons_of(tested, scored)
     assert reason.reason == "ambiguous_subject"
-    assert "'man': the word fits several places" in reason.detail
+    assert reason.detail == "of the subject words 'man', 1 fit several places of the frame about equally well"
 
 
 def test_an_ambiguous_frame_counts_neither_for_nor_against_a_subject() -> None:
@@ -114,4 +119,4 @@ def test_an_ambiguous_frame_counts_neither_for_nor_against_a_subject() -> None:
     (scored,) = tested.score([clip_of(FRAMES, man=EntityKind.SUBJECT)])
 
     assert scored.scores.subject_confidence == pytest.approx(0.8)
-    assert tested.decide(scored) == ()
+    assert reasons_of(tested, scored) == ()

@@ -11,6 +11,7 @@ from curation.records import Clip
 from curation.stage import Resources
 from curation.stages.entity_words import EntityWords, EntityWordsConfig
 from dataset_schema import Annotator, Reason, Source
+from tests.curation.deciding import reasons_of
 
 
 class ScriptedExtractor:
@@ -41,7 +42,7 @@ def make_clip(caption: str) -> Clip:
 
 
 def reason_codes(stage: EntityWords, clip: Clip) -> list[str]:
-    return [reason.reason for reason in stage.decide(clip)]
+    return [reason.reason for reason in reasons_of(stage, clip)]
 
 
 def test_fills_in_the_words_of_a_good_caption_and_decides_to_keep_it() -> None:
@@ -53,7 +54,7 @@ def test_fills_in_the_words_of_a_good_caption_and_decides_to_keep_it() -> None:
     assert [(word.word, word.kind.value) for word in clip.entity_words] == [
         ("brown dog", "subject"), ("red rug", "object"), ("kitchen", "background"),
     ]  # fmt: skip
-    assert stage.decide(clip) == ()
+    assert reasons_of(stage, clip) == ()
 
 
 def test_one_clip_comes_out_for_each_that_goes_in_and_in_order() -> None:
@@ -94,7 +95,7 @@ def test_a_broken_answer_comes_out_with_its_reason() -> None:
     (clip,) = stage.score([make_clip("A dog.")])
 
     assert clip.entity_words == ()
-    (reason,) = stage.decide(clip)
+    (reason,) = reasons_of(stage, clip)
     assert (reason.stage, reason.reason) == ("entity_words", "unparsable_answer")
     assert "Sorry, no." in reason.detail
 
@@ -123,9 +124,9 @@ def test_decides_the_same_again_and_scores_the_same_again() -> None:
     (once,) = stage.score([clip])
     (twice,) = stage.score([once])
 
-    assert stage.decide(once) == stage.decide(once) == stage.decide(twice)
+    assert reasons_of(stage, once) == reasons_of(stage, once) == reasons_of(stage, twice)
     assert once.entity_words == twice.entity_words
-    assert stage.decide(replace(clip, word_problems=())) == ()
+    assert reasons_of(stage, replace(clip, word_problems=())) == ()
 
 
 def test_nothing_in_nothing_out() -> None:
@@ -156,7 +157,7 @@ def test_reasons_are_typed_with_the_stages_name() -> None:
     (clip,) = stage.score([make_clip("A red car.")])
 
     detail = "no word of the caption names a person or an animal"
-    assert stage.decide(clip) == (Reason(stage="entity_words", reason="no_subject_word", detail=detail),)
+    assert reasons_of(stage, clip) == (Reason(stage="entity_words", reason="no_subject_word", detail=detail),)
 
 
 @pytest.mark.parametrize("wrong", [{"max_caption_chars": 0}, {"max_words": 0}])

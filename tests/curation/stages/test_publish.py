@@ -13,6 +13,7 @@ from curation.stage import ClipError
 from curation.stages.decode import Decode, DecodeConfig
 from curation.stages.publish import PayloadMode, Publish, PublishConfig
 from dataset_schema import Background, Bucket, Entity, EntityKind, FailureKind, Payload, Sample
+from tests.curation.deciding import reasons_of
 from tests.curation.made_videos import clip_of, decoded_images, read_barcode, write_barcodes
 
 ENTITIES = (Entity(word="dog", kind=EntityKind.SUBJECT, start=2, end=5),)
@@ -41,7 +42,7 @@ def ready(decode: Decode, path: Path, start_s: float | None = None, end_s: float
 def published(stage: Publish, clip: Clip) -> Sample:
     (done,) = stage.score([clip])
     assert done.sample is not None
-    assert stage.decide(done) == ()
+    assert reasons_of(stage, done) == ()
     return done.sample
 
 

@@ -15,6 +15,7 @@ from curation.records import Clip, Cutout, Image, LocatedEntity, Mask
 from curation.stage import Resources
 from curation.stages.reference_images import ReferenceImages, ReferenceImagesConfig
 from dataset_schema import Annotator, Box, EntityKind, Payload
+from tests.curation.deciding import reasons_of, through
 from tests.curation.moving_scenes import clip_of, still_frames, texture
 from tests.made_media import media_facts
 
@@ -82,9 +83,8 @@ def located(word: int, frame: int, mask: Mask) -> LocatedEntity:
 
 
 def clip_with(*entities: LocatedEntity, frames: tuple[Image, ...] = (RED, RED, RED), **words: EntityKind) -> Clip:
-    return replace(
-        clip_of(still_frames(*frames), **words), located=tuple(entities), media=media_facts(width=WIDTH, height=HEIGHT)
-    )
+    clip = clip_of(still_frames(*frames), **words).with_scores(reference_frames=len(frames), comparison_frames=0)
+    return replace(clip, located=tuple(entities), media=media_facts(width=WIDTH, height=HEIGHT))
 
 
 def outside_clip(
@@ -93,9 +93,11 @@ def outside_clip(
     words = {word: EntityKind.SUBJECT}
     clip = clip_with(*entities, frames=inside + outside, **words)
     assert clip.frames is not None
-    frames = clip.frames.reference_frames
+    inner = clip.frames
+    frames = inner.reference_frames
     marked = tuple(replace(frame, is_outside=index >= len(inside)) for index, frame in enumerate(frames))
-    return replace(clip, frames=replace(clip.frames, reference_frames=marked))
+    clip = clip.with_scores(reference_frames=len(outside), comparison_frames=len(inside))
+    return replace(clip, frames=replace(inner, reference_frames=marked))
 
 
 def stage(*faces: FaceBox) -> ReferenceImages:
@@ -114,7 +116,7 @@ def test_a_reference_image_is_the_masks_box_with_the_mask_as_alpha() -> None:
     mask[30:60, 40:80] = False
     clip = clip_with(located(0, 1, mask), dog=EntityKind.SUBJECT)
 
-    (scored,) = stage().score([clip])
+    (scored,) = through(stage(), [clip])
 
     assert scored.entities is not None
     (reference,) = scored.entities[0].references
@@ -133,7 +135,7 @@ def test_the_box_of_a_picture_cut_from_a_shrunken_frame_is_in_pixels_of_the_true
     clip = clip_with(located(0, 1, box_mask(40, 30, 160, 150)), dog=EntityKind.SUBJECT)
     clip = replace(clip, media=media_facts(width=3 * WIDTH, height=2 * HEIGHT))
 
-    (scored,) = stage().score([clip])
+    (scored,) = through(stage(), [clip])
 
     assert scored.entities is not None
     assert scored.entities[0].references[0].box == Box(x0=120, y0=60, x1=480, y1=300)
@@ -147,14 +149,14 @@ def test_every_word_becomes_an_entity_with_references_or_without() -> None:
         beach=EntityKind.BACKGROUND,
     )
 
-    (scored,) = stage().score([clip])
+    (scored,) = through(stage(), [clip])
 
     assert [(e.word, e.kind, len(e.references)) for e in scored.entities or ()] == [
         ("dog", EntityKind.SUBJECT, 1),
         ("ball", EntityKind.OBJECT, 0),
         ("beach", EntityKind.BACKGROUND, 0),
     ]
-    assert stage().decide(scored) == ()
+    assert reasons_of(stage(), scored) == ()
 
 
 @pytest.mark.parametrize(
@@ -171,8 +173,8 @@ def test_every_word_becomes_an_entity_with_references_or_without() -> None:
 def test_a_flawed_picture_is_left_out_and_named(mask: Mask, flaw: str) -> None:
     clip = clip_with(located(0, 0, mask), dog=EntityKind.SUBJECT)
 
-    (scored,) = stage().score([clip])
-    (reason,) = stage().decide(scored)
+    (scored,) = through(stage(), [clip])
+    (reason,) = reasons_of(stage(), scored)
 
     assert (scored.entities or ())[0].references == ()
     assert reason.reason == "no_usable_reference"
@@ -184,9 +186,10 @@ def test_a_flat_picture_is_not_sharp_enough() -> None:
     flat = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
     clip = clip_with(located(0, 0, box_mask(40, 30, 160, 150)), frames=(flat,), dog=EntityKind.SUBJECT)
 
-    (reason,) = stage().decide(clip)
+    (scored,) = through(stage(), [clip])
+    (reason,) = reasons_of(stage(), scored)
 
-    assert "sharpness 0.0" in reason.detail
+    assert "blurred (sharpness 0.0 < 5)" in reason.detail
 
 
 def test_a_subject_that_another_subject_mostly_covers_is_left_out() -> None:
@@ -197,12 +200,12 @@ def test_a_subject_that_another_subject_mostly_covers_is_left_out() -> None:
         child=EntityKind.SUBJECT,
     )
 
-    (scored,) = stage().score([clip])
+    (scored,) = through(stage(), [clip])
 
     assert [len(entity.references) for entity in scored.entities or ()] == [0, 0]
-    (reason,) = stage().decide(scored)
-    assert "'woman' at 0.00 s: overlap 0.67 > 0.5" in reason.detail
-    assert "'child' at 0.00 s: overlap 1.00 > 0.5" in reason.detail
+    (reason,) = reasons_of(stage(), scored)
+    assert "'woman' at 0.00 s: another subject covers it (overlap 0.67 > 0.5)" in reason.detail
+    assert "'child' at 0.00 s: another subject covers it (overlap 1.00 > 0.5)" in reason.detail
 
 
 def test_what_a_subject_wears_covers_nothing_and_is_not_covered() -> None:
@@ -213,7 +216,7 @@ def test_what_a_subject_wears_covers_nothing_and_is_not_covered() -> None:
         dress=EntityKind.OBJECT,
     )
 
-    (scored,) = stage().score([clip])
+    (scored,) = through(stage(), [clip])
 
     assert [[r.overlap for r in entity.references] for entity in scored.entities or ()] == [[0], [0]]
 
@@ -226,7 +229,7 @@ def test_an_object_inside_another_is_kept_with_its_overlap() -> None:
         coffee=EntityKind.OBJECT,
     )
 
-    (scored,) = stage().score([clip])
+    (scored,) = through(stage(), [clip])
 
     overlaps = [[r.overlap for r in entity.references] for entity in scored.entities or ()]
     assert overlaps == [[pytest.approx(0.25)], [1]]
@@ -240,7 +243,7 @@ def test_a_second_name_of_a_subject_gets_no_pictures_and_covers_nothing() -> Non
         dancer=EntityKind.SUBJECT,
     )
 
-    (scored,) = stage().score([clip])
+    (scored,) = through(stage(), [clip])
 
     man, dancer = scored.entities or ()
     assert (man.same_as, man.references) == ("dancer", ())
@@ -252,7 +255,7 @@ def test_the_solidity_and_the_fill_of_the_mask_are_stored() -> None:
     corner = box_mask(40, 30, 160, 150) & ~box_mask(80, 30, 160, 110)
     clip = clip_with(located(0, 0, corner), dog=EntityKind.SUBJECT)
 
-    (scored,) = stage().score([clip])
+    (scored,) = through(stage(), [clip])
 
     (reference,) = (scored.entities or ())[0].references
     area = 120 * 120 - 80 * 80
@@ -266,10 +269,10 @@ def test_a_word_found_in_too_few_frames_gets_no_pictures() -> None:
     once = clip_with(located(0, 1, mask), located(0, 2, np.zeros_like(mask)), dog=EntityKind.SUBJECT)
     short = clip_with(located(0, 0, mask), frames=(RED,), dog=EntityKind.SUBJECT)
 
-    one_of_three, one_of_one = strict.score([once, short])
+    one_of_three, one_of_one = through(strict, [once, short])
 
     assert (one_of_three.entities or ())[0].references == ()
-    assert "found in 1 frames < 2" in strict.decide(one_of_three)[0].detail
+    assert "found in too few frames (found frames 1 < 2)" in reasons_of(strict, one_of_three)[0].detail
     assert len((one_of_one.entities or ())[0].references) == 1
 
 
@@ -277,7 +280,7 @@ def test_the_picture_that_disagrees_with_the_others_is_left_out() -> None:
     mask = box_mask(40, 30, 160, 150)
     clip = clip_with(*(located(0, frame, mask) for frame in range(3)), frames=(RED, BLUE, RED), dog=EntityKind.SUBJECT)
 
-    (scored,) = stage().score([clip])
+    (scored,) = through(stage(), [clip])
 
     references = (scored.entities or ())[0].references
     assert [reference.frame_index for reference in references] == [0, 48]
@@ -288,7 +291,7 @@ def test_one_wrong_picture_does_not_take_the_right_ones_with_it() -> None:
     clip = clip_with(*(located(0, n, box_mask(40, 30, 160, 150 + n)) for n in range(3)), dog=EntityKind.SUBJECT)
     encoder = ScriptedEncoder({120 + n: angle for n, angle in angles.items()})
 
-    (scored,) = ReferenceImages(ReferenceImagesConfig(), ScriptedFaces(), encoder).score([clip])
+    (scored,) = through(ReferenceImages(ReferenceImagesConfig(), ScriptedFaces(), encoder), [clip])
 
     # Cosines .71, .34 and -.42: the mean of the first is .14, of the second .52, of the third 0.
     references = (scored.entities or ())[0].references
@@ -301,7 +304,7 @@ def test_of_two_pictures_that_disagree_the_surer_one_stays() -> None:
     unsure, sure = located(0, 0, mask), replace(located(0, 1, mask), detection_score=0.85, mask_score=0.9)
     clip = clip_with(unsure, sure, frames=(RED, BLUE), dog=EntityKind.SUBJECT)
 
-    (scored,) = stage().score([clip])
+    (scored,) = through(stage(), [clip])
 
     (reference,) = (scored.entities or ())[0].references
     assert reference.time_s == 1
@@ -315,7 +318,7 @@ def test_a_flawed_picture_has_no_say_in_which_ones_agree() -> None:
         located(0, 0, mask), located(0, 1, tiny), located(0, 2, tiny), frames=(RED, BLUE, BLUE), dog=EntityKind.SUBJECT
     )
 
-    (scored,) = stage().score([clip])
+    (scored,) = through(stage(), [clip])
 
     (reference,) = (scored.entities or ())[0].references
     assert (reference.time_s, reference.agreement) == (0, None)
@@ -331,12 +334,12 @@ def test_the_pictures_of_all_clips_are_encoded_at_once_and_stay_with_their_clip(
     ]
     tested = ReferenceImages(ReferenceImagesConfig(), ScriptedFaces(), encoder)
 
-    scored = tested.score(clips)
+    scored = through(tested, clips)
 
     assert encoder.calls == [3]
     assert [[r.time_s for e in clip.entities or () for r in e.references] for clip in scored] == [[0, 1], [], [2]]
     for clip in scored:
-        tested.decide(clip)
+        reasons_of(tested, clip)
     assert encoder.calls == [3]
 
 
@@ -344,7 +347,7 @@ def test_pictures_are_cut_outside_the_clip_and_compared_with_those_inside() -> N
     mask = box_mask(40, 30, 160, 150)
     clip = outside_clip((RED, RED), (RED, BLUE), *(located(0, frame, mask) for frame in range(4)))
 
-    (scored,) = stage().score([clip])
+    (scored,) = through(stage(), [clip])
 
     # The blue one is another subject.
     (reference,) = (scored.entities or ())[0].references
@@ -358,7 +361,7 @@ def test_a_copy_of_the_clip_is_left_out_where_a_bound_is_set() -> None:
     clip = outside_clip((RED,), (RED, BLUE), *(located(0, frame, mask) for frame in range(3)))
     config = ReferenceImagesConfig(min_likeness=0.1, max_likeness=0.9)
 
-    (scored,) = ReferenceImages(config, ScriptedFaces(), HistogramEncoder()).score([clip])
+    (scored,) = through(ReferenceImages(config, ScriptedFaces(), HistogramEncoder()), [clip])
 
     (reference,) = (scored.entities or ())[0].references
     assert reference.time_s == 2
@@ -370,27 +373,28 @@ def test_another_subject_outside_the_clip_rejects_it_with_the_band() -> None:
     mask = box_mask(40, 30, 160, 150)
     clip = outside_clip((RED,), (BLUE,), located(0, 0, mask), located(0, 1, mask))
 
-    (scored,) = stage().score([clip])
-    (reason,) = stage().decide(scored)
+    (scored,) = through(stage(), [clip])
+    (reason,) = reasons_of(stage(), scored)
 
-    assert reason.detail == "'dog' at 1.00 s: likeness to the clip not in [0.6, 1.0]"
+    likeness = scored.entities[0].rejected_references[1].likeness_to_clip if scored.entities else None
+    assert reason.detail == f"'dog' at 1.00 s: unlike the clip (likeness to clip {likeness:.2f} < 0.6)"
 
 
 @pytest.mark.parametrize("inside", [(), (located(0, 0, box_mask(40, 30, 60, 50)),)], ids=["not found", "tiny"])
 def test_what_is_not_well_visible_inside_the_clip_gets_no_pictures(inside: tuple[LocatedEntity, ...]) -> None:
     clip = outside_clip((RED,), (RED,), *inside, located(0, 1, box_mask(40, 30, 160, 150)))
 
-    (scored,) = stage().score([clip])
-    (reason,) = stage().decide(scored)
+    (scored,) = through(stage(), [clip])
+    (reason,) = reasons_of(stage(), scored)
 
     assert (scored.entities or ())[0].references == ()
-    assert reason.detail == "'dog' at 1.00 s: not well visible inside the clip"
+    assert reason.detail == "'dog' at 1.00 s: not well visible inside the clip (seen in clip 0 < 1)"
 
 
 def test_without_frames_outside_there_is_no_likeness_to_the_clip() -> None:
     mask = box_mask(40, 30, 160, 150)
 
-    (scored,) = stage().score([clip_with(*(located(0, frame, mask) for frame in range(3)), dog=EntityKind.SUBJECT)])
+    (scored,) = through(stage(), [clip_with(*(located(0, frame, mask) for frame in range(3)), dog=EntityKind.SUBJECT)])
 
     assert [r.likeness_to_clip for r in (scored.entities or ())[0].references] == [None] * 3
 
@@ -403,7 +407,7 @@ def test_a_face_is_left_out_with_the_picture_it_is_in() -> None:
         woman=EntityKind.SUBJECT,
     )
 
-    (scored,) = ReferenceImages(ReferenceImagesConfig(), faces, encoder).score([clip])
+    (scored,) = through(ReferenceImages(ReferenceImagesConfig(), faces, encoder), [clip])
 
     references = (scored.entities or ())[0].references
     assert [(r.time_s, r.is_face) for r in references] == [(0, False), (2, False), (0, True), (2, True)]
@@ -413,7 +417,7 @@ def test_faces_outside_the_clip_are_compared_with_those_inside() -> None:
     mask = box_mask(100, 40, 200, 190)
     clip = outside_clip((RED, RED), (RED,), *(located(0, frame, mask) for frame in range(3)), word="woman")
 
-    (scored,) = stage(FaceBox(57, 57, 117, 157, 0.8)).score([clip])
+    (scored,) = through(stage(FaceBox(57, 57, 117, 157, 0.8)), [clip])
 
     references = (scored.entities or ())[0].references
     assert [(r.time_s, r.is_face, r.agreement) for r in references] == [(2, False, None), (2, True, None)]
@@ -435,10 +439,10 @@ def test_the_smallest_frames_are_a_reason_and_no_crash(size: tuple[int, int]) ->
         min_area=0, max_area=1, min_short_side=0, max_border_contact=1, min_sharpness=0, min_face_side=0
     )
 
-    (strict_clip,) = stage().score([clip])
-    (lenient_clip,) = ReferenceImages(lenient, ScriptedFaces(), HistogramEncoder()).score([clip])
+    (strict_clip,) = through(stage(), [clip])
+    (lenient_clip,) = through(ReferenceImages(lenient, ScriptedFaces(), HistogramEncoder()), [clip])
 
-    assert "short side 1 px" in stage().decide(strict_clip)[0].detail
+    assert "short side 1 px" in reasons_of(stage(), strict_clip)[0].detail
     assert [len(entity.references) for entity in lenient_clip.entities or ()] == [1, 0]
 
 
@@ -453,7 +457,7 @@ def test_a_persons_face_is_cut_from_the_same_mask_with_room_above_and_below() ->
     face = FaceBox(x0=120 - 63, y0=60 - 3, x1=180 - 63, y1=160 - 3, score=0.8)
     clip = clip_with(located(0, 0, mask), woman=EntityKind.SUBJECT)
 
-    (scored,) = stage(face).score([clip])
+    (scored,) = through(stage(face), [clip])
 
     whole, crop = (scored.entities or ())[0].references
     assert (whole.is_face, crop.is_face) == (False, True)
@@ -467,7 +471,7 @@ def test_a_face_is_covered_as_much_as_its_person() -> None:
     woman, child = box_mask(100, 40, 200, 190), box_mask(100, 40, 130, 190)
     clip = clip_with(located(0, 0, woman), located(1, 0, child), woman=EntityKind.SUBJECT, dog=EntityKind.SUBJECT)
 
-    (scored,) = stage(FaceBox(57, 57, 117, 157, 0.8)).score([clip])
+    (scored,) = through(stage(FaceBox(57, 57, 117, 157, 0.8)), [clip])
 
     whole, face = (scored.entities or ())[0].references
     assert (whole.is_face, face.is_face) == (False, True)
@@ -479,8 +483,8 @@ def test_a_picture_of_several_people_is_no_reference_of_one() -> None:
     two = (FaceBox(70, 60, 120, 120, 0.8), FaceBox(170, 60, 220, 120, 0.7))
     clip = clip_with(located(0, 0, mask), woman=EntityKind.SUBJECT)
 
-    (scored,) = stage(*two).score([clip])
-    (reason,) = stage(*two).decide(scored)
+    (scored,) = through(stage(*two), [clip])
+    (reason,) = reasons_of(stage(*two), scored)
 
     assert (scored.entities or ())[0].references == ()
     assert reason.reason == "no_usable_reference"
@@ -490,7 +494,7 @@ def test_a_picture_of_several_people_is_no_reference_of_one() -> None:
 def test_a_second_face_outside_the_mask_does_not_matter() -> None:
     clip = clip_with(located(0, 0, box_mask(100, 40, 200, 190)), woman=EntityKind.SUBJECT)
 
-    (scored,) = stage(FaceBox(57, 57, 117, 157, 0.8), FaceBox(150, 3, 175, 40, 0.9)).score([clip])
+    (scored,) = through(stage(FaceBox(57, 57, 117, 157, 0.8), FaceBox(150, 3, 175, 40, 0.9)), [clip])
 
     assert [reference.is_face for reference in (scored.entities or ())[0].references] == [False, True]
 
@@ -509,6 +513,6 @@ def test_no_face_is_cut(word: str, face: FaceBox) -> None:
     words = {word: EntityKind.SUBJECT}
     clip = clip_with(located(0, 0, box_mask(100, 40, 200, 190)), frames=(RED,), **words)
 
-    (scored,) = stage(face).score([clip])
+    (scored,) = through(stage(face), [clip])
 
     assert [reference.is_face for reference in (scored.entities or ())[0].references] == [False]

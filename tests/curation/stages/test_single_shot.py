@@ -10,6 +10,7 @@ from curation.records import Clip, Frames, Video
 from curation.stage import Resources
 from curation.stages.single_shot import SingleShotConfig, SingleShotFilter, cut_frames
 from dataset_schema import Annotator, Source
+from tests.curation.deciding import reasons_of
 
 
 @dataclass
@@ -56,13 +57,13 @@ def test_a_clip_without_a_likely_change_passes() -> None:
 
     assert clip.scores.shot_change == pytest.approx(0.49)
     assert clip.cut_times_s == ()
-    assert stage.decide(clip) == ()
+    assert reasons_of(stage, clip) == ()
 
 
 def test_the_reason_says_when_the_new_shots_begin() -> None:
     stage, clip = scored([0.0, 0.6, 0.9, 0.55, 0.0, 0.0, 0.7, 0.0])
 
-    (reason,) = stage.decide(clip)
+    (reason,) = reasons_of(stage, clip)
 
     assert (reason.stage, reason.reason) == ("single_shot_filter", "several_shots")
     assert reason.detail == "a shot change with probability 0.90 (limit 0.5), at 100.30 s, 100.70 s"
@@ -73,14 +74,14 @@ def test_the_last_frame_has_no_next_one_to_differ_from() -> None:
     stage, clip = scored([0.0, 0.1, 0.99])
 
     assert clip.scores.shot_change == pytest.approx(0.1)
-    assert stage.decide(clip) == ()
+    assert reasons_of(stage, clip) == ()
 
 
 def test_a_single_frame_is_a_single_shot() -> None:
     stage, clip = scored([0.9])
 
     assert clip.scores.shot_change == 0.0
-    assert stage.decide(clip) == ()
+    assert reasons_of(stage, clip) == ()
 
 
 def test_a_stored_score_can_be_decided_again_without_frames() -> None:
@@ -89,8 +90,8 @@ def test_a_stored_score_can_be_decided_again_without_frames() -> None:
     lenient = SingleShotFilter(SingleShotConfig(threshold=0.7), ScriptedDetector([]))
     strict = SingleShotFilter(SingleShotConfig(threshold=0.6), ScriptedDetector([]))
 
-    assert lenient.decide(stored) == ()
-    assert strict.decide(stored)[0].detail == "a shot change with probability 0.60 (limit 0.6)"
+    assert reasons_of(lenient, stored) == ()
+    assert reasons_of(strict, stored)[0].detail == "a shot change with probability 0.60 (limit 0.6)"
 
 
 def test_the_detector_sees_the_thumbnails_and_is_named() -> None:

@@ -27,6 +27,7 @@ from curation.video import decoding
 from curation.video.footage import Footage
 from curation.video.pictures import Pictures
 from dataset_schema import TABLE_6_BUCKETS, Entity, EntityKind, RejectedClip
+from tests.curation.deciding import reasons_of
 from tests.curation.made_videos import (
     add_audio,
     add_video,
@@ -82,8 +83,8 @@ def split_video(
     path: Path, decode: Decode, split: SplitShots, publish: Publish | None = None, *, config: DecodeConfig | None = None
 ) -> list[Record]:
     (clip,) = decode.score([replace(clip_of(path), entities=ENTITIES, extra='{"id": 5}')])
-    assert decode.decide(clip) == ()
-    stages = (split, ShotFrames((config or DecodeConfig()).rules(TABLE_6_BUCKETS)))
+    assert reasons_of(decode, clip) == ()
+    stages = (split, ShotFrames((config or DecodeConfig()).limits(TABLE_6_BUCKETS)))
     chain = StageChain([PlannedStage(stage=stage, drops=frozenset()) for stage in stages], score_all=False)
     records = chain.run([clip])
     if publish is None:
@@ -307,7 +308,7 @@ def test_after_decoding_nobody_opens_the_video_again(tmp_path: Path, decode: Dec
     assert isinstance(split, SplittingStage)
 
     (scored,) = split.score([clip])
-    parts = ShotFrames(DecodeConfig().rules(TABLE_6_BUCKETS)).score(split.split(scored))
+    parts = ShotFrames(DecodeConfig().limits(TABLE_6_BUCKETS)).score(split.split(scored))
 
     assert [len(part.frames.reference_frames) for part in parts if part.frames] == [3, 3, 3]
 

@@ -17,6 +17,7 @@ from curation.stages.single_shot import SingleShotConfig, SingleShotFilter
 from curation.video.division import Division
 from curation.video.plan import plan_frames
 from dataset_schema import TABLE_6_BUCKETS, Entity, EntityKind
+from tests.curation.deciding import reasons_of
 from tests.curation.made_videos import clip_of, decoded_images, read_barcode, write_barcodes, write_video
 from tests.curation.stages.test_single_shot import ScriptedDetector
 
@@ -85,7 +86,7 @@ def test_only_the_clip_is_published_and_only_the_rest_gives_references(
     clip = decoded(decode, path, start_s)
 
     # 6.7 and 6.2 s: the longest bucket that leaves a second and as much again has 49 frames.
-    assert decode.decide(clip) == ()
+    assert reasons_of(decode, clip) == ()
     assert clip.source.start_s == start_s
     assert clip.source.end_s == pytest.approx((first + 49) / 24)
     assert clip.media is not None
@@ -130,7 +131,7 @@ def test_a_shot_too_short_to_be_divided_is_rejected_and_says_so(
 ) -> None:
     clip = decoded(decode, write_barcodes(tmp_path / "a.mp4", count))
 
-    reasons = decode.decide(clip)
+    reasons = reasons_of(decode, clip)
 
     # Two times 17 frames and a second.
     assert [reason.reason for reason in reasons] == ([] if is_divided else ["too_short_for_outside_references"])
@@ -142,7 +143,7 @@ def test_a_shot_too_short_to_be_divided_is_rejected_and_says_so(
 def test_a_video_too_long_to_decode_is_only_that(tmp_path: Path) -> None:
     stage = Decode(DecodeConfig(reference_times=ReferenceTimes.AFTER, max_duration_s=5.0))
 
-    reasons = stage.decide(decoded(stage, write_barcodes(tmp_path / "a.mp4", 150)))
+    reasons = reasons_of(stage, decoded(stage, write_barcodes(tmp_path / "a.mp4", 150)))
     stage.close()
 
     assert [reason.reason for reason in reasons] == ["too_long"]
@@ -156,7 +157,7 @@ def test_the_shot_detector_sees_the_rest_too(tmp_path: Path, decode: Decode) -> 
     (scored,) = stage.score([clip])
 
     assert len(detector.seen[0]) == 160
-    assert [reason.reason for reason in stage.decide(scored)] == ["several_shots"]
+    assert [reason.reason for reason in reasons_of(stage, scored)] == ["several_shots"]
 
 
 def test_a_rejected_clip_is_shown_by_a_frame_of_its_own(tmp_path: Path, decode: Decode) -> None:
@@ -177,4 +178,4 @@ def test_a_division_needs_lengths_and_a_gap_that_is_none_or_more() -> None:
         Division(lengths_s=(1.0,), gap_s=-1.0)
     with pytest.raises(ValueError, match="reference_gap_s -1"):
         DecodeConfig(reference_gap_s=-1.0)
-    assert DecodeConfig().rules(TABLE_6_BUCKETS).division is None
+    assert DecodeConfig().limits(TABLE_6_BUCKETS).division is None

@@ -10,6 +10,7 @@ from curation.annotators.protocols import Scene
 from curation.profiles import CurationConfig, EmbeddedAnnotators, build_stages
 from curation.records import Clip, EntityWord, Image, LocatedEntity, Mask, ReferenceFrame
 from dataset_schema import EntityKind, Source
+from tests.curation.deciding import reasons_of
 from tests.curation.moving_scenes import Sprite, reference_frames, scene
 
 RED = (190, 70, 60)
@@ -140,5 +141,5 @@ def test_a_caption_may_use_a_word_twice_where_places_tell_subjects_apart() -> No
     (kept,), (refused,) = told.score([clip]), untold.score([clip])
 
     assert [(word.word, word.start) for word in kept.entity_words or ()] == [("cat", 2), ("cat", 23)]
-    assert told.decide(kept) == ()
-    assert [reason.reason for reason in untold.decide(refused)] == ["same_head_word"]
+    assert reasons_of(told, kept) == ()
+    assert [reason.reason for reason in reasons_of(untold, refused)] == ["same_head_word"]
