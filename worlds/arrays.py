@@ -8,6 +8,7 @@ import numpy.typing as npt
 Image: TypeAlias = npt.NDArray[np.uint8]  # (height, width, 3), RGB
 Rgba: TypeAlias = npt.NDArray[np.uint8]  # (height, width, 4)
 Paint: TypeAlias = npt.NDArray[np.float32]  # (height, width, 3), RGB from 0 to 255: an image before it is rounded
+Grey: TypeAlias = npt.NDArray[np.uint8]  # (height, width)
 Video: TypeAlias = npt.NDArray[np.uint8]  # (frames, height, width, 3), RGB
 Mask: TypeAlias = npt.NDArray[np.bool_]  # (height, width)
 Labels: TypeAlias = npt.NDArray[np.uint8]  # (frames, height, width): 0 where no subject is visible, i + 1 where i is

@@ -5,10 +5,9 @@ from typing import Final
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from worlds.affine import Affine, apply, compose, invert
-from worlds.arrays import Image, Labels, Rgba, Video
+from worlds.arrays import Grey, Image, Labels, Rgba, Video
 from worlds.sprites.backdrops import Canvas, paint_backdrop
 from worlds.sprites.foregrounds import paint_foreground
 from worlds.sprites.shapes import REACH
@@ -83,7 +82,7 @@ def _lay(
     layer: Rgba,
     pose: Affine,
     *,
-    labels: npt.NDArray[np.uint8] | None = None,
+    labels: Grey | None = None,
     label: int = 0,
 ) -> None:
     """Lay a premultiplied RGBA layer over a picture, and write `label` where it hides what is below."""

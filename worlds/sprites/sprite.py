@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from worlds.affine import Affine, apply, compose, invert
-from worlds.arrays import Image, Paint, Rgba
+from worlds.arrays import Grey, Image, Paint, Rgba
 from worlds.sprites.shapes import INK, REACH, Outline, Piece, Shape
 from worlds.sprites.strokes import fill, trace
 
@@ -43,7 +43,7 @@ def _pixels(piece: Piece, phase: float, side: int) -> Outline:
     return apply(canvas_map(side), apply(piece.pose(phase), piece.outline))
 
 
-def _ink(alpha: npt.NDArray[np.uint8], outline: Outline, side: int) -> None:
+def _ink(alpha: Grey, outline: Outline, side: int) -> None:
     """Cover the piece and a rim around it."""
     fill(alpha, outline, 255)
     trace(alpha, outline, 255, thickness=max(1, round(2 * _OUTLINE * side / (2 * REACH))))

@@ -7,29 +7,30 @@ import numpy as np
 import numpy.typing as npt
 
 from worlds.affine import Points
+from worlds.arrays import Grey, Image
 from worlds.sprites.shapes import Outline, Point
 
 _SUBPIXEL_BITS: Final = 4
 _STEPS: Final = 1 << _SUBPIXEL_BITS  # in a pixel
 
 
-def fill(picture: npt.NDArray[np.uint8], outline: Outline, color: npt.ArrayLike) -> None:
+def fill(picture: Image | Grey, outline: Outline, color: npt.ArrayLike) -> None:
     """Cover what is inside an outline."""
     cv2.fillPoly(picture, [_in_steps(outline)], _as_scalar(color), cv2.LINE_AA, _SUBPIXEL_BITS)
 
 
-def trace(picture: npt.NDArray[np.uint8], outline: Outline, color: npt.ArrayLike, thickness: int) -> None:
+def trace(picture: Image | Grey, outline: Outline, color: npt.ArrayLike, thickness: int) -> None:
     """Follow an outline."""
     cv2.polylines(picture, [_in_steps(outline)], True, _as_scalar(color), thickness, cv2.LINE_AA, _SUBPIXEL_BITS)
 
 
-def line(picture: npt.NDArray[np.uint8], start: Point, end: Point, color: npt.ArrayLike, thickness: int) -> None:
+def line(picture: Image | Grey, start: Point, end: Point, color: npt.ArrayLike, thickness: int) -> None:
     """A straight line."""
     first, last = _in_steps(np.array([start, end]))
     cv2.line(picture, first, last, _as_scalar(color), thickness, cv2.LINE_AA, _SUBPIXEL_BITS)
 
 
-def disc(picture: npt.NDArray[np.uint8], center: Point, radius: float, color: npt.ArrayLike) -> None:
+def disc(picture: Image | Grey, center: Point, radius: float, color: npt.ArrayLike) -> None:
     """A disc, at least a pixel wide."""
     (at,) = _in_steps(np.array([center]))
     size = max(_STEPS // 2, round(_STEPS * radius))
