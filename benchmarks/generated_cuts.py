@@ -12,10 +12,8 @@ import numpy as np
 
 from curation.records import Video
 from curation.video.sampling import THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH
-from worlds.filmed.desktop import film_screen_recording
-from worlds.filmed.insets import film_screen_in_screen
-from worlds.filmed.textures import Rng, between, chance, log_between
-from worlds.filmed.world import film_desirable, film_slight_motion
+from worlds.chances import Rng, between, chance, log_between
+from worlds.filmed import film_desirable, film_screen_in_screen, film_screen_recording, film_slight_motion
 
 _HEIGHT, _WIDTH = 2 * THUMBNAIL_HEIGHT, 2 * THUMBNAIL_WIDTH
 _FPS: Final = 25

@@ -8,14 +8,19 @@ import numpy as np
 from curation.annotators.protocols import CONTENT_CLASSES
 from curation.records import Video
 from curation.video.sampling import CONTENT_FRAMES, CONTENT_SIDE
-from worlds.filmed.camera import Path
-from worlds.filmed.degradation import add_editing, compress
-from worlds.filmed.desktop import film_screen_recording
-from worlds.filmed.insets import film_screen_in_screen
-from worlds.filmed.textures import Rng, chance, log_between
-from worlds.filmed.world import film_desirable, film_slight_motion, film_still_image
+from worlds.arrays import PerFrame
+from worlds.chances import Rng, chance, log_between
+from worlds.filmed import (
+    add_editing,
+    compress,
+    film_desirable,
+    film_screen_in_screen,
+    film_screen_recording,
+    film_slight_motion,
+    film_still_image,
+)
 
-_FILMS: dict[str, Callable[[Rng, Path, int, int], Video]] = {
+_FILMS: dict[str, Callable[[Rng, PerFrame, int, int], Video]] = {
     "desirable": film_desirable,
     "still_foreground": film_still_image,
     "slight_motion": film_slight_motion,
@@ -46,7 +51,7 @@ def generate_clip(seed: int, index: int) -> LabelledClip:
     return LabelledClip(frames, label)
 
 
-def _sampling_times(rng: Rng) -> Path:
+def _sampling_times(rng: Rng) -> PerFrame:
     """When the 16 frames of a clip of two seconds to half a minute are taken."""
     duration_s = log_between(rng, 1.8, 25)
     return np.linspace(0, duration_s, CONTENT_FRAMES)

@@ -17,11 +17,19 @@ from torch import Tensor
 from torch.nn.functional import conv2d
 
 from modeling.data.video import Video
-from worlds.sprites import SHAPES, Texture, Way, draw_sprite, paint_texture, sprite_size
-from worlds.sprites.affine import compose, invert
-from worlds.sprites.shapes import REACH
-from worlds.sprites.small_world import CELL, sprite_pose
-from worlds.sprites.sprite import canvas_map
+from worlds.affine import compose, invert
+from worlds.sprites import (
+    CELL,
+    REACH,
+    SHAPES,
+    Texture,
+    Way,
+    canvas_map,
+    draw_sprite,
+    paint_texture,
+    sprite_pose,
+    sprite_size,
+)
 
 # A template is drawn so many times larger, and shrunk by averaging, as a video is when it is scaled to its bucket.
 _OVERSAMPLING: Final = 4

@@ -7,9 +7,7 @@ from pathlib import Path
 
 from pipelines.config import parse
 from pipelines.progress import progress
-from worlds.sprites.plan import SpriteWorldConfig
-from worlds.sprites.small_world import SmallWorldConfig
-from worlds.sprites.world import make_world
+from worlds.sprites import SmallWorldConfig, SpriteWorldConfig, make_world
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +16,7 @@ class Sprites:
 
     Example: python -m pipelines sprites --output out/sprites --world.clips 40
 
-    A small world: python -m pipelines sprites --output out/stage --world.profile small_world --world.same-word-share 1
+    A small world: python -m pipelines sprites --output out/small --world.profile small_world --world.same-word-share 1
 
     Attributes:
         output: folder for the videos, `manifest.csv` and the truth.

@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from worlds.filmed.textures import Rng, between, chance, log_between
-
-Path = npt.NDArray[np.float64]  # one number per frame
+from worlds.arrays import PerFrame
+from worlds.chances import Rng, between, chance, log_between
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,10 +18,10 @@ class CameraPath:
         roll: in radians.
     """
 
-    x: Path
-    y: Path
-    zoom: Path
-    roll: Path
+    x: PerFrame
+    y: PerFrame
+    zoom: PerFrame
+    roll: PerFrame
 
     def plus(self, other: "CameraPath") -> "CameraPath":
         """Both movements at once."""
@@ -32,14 +30,14 @@ class CameraPath:
         )
 
 
-def static_camera(times_s: Path) -> CameraPath:
+def static_camera(times_s: PerFrame) -> CameraPath:
     """A tripod."""
     return CameraPath(
         x=np.zeros_like(times_s), y=np.zeros_like(times_s), zoom=np.ones_like(times_s), roll=np.zeros_like(times_s)
     )
 
 
-def wander(rng: Rng, times_s: Path, amplitude: float, *, slow_hz: float = 0.1, fast_hz: float = 2.5) -> Path:
+def wander(rng: Rng, times_s: PerFrame, amplitude: float, *, slow_hz: float = 0.1, fast_hz: float = 2.5) -> PerFrame:
     """A smooth aimless movement about zero that reaches at most `amplitude`."""
     weights = rng.uniform(0.2, 1, 4)
     waves = [
@@ -48,7 +46,7 @@ def wander(rng: Rng, times_s: Path, amplitude: float, *, slow_hz: float = 0.1, f
     return np.asarray(amplitude * np.sum(waves, axis=0) / weights.sum(), np.float64)
 
 
-def hand_held(rng: Rng, times_s: Path, amplitude: float) -> CameraPath:
+def hand_held(rng: Rng, times_s: PerFrame, amplitude: float) -> CameraPath:
     """A hand that shakes by at most `amplitude` frame widths."""
     return CameraPath(
         x=wander(rng, times_s, amplitude),
@@ -58,7 +56,7 @@ def hand_held(rng: Rng, times_s: Path, amplitude: float) -> CameraPath:
     )
 
 
-def glide(rng: Rng, times_s: Path, *, distance: float, magnification: float) -> CameraPath:
+def glide(rng: Rng, times_s: PerFrame, *, distance: float, magnification: float) -> CameraPath:
     """One deliberate move from a start to an end: `distance` in frame widths, `magnification` end over start."""
     progress = _eased(rng, np.linspace(0, 1, len(times_s)))
     direction = between(rng, 0, 2 * np.pi) if chance(rng, 0.5) else rng.integers(4) * np.pi / 2
@@ -71,7 +69,7 @@ def glide(rng: Rng, times_s: Path, *, distance: float, magnification: float) -> 
     )
 
 
-def _eased(rng: Rng, progress: Path) -> Path:
+def _eased(rng: Rng, progress: PerFrame) -> PerFrame:
     """Progress from 0 to 1 at a steady, a soft or a decaying pace; sometimes with a rest before or after."""
     rest_before, rest_after = (between(rng, 0, 0.3) if chance(rng, 0.2) else 0.0 for _ in range(2))
     progress = np.clip((progress - rest_before) / (1 - rest_before - rest_after), 0, 1)

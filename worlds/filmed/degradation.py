@@ -4,8 +4,9 @@ import cv2
 import numpy as np
 
 from worlds.arrays import Image, Video
+from worlds.chances import Rng, between, chance, log_between
+from worlds.filmed.colors import random_color
 from worlds.filmed.lettering import words, write, write_subtitle
-from worlds.filmed.textures import Rng, between, chance, log_between, random_color
 
 
 def add_sensor_noise(rng: Rng, video: Video) -> Video:

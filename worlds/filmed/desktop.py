@@ -7,12 +7,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from worlds.arrays import Image, Video
-from worlds.filmed.camera import Path, wander
+from worlds.arrays import Image, PerFrame, Video
+from worlds.chances import Rng, between, chance, choose
+from worlds.filmed.camera import wander
+from worlds.filmed.colors import as_rgb, plain, random_color
+from worlds.filmed.footage import still_picture
 from worlds.filmed.lettering import words, write
-from worlds.filmed.textures import Rng, as_rgb, between, chance, random_color, soften, surface
+from worlds.filmed.surfaces import soften, surface
 from worlds.filmed.widgets import Theme, draw_frame, draw_page, paste, random_theme
-from worlds.filmed.world import still_picture
 
 # Screens are drawn finer than the frame and shrunk, which turns small letters into the grey lines that they become.
 _FINENESS = 2
@@ -44,7 +46,7 @@ class Window:
 Action = Callable[[Image, int], None]  # draws on a copy of the screen what is there in frame n
 
 
-def film_screen_recording(rng: Rng, times_s: Path, height: int, width: int) -> Video:
+def film_screen_recording(rng: Rng, times_s: PerFrame, height: int, width: int) -> Video:
     """A recording of a computer's screen."""
     fine_height, fine_width = height * _FINENESS, width * _FINENESS
     desktop = _draw_desktop(rng, fine_height, fine_width)
@@ -71,8 +73,7 @@ def _draw_desktop(rng: Rng, height: int, width: int) -> Image:
     """Wallpaper, icons and a task bar."""
     kind = rng.random()
     if kind < 0.35:
-        desktop = np.empty((height, width, 3), np.uint8)
-        desktop[:] = random_color(rng)
+        desktop = plain(random_color(rng), height, width)
     elif kind < 0.7:
         desktop = soften(surface(rng, height, width), between(rng, 4, 40))
     else:
@@ -112,7 +113,7 @@ def _open_windows(rng: Rng, height: int, width: int) -> list[Window]:
     return windows
 
 
-def _show(rng: Rng, window: Window, times_s: Path) -> Action:
+def _show(rng: Rng, window: Window, times_s: PerFrame) -> Action:
     """The front window: at rest, scrolled in bursts, dragged about, or opened late."""
     count = len(times_s)
     scroll, left, top = np.zeros(count), np.full(count, window.left), np.full(count, window.top)
@@ -134,13 +135,13 @@ def _show(rng: Rng, window: Window, times_s: Path) -> Action:
     return act
 
 
-def _draw_action(rng: Rng, window: Window, times_s: Path) -> Action:
+def _draw_action(rng: Rng, window: Window, times_s: PerFrame) -> Action:
     """Something that happens in the front window."""
     actions = (_type_text, _fill_progress, _pop_menu, _highlight, _change_page)
-    return actions[int(rng.integers(len(actions)))](rng, window, times_s)
+    return choose(rng, actions)(rng, window, times_s)
 
 
-def _type_text(rng: Rng, window: Window, times_s: Path) -> Action:
+def _type_text(rng: Rng, window: Window, times_s: PerFrame) -> Action:
     lines = [words(rng, 5) for _ in range(6)]
     typed = np.cumsum(rng.uniform(0, 2, len(times_s)) * between(rng, 2, 25)).astype(int)
     left, top, letter = window.left + int(between(rng, 20, 120)), window.top + int(window.height * 0.3), 9
@@ -156,7 +157,7 @@ def _type_text(rng: Rng, window: Window, times_s: Path) -> Action:
     return act
 
 
-def _fill_progress(rng: Rng, window: Window, times_s: Path) -> Action:
+def _fill_progress(rng: Rng, window: Window, times_s: PerFrame) -> Action:
     start, pace = between(rng, 0, 0.5), between(rng, 0.0, 0.8)
     length = int(window.page.shape[1] * between(rng, 0.3, 0.8))
     left, top = window.left + int(window.page.shape[1] * 0.1), window.top + int(window.height * between(rng, 0.3, 0.9))
@@ -171,7 +172,7 @@ def _fill_progress(rng: Rng, window: Window, times_s: Path) -> Action:
     return act
 
 
-def _pop_menu(rng: Rng, window: Window, times_s: Path) -> Action:
+def _pop_menu(rng: Rng, window: Window, times_s: PerFrame) -> Action:
     """A menu or a dialogue that is there for a while."""
     opens = int(rng.integers(0, len(times_s)))
     closes = opens + int(rng.integers(2, len(times_s)))
@@ -188,7 +189,7 @@ def _pop_menu(rng: Rng, window: Window, times_s: Path) -> Action:
     return act
 
 
-def _highlight(rng: Rng, window: Window, times_s: Path) -> Action:
+def _highlight(rng: Rng, window: Window, times_s: PerFrame) -> Action:
     """A selected row that jumps from line to line."""
     row_height = int(rng.integers(10, 22))
     rows = np.cumsum(rng.integers(-1, 2, len(times_s)) * (rng.random(len(times_s)) < 0.5)) + int(rng.integers(4, 12))
@@ -203,7 +204,7 @@ def _highlight(rng: Rng, window: Window, times_s: Path) -> Action:
     return act
 
 
-def _change_page(rng: Rng, window: Window, times_s: Path) -> Action:
+def _change_page(rng: Rng, window: Window, times_s: PerFrame) -> Action:
     """Another page or slide from some moment on."""
     changes_at = int(rng.integers(2, len(times_s)))
     page = draw_page(rng, window.theme, window.height, window.page.shape[1])
@@ -216,7 +217,7 @@ def _change_page(rng: Rng, window: Window, times_s: Path) -> Action:
     return act
 
 
-def _pointer(rng: Rng, times_s: Path, height: int, width: int) -> Action:
+def _pointer(rng: Rng, times_s: PerFrame, height: int, width: int) -> Action:
     """A pointer that rests and then jumps or glides to its next place."""
     is_moving = rng.random(len(times_s)) < between(rng, 0.1, 0.9)
     steps = rng.normal(0, between(rng, 0.02, 0.2), (len(times_s), 2)) * is_moving[:, None]
@@ -232,7 +233,7 @@ def _pointer(rng: Rng, times_s: Path, height: int, width: int) -> Action:
     return act
 
 
-def _editor_zoom(rng: Rng, times_s: Path) -> npt.NDArray[np.float64]:
+def _editor_zoom(rng: Rng, times_s: PerFrame) -> npt.NDArray[np.float64]:
     """Zoom and centre (x, y) per frame: now and then an editor has enlarged a part of the capture for a while."""
     zoom = np.tile([1.0, 0.5, 0.5], (len(times_s), 1))
     if chance(rng, 0.15):

@@ -5,19 +5,14 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from worlds.arrays import Mask, Video
-from worlds.filmed.camera import Path, glide, static_camera
+from worlds.arrays import Mask, PerFrame, Video
+from worlds.chances import Rng, between, chance, choose, log_between
+from worlds.filmed.camera import glide, static_camera
+from worlds.filmed.colors import FloatColor, as_rgb, plain, random_color
+from worlds.filmed.footage import film_desirable, film_picture, film_slight_motion, film_still_image, still_picture
 from worlds.filmed.lettering import write_title
-from worlds.filmed.textures import Rng, as_rgb, between, chance, log_between, random_color, soften, surface
-from worlds.filmed.world import (
-    film_desirable,
-    film_picture,
-    film_slight_motion,
-    film_still_image,
-    still_picture,
-)
+from worlds.filmed.surfaces import soften, surface
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +25,9 @@ class Area:
     width: int
 
 
-def film_screen_in_screen(rng: Rng, times_s: Path, height: int, width: int) -> Video:
+def film_screen_in_screen(rng: Rng, times_s: PerFrame, height: int, width: int) -> Video:
     """A composition of several pictures or videos."""
-    layouts: tuple[tuple[float, Callable[[Rng, Path, int, int], Video]], ...] = (
+    layouts: tuple[tuple[float, Callable[[Rng, PerFrame, int, int], Video]], ...] = (
         (0.30, _corner_inset),
         (0.15, _framed_window),
         (0.12, _over_its_own_blur),
@@ -64,7 +59,7 @@ def lay_over(rng: Rng, video: Video, inset: Video, area: Area) -> None:
             cv2.rectangle(frame, box, border_color, border)
 
 
-def _corner_inset(rng: Rng, times_s: Path, height: int, width: int) -> Video:
+def _corner_inset(rng: Rng, times_s: PerFrame, height: int, width: int) -> Video:
     """A webcam over a game, a lesson or a match."""
     video = _any_footage(rng, times_s, height, width)
     size = between(rng, 0.18, 0.45)
@@ -82,7 +77,7 @@ def _corner_inset(rng: Rng, times_s: Path, height: int, width: int) -> Video:
     return video
 
 
-def _framed_window(rng: Rng, times_s: Path, height: int, width: int) -> Video:
+def _framed_window(rng: Rng, times_s: PerFrame, height: int, width: int) -> Video:
     """A smaller video within a decorated frame, perhaps beside a title."""
     video = _backing(rng, times_s, height, width)
     if chance(rng, 0.5):
@@ -95,7 +90,7 @@ def _framed_window(rng: Rng, times_s: Path, height: int, width: int) -> Video:
     return video
 
 
-def _over_its_own_blur(rng: Rng, times_s: Path, height: int, width: int) -> Video:
+def _over_its_own_blur(rng: Rng, times_s: PerFrame, height: int, width: int) -> Video:
     """A portrait video, its sides filled with an enlarged, blurred copy of itself."""
     inset_width = int(between(rng, 0.28, 0.72) * width)
     inset_height = height if chance(rng, 0.8) else int(height * 0.85)
@@ -107,9 +102,9 @@ def _over_its_own_blur(rng: Rng, times_s: Path, height: int, width: int) -> Vide
     return video
 
 
-def _split_screen(rng: Rng, times_s: Path, height: int, width: int) -> Video:
+def _split_screen(rng: Rng, times_s: PerFrame, height: int, width: int) -> Video:
     """Two to four pictures side by side, or in a grid, with or without gaps."""
-    rows, columns = [(1, 2), (1, 2), (2, 1), (1, 3), (2, 2), (2, 2)][int(rng.integers(6))]
+    rows, columns = choose(rng, [(1, 2), (1, 2), (2, 1), (1, 3), (2, 2), (2, 2)])
     cut = between(rng, 0.3, 0.7) if (rows, columns) in {(1, 2), (2, 1)} and chance(rng, 0.4) else None
     row_edges = [0, int(height * cut), height] if cut and rows == 2 else np.linspace(0, height, rows + 1).astype(int)
     column_edges = (
@@ -128,7 +123,7 @@ def _split_screen(rng: Rng, times_s: Path, height: int, width: int) -> Video:
     return video
 
 
-def _end_card(rng: Rng, times_s: Path, height: int, width: int) -> Video:
+def _end_card(rng: Rng, times_s: PerFrame, height: int, width: int) -> Video:
     """The last seconds of a channel's video: tiles with suggestions over a backing."""
     video = _backing(rng, times_s, height, width)
     tile_height, tile_width = int(between(rng, 0.22, 0.36) * height), int(between(rng, 0.25, 0.4) * width)
@@ -138,7 +133,7 @@ def _end_card(rng: Rng, times_s: Path, height: int, width: int) -> Video:
     return video
 
 
-def _pop_ups(rng: Rng, times_s: Path, height: int, width: int) -> Video:
+def _pop_ups(rng: Rng, times_s: PerFrame, height: int, width: int) -> Video:
     """Pictures that appear over footage for a while, at once or sliding in."""
     video = film_desirable(rng, times_s, height, width)
     count = len(times_s)
@@ -152,7 +147,7 @@ def _pop_ups(rng: Rng, times_s: Path, height: int, width: int) -> Video:
     return video
 
 
-def _pasted_cut_out(rng: Rng, times_s: Path, height: int, width: int) -> Video:
+def _pasted_cut_out(rng: Rng, times_s: PerFrame, height: int, width: int) -> Video:
     """A person or a thing cut out of another picture, standing still or floating over footage."""
     video = _any_footage(rng, times_s, height, width)
     cut_height, cut_width = int(between(rng, 0.3, 0.9) * height), int(between(rng, 0.2, 0.55) * width)
@@ -169,27 +164,25 @@ def _pasted_cut_out(rng: Rng, times_s: Path, height: int, width: int) -> Video:
     return video
 
 
-def _any_footage(rng: Rng, times_s: Path, height: int, width: int) -> Video:
+def _any_footage(rng: Rng, times_s: PerFrame, height: int, width: int) -> Video:
     kind = rng.random()
     if kind < 0.75:
         return film_desirable(rng, times_s, height, width)
     return (film_slight_motion if kind < 0.88 else film_still_image)(rng, times_s, height, width)
 
 
-def _any_inset(rng: Rng, times_s: Path, height: int, width: int) -> Video:
+def _any_inset(rng: Rng, times_s: PerFrame, height: int, width: int) -> Video:
     """A webcam's picture, now and then a photograph that does not move."""
     if chance(rng, 0.25):
         return np.repeat(still_picture(rng, height, width)[None], len(times_s), axis=0)
     return _any_footage(rng, times_s, height, width)
 
 
-def _backing(rng: Rng, times_s: Path, height: int, width: int) -> Video:
+def _backing(rng: Rng, times_s: PerFrame, height: int, width: int) -> Video:
     """What lies behind an inset: a color, a pattern, a slowly moving picture, blurred footage."""
     kind = rng.random()
     if kind < 0.3:
-        plain = np.empty((height, width, 3), np.uint8)
-        plain[:] = random_color(rng)
-        return np.repeat(plain[None], len(times_s), axis=0)
+        return np.repeat(plain(random_color(rng), height, width)[None], len(times_s), axis=0)
     if kind < 0.75:
         picture = surface(rng, height, width) if kind < 0.55 else still_picture(rng, height, width)
         moves = chance(rng, 0.3)
@@ -209,7 +202,7 @@ def _anywhere(rng: Rng, inset_height: int, inset_width: int, height: int, width:
     )
 
 
-def _border_color(rng: Rng) -> npt.NDArray[np.float32]:
+def _border_color(rng: Rng) -> FloatColor:
     return np.full(3, rng.choice([0, 255]), np.float32) if chance(rng, 0.6) else random_color(rng)
 
 

@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 
 from worlds.arrays import Image
-from worlds.filmed.textures import Color, Rng, as_rgb, between, chance, log_between, random_color
+from worlds.chances import Rng, between, chance, choose, log_between
+from worlds.filmed.colors import FloatColor, as_rgb, random_color
 
 _LETTERS = np.array(list("eeeetttaaaooiinnsshhrrddlucmfwygpbvkxqjz"))
 _FACES = (
@@ -22,9 +23,9 @@ def words(rng: Rng, count: int) -> str:
     return " ".join("".join(rng.choice(_LETTERS, length)) for length in lengths)
 
 
-def write(rng: Rng, picture: Image, text: str, corner: tuple[int, int], *, height: float, color: Color) -> None:
+def write(rng: Rng, picture: Image, text: str, corner: tuple[int, int], *, height: float, color: FloatColor) -> None:
     """Write one line into the picture, its lower left at `corner` (x, y), letters about `height` pixels tall."""
-    face = _FACES[int(rng.integers(len(_FACES)))] if height > 9 else cv2.FONT_HERSHEY_SIMPLEX
+    face = choose(rng, _FACES) if height > 9 else cv2.FONT_HERSHEY_SIMPLEX
     thickness = max(1, round(height / 11))
     scale = cv2.getFontScaleFromHeight(face, max(3, int(height)), thickness)
     cv2.putText(picture, text, corner, face, scale, as_rgb(color), thickness, cv2.LINE_AA)

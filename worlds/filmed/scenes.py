@@ -8,22 +8,20 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from worlds.arrays import Image, Video
-from worlds.filmed.camera import CameraPath, Path
-
-Rgba = npt.NDArray[np.uint8]
+from worlds.affine import Affine, rotation
+from worlds.arrays import Image, PerFrame, Rgba, Video
+from worlds.filmed.camera import CameraPath
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poses:
     """Where a layer is in every frame, in frame widths from the frame's centre, before the camera moves."""
 
-    x: Path
-    y: Path
-    angle: Path
-    scale: Path
+    x: PerFrame
+    y: PerFrame
+    angle: PerFrame
+    scale: PerFrame
 
     def frozen(self, frame: int = 0) -> "Poses":
         """The pose of one frame, held for ever."""
@@ -47,7 +45,7 @@ class Ripple:
 
     amplitude: float
     waves: tuple[float, float]
-    phase: Path
+    phase: PerFrame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -90,7 +88,7 @@ class Scene:
         )
 
 
-def render(scene: Scene, camera: CameraPath, height: int, width: int) -> Video:
+def film_scene(scene: Scene, camera: CameraPath, height: int, width: int) -> Video:
     """Film the scene; the frame shows one unit of the world across, whatever its shape."""
     return np.stack([_render_frame(scene, camera, frame, height, width) for frame in range(len(camera.x))])
 
@@ -114,18 +112,15 @@ def _render_frame(scene: Scene, camera: CameraPath, frame: int, height: int, wid
     return canvas.astype(np.uint8)
 
 
-def _to_frame(layer: Layer, camera: CameraPath, frame: int, height: int, width: int) -> npt.NDArray[np.float64]:
+def _to_frame(layer: Layer, camera: CameraPath, frame: int, height: int, width: int) -> Affine:
     """The affine map from the layer's pixels to the frame's."""
     picture_height, picture_width = layer.picture.shape[:2]
     size = layer.width * layer.poses.scale[frame] / picture_width
-    angle = layer.poses.angle[frame]
-    turn = size * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    turn = size * rotation(layer.poses.angle[frame])
     pivot = np.array([layer.pivot[0] * picture_width, layer.pivot[1] * picture_height])
     world = np.array([layer.poses.x[frame], layer.poses.y[frame]]) - turn @ pivot
 
-    zoom = camera.zoom[frame] ** layer.nearness
-    roll = camera.roll[frame]
-    view = zoom * np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
+    view = camera.zoom[frame] ** layer.nearness * rotation(-camera.roll[frame])
     aim = layer.nearness * np.array([camera.x[frame], camera.y[frame]])
 
     to_pixels = np.diag([float(width), float(height)])

@@ -1,24 +1,17 @@
 """What a scene is made of: backgrounds, and subjects built of a body and limbs that swing about their joints."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
-from worlds.arrays import Image
-from worlds.filmed.camera import Path, wander
-from worlds.filmed.scenes import Layer, Poses, Rgba, Ripple, Scene
-from worlds.filmed.textures import (
-    Rng,
-    as_rgb,
-    between,
-    chance,
-    fractal_noise,
-    log_between,
-    random_color,
-    soften,
-    surface,
-)
+from worlds.arrays import Image, PerFrame, Rgba
+from worlds.chances import Rng, between, chance, log_between
+from worlds.fields import fractal_to_the_pixel
+from worlds.filmed.camera import wander
+from worlds.filmed.colors import as_rgb, random_color
+from worlds.filmed.scenes import Layer, Poses, Ripple, Scene
+from worlds.filmed.surfaces import soften, surface
 
 _SUBJECT_SIDE = 160
 _BACKGROUND_SIDE = 340
@@ -42,7 +35,7 @@ class Liveliness:
     ripple: float = 0.0
 
 
-def draw_scene(rng: Rng, times_s: Path, liveliness: Liveliness, *, depth: float) -> Scene:
+def draw_scene(rng: Rng, times_s: PerFrame, liveliness: Liveliness, *, depth: float) -> Scene:
     """A background with one to three subjects.
 
     Args:
@@ -56,13 +49,13 @@ def draw_scene(rng: Rng, times_s: Path, liveliness: Liveliness, *, depth: float)
         backdrop = _with_ripple(rng, backdrop, times_s, liveliness.ripple)
     layers = [backdrop]
     for _ in range(int(rng.choice([1, 1, 1, 2, 2, 3]))):
-        layers += draw_subject(rng, times_s, liveliness, nearness=1 + depth * between(rng, -0.3, 0.3))
+        layers += _draw_subject(rng, times_s, liveliness, nearness=1 + depth * between(rng, -0.3, 0.3))
     if chance(rng, 0.2):
         layers += _foreground_clutter(rng, times_s, nearness=1 + depth)
     return Scene(layers=tuple(layers))
 
 
-def draw_subject(rng: Rng, times_s: Path, liveliness: Liveliness, *, nearness: float = 1.0) -> list[Layer]:
+def _draw_subject(rng: Rng, times_s: PerFrame, liveliness: Liveliness, *, nearness: float = 1.0) -> list[Layer]:
     """One subject: a body, and up to five limbs that follow it."""
     size = log_between(rng, 0.15, 0.75)
     aspect = log_between(rng, 0.5, 2)
@@ -86,7 +79,7 @@ def draw_subject(rng: Rng, times_s: Path, liveliness: Liveliness, *, nearness: f
     return layers
 
 
-def _body_path(rng: Rng, times_s: Path, liveliness: Liveliness) -> Poses:
+def _body_path(rng: Rng, times_s: PerFrame, liveliness: Liveliness) -> Poses:
     progress = (times_s - times_s[0]) / (times_s[-1] - times_s[0]) - 0.5
     direction = between(rng, 0, 2 * np.pi)
     home_x, home_y = between(rng, -0.28, 0.28), between(rng, -0.25, 0.3)
@@ -121,8 +114,8 @@ def _cut_out(rng: Rng, coat: Image, *, aspect: float) -> Rgba:
     return np.dstack([np.clip(color, 0, 255).astype(np.uint8), edge])
 
 
-def _backdrop(rng: Rng, times_s: Path, *, nearness: float) -> Layer:
-    picture = draw_backdrop(rng, _BACKGROUND_SIDE)
+def _backdrop(rng: Rng, times_s: PerFrame, *, nearness: float) -> Layer:
+    picture = _draw_backdrop(rng, _BACKGROUND_SIDE)
     rest = np.zeros_like(times_s)
     poses = Poses(x=rest, y=rest, angle=rest, scale=rest + 1)
     opaque = np.full((*picture.shape[:2], 1), 255, np.uint8)
@@ -135,7 +128,7 @@ def _backdrop(rng: Rng, times_s: Path, *, nearness: float) -> Layer:
     )
 
 
-def draw_backdrop(rng: Rng, side: int) -> Image:
+def _draw_backdrop(rng: Rng, side: int) -> Image:
     """A landscape, a room, or one surface; often out of focus."""
     kind = rng.integers(3)
     if kind == 0:
@@ -146,7 +139,7 @@ def draw_backdrop(rng: Rng, side: int) -> Image:
         picture = _room(rng, side)
     if chance(rng, 0.4):
         picture = soften(picture, log_between(rng, 1, 8))
-    light = 1 + (fractal_noise(rng, side, side, roughness=0.2) - 0.5) * between(rng, 0, 1.2)
+    light = 1 + (fractal_to_the_pixel(rng, side, side, gain=0.2) - 0.5) * between(rng, 0, 1.2)
     return np.asarray(np.clip(picture * light[..., None], 0, 255), np.uint8)
 
 
@@ -155,7 +148,7 @@ def _landscape(rng: Rng, side: int) -> Image:
     picture = surface(rng, side, side)
     columns = np.arange(side)
     for base in np.sort(rng.uniform(0.25, 0.9, int(rng.integers(1, 4)))):
-        ridge = fractal_noise(rng, 8, side, roughness=between(rng, 0.3, 0.7))[0]
+        ridge = fractal_to_the_pixel(rng, 8, side, gain=between(rng, 0.3, 0.7))[0]
         horizon = side * (base + (ridge - 0.5) * between(rng, 0, 0.35))
         below = np.arange(side)[:, None] > horizon[columns][None]
         picture[below] = surface(rng, side, side)[below]
@@ -180,7 +173,7 @@ def _room(rng: Rng, side: int) -> Image:
     return np.asarray(cv2.warpAffine(picture, turn, (side, side), borderMode=cv2.BORDER_REFLECT_101), np.uint8)
 
 
-def _foreground_clutter(rng: Rng, times_s: Path, *, nearness: float) -> list[Layer]:
+def _foreground_clutter(rng: Rng, times_s: PerFrame, *, nearness: float) -> list[Layer]:
     """Something still at the edge of the frame, close to the lens."""
     rest = np.zeros_like(times_s)
     poses = Poses(
@@ -194,19 +187,11 @@ def _foreground_clutter(rng: Rng, times_s: Path, *, nearness: float) -> list[Lay
     return [Layer(picture=picture, width=between(rng, 0.3, 0.7), poses=poses, nearness=nearness)]
 
 
-def _with_ripple(rng: Rng, layer: Layer, times_s: Path, amplitude: float) -> Layer:
+def _with_ripple(rng: Rng, layer: Layer, times_s: PerFrame, amplitude: float) -> Layer:
     speed = log_between(rng, 0.3, 2.0) * rng.choice([-1, 1])
     ripple = Ripple(
         amplitude=amplitude * between(rng, 0.4, 1),
         waves=(between(rng, -6, 6), between(rng, -6, 6)),
         phase=2 * np.pi * speed * times_s,
     )
-    return Layer(
-        picture=layer.picture,
-        width=layer.width,
-        poses=layer.poses,
-        pivot=layer.pivot,
-        nearness=layer.nearness,
-        is_background=layer.is_background,
-        ripple=ripple,
-    )
+    return replace(layer, ripple=ripple)

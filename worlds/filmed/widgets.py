@@ -8,19 +8,20 @@ import numpy as np
 import numpy.typing as npt
 
 from worlds.arrays import Image
+from worlds.chances import Rng, between, chance, choose, log_between
+from worlds.filmed.colors import FloatColor, as_rgb, plain, random_color
+from worlds.filmed.footage import still_picture
 from worlds.filmed.lettering import words, write
-from worlds.filmed.textures import Color, Rng, as_rgb, between, chance, log_between, random_color
-from worlds.filmed.world import still_picture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Theme:
     """The colors of a program."""
 
-    paper: Color
-    ink: Color
-    panel: Color
-    accent: Color
+    paper: FloatColor
+    ink: FloatColor
+    panel: FloatColor
+    accent: FloatColor
 
 
 def random_theme(rng: Rng) -> Theme:
@@ -38,9 +39,8 @@ def draw_page(rng: Rng, theme: Theme, height: int, width: int) -> Image:
     painters: tuple[Callable[[Rng, Theme, Image], None], ...] = (
         _prose, _code, _code, _console, _form, _table, _gallery, _timeline, _slide,
     )  # fmt: skip
-    page = np.empty((height, width, 3), np.uint8)
-    page[:] = theme.paper
-    painters[int(rng.integers(len(painters)))](rng, theme, page)
+    page = plain(theme.paper, height, width)
+    choose(rng, painters)(rng, theme, page)
     return page
 
 
@@ -74,7 +74,7 @@ def paste(screen: Image, picture: Image, left: int, top: int) -> None:
         screen[y0:y1, x0:x1] = picture[y0 - top : y1 - top, x0 - left : x1 - left]
 
 
-def _tone(level: float, tint: npt.NDArray[np.float64]) -> Color:
+def _tone(level: float, tint: npt.NDArray[np.float64]) -> FloatColor:
     return np.asarray(np.clip(level + tint, 0, 255), np.float32)
 
 
@@ -100,7 +100,7 @@ def _code(rng: Rng, theme: Theme, page: Image) -> None:
         column = 20 + indent * letter * 2.5
         for _ in range(int(rng.integers(0, 5))):
             text = words(rng, 1)
-            write(rng, page, text, (int(column), int(row)), height=letter, color=colors[int(rng.integers(5))])
+            write(rng, page, text, (int(column), int(row)), height=letter, color=choose(rng, colors))
             column += (len(text) + 1) * letter * 0.9
 
 
@@ -151,7 +151,7 @@ def _gallery(rng: Rng, theme: Theme, page: Image) -> None:
     for top in range(8, height, tile):
         for left in range(6, width, tile):
             if chance(rng, 0.9):
-                paste(page, pictures[int(rng.integers(3))], left, top)
+                paste(page, choose(rng, pictures), left, top)
                 write(rng, page, words(rng, 1), (left, top + int(tile * 0.75)), height=6, color=theme.ink)
 
 

@@ -1,25 +1,33 @@
-"""The sprite world: generated videos of moving textured sprites, with captions and with the truth about every frame.
+"""The sprite world: videos of moving textured sprites, with captions and with the truth about every frame.
 
-It feeds the demo, and it is ground truth for measuring. Description (`scene.py`, drawn at random by `plan.py`), drawing
-(`render.py`) and files (`world.py`) are apart: a judge can draw any sprite of a description again.
+For whatever must be known exactly: the demo, the proof, benchmarks, tests. Its words are few and its sprites flat;
+where clips must look as if a camera or a computer had made them, and no truth is asked for, see `worlds.filmed`.
+
+Description (`shot.py`, drawn at random by `clip_plan.py`, or by `small_world.py` for proofs), drawing (`render.py`) and
+files (`world_files.py`) are apart: a judge can draw any sprite of a description again.
 """
 
-from worlds.sprites.plan import ClipKind, ClipPlan, SpriteWorldConfig, Word, plan_clip
+from worlds.sprites.clip_plan import ClipKind, ClipPlan, SpriteWorldConfig, Word, plan_clip
 from worlds.sprites.render import RenderedShot, render_shot
-from worlds.sprites.scene import SHAPES, Place
+from worlds.sprites.shapes import REACH
+from worlds.sprites.shot import SHAPES, Place, Shot, Track
 from worlds.sprites.small_world import (
+    CELL,
     SmallWorldConfig,
     Way,
     draw_small_texture,
     plan_in_small_world,
     region_left,
+    sprite_pose,
     sprite_size,
 )
-from worlds.sprites.sprite import draw_sprite
+from worlds.sprites.sprite import canvas_map, draw_sprite
 from worlds.sprites.textures import Pattern, Texture, paint_texture
-from worlds.sprites.world import ClipTruth, SubjectTruth, make_world, read_truth, write_video
+from worlds.sprites.world_files import ClipTruth, SubjectTruth, make_world, read_truth, write_video
 
 __all__ = [
+    "CELL",
+    "REACH",
     "SHAPES",
     "ClipKind",
     "ClipPlan",
@@ -27,12 +35,15 @@ __all__ = [
     "Pattern",
     "Place",
     "RenderedShot",
+    "Shot",
     "SmallWorldConfig",
     "SpriteWorldConfig",
     "SubjectTruth",
     "Texture",
+    "Track",
     "Way",
     "Word",
+    "canvas_map",
     "draw_small_texture",
     "draw_sprite",
     "make_world",
@@ -42,6 +53,7 @@ __all__ = [
     "read_truth",
     "region_left",
     "render_shot",
+    "sprite_pose",
     "sprite_size",
     "write_video",
 ]

@@ -3,21 +3,20 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import Final
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from worlds.sprites.affine import Affine
-from worlds.sprites.noise import Field, fractal, mix, ramp
-from worlds.sprites.scene import MARGIN_X, MARGIN_Y, Place
-from worlds.sprites.shapes import Color
-from worlds.sprites.textures import Picture
+from worlds.affine import Affine
+from worlds.arrays import Color, Field, Image, Paint
+from worlds.chances import Rng, choose
+from worlds.fields import fractal, mix, ramp
+from worlds.sprites.shot import MARGIN_X, MARGIN_Y, Place
+from worlds.sprites.strokes import disc, fill, line
 
 _GRAIN: Final = 11.0  # grey levels of fine static grain on everything
-
-Paint: TypeAlias = npt.NDArray[np.float32]  # (height, width, 3), RGB, 0 to 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +50,19 @@ class Canvas:
         column = np.arange(self.height, dtype=np.float32)[:, None] / self.unit - MARGIN_Y
         return np.broadcast_to(column, (self.height, self.width))
 
-    def noise(self, rng: np.random.Generator, cell: tuple[float, float], octaves: int = 4, gain: float = 0.55) -> Field:
+    def noise(self, rng: Rng, cell: tuple[float, float], octaves: int = 4, gain: float = 0.55) -> Field:
         """Fractal noise; `cell` is (height, width) in world units."""
         pixels = (cell[0] * self.unit, cell[1] * self.unit)
         return fractal(rng, self.height, self.width, cell=pixels, octaves=octaves, gain=gain)
 
-    def skyline(self, rng: np.random.Generator, y: float, roughness: float, cell: float) -> Field:
+    def skyline(self, rng: Rng, y: float, roughness: float, cell: float) -> Field:
         """1 below a hilly line at height `y`, 0 above it."""
-        line = fractal(rng, 2, self.width, cell=(2, cell * self.unit), octaves=4)[0]
-        return ramp(self.ys() - (y - roughness * line)[None], -0.5 / self.unit, 0.5 / self.unit)
+        ridge = fractal(rng, 2, self.width, cell=(2, cell * self.unit), octaves=4)[0]
+        return ramp(self.ys() - (y - roughness * ridge)[None], -0.5 / self.unit, 0.5 / self.unit)
 
 
 @lru_cache(maxsize=len(Place))
-def paint_backdrop(place: Place, seed: int, canvas: Canvas) -> Picture:
+def paint_backdrop(place: Place, seed: int, canvas: Canvas) -> Image:
     """The place as a read-only picture of the canvas' size; the same arguments paint the same picture.
 
     The last ones are kept: on a small world a place looks the same in every clip, and takes most of the time to draw.
@@ -77,25 +76,23 @@ def paint_backdrop(place: Place, seed: int, canvas: Canvas) -> Picture:
     return picture
 
 
-def _for_strokes(paint: Paint) -> Picture:
+def _for_strokes(paint: Paint) -> Image:
     """The painting as bytes: strokes are smooth-edged only there."""
     return np.asarray(np.clip(paint, 0, 255), np.uint8)
 
 
-def _sky(canvas: Canvas, rng: np.random.Generator, top: Color, low: Color, *, horizon: float, clouds: float) -> Paint:
+def _sky(canvas: Canvas, rng: Rng, top: Color, low: Color, *, horizon: float, clouds: float) -> Paint:
     paint = mix(top, low, ramp(canvas.ys(), -MARGIN_Y, horizon))
     cover = ramp(canvas.noise(rng, (0.22, 0.6), octaves=5), 0.5, 0.85) * clouds
     lit = ramp(canvas.noise(rng, (0.1, 0.2), octaves=3), 0.2, 0.9)
     return mix(paint, mix((214, 222, 234), (255, 255, 255), lit), cover)
 
 
-def _ground(canvas: Canvas, rng: np.random.Generator, dark: Color, light: Color, cell: tuple[float, float]) -> Paint:
+def _ground(canvas: Canvas, rng: Rng, dark: Color, light: Color, cell: tuple[float, float]) -> Paint:
     return mix(dark, light, canvas.noise(rng, cell, octaves=5, gain=0.75))
 
 
-def _blades(
-    picture: Picture, canvas: Canvas, rng: np.random.Generator, horizon: float, colors: list[Color], count: int
-) -> None:
+def _blades(picture: Image, canvas: Canvas, rng: Rng, horizon: float, colors: list[Color], count: int) -> None:
     """Grass: short strokes that grow toward the viewer."""
     depths = np.sort(rng.random(count))
     for depth in depths:
@@ -103,34 +100,20 @@ def _blades(
         x = rng.random() * canvas.width
         length = canvas.unit * (0.012 + 0.045 * depth)
         tip = (x + rng.normal(0, 0.3) * length, canvas.row(y) - length)
-        color = np.array(colors[rng.integers(len(colors))]) * rng.uniform(0.8, 1.15)
-        _line(picture, (x, canvas.row(y)), tip, color, 1)
+        color = np.array(choose(rng, colors)) * rng.uniform(0.8, 1.15)
+        line(picture, (x, canvas.row(y)), tip, color, 1)
 
 
-def _specks(
-    picture: Picture, canvas: Canvas, rng: np.random.Generator, horizon: float, colors: list[Color], count: int
-) -> None:
+def _specks(picture: Image, canvas: Canvas, rng: Rng, horizon: float, colors: list[Color], count: int) -> None:
     """Flowers, pebbles, shells: small discs that grow toward the viewer."""
     for depth in np.sort(rng.random(count)):
         y = horizon + (1 + MARGIN_Y - horizon) * (0.05 + 0.95 * depth)
         center = (rng.random() * canvas.width, canvas.row(y))
-        color = np.array(colors[rng.integers(len(colors))]) * rng.uniform(0.85, 1.1)
-        _disc(picture, center, canvas.unit * (0.004 + 0.010 * depth), color)
+        color = np.array(choose(rng, colors)) * rng.uniform(0.85, 1.1)
+        disc(picture, center, canvas.unit * (0.004 + 0.010 * depth), color)
 
 
-def _line(
-    picture: Picture, start: tuple[float, float], end: tuple[float, float], color: npt.ArrayLike, thickness: int
-) -> None:
-    ends = [(round(16 * x), round(16 * y)) for x, y in (start, end)]
-    cv2.line(picture, ends[0], ends[1], np.asarray(color, float).tolist(), thickness, cv2.LINE_AA, 4)
-
-
-def _disc(picture: Picture, center: tuple[float, float], radius: float, color: npt.ArrayLike) -> None:
-    fixed = (round(16 * center[0]), round(16 * center[1]))
-    cv2.circle(picture, fixed, max(8, round(16 * radius)), np.asarray(color, float).tolist(), -1, cv2.LINE_AA, 4)
-
-
-def _meadow(canvas: Canvas, rng: np.random.Generator) -> Picture:
+def _meadow(canvas: Canvas, rng: Rng) -> Image:
     paint = _sky(canvas, rng, (112, 176, 232), (214, 234, 246), horizon=0.45, clouds=0.9)
     for y, roughness, dark, light in (
         (0.44, 0.2, (104, 146, 140), (138, 178, 158)),
@@ -146,7 +129,7 @@ def _meadow(canvas: Canvas, rng: np.random.Generator) -> Picture:
     return picture
 
 
-def _beach(canvas: Canvas, rng: np.random.Generator) -> Picture:
+def _beach(canvas: Canvas, rng: Rng) -> Image:
     paint = _sky(canvas, rng, (96, 178, 232), (226, 240, 246), horizon=0.36, clouds=0.7)
     ripples = canvas.noise(rng, (0.018, 0.22), octaves=4, gain=0.7)
     water = mix((22, 112, 156), (96, 196, 206), ripples)
@@ -163,7 +146,7 @@ def _beach(canvas: Canvas, rng: np.random.Generator) -> Picture:
     return picture
 
 
-def _desert(canvas: Canvas, rng: np.random.Generator) -> Picture:
+def _desert(canvas: Canvas, rng: Rng) -> Image:
     paint = _sky(canvas, rng, (88, 160, 214), (252, 222, 176), horizon=0.42, clouds=0.4)
     layers: tuple[tuple[float, float, Color, Color], ...] = (
         (0.44, 0.24, (172, 110, 92), (206, 146, 116)),
@@ -181,17 +164,17 @@ def _desert(canvas: Canvas, rng: np.random.Generator) -> Picture:
     return picture
 
 
-def _pine(picture: Picture, x: float, base: float, height: float, color: npt.NDArray[np.float64]) -> None:
+def _pine(picture: Image, x: float, base: float, height: float, color: npt.NDArray[np.float64]) -> None:
     for level in range(4):
         top = base - height * (1 - 0.18 * level)
         low = base - height * (0.56 - 0.17 * level)
         half = height * (0.13 + 0.06 * level)
-        corners = np.round(16 * np.array([[x, top], [x + half, low], [x - half, low]])).astype(np.int32)
-        cv2.fillPoly(picture, [corners], (color * (1.06 - 0.08 * level)).tolist(), cv2.LINE_AA, 4)
-        _line(picture, (x, top), (x - 0.7 * half, low - 0.12 * height), (232, 240, 248), 1)
+        corners = np.array([[x, top], [x + half, low], [x - half, low]])
+        fill(picture, corners, color * (1.06 - 0.08 * level))
+        line(picture, (x, top), (x - 0.7 * half, low - 0.12 * height), (232, 240, 248), 1)
 
 
-def _snow(canvas: Canvas, rng: np.random.Generator) -> Picture:
+def _snow(canvas: Canvas, rng: Rng) -> Image:
     paint = _sky(canvas, rng, (150, 186, 222), (232, 238, 244), horizon=0.45, clouds=0.8)
     mountain = _ground(canvas, rng, (140, 156, 184), (226, 234, 244), (0.06, 0.05))
     paint = mix(paint, mountain, canvas.skyline(rng, 0.5, 0.36, 0.5))
@@ -206,7 +189,7 @@ def _snow(canvas: Canvas, rng: np.random.Generator) -> Picture:
     return picture
 
 
-def _forest(canvas: Canvas, rng: np.random.Generator) -> Picture:
+def _forest(canvas: Canvas, rng: Rng) -> Image:
     leaves = canvas.noise(rng, (0.08, 0.08), octaves=4, gain=0.8)
     paint = mix(mix((34, 66, 42), (88, 132, 66), leaves), (214, 228, 150), ramp(leaves, 0.66, 0.9) * 0.8)
     picture = _for_strokes(paint)
@@ -215,11 +198,11 @@ def _forest(canvas: Canvas, rng: np.random.Generator) -> Picture:
         bark = np.array((62, 50, 42)) * (0.75 + 0.7 * depth)
         top, low = (0, canvas.height), (canvas.row(0.54 + 0.14 * depth), canvas.height)
         corners = np.array([[x - 0.8 * half, top[0]], [x + 0.8 * half, top[0]], [x + half, low[0]], [x - half, low[0]]])
-        cv2.fillPoly(picture, [np.round(16 * corners).astype(np.int32)], bark.tolist(), cv2.LINE_AA, 4)
+        fill(picture, corners, bark)
         for _ in range(int(5 + 9 * depth)):
             streak, y = x + rng.uniform(-0.8, 0.8) * half, rng.random() * low[0]
             end = min(low[0], y + canvas.unit * rng.uniform(0.04, 0.16))
-            _line(picture, (streak, y), (streak, end), bark * rng.choice([0.6, 1.45]), 1)
+            line(picture, (streak, y), (streak, end), bark * rng.choice([0.6, 1.45]), 1)
     floor = _ground(canvas, rng, (78, 62, 40), (150, 124, 72), (0.04, 0.1))
     picture = _for_strokes(mix(picture, floor, canvas.skyline(rng, 0.62, 0.05, 0.3)))
     _specks(picture, canvas, rng, 0.62, [(196, 126, 52), (170, 88, 44), (128, 140, 58), (92, 72, 46)], 380)
@@ -227,7 +210,7 @@ def _forest(canvas: Canvas, rng: np.random.Generator) -> Picture:
     return picture
 
 
-def _bricks(canvas: Canvas, rng: np.random.Generator) -> Paint:
+def _bricks(canvas: Canvas, rng: Rng) -> Paint:
     rows, columns = np.mgrid[0 : canvas.height, 0 : canvas.width].astype(np.float32) / canvas.unit
     course = np.floor(rows / 0.055)
     along = columns / 0.13 + 0.5 * (course % 2)
@@ -239,7 +222,7 @@ def _bricks(canvas: Canvas, rng: np.random.Generator) -> Paint:
     return paint * (0.86 + 0.28 * canvas.noise(rng, (0.03, 0.03), octaves=3)[..., None])
 
 
-def _street(canvas: Canvas, rng: np.random.Generator) -> Paint:
+def _street(canvas: Canvas, rng: Rng) -> Paint:
     picture = _for_strokes(_bricks(canvas, rng))
     x = rng.uniform(0.05, 0.3)
     while x * canvas.unit < canvas.width:
@@ -256,10 +239,10 @@ def _street(canvas: Canvas, rng: np.random.Generator) -> Paint:
     return mix(paint, (232, 226, 206), dashes * band * 0.85)
 
 
-def _window(picture: Picture, canvas: Canvas, rng: np.random.Generator, x: float) -> None:
+def _window(picture: Image, canvas: Canvas, rng: Rng, x: float) -> None:
     left, right = round(x * canvas.unit), round((x + 0.2) * canvas.unit)
     top, bottom = round(canvas.row(0.08)), round(canvas.row(0.36))
-    glass = [(120, 156, 178), (236, 204, 128), (84, 108, 130)][rng.integers(3)]
+    glass = choose(rng, [(120, 156, 178), (236, 204, 128), (84, 108, 130)])
     cv2.rectangle(picture, (left - 3, top - 3), (right + 3, bottom + 3), (232, 224, 212), -1)
     cv2.rectangle(picture, (left, top), (right, bottom), glass, -1)
     cv2.line(picture, (left, (top + bottom) // 2), (right, (top + bottom) // 2), (232, 224, 212), 2)
@@ -267,13 +250,14 @@ def _window(picture: Picture, canvas: Canvas, rng: np.random.Generator, x: float
     cv2.rectangle(picture, (left - 6, bottom + 3), (right + 6, bottom + 7), (176, 168, 158), -1)
 
 
-def _room(canvas: Canvas, rng: np.random.Generator) -> Paint:
+def _room(canvas: Canvas, rng: Rng) -> Paint:
     rows, columns = np.mgrid[0 : canvas.height, 0 : canvas.width].astype(np.float32) / canvas.unit
-    base, figure = [
+    wallpapers: list[tuple[Color, Color]] = [
         ((226, 206, 178), (202, 160, 130)),
         ((190, 210, 202), (132, 166, 158)),
         ((222, 196, 198), (184, 136, 146)),
-    ][rng.integers(3)]
+    ]
+    base, figure = choose(rng, wallpapers)
     bent = columns / 0.14 + 0.5 * (np.floor(rows / 0.14) % 2)
     petals = np.hypot((bent % 1 - 0.5) * 1.2, rows / 0.14 % 1 - 0.5)
     paint = mix(base, figure, 1 - ramp(np.abs(petals - 0.24), 0.05, 0.1))
@@ -291,7 +275,7 @@ def _room(canvas: Canvas, rng: np.random.Generator) -> Paint:
     return mix(paint, wood, ramp(canvas.ys(), 0.565, 0.57))
 
 
-def _sea(canvas: Canvas, rng: np.random.Generator) -> Picture:
+def _sea(canvas: Canvas, rng: Rng) -> Image:
     paint = mix((72, 186, 214), (14, 74, 130), ramp(canvas.ys(), -MARGIN_Y, 1.0))
     web = np.abs(canvas.noise(rng, (0.16, 0.24), octaves=3) - 0.5)
     paint = mix(paint, (196, 244, 246), (1 - ramp(web, 0.0, 0.07)) * (1 - ramp(canvas.ys(), -0.1, 0.75)) * 0.6)
@@ -304,25 +288,24 @@ def _sea(canvas: Canvas, rng: np.random.Generator) -> Picture:
     _specks(picture, canvas, rng, 0.88, [(226, 112, 104), (240, 168, 120), (234, 222, 200), (150, 96, 150)], 90)
     for _ in range(70):
         center = (rng.random() * canvas.width, rng.random() * canvas.height * 0.85)
-        _disc(picture, center, canvas.unit * rng.uniform(0.004, 0.012), (206, 240, 248))
+        disc(picture, center, canvas.unit * rng.uniform(0.004, 0.012), (206, 240, 248))
     return picture
 
 
-def _weed(picture: Picture, canvas: Canvas, rng: np.random.Generator, x: float) -> None:
-    color = np.array([(40, 128, 84), (78, 150, 70), (190, 84, 96), (28, 104, 104)][rng.integers(4)]) * rng.uniform(
-        0.8, 1.1
-    )
+def _weed(picture: Image, canvas: Canvas, rng: Rng, x: float) -> None:
+    hues = [(40, 128, 84), (78, 150, 70), (190, 84, 96), (28, 104, 104)]
+    color = np.array(choose(rng, hues)) * rng.uniform(0.8, 1.1)
     height, bend = canvas.unit * rng.uniform(0.12, 0.42), rng.uniform(-1, 1)
     base = canvas.row(0.92 + 0.1 * rng.random())
     previous = (x, base)
     for step in np.linspace(0.1, 1, 10):
         sway = canvas.unit * 0.03 * np.sin(5 * step + 3 * bend)
         point = (x + sway, base - height * step)
-        _line(picture, previous, point, color, max(2, round(canvas.unit * 0.022 * (1.15 - step))))
+        line(picture, previous, point, color, max(2, round(canvas.unit * 0.022 * (1.15 - step))))
         previous = point
 
 
-def _lake(canvas: Canvas, rng: np.random.Generator) -> Paint:
+def _lake(canvas: Canvas, rng: Rng) -> Paint:
     paint = _sky(canvas, rng, (120, 176, 226), (240, 228, 212), horizon=0.4, clouds=0.8)
     mountain = _ground(canvas, rng, (96, 116, 146), (170, 184, 200), (0.05, 0.05))
     paint = mix(paint, mountain, canvas.skyline(rng, 0.42, 0.3, 0.5))
@@ -334,7 +317,7 @@ def _lake(canvas: Canvas, rng: np.random.Generator) -> Paint:
     return mix(paint, water, ramp(canvas.ys(), 0.44, 0.446))
 
 
-def _clouds(canvas: Canvas, rng: np.random.Generator) -> Paint:
+def _clouds(canvas: Canvas, rng: Rng) -> Paint:
     paint = _sky(canvas, rng, (74, 146, 220), (188, 220, 244), horizon=1.0, clouds=1.0)
     for y, roughness in ((0.78, 0.3), (0.98, 0.26)):
         bank = _ground(canvas, rng, (196, 208, 228), (255, 255, 255), (0.12, 0.2))
@@ -343,7 +326,7 @@ def _clouds(canvas: Canvas, rng: np.random.Generator) -> Paint:
     return paint
 
 
-_PAINTERS: Final[dict[Place, Callable[[Canvas, np.random.Generator], Paint | Picture]]] = {
+_PAINTERS: Final[dict[Place, Callable[[Canvas, Rng], Paint | Image]]] = {
     Place.MEADOW: _meadow,
     Place.BEACH: _beach,
     Place.DESERT: _desert,

@@ -2,16 +2,15 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
+from worlds.chances import Rng, choose
 from worlds.sprites.cast import SETTINGS, Medium, Role
-from worlds.sprites.scene import Place
+from worlds.sprites.shot import Place
 
 _NUMBERS = ("two", "three")
 _IRREGULAR_PLURALS = {"fish": "fish"}
 
 
-def describe(rng: np.random.Generator, place: Place, roles: Sequence[Role], facing: int) -> str:
+def describe(rng: Rng, place: Place, roles: Sequence[Role], facing: int) -> str:
     """A sentence that names every role once; in a group that goes one way, the leader must come last.
 
     What stands still comes after what moves. A single role faces right where `facing` is 1.
@@ -21,7 +20,7 @@ def describe(rng: np.random.Generator, place: Place, roles: Sequence[Role], faci
         return _past(rng, place, moving, roles[-1])
     match len(moving):
         case 0:
-            return _sentence(f"a slow view {_passage(rng, place, None)}")
+            return sentence(f"a slow view {_passage(rng, place, None)}")
         case 1:
             return _solo(rng, place, moving[0], facing)
         case 2:
@@ -30,14 +29,24 @@ def describe(rng: np.random.Generator, place: Place, roles: Sequence[Role], faci
             return _trio(rng, place, moving)
 
 
-def describe_plural(rng: np.random.Generator, place: Place, role: Role, count: int) -> str:
+def describe_plural(rng: Rng, place: Place, role: Role, count: int) -> str:
     """A sentence about several of a kind."""
     plural = _IRREGULAR_PLURALS.get(role.word, role.word + "s")
-    return _sentence(f"{_NUMBERS[count - 2]} {plural} {role.gait.plain} {_passage(rng, place, role.gait.medium)}")
+    return sentence(f"{_NUMBERS[count - 2]} {plural} {role.gait.plain} {_passage(rng, place, role.gait.medium)}")
 
 
-def _solo(rng: np.random.Generator, place: Place, role: Role, facing: int) -> str:
-    who, gait = _a(role), role.gait
+def with_article(word: str) -> str:
+    """A cat, an elephant."""
+    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
+
+
+def sentence(text: str) -> str:
+    """The text with a capital and a full stop."""
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _solo(rng: Rng, place: Place, role: Role, facing: int) -> str:
+    who, gait = with_article(role.word), role.gait
     passage = _passage(rng, place, gait.medium)
     toward, away = ("right", "left") if facing > 0 else ("left", "right")
     forms = (
@@ -48,14 +57,14 @@ def _solo(rng: np.random.Generator, place: Place, role: Role, facing: int) -> st
         f"{SETTINGS[place].opening}, {who} {gait.verb} to the {toward}",
         f"{SETTINGS[place].opening}, {who} is {gait.gerund} past",
     )
-    return _sentence(_choose(rng, forms))
+    return sentence(choose(rng, forms))
 
 
-def _past(rng: np.random.Generator, place: Place, moving: Sequence[Role], still: Role) -> str:
+def _past(rng: Rng, place: Place, moving: Sequence[Role], still: Role) -> str:
     """One or two pass something that stands still."""
-    opening, thing = SETTINGS[place].opening, _a(still)
+    opening, thing = SETTINGS[place].opening, with_article(still.word)
     where = opening[0].lower() + opening[1:]
-    one, gait = _a(moving[0]), moving[0].gait
+    (one, *others), gait = [with_article(role.word) for role in moving], moving[0].gait
     forms: tuple[str, ...]
     if len(moving) == 1:
         forms = (
@@ -65,16 +74,16 @@ def _past(rng: np.random.Generator, place: Place, moving: Sequence[Role], still:
         )
     elif gait.medium == moving[1].gait.medium:
         forms = (
-            f"{one} follows {_a(moving[1])} past {thing} {where}",
-            f"{opening}, {one} and {_a(moving[1])} move past {thing}",
+            f"{one} follows {others[0]} past {thing} {where}",
+            f"{opening}, {one} and {others[0]} move past {thing}",
         )
     else:
-        forms = (f"{one} {gait.verb} past {thing} {where} while {_a(moving[1])} {moving[1].gait.verb} by",)
-    return _sentence(_choose(rng, forms))
+        forms = (f"{one} {gait.verb} past {thing} {where} while {others[0]} {moving[1].gait.verb} by",)
+    return sentence(choose(rng, forms))
 
 
-def _pair(rng: np.random.Generator, place: Place, first: Role, second: Role) -> str:
-    one, other = _a(first), _a(second)
+def _pair(rng: Rng, place: Place, first: Role, second: Role) -> str:
+    one, other = with_article(first.word), with_article(second.word)
     passage = _passage(rng, place, first.gait.medium)
     forms: tuple[str, ...]
     if first.gait.medium != second.gait.medium:
@@ -97,13 +106,13 @@ def _pair(rng: np.random.Generator, place: Place, first: Role, second: Role) -> 
             f"{one} {first.gait.verb} behind {other} {passage}",
             f"{one} {first.gait.verb} and {other} {second.gait.verb} {passage}",
         )
-    return _sentence(_choose(rng, forms))
+    return sentence(choose(rng, forms))
 
 
-def _trio(rng: np.random.Generator, place: Place, roles: Sequence[Role]) -> str:
+def _trio(rng: Rng, place: Place, roles: Sequence[Role]) -> str:
     first, second, third = roles
     passage = _passage(rng, place, first.gait.medium)
-    one, two, three = map(_a, roles)
+    one, two, three = (with_article(role.word) for role in roles)
     forms: tuple[str, ...]
     if len({role.gait.medium for role in roles}) == 1:
         forms = (
@@ -120,21 +129,9 @@ def _trio(rng: np.random.Generator, place: Place, roles: Sequence[Role]) -> str:
             f"{one} {first.gait.verb} {passage} while {two} and {three} pass by",
             f"{one} is {first.gait.gerund} {passage} as {two} {second.gait.verb} behind {three}",
         )
-    return _sentence(_choose(rng, forms))
+    return sentence(choose(rng, forms))
 
 
-def _a(role: Role) -> str:
-    return f"{'an' if role.word[0] in 'aeiou' else 'a'} {role.word}"
-
-
-def _passage(rng: np.random.Generator, place: Place, medium: Medium | None) -> str:
+def _passage(rng: Rng, place: Place, medium: Medium | None) -> str:
     passages = SETTINGS[place].passages
-    return _choose(rng, passages[medium] if medium else next(iter(passages.values())))
-
-
-def _choose(rng: np.random.Generator, forms: Sequence[str]) -> str:
-    return forms[int(rng.integers(len(forms)))]
-
-
-def _sentence(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}."
+    return choose(rng, passages[medium] if medium else next(iter(passages.values())))

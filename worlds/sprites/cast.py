@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Final
 
 from dataset_schema import EntityKind
-from worlds.sprites.scene import OccluderKind, Place
+from worlds.sprites.shot import OccluderKind, Place
 
 
 class Medium(StrEnum):

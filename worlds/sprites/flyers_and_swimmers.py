@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from worlds.sprites.shapes import INK, Color, Mark, Part, Shape, Swing, ellipse, eye, polygon, smooth
+from worlds.arrays import Color
+from worlds.sprites.shapes import INK, Mark, Piece, Shape, Swing, ellipse, eye, polygon, smooth
 
 _BEAK: Final[Color] = (240, 160, 50)
 
@@ -30,12 +31,12 @@ def _fish() -> Shape:
     side_fin = smooth([(0.22, 0.08), (-0.04, 0.02), (-0.18, 0.22), (0.02, 0.32)])
     mouth = (Mark(center=(0.86, 0.07), radius=0.05, color=INK),)
     return Shape(
-        parts=(
-            Part(outline=tail, pivot=root, swing=beat, shade=0.82),
-            Part(outline=back_fin, pivot=(0.1, -0.38), swing=Swing(angle_deg=5, offset=0.3), shade=0.82),
-            Part(outline=belly_fin, pivot=(0.06, 0.36), swing=Swing(angle_deg=8, offset=0.6), shade=0.82),
-            Part(outline=body, marks=(*eye((0.56, -0.1), 0.115), *mouth)),
-            Part(outline=side_fin, pivot=(0.22, 0.15), swing=Swing(angle_deg=18, offset=0.4), shade=0.72),
+        pieces=(
+            Piece(outline=tail, pivot=root, swing=beat, shade=0.82),
+            Piece(outline=back_fin, pivot=(0.1, -0.38), swing=Swing(angle_deg=5, offset=0.3), shade=0.82),
+            Piece(outline=belly_fin, pivot=(0.06, 0.36), swing=Swing(angle_deg=8, offset=0.6), shade=0.82),
+            Piece(outline=body, marks=(*eye((0.56, -0.1), 0.115), *mouth)),
+            Piece(outline=side_fin, pivot=(0.22, 0.15), swing=Swing(angle_deg=18, offset=0.4), shade=0.72),
         )
     )
 
@@ -50,13 +51,13 @@ def _bird() -> Shape:
     wing = smooth([(0.26, -0.06), (0.12, -0.52), (-0.16, -0.98), (-0.4, -0.94), (-0.42, -0.5), (-0.3, 0.0)])
     far_wing = smooth([(0.36, -0.1), (0.34, -0.5), (0.16, -0.92), (-0.06, -0.86), (-0.12, -0.4), (0.0, -0.02)])
     return Shape(
-        parts=(
-            Part(outline=far_wing, pivot=(0.14, -0.05), swing=far_flap, shade=_FAR_SHADE),
-            Part(outline=tail, shade=0.85),
-            Part(outline=body),
-            Part(outline=beak, color=_BEAK),
-            Part(outline=head, marks=eye((0.66, -0.28), 0.085)),
-            Part(outline=wing, pivot=(0.0, -0.02), swing=flap, shade=0.86),
+        pieces=(
+            Piece(outline=far_wing, pivot=(0.14, -0.05), swing=far_flap, shade=_FAR_SHADE),
+            Piece(outline=tail, shade=0.85),
+            Piece(outline=body),
+            Piece(outline=beak, color=_BEAK),
+            Piece(outline=head, marks=eye((0.66, -0.28), 0.085)),
+            Piece(outline=wing, pivot=(0.0, -0.02), swing=flap, shade=0.86),
         )
     )
 
@@ -73,13 +74,13 @@ def _duck() -> Shape:
     wing = smooth([(0.26, 0.12), (-0.1, 0.06), (-0.6, 0.02), (-0.5, 0.24), (-0.1, 0.38), (0.2, 0.32)])
     root = (0.4, 0.2)
     return Shape(
-        parts=(
-            Part(outline=tail, pivot=(-0.5, 0.1), swing=Swing(angle_deg=10, offset=0.3)),
-            Part(outline=body),
-            Part(outline=neck, pivot=root, swing=glide),
-            Part(outline=beak, pivot=root, swing=glide, color=_BEAK),
-            Part(outline=head, pivot=root, swing=glide, marks=eye((0.58, -0.46), 0.08)),
-            Part(outline=wing, pivot=(0.2, 0.2), swing=Swing(angle_deg=7, offset=0.6), shade=0.84),
+        pieces=(
+            Piece(outline=tail, pivot=(-0.5, 0.1), swing=Swing(angle_deg=10, offset=0.3)),
+            Piece(outline=body),
+            Piece(outline=neck, pivot=root, swing=glide),
+            Piece(outline=beak, pivot=root, swing=glide, color=_BEAK),
+            Piece(outline=head, pivot=root, swing=glide, marks=eye((0.58, -0.46), 0.08)),
+            Piece(outline=wing, pivot=(0.2, 0.2), swing=Swing(angle_deg=7, offset=0.6), shade=0.84),
         )
     )
 

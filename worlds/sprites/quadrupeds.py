@@ -2,13 +2,13 @@
 
 from typing import Final
 
+from worlds.arrays import Color
 from worlds.sprites.shapes import (
     INK,
     WHITE,
-    Color,
     Mark,
     Outline,
-    Part,
+    Piece,
     Point,
     Shape,
     Swing,
@@ -25,12 +25,12 @@ _SKIN: Final[Color] = (128, 160, 84)
 _FAR_SHADE: Final = 0.66
 
 
-def _leg(hip: Point, foot: Point, widths: tuple[float, float], *, offset: float, far: bool, swing: float = 26) -> Part:
+def _leg(hip: Point, foot: Point, widths: tuple[float, float], *, offset: float, far: bool, swing: float = 26) -> Piece:
     """A leg with a small paw that points forward."""
     (x0, y0), (x1, y1) = hip, foot
     points = [hip, ((x0 + x1) / 2, (y0 + y1) / 2), (x1, y1 - widths[1] / 2), (x1 + 0.5 * widths[1], y1 - widths[1] / 2)]
     outline = ribbon(points, [widths[0], (widths[0] + widths[1]) / 2, widths[1], widths[1] * 0.9])
-    return Part(
+    return Piece(
         outline=outline,
         pivot=hip,
         swing=Swing(angle_deg=swing, offset=offset),
@@ -38,7 +38,7 @@ def _leg(hip: Point, foot: Point, widths: tuple[float, float], *, offset: float,
     )
 
 
-def _legs(hips: tuple[Point, Point], foot_y: float, widths: tuple[float, float], swing: float = 26) -> list[Part]:
+def _legs(hips: tuple[Point, Point], foot_y: float, widths: tuple[float, float], swing: float = 26) -> list[Piece]:
     """Far pair, then near pair; diagonal legs swing together, as in a trot."""
     (back_x, back_y), (front_x, front_y) = hips
     gap = 0.7 * widths[0]
@@ -54,8 +54,8 @@ def _legs(hips: tuple[Point, Point], foot_y: float, widths: tuple[float, float],
     ]
 
 
-def _tail(outline: Outline, root: Point, angle_deg: float = 14) -> Part:
-    return Part(outline=outline, pivot=root, swing=Swing(angle_deg=angle_deg, offset=0.2))
+def _tail(outline: Outline, root: Point, angle_deg: float = 14) -> Piece:
+    return Piece(outline=outline, pivot=root, swing=Swing(angle_deg=angle_deg, offset=0.2))
 
 
 def _cat() -> Shape:
@@ -97,15 +97,15 @@ def _cat() -> Shape:
         Mark(center=(0.66, -0.24), radius=0.045, color=_PINK),
     )
     return Shape(
-        parts=(
+        pieces=(
             far_back,
             far_front,
             _tail(tail, (-0.58, -0.1)),
-            Part(outline=body),
+            Piece(outline=body),
             near_back,
             near_front,
-            *(Part(outline=ear, pivot=neck, swing=nod) for ear in ears),
-            Part(outline=head, pivot=neck, swing=nod, marks=face),
+            *(Piece(outline=ear, pivot=neck, swing=nod) for ear in ears),
+            Piece(outline=head, pivot=neck, swing=nod, marks=face),
         )
     )
 
@@ -143,15 +143,15 @@ def _dog() -> Shape:
     ear = smooth([(0.36, -0.64), (0.52, -0.62), (0.52, -0.36), (0.44, -0.14), (0.28, -0.2), (0.28, -0.45)])
     face = (*eye((0.7, -0.5)), Mark(center=(1.08, -0.39), radius=0.065, color=INK))
     return Shape(
-        parts=(
+        pieces=(
             far_back,
             far_front,
             _tail(tail, (-0.62, -0.16), 24),
-            Part(outline=body),
+            Piece(outline=body),
             near_back,
             near_front,
-            Part(outline=head, pivot=neck, swing=nod, marks=face),
-            Part(outline=ear, pivot=(0.42, -0.6), swing=Swing(angle_deg=14, offset=0.3), shade=0.8),
+            Piece(outline=head, pivot=neck, swing=nod, marks=face),
+            Piece(outline=ear, pivot=(0.42, -0.6), swing=Swing(angle_deg=14, offset=0.3), shade=0.8),
         )
     )
 
@@ -174,16 +174,16 @@ def _rabbit() -> Shape:
     face = (*eye((0.52, -0.28)), Mark(center=(0.77, -0.24), radius=0.05, color=_PINK))
     kick = Swing(angle_deg=20, offset=0.0)
     return Shape(
-        parts=(
+        pieces=(
             _leg((0.2, 0.35), (0.26, 0.7), (0.17, 0.14), offset=0.5, far=True),
-            Part(outline=tail, color=WHITE),
-            Part(outline=body),
+            Piece(outline=tail, color=WHITE),
+            Piece(outline=body),
             _leg((0.26, 0.38), (0.34, 0.74), (0.18, 0.15), offset=0.45, far=False),
-            Part(outline=hind_foot, pivot=(-0.42, 0.6), swing=kick),
-            Part(outline=haunch),
-            Part(outline=ears[0], pivot=(0.42, -0.42), swing=flop[0], shade=_FAR_SHADE),
-            Part(outline=head, pivot=neck, swing=nod, marks=face),
-            Part(outline=ears[1], pivot=(0.5, -0.44), swing=flop[1]),
+            Piece(outline=hind_foot, pivot=(-0.42, 0.6), swing=kick),
+            Piece(outline=haunch),
+            Piece(outline=ears[0], pivot=(0.42, -0.42), swing=flop[0], shade=_FAR_SHADE),
+            Piece(outline=head, pivot=neck, swing=nod, marks=face),
+            Piece(outline=ears[1], pivot=(0.5, -0.44), swing=flop[1]),
         )
     )
 
@@ -226,17 +226,17 @@ def _horse() -> Shape:
     ear = polygon([(0.58, -0.88), (0.62, -1.14), (0.74, -0.9)])
     face = (*eye((0.76, -0.8), 0.065), Mark(center=(1.0, -0.53), radius=0.035, color=INK))
     return Shape(
-        parts=(
+        pieces=(
             far_back,
             far_front,
-            Part(outline=tail, pivot=(-0.64, -0.22), swing=Swing(angle_deg=12, offset=0.2), shade=0.5),
-            Part(outline=body),
+            Piece(outline=tail, pivot=(-0.64, -0.22), swing=Swing(angle_deg=12, offset=0.2), shade=0.5),
+            Piece(outline=body),
             near_back,
             near_front,
-            Part(outline=neck, pivot=chest, swing=nod),
-            Part(outline=ear, pivot=chest, swing=nod),
-            Part(outline=head, pivot=chest, swing=nod, marks=face),
-            Part(outline=mane, pivot=chest, swing=nod, shade=0.5),
+            Piece(outline=neck, pivot=chest, swing=nod),
+            Piece(outline=ear, pivot=chest, swing=nod),
+            Piece(outline=head, pivot=chest, swing=nod, marks=face),
+            Piece(outline=mane, pivot=chest, swing=nod, shade=0.5),
         )
     )
 
@@ -262,16 +262,16 @@ def _elephant() -> Shape:
     trunk = ribbon([(0.8, -0.28), (0.96, 0.0), (0.94, 0.3), (0.97, 0.46), (1.03, 0.45)], [0.3, 0.22, 0.17, 0.14, 0.11])
     ear = smooth([(0.5, -0.5), (0.3, -0.72), (0.02, -0.56), (0.0, -0.14), (0.2, 0.1), (0.42, -0.04)])
     return Shape(
-        parts=(
+        pieces=(
             far_back,
             far_front,
             _tail(tail, (-0.72, -0.2), 20),
-            Part(outline=body),
+            Piece(outline=body),
             near_back,
             near_front,
-            Part(outline=trunk, pivot=(0.8, -0.3), swing=Swing(angle_deg=6, offset=0.0)),
-            Part(outline=head, pivot=neck, swing=nod, marks=eye((0.72, -0.4), 0.07)),
-            Part(outline=ear, pivot=(0.48, -0.4), swing=Swing(angle_deg=9, offset=0.4), shade=0.84),
+            Piece(outline=trunk, pivot=(0.8, -0.3), swing=Swing(angle_deg=6, offset=0.0)),
+            Piece(outline=head, pivot=neck, swing=nod, marks=eye((0.72, -0.4), 0.07)),
+            Piece(outline=ear, pivot=(0.48, -0.4), swing=Swing(angle_deg=9, offset=0.4), shade=0.84),
         )
     )
 
@@ -284,13 +284,13 @@ def _turtle() -> Shape:
     rim = ribbon([(-0.8, 0.24), (-0.4, 0.31), (0.1, 0.32), (0.68, 0.24)], [0.13, 0.16, 0.16, 0.13])
     head = smooth([(0.56, 0.1), (0.72, -0.22), (0.94, -0.32), (1.14, -0.2), (1.14, -0.02), (0.96, 0.08), (0.78, 0.26)])
     limbs = [
-        Part(
+        Piece(
             outline=ribbon([(-0.46, 0.25), (-0.6, 0.44), (-0.7, 0.56)], [0.26, 0.22, 0.16]),
             pivot=(-0.46, 0.25),
             swing=Swing(angle_deg=20),
             color=_SKIN,
         ),
-        Part(
+        Piece(
             outline=ribbon([(0.38, 0.25), (0.46, 0.44), (0.56, 0.56)], [0.26, 0.22, 0.16]),
             pivot=(0.38, 0.25),
             swing=paddle,
@@ -299,11 +299,11 @@ def _turtle() -> Shape:
     ]
     crane = Swing(angle_deg=6, offset=0.1)
     return Shape(
-        parts=(
+        pieces=(
             *limbs,
-            Part(outline=head, pivot=(0.6, 0.1), swing=crane, color=_SKIN, marks=eye((0.98, -0.17), 0.075)),
-            Part(outline=shell),
-            Part(outline=rim, shade=0.7),
+            Piece(outline=head, pivot=(0.6, 0.1), swing=crane, color=_SKIN, marks=eye((0.98, -0.17), 0.075)),
+            Piece(outline=shell),
+            Piece(outline=rim, shade=0.7),
         )
     )
 

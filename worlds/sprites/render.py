@@ -5,18 +5,15 @@ from typing import Final
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from worlds.sprites.affine import Affine, apply, compose, invert
+from worlds.affine import Affine, apply, compose, invert
+from worlds.arrays import Grey, Image, Labels, Rgba, Video
 from worlds.sprites.backdrops import Canvas, paint_backdrop
 from worlds.sprites.foregrounds import paint_foreground
-from worlds.sprites.scene import Scene, Subject
 from worlds.sprites.shapes import REACH
+from worlds.sprites.shot import Shot, Subject
 from worlds.sprites.sprite import canvas_map, draw_sprite
-from worlds.sprites.textures import Picture, paint_texture
-
-Video = npt.NDArray[np.uint8]  # (frames, height, width, 3), RGB
-Labels = npt.NDArray[np.uint8]  # (frames, height, width): 0 where no subject is visible, i + 1 where subject i is
+from worlds.sprites.textures import paint_texture
 
 # A walk is drawn in so many steps; at 24 frames per second and two cycles per second every frame has its own.
 _PHASES: Final = 12
@@ -36,25 +33,25 @@ class RenderedShot:
     labels: Labels
 
 
-def render_shot(scene: Scene, *, height: int, width: int) -> RenderedShot:
+def render_shot(shot: Shot, *, height: int, width: int) -> RenderedShot:
     """Draw every frame of a shot."""
     canvas = Canvas.for_aspect(width / height, _OVERSAMPLING * height)
-    backdrop = paint_backdrop(scene.place, scene.seed, canvas)
-    foreground = paint_foreground(scene.occluders, canvas) if scene.occluders else None
-    cycles = [_SpriteCycle(subject, height) for subject in scene.subjects]
+    backdrop = paint_backdrop(shot.place, shot.seed, canvas)
+    foreground = paint_foreground(shot.occluders, canvas) if shot.occluders else None
+    cycles = [_SpriteCycle(subject, height) for subject in shot.subjects]
     shadow = _shadow()
-    video = np.empty((scene.frames, height, width, 3), np.uint8)
-    labels = np.zeros((scene.frames, height, width), np.uint8)
-    for frame in range(scene.frames):
-        view = scene.camera.view(*scene.camera_clock(frame), height=height, width=width)
+    video = np.empty((shot.frames, height, width, 3), np.uint8)
+    labels = np.zeros((shot.frames, height, width), np.uint8)
+    for frame in range(shot.frames):
+        view = shot.camera.view(*shot.camera_clock(frame), height=height, width=width)
         plane = compose(view, invert(canvas.from_world))
-        picture: Picture = video[frame]
+        picture: Image = video[frame]
         cv2.warpAffine(backdrop, plane, (width, height), dst=picture, borderMode=cv2.BORDER_REPLICATE)
-        clock = scene.clock(frame)
-        for subject in scene.subjects:
+        clock = shot.clock(frame)
+        for subject in shot.subjects:
             if subject.casts_shadow:
                 _lay(picture, shadow, compose(view, _shadow_pose(subject, clock[1])))
-        for index, (subject, cycle) in enumerate(zip(scene.subjects, cycles, strict=True)):
+        for index, (subject, cycle) in enumerate(zip(shot.subjects, cycles, strict=True)):
             sprite = cycle.at(subject.phase(clock[0]))
             pose = compose(view, compose(subject.pose(*clock), invert(canvas_map(sprite.shape[0]))))
             _lay(picture, sprite, pose, label=index + 1, labels=labels[frame])
@@ -70,9 +67,9 @@ class _SpriteCycle:
         self._shape = subject.shape
         side = max(16, round(_OVERSAMPLING * height * subject.size * 2 * REACH))
         self._cloth = paint_texture(subject.texture, side)
-        self._drawn: dict[int, Picture] = {}
+        self._drawn: dict[int, Rgba] = {}
 
-    def at(self, phase: float) -> Picture:
+    def at(self, phase: float) -> Rgba:
         """The sprite at the drawn step nearest to `phase`."""
         step = round(phase * _PHASES) % _PHASES
         if step not in self._drawn:
@@ -81,11 +78,11 @@ class _SpriteCycle:
 
 
 def _lay(
-    picture: Picture,
-    layer: Picture,
+    picture: Image,
+    layer: Rgba,
     pose: Affine,
     *,
-    labels: npt.NDArray[np.uint8] | None = None,
+    labels: Grey | None = None,
     label: int = 0,
 ) -> None:
     """Lay a premultiplied RGBA layer over a picture, and write `label` where it hides what is below."""
@@ -107,7 +104,7 @@ def _lay(
         labels[y0:y1, x0:x1][seen[..., 3] > 127] = label
 
 
-def _shadow() -> Picture:
+def _shadow() -> Rgba:
     """A soft dark disc, as premultiplied RGBA."""
     rows, columns = np.mgrid[0:_SHADOW_SIDE, 0:_SHADOW_SIDE] * (2 / (_SHADOW_SIDE - 1)) - 1
     soft = np.clip(1 - np.hypot(rows, columns), 0, 1) ** 0.7

@@ -1,4 +1,4 @@
-"""What a sprite's silhouette is made of: parts cut from outlines, some of which swing on a pivot as it moves.
+"""What a sprite's silhouette is made of: pieces cut from outlines, some of which swing on a pivot as it moves.
 
 Units: a sprite is about two wide, x to the right, y down, and it faces right.
 """
@@ -10,10 +10,10 @@ from typing import Final, TypeAlias
 import cv2
 import numpy as np
 
-from worlds.sprites.affine import Affine, Points
+from worlds.affine import Affine, Points, apply, rotation, taking
+from worlds.arrays import Color
 
 Outline: TypeAlias = Points  # closed
-Color: TypeAlias = tuple[int, int, int]
 Point: TypeAlias = tuple[float, float]
 
 INK: Final[Color] = (38, 30, 34)
@@ -27,7 +27,7 @@ _AREA_SCALE_PX: Final = 128
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Swing:
-    """How a part moves over one cycle: an angle about its pivot, and a stretch along y.
+    """How a piece moves over one cycle: an angle about its pivot, and a stretch along y.
 
     Attributes:
         offset: where in the cycle it starts, in [0, 1).
@@ -41,7 +41,7 @@ class Swing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """A disc painted on a part: an eye, a nostril, a hub."""
+    """A disc painted on a piece: an eye, a nostril, a hub."""
 
     center: Point
     radius: float
@@ -49,7 +49,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Part:
+class Piece:
     """A piece of a sprite.
 
     Attributes:
@@ -66,33 +66,33 @@ class Part:
     marks: tuple[Mark, ...] = ()
 
     def pose(self, phase: float) -> Affine:
-        """The affine map from the part's rest place to its place at `phase` of the cycle, in sprite units."""
+        """The affine map from the piece's rest place to its place at `phase` of the cycle, in sprite units."""
         wave = np.sin(2 * np.pi * (phase + self.swing.offset))
         angle = np.deg2rad(self.swing.angle_deg) * wave
         height = 1 - self.swing.stretch * (0.5 - 0.5 * wave)
-        linear = np.array([[np.cos(angle), -np.sin(angle) * height], [np.sin(angle), np.cos(angle) * height]])
-        pivot = np.array(self.pivot)
-        return np.column_stack([linear, pivot - linear @ pivot])
+        return taking(self.pivot, self.pivot, rotation(angle) * (1, height))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Shape:
-    """A silhouette: its parts from back to front."""
+    """A silhouette: its pieces from back to front."""
 
-    parts: tuple[Part, ...]
+    pieces: tuple[Piece, ...]
 
     def bounds(self) -> tuple[float, float, float, float]:
         """(x0, y0, x1, y1) at rest; y1 is where it stands."""
-        points = np.concatenate([part.outline for part in self.parts])
-        (x0, y0), (x1, y1) = points.min(axis=0), points.max(axis=0)
-        return float(x0), float(y0), float(x1), float(y1)
+        return _box([piece.outline for piece in self.pieces])
+
+    def bounds_at(self, phase: float) -> tuple[float, float, float, float]:
+        """(x0, y0, x1, y1) at a phase of the cycle: its legs are not where they are at rest."""
+        return _box([apply(piece.pose(phase), piece.outline) for piece in self.pieces])
 
     def area(self) -> float:
         """Covered area at rest, in square units."""
         side = round(2 * REACH * _AREA_SCALE_PX)
         canvas = np.zeros((side, side), np.uint8)
-        for part in self.parts:
-            cv2.fillPoly(canvas, [np.round((part.outline + REACH) * _AREA_SCALE_PX).astype(np.int32)], 1)
+        for piece in self.pieces:
+            cv2.fillPoly(canvas, [np.round((piece.outline + REACH) * _AREA_SCALE_PX).astype(np.int32)], 1)
         return float(canvas.sum()) / _AREA_SCALE_PX**2
 
 
@@ -142,3 +142,9 @@ def eye(center: Point, radius: float = 0.085) -> tuple[Mark, ...]:
         Mark(center=(x + 0.25 * radius, y), radius=0.66 * radius, color=INK),
         Mark(center=(x + 0.45 * radius, y - 0.3 * radius), radius=0.22 * radius, color=WHITE),
     )
+
+
+def _box(outlines: Sequence[Outline]) -> tuple[float, float, float, float]:
+    points = np.concatenate(outlines)
+    (x0, y0), (x1, y1) = points.min(axis=0), points.max(axis=0)
+    return float(x0), float(y0), float(x1), float(y1)

@@ -5,24 +5,27 @@ the sprites wear. Textures are drawn anew for every subject and never named.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Literal
 
 import numpy as np
 
 from dataset_schema import EntityKind
-from worlds.sprites.affine import Affine, apply
+from worlds.affine import Affine, apply
+from worlds.chances import Rng, between, chance
+from worlds.sprites.captions import sentence, with_article
 from worlds.sprites.cast import ACTORS
-from worlds.sprites.plan import ClipKind, ClipPlan, Word
-from worlds.sprites.scene import SHAPES, Camera, Place, Scene, Subject, Track
+from worlds.sprites.clip_plan import ClipKind, ClipPlan, Word, expect_shares, expect_storable
 from worlds.sprites.shapes import Point
+from worlds.sprites.shot import SHAPES, Camera, Place, Shot, Subject, Track
 from worlds.sprites.textures import Pattern, Texture, draw_texture
 
 # In world units, which are frame heights: a subject has a cell, and a cell moves within a region of height 1.
 CELL: Final = 2 / 3
 _TRAVEL: Final = 1 / 3
 _FILL: Final = 0.94  # of the cell, by the longer side of the sprite
+_PHASE: Final = 0.0  # of the cycle, in which every sprite is shown
 
 # Our choice: patterns with few, large fields, because a sprite of 32 pixels shows no others.
 _PATTERNS: Final = (
@@ -95,10 +98,7 @@ class SmallWorldConfig:
     def __post_init__(self) -> None:
         if self.clips < 1 or self.frames < 2:
             raise ValueError(f"small world has {self.clips} clips of {self.frames} frames, expected at least 1 of 2")
-        if self.height % 2 or self.width % 2 or min(self.height, self.width) < 32:
-            raise ValueError(
-                f"small world is {self.height}x{self.width}, expected even numbers from 32 (H.264 stores 4:2:0)"
-            )
+        expect_storable("small world", self.height, self.width)
         most = min(_MOST_SUBJECTS, self.width // self.height)
         if not self.subjects or not set(self.subjects) <= set(range(1, most + 1)):
             raise ValueError(
@@ -106,9 +106,7 @@ class SmallWorldConfig:
             )
         _expect_known("words", self.words, ACTORS)
         _expect_known("places", self.places, _PASSAGES)
-        for name in ("same_word_share", "jitter"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} is {getattr(self, name)}, expected a share in [0, 1]")
+        expect_shares(same_word_share=self.same_word_share, jitter=self.jitter)
         if self.same_word_share < 1 and len(set(self.words)) < max(self.subjects):
             raise ValueError(
                 f"small world has {max(self.subjects)} subjects of different words, but only the words "
@@ -122,7 +120,7 @@ def plan_in_small_world(config: SmallWorldConfig, index: int) -> ClipPlan:
     count = config.subjects[index % len(config.subjects)]
     place = Place(rng.choice(config.places))
     words = [str(word) for word in rng.permutation(config.words)]
-    words = words[:1] * count if rng.random() < config.same_word_share else words[:count]
+    words = words[:1] * count if chance(rng, config.same_word_share) else words[:count]
     ways = [Way(rng.choice(list(Way))) for _ in words]
     aspect = config.width / config.height
     subjects = tuple(
@@ -138,7 +136,7 @@ def plan_in_small_world(config: SmallWorldConfig, index: int) -> ClipPlan:
             Word(word=place.value, kind=EntityKind.BACKGROUND),
         ),
         shots=(
-            Scene(
+            Shot(
                 place=place,
                 seed=0,
                 frames=config.frames,
@@ -150,28 +148,21 @@ def plan_in_small_world(config: SmallWorldConfig, index: int) -> ClipPlan:
     )
 
 
-def draw_small_texture(rng: np.random.Generator) -> Texture:
+def draw_small_texture(rng: Rng) -> Texture:
     """A texture of large fields; see `_PATTERNS`."""
-    drawn = draw_texture(rng)
-    return Texture(
-        pattern=Pattern(rng.choice(_PATTERNS)),
-        colors=drawn.colors,
-        period=float(rng.uniform(*_PERIOD)),
-        angle_deg=drawn.angle_deg,
-        seed=drawn.seed,
-    )
+    return replace(draw_texture(rng), pattern=Pattern(rng.choice(_PATTERNS)), period=between(rng, *_PERIOD))
 
 
 def sprite_size(word: str) -> float:
     """World units per sprite unit at which the shape fills its cell."""
-    x0, y0, x1, y1 = _outline_box(word)
+    x0, y0, x1, y1 = SHAPES[word].bounds_at(_PHASE)
     return CELL * _FILL / max(x1 - x0, y1 - y0)
 
 
 def sprite_pose(word: str) -> Affine:
     """The map from sprite units to world units that puts the sprite in the middle of the cell [0, CELL) x [0, CELL)."""
     size = sprite_size(word)
-    x0, y0, x1, y1 = _outline_box(word)
+    x0, y0, x1, y1 = SHAPES[word].bounds_at(_PHASE)
     return np.array([[size, 0.0, (CELL - size * (x0 + x1)) / 2], [0.0, size, (CELL - size * (y0 + y1)) / 2]])
 
 
@@ -187,7 +178,7 @@ def region_left(number: int, count: int, aspect: float) -> float:
     return float(first + number)
 
 
-def _subject(rng: np.random.Generator, word: str, way: Way, *, left: float, jitter: float) -> Subject:
+def _subject(rng: Rng, word: str, way: Way, *, left: float, jitter: float) -> Subject:
     x0, _, x1, y1 = SHAPES[word].bounds()
     ground = apply(sprite_pose(word), np.array([[(x0 + x1) / 2, y1]]))[0]  # which the track leads, within the cell
     ends = [(left + _TRAVEL * x + ground[0], _TRAVEL * y + ground[1]) for x, y in _ends(rng, way, jitter)]
@@ -202,14 +193,7 @@ def _subject(rng: np.random.Generator, word: str, way: Way, *, left: float, jitt
     )
 
 
-def _outline_box(word: str) -> tuple[float, float, float, float]:
-    """(x0, y0, x1, y1) of the sprite at the phase that this world shows: its legs are not where they are at rest."""
-    points = np.concatenate([apply(part.pose(0.0), part.outline) for part in SHAPES[word].parts])
-    (x0, y0), (x1, y1) = points.min(axis=0), points.max(axis=0)
-    return float(x0), float(y0), float(x1), float(y1)
-
-
-def _ends(rng: np.random.Generator, way: Way, jitter: float) -> list[Point]:
+def _ends(rng: Rng, way: Way, jitter: float) -> list[Point]:
     """Where the cell begins and ends within its region, in shares of the travel along x and y."""
     begins, stops, across = (float(share) for share in jitter * rng.uniform(0, (0.25, 0.25, 1.0)))
     along = (begins, 1 - stops)
@@ -224,6 +208,6 @@ def _still_camera(aspect: float) -> Camera:
 
 
 def _caption(words: list[str], ways: list[Way], place: Place) -> str:
-    parts = [f"{'an' if word[0] in 'aeiou' else 'a'} {word} moves {way}" for word, way in zip(words, ways, strict=True)]
+    parts = [f"{with_article(word)} moves {way}" for word, way in zip(words, ways, strict=True)]
     told = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-    return f"{told[0].upper()}{told[1:]} {_PASSAGES[place]}."
+    return sentence(f"{told} {_PASSAGES[place]}")

@@ -6,17 +6,17 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from worlds.sprites.affine import Affine, apply, compose, invert
-from worlds.sprites.shapes import INK, REACH, Outline, Part, Shape
-from worlds.sprites.textures import Picture
+from worlds.affine import Affine, apply, compose, invert
+from worlds.arrays import Grey, Image, Paint, Rgba
+from worlds.sprites.shapes import INK, REACH, Outline, Piece, Shape
+from worlds.sprites.strokes import fill, trace
 
-_SUBPIXEL_BITS: Final = 4
 _OUTLINE: Final = 0.03  # sprite units
 _ROUNDNESS: Final = 0.16  # how far in from the edge the shading reaches, in sprite units
 _EDGE_BRIGHTNESS: Final = 0.7
 
 
-def draw_sprite(shape: Shape, cloth: Picture, *, phase: float) -> Picture:
+def draw_sprite(shape: Shape, cloth: Image, *, phase: float) -> Rgba:
     """The sprite as RGBA, premultiplied by its alpha, on a square of [-REACH, REACH] sprite units.
 
     `cloth` is the painted texture, a square of the size wanted; `phase` is a place in the cycle, in [0, 1).
@@ -24,11 +24,11 @@ def draw_sprite(shape: Shape, cloth: Picture, *, phase: float) -> Picture:
     side = cloth.shape[0]
     color = np.zeros((side, side, 3), np.float32)
     alpha = np.zeros((side, side), np.uint8)
-    for part in shape.parts:
-        _ink(alpha, _pixels(part, phase, side), side)
+    for piece in shape.pieces:
+        _ink(alpha, _pixels(piece, phase, side), side)
     color += (np.array(INK, np.float32) / 255) * alpha[..., None]
-    for part in shape.parts:
-        _paint(color, part, cloth, phase)
+    for piece in shape.pieces:
+        _paint(color, piece, cloth, phase)
     rgb = np.minimum(color, alpha[..., None])
     return np.dstack([rgb.round().astype(np.uint8), alpha])
 
@@ -39,34 +39,32 @@ def canvas_map(side: int) -> Affine:
     return np.array([[scale, 0.0, side / 2], [0.0, scale, side / 2]])
 
 
-def _pixels(part: Part, phase: float, side: int) -> Outline:
-    return apply(canvas_map(side), apply(part.pose(phase), part.outline))
+def _pixels(piece: Piece, phase: float, side: int) -> Outline:
+    return apply(canvas_map(side), apply(piece.pose(phase), piece.outline))
 
 
-def _ink(alpha: npt.NDArray[np.uint8], outline: Outline, side: int) -> None:
-    """Cover the part and a rim around it."""
-    points = _fixed(outline)
-    rim = max(1, round(2 * _OUTLINE * side / (2 * REACH)))
-    cv2.fillPoly(alpha, [points], 255, cv2.LINE_AA, _SUBPIXEL_BITS)
-    cv2.polylines(alpha, [points], isClosed=True, color=255, thickness=rim, lineType=cv2.LINE_AA, shift=_SUBPIXEL_BITS)
+def _ink(alpha: Grey, outline: Outline, side: int) -> None:
+    """Cover the piece and a rim around it."""
+    fill(alpha, outline, 255)
+    trace(alpha, outline, 255, thickness=max(1, round(2 * _OUTLINE * side / (2 * REACH))))
 
 
-def _paint(color: npt.NDArray[np.float32], part: Part, cloth: Picture, phase: float) -> None:
-    """Lay one part over what is there, in the window that it covers."""
+def _paint(color: Paint, piece: Piece, cloth: Image, phase: float) -> None:
+    """Lay one piece over what is there, in the window that it covers."""
     side = color.shape[0]
-    outline = _pixels(part, phase, side)
+    outline = _pixels(piece, phase, side)
     x0, y0 = np.clip(np.floor(outline.min(axis=0)).astype(int) - 2, 0, side)
     x1, y1 = np.clip(np.ceil(outline.max(axis=0)).astype(int) + 3, 0, side)
     if x0 >= x1 or y0 >= y1:
         return
     cover = np.zeros((y1 - y0, x1 - x0), np.uint8)
-    cv2.fillPoly(cover, [_fixed(outline - (x0, y0))], 255, cv2.LINE_AA, _SUBPIXEL_BITS)
-    window = _clothe(part, cloth, phase, (int(x0), int(y0)), cover.shape)
+    fill(cover, outline - (x0, y0), 255)
+    window = _clothe(piece, cloth, phase, (int(x0), int(y0)), cover.shape)
     depth = cv2.distanceTransform((cover > 127).astype(np.uint8), cv2.DIST_L2, 3) * (2 * REACH / side)
-    light = part.shade * (_EDGE_BRIGHTNESS + (1 - _EDGE_BRIGHTNESS) * np.sqrt(np.minimum(depth / _ROUNDNESS, 1)))
+    light = piece.shade * (_EDGE_BRIGHTNESS + (1 - _EDGE_BRIGHTNESS) * np.sqrt(np.minimum(depth / _ROUNDNESS, 1)))
     lit = window * light[..., None]
-    for mark in part.marks:
-        center = apply(canvas_map(side), apply(part.pose(phase), np.array([mark.center])))[0] - (x0, y0)
+    for mark in piece.marks:
+        center = apply(canvas_map(side), apply(piece.pose(phase), np.array([mark.center])))[0] - (x0, y0)
         radius = mark.radius * side / (2 * REACH)
         disc = np.clip(radius + 0.5 - np.hypot(*_grid(cover.shape, center)), 0, 1)[..., None]
         lit = lit * (1 - disc) + np.array(mark.color, np.float32) * disc
@@ -75,15 +73,13 @@ def _paint(color: npt.NDArray[np.float32], part: Part, cloth: Picture, phase: fl
     under += (lit - under) * weight
 
 
-def _clothe(
-    part: Part, cloth: Picture, phase: float, corner: tuple[int, int], size: tuple[int, ...]
-) -> npt.NDArray[np.float32]:
-    """The window's colors before light: flat, or the texture carried along with the part's swing."""
+def _clothe(piece: Piece, cloth: Image, phase: float, corner: tuple[int, int], size: tuple[int, ...]) -> Paint:
+    """The window's colors before light: flat, or the texture carried along with the piece's swing."""
     height, width = size[:2]
-    if part.color is not None:
-        return np.broadcast_to(np.array(part.color, np.float32), (height, width, 3))
+    if piece.color is not None:
+        return np.broadcast_to(np.array(piece.color, np.float32), (height, width, 3))
     side = cloth.shape[0]
-    carry = compose(canvas_map(side), compose(part.pose(phase), invert(canvas_map(side))))
+    carry = compose(canvas_map(side), compose(piece.pose(phase), invert(canvas_map(side))))
     carry[:, 2] -= corner
     window = cv2.warpAffine(cloth, carry, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     return np.asarray(window, np.float32)
@@ -93,7 +89,3 @@ def _grid(size: tuple[int, ...], center: npt.NDArray[np.float64]) -> tuple[npt.N
     """Column and row distances of every pixel from a centre."""
     rows, columns = np.ogrid[: size[0], : size[1]]
     return columns - center[0], rows - center[1]
-
-
-def _fixed(points: Outline) -> npt.NDArray[np.int32]:
-    return np.asarray(np.round(points * (1 << _SUBPIXEL_BITS)), np.int32)

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from worlds.sprites.shapes import INK, Color, Mark, Part, Shape, Swing, ellipse, polygon, ribbon, smooth
+from worlds.arrays import Color
+from worlds.sprites.shapes import INK, Mark, Piece, Shape, Swing, ellipse, polygon, ribbon, smooth
 
 _RUBBER: Final[Color] = (52, 50, 56)
 _METAL: Final[Color] = (200, 204, 210)
@@ -11,9 +12,9 @@ _WOOD: Final[Color] = (124, 84, 52)
 _STRAW: Final[Color] = (196, 152, 92)
 
 
-def _wheel(x: float, y: float, radius: float) -> Part:
+def _wheel(x: float, y: float, radius: float) -> Piece:
     hub = (Mark(center=(x, y), radius=0.5 * radius, color=_METAL), Mark(center=(x, y), radius=0.16 * radius, color=INK))
-    return Part(outline=ellipse((x, y), (radius, radius)), color=_RUBBER, marks=hub)
+    return Piece(outline=ellipse((x, y), (radius, radius)), color=_RUBBER, marks=hub)
 
 
 def _car() -> Shape:
@@ -37,10 +38,10 @@ def _car() -> Shape:
     ]
     lamp = (Mark(center=(0.92, 0.07), radius=0.07, color=(255, 236, 150)),)
     return Shape(
-        parts=(
-            Part(outline=cabin),
-            Part(outline=body, marks=lamp),
-            *(Part(outline=window, color=_GLASS) for window in windows),
+        pieces=(
+            Piece(outline=cabin),
+            Piece(outline=body, marks=lamp),
+            *(Piece(outline=window, color=_GLASS) for window in windows),
             _wheel(-0.54, 0.3, 0.23),
             _wheel(0.56, 0.3, 0.23),
         )
@@ -48,7 +49,7 @@ def _car() -> Shape:
 
 
 def _ball() -> Shape:
-    return Shape(parts=(Part(outline=ellipse((0.0, 0.0), (0.8, 0.8))),))
+    return Shape(pieces=(Piece(outline=ellipse((0.0, 0.0), (0.8, 0.8))),))
 
 
 def _kite() -> Shape:
@@ -57,11 +58,11 @@ def _kite() -> Shape:
     spar = ribbon([(-0.6, -0.32), (0.0, -0.32), (0.6, -0.32)], [0.04, 0.04, 0.04])
     tail = ribbon([(0.0, 0.64), (0.12, 0.8), (-0.06, 0.94), (0.1, 1.1)], [0.07, 0.07, 0.07, 0.06])
     return Shape(
-        parts=(
-            Part(outline=tail, pivot=(0.0, 0.66), swing=Swing(angle_deg=22), shade=0.7),
-            Part(outline=sail),
-            Part(outline=spar, color=_WOOD),
-            Part(outline=spine, color=_WOOD),
+        pieces=(
+            Piece(outline=tail, pivot=(0.0, 0.66), swing=Swing(angle_deg=22), shade=0.7),
+            Piece(outline=sail),
+            Piece(outline=spar, color=_WOOD),
+            Piece(outline=spine, color=_WOOD),
         )
     )
 
@@ -74,11 +75,11 @@ def _boat() -> Shape:
     main_sail = smooth([(0.06, -0.94), (0.34, -0.5), (0.72, 0.16), (0.3, 0.2), (0.06, 0.18)], per_segment=4)
     fore_sail = smooth([(-0.1, -0.76), (-0.1, 0.14), (-0.3, 0.16), (-0.62, 0.12), (-0.34, -0.34)], per_segment=4)
     return Shape(
-        parts=(
-            Part(outline=mast, color=_WOOD),
-            Part(outline=main_sail),
-            Part(outline=fore_sail, shade=0.82),
-            Part(outline=hull, color=_WOOD),
+        pieces=(
+            Piece(outline=mast, color=_WOOD),
+            Piece(outline=main_sail),
+            Piece(outline=fore_sail, shade=0.82),
+            Piece(outline=hull, color=_WOOD),
         )
     )
 
@@ -100,10 +101,10 @@ def _balloon() -> Shape:
     ropes = [ribbon([(side * 0.17, 0.42), (side * 0.16, 0.6), (side * 0.15, 0.78)], [0.035] * 3) for side in (-1, 1)]
     basket = smooth([(-0.22, 0.76), (0.0, 0.77), (0.22, 0.76), (0.18, 1.06), (0.0, 1.08), (-0.18, 1.06)])
     return Shape(
-        parts=(
-            *(Part(outline=rope, color=_WOOD) for rope in ropes),
-            Part(outline=basket, color=_STRAW),
-            Part(outline=bag),
+        pieces=(
+            *(Piece(outline=rope, color=_WOOD) for rope in ropes),
+            Piece(outline=basket, color=_STRAW),
+            Piece(outline=bag),
         )
     )
 

@@ -25,8 +25,8 @@ from worlds.sprites import (
 
 CANDIDATES = 16
 BUCKET = Bucket.parse("9x48x96")
-STAGE = SmallWorldConfig(seed=11, clips=30, frames=9, subjects=(1,))
-PAIRS = replace(STAGE, clips=12, subjects=(2,), same_word_share=1.0)
+WORLD = SmallWorldConfig(seed=11, clips=30, frames=9, subjects=(1,))
+PAIRS = replace(WORLD, clips=12, subjects=(2,), same_word_share=1.0)
 
 WORD = "cat"
 
@@ -83,7 +83,7 @@ RIVALS = textures(40)
 
 
 def test_real_clips_are_judged_right(tmp_path: Path) -> None:
-    clips = [clip for jitter in (0.0, 1.0) for clip in show(replace(STAGE, jitter=jitter), tmp_path)]
+    clips = [clip for jitter in (0.0, 1.0) for clip in show(replace(WORLD, jitter=jitter), tmp_path)]
     rng = np.random.default_rng(1)
 
     retrieved = {"decoded": 0, "through_codec": 0}

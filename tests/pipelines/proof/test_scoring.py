@@ -10,19 +10,18 @@ from modeling.data.video import Video
 from pipelines.proof.held_out import HeldOut, HeldOutSubject
 from pipelines.proof.scores import ClipScore, Condition, Figure
 from pipelines.proof.scoring import Judge, figures
-from worlds.sprites import Place, RenderedShot, SmallWorldConfig, Way, plan_in_small_world, render_shot
-from worlds.sprites.scene import Scene, Track
+from worlds.sprites import Place, RenderedShot, Shot, SmallWorldConfig, Track, Way, plan_in_small_world, render_shot
 
-STAGE = SmallWorldConfig(seed=3, clips=8, frames=9, height=144, width=288, same_word_share=0.5)
+WORLD = SmallWorldConfig(seed=3, clips=8, frames=9, height=144, width=288, same_word_share=0.5)
 WIDE = SmallWorldConfig(seed=4, clips=9, frames=9, width=576, subjects=(1, 2, 3), jitter=1.0)
-SHRINK = {STAGE: 3, WIDE: 2}
+SHRINK = {WORLD: 3, WIDE: 2}
 
 WAYS = {(True, True): Way.RIGHT, (True, False): Way.LEFT, (False, True): Way.DOWN, (False, False): Way.UP}
 
 
-def draw(scene: Scene, config: SmallWorldConfig) -> Video:
-    """The scene in the size that a model samples."""
-    large = render_shot(scene, height=config.height, width=config.width).video
+def draw(shot: Shot, config: SmallWorldConfig) -> Video:
+    """The shot in the size that a model samples."""
+    large = render_shot(shot, height=config.height, width=config.width).video
     size = (config.width // SHRINK[config], config.height // SHRINK[config])
     return np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in large]).astype(np.uint8)
 
@@ -33,53 +32,53 @@ def way_of(track: Track) -> Way:
     return WAYS[is_sideways, (across if is_sideways else down) > 0]
 
 
-def cutout(shot: RenderedShot, label: int, frame: int) -> Image.Image:
-    mask = shot.labels[frame] == label
+def cutout(drawn: RenderedShot, label: int, frame: int) -> Image.Image:
+    mask = drawn.labels[frame] == label
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     window = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-    return Image.fromarray(np.dstack([shot.video[frame][window], 255 * mask[window].astype(np.uint8)]))
+    return Image.fromarray(np.dstack([drawn.video[frame][window], 255 * mask[window].astype(np.uint8)]))
 
 
-def held_out(config: SmallWorldConfig, index: int) -> tuple[HeldOut, Scene]:
+def held_out(config: SmallWorldConfig, index: int) -> tuple[HeldOut, Shot]:
     plan = plan_in_small_world(config, index)
-    scene = plan.shots[0]
-    shot = render_shot(scene, height=config.height, width=config.width)
+    shot = plan.shots[0]
+    drawn = render_shot(shot, height=config.height, width=config.width)
     subjects = tuple(
         HeldOutSubject(
             word=subject.word,
             name=subject.word,
             texture=subject.texture,
             way=way_of(subject.track),
-            pictures=tuple(cutout(shot, label, frame) for frame in (0, 8)),
+            pictures=tuple(cutout(drawn, label, frame) for frame in (0, 8)),
         )
-        for label, subject in enumerate(scene.subjects, start=1)
+        for label, subject in enumerate(shot.subjects, start=1)
     )
-    video = draw(scene, config)
-    return HeldOut(number=index, caption=plan.caption, place=scene.place.value, subjects=subjects, video=video), scene
+    video = draw(shot, config)
+    return HeldOut(number=index, caption=plan.caption, place=shot.place.value, subjects=subjects, video=video), shot
 
 
 @pytest.fixture(scope="module")
-def clips() -> list[tuple[HeldOut, Scene]]:
-    return [held_out(STAGE, index) for index in range(STAGE.clips)]
+def clips() -> list[tuple[HeldOut, Shot]]:
+    return [held_out(WORLD, index) for index in range(WORLD.clips)]
 
 
 @pytest.fixture(scope="module")
-def judge(clips: list[tuple[HeldOut, Scene]]) -> Judge:
+def judge(clips: list[tuple[HeldOut, Shot]]) -> Judge:
     return Judge([clip for clip, _ in clips], candidates=8)
 
 
-def pairs(clips: Sequence[tuple[HeldOut, Scene]]) -> list[tuple[HeldOut, Scene]]:
-    found = [(clip, scene) for clip, scene in clips if len(clip.subjects) == 2]
+def pairs(clips: Sequence[tuple[HeldOut, Shot]]) -> list[tuple[HeldOut, Shot]]:
+    found = [(clip, shot) for clip, shot in clips if len(clip.subjects) == 2]
     assert {clip.has_one_word for clip, _ in found} == {True, False}
     return found
 
 
-def with_textures_exchanged(scene: Scene) -> Scene:
-    one, other = scene.subjects
-    return replace(scene, subjects=(replace(one, texture=other.texture), replace(other, texture=one.texture)))
+def with_textures_exchanged(shot: Shot) -> Shot:
+    one, other = shot.subjects
+    return replace(shot, subjects=(replace(one, texture=other.texture), replace(other, texture=one.texture)))
 
 
-@pytest.mark.parametrize("config", [STAGE, WIDE], ids=["two side by side", "three, off the grid"])
+@pytest.mark.parametrize("config", [WORLD, WIDE], ids=["two side by side", "three, off the grid"])
 def test_a_real_clip_is_all_that_was_asked_for(config: SmallWorldConfig) -> None:
     clips = [held_out(config, index)[0] for index in range(config.clips)]
     judge = Judge(clips, candidates=8)
@@ -94,10 +93,10 @@ def test_a_real_clip_is_all_that_was_asked_for(config: SmallWorldConfig) -> None
 
 
 def test_exchanged_looks_are_wrong_unless_the_pictures_were_exchanged(
-    clips: list[tuple[HeldOut, Scene]], judge: Judge
+    clips: list[tuple[HeldOut, Shot]], judge: Judge
 ) -> None:
-    for clip, scene in pairs(clips):
-        exchanged = draw(with_textures_exchanged(scene), STAGE)
+    for clip, shot in pairs(clips):
+        exchanged = draw(with_textures_exchanged(shot), WORLD)
 
         as_given, swapped = (judge.score(clip, exchanged, at) for at in (Condition.WITH, Condition.SWAPPED))
 
@@ -108,24 +107,24 @@ def test_exchanged_looks_are_wrong_unless_the_pictures_were_exchanged(
 
 
 def test_one_look_that_is_another_is_told_from_the_other_subjects(
-    clips: list[tuple[HeldOut, Scene]], judge: Judge
+    clips: list[tuple[HeldOut, Shot]], judge: Judge
 ) -> None:
-    strange = plan_in_small_world(replace(STAGE, seed=99), 0).shots[0].subjects[0].texture
-    for clip, scene in pairs(clips):
-        first, second = scene.subjects
-        video = draw(replace(scene, subjects=(replace(first, texture=strange), second)), STAGE)
+    strange = plan_in_small_world(replace(WORLD, seed=99), 0).shots[0].subjects[0].texture
+    for clip, shot in pairs(clips):
+        first, second = shot.subjects
+        video = draw(replace(shot, subjects=(replace(first, texture=strange), second)), WORLD)
 
         assert judge.score(clip, video, Condition.WITH).retrieves == (False, True)
 
 
-def test_another_place_and_the_way_back_are_told(clips: list[tuple[HeldOut, Scene]], judge: Judge) -> None:
-    for clip, scene in clips[:6]:
-        elsewhere = Place.SEA if scene.place is Place.MEADOW else Place.MEADOW
-        first, *others = scene.subjects
+def test_another_place_and_the_way_back_are_told(clips: list[tuple[HeldOut, Shot]], judge: Judge) -> None:
+    for clip, shot in clips[:6]:
+        elsewhere = Place.SEA if shot.place is Place.MEADOW else Place.MEADOW
+        first, *others = shot.subjects
         back = replace(first, track=replace(first.track, start=first.track.end, end=first.track.start))
 
-        at_another_place = judge.score(clip, draw(replace(scene, place=elsewhere), STAGE), Condition.WITH)
-        on_the_way_back = judge.score(clip, draw(replace(scene, subjects=(back, *others)), STAGE), Condition.WITH)
+        at_another_place = judge.score(clip, draw(replace(shot, place=elsewhere), WORLD), Condition.WITH)
+        on_the_way_back = judge.score(clip, draw(replace(shot, subjects=(back, *others)), WORLD), Condition.WITH)
 
         assert (at_another_place.is_in_place, on_the_way_back.is_in_place) == (False, True)
         assert all(at_another_place.goes_its_way)
@@ -133,7 +132,7 @@ def test_another_place_and_the_way_back_are_told(clips: list[tuple[HeldOut, Scen
         assert all(on_the_way_back.retrieves)
 
 
-def test_noise_scores_at_chance(clips: list[tuple[HeldOut, Scene]], judge: Judge) -> None:
+def test_noise_scores_at_chance(clips: list[tuple[HeldOut, Shot]], judge: Judge) -> None:
     rng = np.random.default_rng(0)
 
     found = [
@@ -155,26 +154,26 @@ def shaded(picture: Image.Image, *, darkens_left: bool) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def ending_with(clip: HeldOut, scene: Scene, picture: Image.Image) -> Video:
+def ending_with(clip: HeldOut, shot: Shot, picture: Image.Image) -> Video:
     """The clip with a picture of its subject pasted over it in the last frame."""
-    shot = render_shot(scene, height=STAGE.height, width=STAGE.width)
-    rows, columns = np.nonzero(shot.labels[-1] == 1)
-    frame = Image.fromarray(shot.video[-1])
+    drawn = render_shot(shot, height=WORLD.height, width=WORLD.width)
+    rows, columns = np.nonzero(drawn.labels[-1] == 1)
+    frame = Image.fromarray(drawn.video[-1])
     frame.paste(picture, (int(columns.min()), int(rows.min())), picture)
     last = cv2.resize(np.array(frame), (96, 48), interpolation=cv2.INTER_AREA)
     return np.concatenate([clip.video[:-1], last[None].astype(np.uint8)])
 
 
 def test_who_pastes_the_given_picture_copies_and_who_shows_another_view_does_not(
-    clips: list[tuple[HeldOut, Scene]],
+    clips: list[tuple[HeldOut, Shot]],
 ) -> None:
-    for clip, scene in [each for each in clips if len(each[0].subjects) == 1][:4]:
+    for clip, shot in [each for each in clips if len(each[0].subjects) == 1][:4]:
         seen = clip.subjects[0].pictures[1]
         views = tuple(shaded(seen, darkens_left=is_left) for is_left in (True, False))
         known = replace(clip, subjects=(replace(clip.subjects[0], pictures=views),))
         judge = Judge([known], candidates=4)
 
-        copied, turned = (judge.score(known, ending_with(clip, scene, view), Condition.WITH).copying for view in views)
+        copied, turned = (judge.score(known, ending_with(clip, shot, view), Condition.WITH).copying for view in views)
 
         assert copied is not None
         assert turned is not None
@@ -182,10 +181,10 @@ def test_who_pastes_the_given_picture_copies_and_who_shows_another_view_does_not
         assert turned < -0.05
 
 
-def test_copying_compares_all_that_were_given_with_the_rest(clips: list[tuple[HeldOut, Scene]]) -> None:
-    clip, scene = next(each for each in clips if len(each[0].subjects) == 1)
+def test_copying_compares_all_that_were_given_with_the_rest(clips: list[tuple[HeldOut, Shot]]) -> None:
+    clip, shot = next(each for each in clips if len(each[0].subjects) == 1)
     left, right = (shaded(clip.subjects[0].pictures[1], darkens_left=is_left) for is_left in (True, False))
-    video = ending_with(clip, scene, left)
+    video = ending_with(clip, shot, left)
 
     def copying(views: tuple[Image.Image, ...], given: int) -> float | None:
         known = replace(clip, subjects=(replace(clip.subjects[0], pictures=views),))

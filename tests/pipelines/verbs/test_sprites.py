@@ -29,14 +29,14 @@ def test_a_nature_world_is_made_unless_another_is_chosen(tmp_path: Path) -> None
 
 
 def test_a_preset_chooses_a_small_world(tmp_path: Path) -> None:
-    preset = tmp_path / "stage.toml"
+    preset = tmp_path / "small_world.toml"
     preset.write_text('[world]\nprofile = "small_world"\nframes = 9\nplaces = ["sea"]\n')
 
     main(["--config", str(preset), "--output", str(tmp_path), "--world.clips", "2", "--world.jitter", "0.5"])
 
-    stage = SmallWorldConfig(clips=2, frames=9, places=(Place.SEA,), jitter=0.5)
-    assert written(tmp_path) == stage
-    assert captions(tmp_path) == [plan_in_small_world(stage, index).caption for index in range(2)]
+    small_world = SmallWorldConfig(clips=2, frames=9, places=(Place.SEA,), jitter=0.5)
+    assert written(tmp_path) == small_world
+    assert captions(tmp_path) == [plan_in_small_world(small_world, index).caption for index in range(2)]
 
 
 def test_the_command_line_chooses_a_small_world_with_its_own_defaults(tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_what_a_preset_gives_is_kept_when_another_world_is_chosen(tmp_path: Path
 
 
 def test_a_preset_of_a_small_world_takes_nothing_of_another_world(tmp_path: Path) -> None:
-    preset = tmp_path / "stage.toml"
+    preset = tmp_path / "small_world.toml"
     preset.write_text('[world]\nprofile = "small_world"\noccluder_share = 0.5\n')
 
     with pytest.raises(ConfigError, match=r"world\.SmallWorldConfig\.occluder_share: Unexpected"):

@@ -37,7 +37,7 @@ def config(request: pytest.FixtureRequest) -> SmallWorldConfig:
 
 @pytest.fixture(scope="module")
 def truths(config: SmallWorldConfig, tmp_path_factory: pytest.TempPathFactory) -> list[ClipTruth]:
-    folder = make_world(tmp_path_factory.mktemp("stage"), config).parent
+    folder = make_world(tmp_path_factory.mktemp("small_world"), config).parent
     return [read_truth(path) for path in sorted((folder / "truth").glob("*.json"))]
 
 
@@ -219,6 +219,6 @@ def test_a_video_in_its_bucket_shows_the_subjects_where_the_truth_says(tmp_path:
         ({"words": ("cat",)}, "2 subjects of different words, but only the words cat; name more"),
     ],
 )
-def test_an_impossible_stage_is_refused(changes: dict[str, Any], message: str) -> None:
+def test_an_impossible_small_world_is_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         SmallWorldConfig(**changes)

@@ -5,14 +5,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.annotators.content.motion import camera_map, motion_channels
-from worlds.filmed.textures import fractal_noise
+from worlds.fields import fractal_to_the_pixel
 
 SIDE = 96
 
 
 def world(seed: int, side: int) -> npt.NDArray[np.uint8]:
     """Something to look at: noise of all scales, in grey."""
-    noise = fractal_noise(np.random.default_rng(seed), side, side, roughness=0.7)
+    noise = fractal_to_the_pixel(np.random.default_rng(seed), side, side, gain=0.7)
     return np.asarray(255 * noise, np.uint8)
 
 

@@ -1,16 +1,17 @@
 """Which clip comes at which index of a world: a pure function of the configuration and the index."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Literal
 
 import numpy as np
 
 from dataset_schema import EntityKind
+from worlds.chances import Rng, chance
+from worlds.sprites.arrangement import Format, arrange
 from worlds.sprites.captions import describe, describe_plural
 from worlds.sprites.cast import Role, roles
-from worlds.sprites.placing import Format, placed_scene
-from worlds.sprites.scene import Camera, Place, Scene
+from worlds.sprites.shot import Place, Shot
 
 
 class ClipKind(StrEnum):
@@ -62,16 +63,11 @@ class SpriteWorldConfig:
                 f"sprite world has {self.clips} clips of {self.frames} frames, "
                 f"expected at least 1 clip of at least {2 * _SHORTEST_SHOT} frames"
             )
-        if self.height % 2 or self.width % 2 or min(self.height, self.width) < 32:
-            raise ValueError(
-                f"sprite world is {self.height}x{self.width}, expected even numbers from 32 (H.264 stores 4:2:0)"
-            )
+        expect_storable("sprite world", self.height, self.width)
         for name in ("max_subjects", "max_moving"):
             if not 1 <= getattr(self, name) <= len(_SUBJECT_COUNTS):
                 raise ValueError(f"{name} is {getattr(self, name)}, expected 1 to {len(_SUBJECT_COUNTS)}")
-        for name in ("undesirable_share", "occluder_share"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} is {getattr(self, name)}, expected a share in [0, 1]")
+        expect_shares(undesirable_share=self.undesirable_share, occluder_share=self.occluder_share)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,14 +84,27 @@ class ClipPlan:
 
     Attributes:
         words: of the caption, subjects and objects in its order, the place last.
-        shots: one scene, or two with a hard cut between them.
+        shots: one, or two with a hard cut between them.
     """
 
     index: int
     kind: ClipKind
     caption: str
     words: tuple[Word, ...]
-    shots: tuple[Scene, ...]
+    shots: tuple[Shot, ...]
+
+
+def expect_storable(world: str, height: int, width: int) -> None:
+    """Refuse a size that its videos cannot have."""
+    if height % 2 or width % 2 or min(height, width) < 32:
+        raise ValueError(f"{world} is {height}x{width}, expected even numbers from 32 (H.264 stores 4:2:0)")
+
+
+def expect_shares(**shares: float) -> None:
+    """Refuse what is no share, by its name."""
+    for name, share in shares.items():
+        if not 0 <= share <= 1:
+            raise ValueError(f"{name} is {share}, expected a share in [0, 1]")
 
 
 def plan_clip(config: SpriteWorldConfig, index: int) -> ClipPlan:
@@ -107,17 +116,17 @@ def plan_clip(config: SpriteWorldConfig, index: int) -> ClipPlan:
     frames = config.frames
     if kind == ClipKind.TWO_SHOTS:
         frames = int(rng.integers(2 * config.frames // 5, 3 * config.frames // 5 + 1))
-    scene = _scene(rng, place, cast, frames, config)
-    shots: tuple[Scene, ...] = (_photograph(scene),) if kind == ClipKind.PHOTOGRAPH else (scene,)
+    shot = _shot(rng, place, cast, frames, config)
+    shots: tuple[Shot, ...] = (_photograph(shot),) if kind == ClipKind.PHOTOGRAPH else (shot,)
     if kind == ClipKind.TWO_SHOTS:
         elsewhere = Place(rng.choice([other for other in Place if other != place]))
         others = _cast(rng, elsewhere, kind, config)
-        shots = (scene, _scene(rng, elsewhere, others, config.frames - frames, config))
+        shots = (shot, _shot(rng, elsewhere, others, config.frames - frames, config))
     if kind == ClipKind.PLURAL_SUBJECT:
         caption = describe_plural(rng, place, cast[0], len(cast))
         words = [Word(word=caption.split()[1], kind=EntityKind.SUBJECT)]
     else:
-        facing = scene.subjects[0].facing if len(cast) == 1 else 1
+        facing = shot.subjects[0].facing if len(cast) == 1 else 1
         caption = describe(rng, place, cast, facing)
         words = [Word(word=role.word, kind=role.kind) for role in cast]
     words.append(Word(word=place.value, kind=EntityKind.BACKGROUND))
@@ -129,11 +138,11 @@ def _kind(config: SpriteWorldConfig, index: int) -> ClipKind:
     return ClipKind.DESIRABLE if before == after else _UNDESIRABLE[before % len(_UNDESIRABLE)]
 
 
-def _cast(rng: np.random.Generator, place: Place, kind: ClipKind, config: SpriteWorldConfig) -> list[Role]:
+def _cast(rng: Rng, place: Place, kind: ClipKind, config: SpriteWorldConfig) -> list[Role]:
     """Roles, those of one medium together, what stands still last."""
     animals, things = (roles(place, entity_kind) for entity_kind in (EntityKind.SUBJECT, EntityKind.OBJECT))
     if kind == ClipKind.NO_SUBJECT:
-        return _draw(rng, things, 1) if things and rng.random() < 0.5 else []
+        return _draw(rng, things, 1) if things and chance(rng, 0.5) else []
     first = _draw(rng, animals, 1)
     if kind == ClipKind.PLURAL_SUBJECT:
         return first * int(rng.integers(2, 4))
@@ -141,7 +150,7 @@ def _cast(rng: np.random.Generator, place: Place, kind: ClipKind, config: Sprite
         return first
     chances = np.array(_SUBJECT_COUNTS[: config.max_subjects])
     count = 1 + int(rng.choice(config.max_subjects, p=chances / chances.sum()))
-    wants_still = count > config.max_moving or (count > 1 and rng.random() < _STILL_SHARE)
+    wants_still = count > config.max_moving or (count > 1 and chance(rng, _STILL_SHARE))
     still = _draw(rng, roles(place, EntityKind.OBJECT, still=True), int(wants_still))
     others = [role for role in animals + things if role.word not in {used.word for used in first + still}]
     cast = first + _draw(rng, others, min(count - len(still), config.max_moving) - 1)
@@ -149,7 +158,7 @@ def _cast(rng: np.random.Generator, place: Place, kind: ClipKind, config: Sprite
     return sorted(cast, key=lambda role: order.index(role.gait.medium)) + still
 
 
-def _draw(rng: np.random.Generator, candidates: list[Role], count: int) -> list[Role]:
+def _draw(rng: Rng, candidates: list[Role], count: int) -> list[Role]:
     """Roles of different words."""
     drawn: list[Role] = []
     for place in rng.permutation(len(candidates)):
@@ -159,22 +168,14 @@ def _draw(rng: np.random.Generator, candidates: list[Role], count: int) -> list[
     return drawn
 
 
-def _scene(rng: np.random.Generator, place: Place, cast: list[Role], frames: int, config: SpriteWorldConfig) -> Scene:
+def _shot(rng: Rng, place: Place, cast: list[Role], frames: int, config: SpriteWorldConfig) -> Shot:
     size = Format(frames=frames, fps=config.fps, aspect=config.width / config.height)
-    return placed_scene(rng, place, cast, size, occluder_share=config.occluder_share)
+    return arrange(rng, place, cast, size, occluder_share=config.occluder_share)
 
 
-def _photograph(scene: Scene) -> Scene:
-    """The scene's middle as a still picture that the camera moves in on."""
-    camera = scene.camera
-    middle = ((camera.start[0] + camera.end[0]) / 2, (camera.start[1] + camera.end[1]) / 2)
-    return Scene(
-        place=scene.place,
-        seed=scene.seed,
-        frames=scene.frames,
-        fps=scene.fps,
-        camera=Camera(start=middle, end=middle, start_zoom=1.0, end_zoom=1.25, shake=0.0, seed=camera.seed),
-        subjects=scene.subjects,
-        occluders=scene.occluders,
-        is_photograph=True,
-    )
+def _photograph(shot: Shot) -> Shot:
+    """Its middle as a still picture that the camera moves in on."""
+    (x0, y0), (x1, y1) = shot.camera.start, shot.camera.end
+    middle = ((x0 + x1) / 2, (y0 + y1) / 2)
+    camera = replace(shot.camera, start=middle, end=middle, start_zoom=1.0, end_zoom=1.25, shake=0.0)
+    return replace(shot, camera=camera, is_photograph=True)

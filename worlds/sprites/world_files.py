@@ -10,11 +10,11 @@ from typing import Any, Final
 
 import av
 import numpy as np
-import numpy.typing as npt
 
 from dataset_schema import Box, EntityKind
-from worlds.sprites.plan import ClipKind, ClipPlan, SpriteWorldConfig, Word, plan_clip
-from worlds.sprites.render import Labels, RenderedShot, Video, render_shot
+from worlds.arrays import Labels, Mask, Video
+from worlds.sprites.clip_plan import ClipKind, ClipPlan, SpriteWorldConfig, Word, plan_clip
+from worlds.sprites.render import RenderedShot, render_shot
 from worlds.sprites.small_world import SmallWorldConfig, plan_in_small_world
 
 # Our choice: nearly lossless, so that textures survive; about 120 kB for two seconds at 160 x 288. Without `mbtree`,
@@ -107,14 +107,14 @@ def _read_subject(content: dict[str, Any]) -> SubjectTruth:
 def _write_clip(plan: ClipPlan, config: SpriteWorldConfig | SmallWorldConfig, video: Path, truth: Path) -> None:
     if plan.kind == ClipKind.NOT_A_VIDEO:
         video.write_text("This file is a note about a video, not a video.\n" * 20, encoding="utf-8")
-        shots: list[RenderedShot] = []
+        rendered: list[RenderedShot] = []
     else:
-        shots = [render_shot(scene, height=config.height, width=config.width) for scene in plan.shots]
-        write_video(video, np.concatenate([shot.video for shot in shots]), config.fps)
+        rendered = [render_shot(shot, height=config.height, width=config.width) for shot in plan.shots]
+        write_video(video, np.concatenate([each.video for each in rendered]), config.fps)
     if plan.kind == ClipKind.DAMAGED:
         whole = video.read_bytes()
         video.write_bytes(whole[: int(len(whole) * _KEPT_SHARE_OF_DAMAGED_FILE)])
-    _write_truth(plan, shots, truth)
+    _write_truth(plan, rendered, truth)
 
 
 def write_video(path: Path, frames: Video, fps: int) -> None:
@@ -128,11 +128,11 @@ def write_video(path: Path, frames: Video, fps: int) -> None:
         container.mux(stream.encode(None))
 
 
-def _write_truth(plan: ClipPlan, shots: list[RenderedShot], path: Path) -> None:
+def _write_truth(plan: ClipPlan, rendered: list[RenderedShot], path: Path) -> None:
     masks = path.with_suffix(".npz")
-    labels, starts = _join(plan, shots)
+    labels, starts = _join(plan, rendered)
     np.savez_compressed(masks, labels=labels)
-    subjects = [subject for scene, _ in zip(plan.shots, shots, strict=False) for subject in scene.subjects]
+    subjects = [subject for shot, _ in zip(plan.shots, rendered, strict=False) for subject in shot.subjects]
     content = {
         "kind": plan.kind,
         "caption": plan.caption,
@@ -152,20 +152,20 @@ def _write_truth(plan: ClipPlan, shots: list[RenderedShot], path: Path) -> None:
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def _join(plan: ClipPlan, shots: list[RenderedShot]) -> tuple[Labels, list[int]]:
+def _join(plan: ClipPlan, rendered: list[RenderedShot]) -> tuple[Labels, list[int]]:
     """The labels of all shots, counted through, and the first frame of each."""
-    if not shots:
+    if not rendered:
         return np.zeros((0, 0, 0), np.uint8), []
     parts, starts, frames, subjects = [], [], 0, 0
-    for scene, shot in zip(plan.shots, shots, strict=True):
-        parts.append(np.where(shot.labels > 0, shot.labels + subjects, 0).astype(np.uint8))
+    for shot, drawn in zip(plan.shots, rendered, strict=True):
+        parts.append(np.where(drawn.labels > 0, drawn.labels + subjects, 0).astype(np.uint8))
         starts.append(frames)
-        frames += scene.frames
-        subjects += len(scene.subjects)
+        frames += shot.frames
+        subjects += len(shot.subjects)
     return np.concatenate(parts), starts
 
 
-def _box(mask: npt.NDArray[np.bool_]) -> dict[str, float] | None:
+def _box(mask: Mask) -> dict[str, float] | None:
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
         return None

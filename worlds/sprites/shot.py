@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from dataset_schema import EntityKind
-from worlds.sprites.affine import Affine
+from worlds.affine import Affine, rotation, taking
 from worlds.sprites.flyers_and_swimmers import FLYERS_AND_SWIMMERS
 from worlds.sprites.quadrupeds import QUADRUPEDS
 from worlds.sprites.shapes import Point, Shape
@@ -25,7 +25,7 @@ MARGIN_Y: Final = 0.2
 
 
 class Place(StrEnum):
-    """Where a scene plays; the name is the background word of its captions."""
+    """Where a shot plays; the name is the background word of its captions."""
 
     MEADOW = "meadow"
     BEACH = "beach"
@@ -64,7 +64,7 @@ class Track:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """One sprite of a scene.
+    """One sprite of a shot.
 
     Attributes:
         word: names the shape, and the entity in the caption.
@@ -102,12 +102,9 @@ class Subject:
         beat = 2 * np.pi * time_s * track.cycle_hz
         y += track.sway * np.sin(0.5 * beat) - track.hop * abs(np.sin(0.5 * beat))
         angle = np.deg2rad(track.tilt_deg) * np.sin(0.5 * beat) + 2 * np.pi * track.turns * progress * self.facing
-        linear = self.size * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        linear = linear @ np.diag([self.facing, 1.0])
         x0, y0, x1, y1 = self.shape.bounds()
-        center = np.array([(x0 + x1) / 2, (y0 + y1) / 2])
-        target = np.array([x, y - self.size * (y1 - y0) / 2])
-        return np.column_stack([linear, target - linear @ center])
+        center, target = ((x0 + x1) / 2, (y0 + y1) / 2), (x, y - self.size * (y1 - y0) / 2)
+        return taking(center, target, self.size * rotation(angle) * (self.facing, 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,8 +164,8 @@ class Occluder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
-    """One shot.
+class Shot:
+    """One shot, before it is drawn.
 
     Attributes:
         subjects: from back to front.

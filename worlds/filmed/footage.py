@@ -4,21 +4,23 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from worlds.arrays import Image, Video
-from worlds.filmed.camera import CameraPath, Path, glide, hand_held, static_camera, wander
+from worlds.affine import Affine, Points, rotation, taking
+from worlds.arrays import Image, PerFrame, Video
+from worlds.chances import Rng, between, chance, log_between
+from worlds.filmed.camera import CameraPath, glide, hand_held, static_camera, wander
+from worlds.filmed.colors import as_rgb, plain, random_color
 from worlds.filmed.degradation import add_sensor_noise, jpeg
 from worlds.filmed.lettering import words, write, write_title
-from worlds.filmed.scenes import render
+from worlds.filmed.scenes import film_scene
 from worlds.filmed.subjects import Liveliness, draw_scene
-from worlds.filmed.textures import Rng, as_rgb, between, chance, log_between, random_color, surface
+from worlds.filmed.surfaces import surface
 
 # A still picture is drawn this much larger than the frame, so that zooming in finds detail.
 _PICTURE_SCALE = 1.5
 
 
-def film_desirable(rng: Rng, times_s: Path, height: int, width: int) -> Video:
+def film_desirable(rng: Rng, times_s: PerFrame, height: int, width: int) -> Video:
     """Subjects that move of themselves, or a camera that travels far through a deep scene."""
     if chance(rng, 0.12):
         scene = draw_scene(rng, times_s, Liveliness(), depth=between(rng, 0.45, 0.8))
@@ -27,7 +29,7 @@ def film_desirable(rng: Rng, times_s: Path, height: int, width: int) -> Video:
     else:
         scene = draw_scene(rng, times_s, lively(rng, times_s), depth=between(rng, 0, 0.6))
         camera = _free_camera(rng, times_s)
-    video = render(scene, camera, height, width)
+    video = film_scene(scene, camera, height, width)
     kind = rng.random()
     if kind < 0.05:
         _add_game_display(rng, video)
@@ -36,7 +38,7 @@ def film_desirable(rng: Rng, times_s: Path, height: int, width: int) -> Video:
     return add_sensor_noise(rng, video) if chance(rng, 0.6) else video
 
 
-def film_slight_motion(rng: Rng, times_s: Path, height: int, width: int) -> Video:
+def film_slight_motion(rng: Rng, times_s: PerFrame, height: int, width: int) -> Video:
     """A camera that hardly moves before things that hardly move."""
     liveliness = Liveliness()
     if chance(rng, 0.4):
@@ -48,16 +50,16 @@ def film_slight_motion(rng: Rng, times_s: Path, height: int, width: int) -> Vide
     if chance(rng, 0.5):
         slow = glide(rng, times_s, distance=log_between(rng, 0.005, 0.05), magnification=log_between(rng, 1.001, 1.05))
         camera = camera.plus(slow)
-    video = render(scene, camera, height, width)
+    video = film_scene(scene, camera, height, width)
     return add_sensor_noise(rng, video) if chance(rng, 0.85) else video
 
 
-def film_still_image(rng: Rng, times_s: Path, height: int, width: int) -> Video:
+def film_still_image(rng: Rng, times_s: PerFrame, height: int, width: int) -> Video:
     """One photograph or drawing that an editor pans over and zooms into, flat or cut into layers for parallax."""
     camera = _picture_camera(rng, times_s)
     if chance(rng, 0.15):
         scene = draw_scene(rng, times_s, Liveliness(), depth=between(rng, 0.1, 0.45)).frozen()
-        return render(scene, camera, height, width)
+        return film_scene(scene, camera, height, width)
     picture = still_picture(rng, int(height * _PICTURE_SCALE), int(width * _PICTURE_SCALE))
     return film_picture(picture, camera, height, width)
 
@@ -81,14 +83,13 @@ def film_picture(picture: Image, camera: CameraPath, height: int, width: int) ->
 
 def picture_to_frame(
     camera: CameraPath, frame: int, picture_size: tuple[int, int], frame_size: tuple[int, int]
-) -> npt.NDArray[np.float64]:
+) -> Affine:
     """The affine map from pixels of a flat picture to pixels of one frame; sizes are (height, width)."""
     (picture_height, picture_width), (height, width) = picture_size, frame_size
-    cos, sin = np.cos(camera.roll[frame]), np.sin(camera.roll[frame])
-    turn = camera.zoom[frame] * np.array([[cos, sin], [-sin, cos]])
+    turn = camera.zoom[frame] * rotation(-camera.roll[frame])
     linear = np.diag([width, height]) @ turn @ np.diag([1 / picture_width, 1 / picture_height])
     aim = np.array([(0.5 + camera.x[frame]) * picture_width, (0.5 + camera.y[frame]) * picture_height])
-    return np.column_stack([linear, np.array([width, height]) / 2 - linear @ aim])
+    return taking(aim, np.array([width, height]) / 2, linear)
 
 
 def still_picture(rng: Rng, height: int, width: int) -> Image:
@@ -107,7 +108,7 @@ def still_picture(rng: Rng, height: int, width: int) -> Image:
     return jpeg(picture, int(between(rng, 50, 98)))
 
 
-def lively(rng: Rng, times_s: Path) -> Liveliness:
+def lively(rng: Rng, times_s: PerFrame) -> Liveliness:
     """Movement that anyone would see: talking, walking, running, waving, flying."""
     duration_s = float(times_s[-1] - times_s[0])
     kind = rng.random()
@@ -122,7 +123,7 @@ def lively(rng: Rng, times_s: Path) -> Liveliness:
     )
 
 
-def _free_camera(rng: Rng, times_s: Path) -> CameraPath:
+def _free_camera(rng: Rng, times_s: PerFrame) -> CameraPath:
     kind = rng.random()
     if kind < 0.3:
         return static_camera(times_s)
@@ -133,7 +134,7 @@ def _free_camera(rng: Rng, times_s: Path) -> CameraPath:
     return camera.plus(glide(rng, times_s, distance=distance, magnification=magnification))
 
 
-def _picture_camera(rng: Rng, times_s: Path) -> CameraPath:
+def _picture_camera(rng: Rng, times_s: PerFrame) -> CameraPath:
     kind = rng.random()
     if kind < 0.1:
         return static_camera(times_s)
@@ -153,16 +154,15 @@ def _picture_camera(rng: Rng, times_s: Path) -> CameraPath:
 def _photograph(rng: Rng, height: int, width: int) -> Image:
     instant = np.array([0.0, 1.0])
     scene = draw_scene(rng, instant, lively(rng, instant), depth=0).frozen()
-    photograph: Image = render(scene, static_camera(instant[:1]), height, width)[0]
+    photograph: Image = film_scene(scene, static_camera(instant[:1]), height, width)[0]
     return photograph
 
 
 def _drawing(rng: Rng, height: int, width: int) -> Image:
     """Flat shapes with outlines."""
-    picture = np.empty((height, width, 3), np.uint8)
-    picture[:] = random_color(rng)
+    picture = plain(random_color(rng), height, width)
     if chance(rng, 0.4):
-        picture[:] = surface(rng, height, width)
+        picture = surface(rng, height, width)
     ink = as_rgb(np.asarray(random_color(rng) * 0.3, np.float32))
     for _ in range(int(rng.integers(4, 25))):
         centre = rng.uniform(0, 1, 2) * (width, height)
@@ -177,8 +177,7 @@ def _drawing(rng: Rng, height: int, width: int) -> Image:
 
 def _product(rng: Rng, height: int, width: int) -> Image:
     """One or two objects on a nearly plain ground."""
-    picture = np.empty((height, width, 3), np.uint8)
-    picture[:] = rng.choice([0, 20, 235, 255]) if chance(rng, 0.6) else random_color(rng)
+    picture = plain(rng.choice([0, 20, 235, 255]) if chance(rng, 0.6) else random_color(rng), height, width)
     for _ in range(int(rng.integers(1, 4))):
         box_height, box_width = int(between(rng, 0.2, 0.7) * height), int(between(rng, 0.15, 0.5) * width)
         top = int(rng.integers(0, height - box_height))
@@ -210,10 +209,10 @@ def _add_game_display(rng: Rng, video: Video) -> None:
         cv2.drawMarker(frame, (width // 2, height // 2), as_rgb(colors[3]), cv2.MARKER_CROSS, 8)
 
 
-def _with_monitor(rng: Rng, video: Video, camera: CameraPath, times_s: Path) -> Video:
+def _with_monitor(rng: Rng, video: Video, camera: CameraPath, times_s: PerFrame) -> Video:
     """A lit screen that stands in the scene, slanted, and moves with it: not a picture laid over the frame."""
     height, width = video.shape[1:3]
-    playing = render(draw_scene(rng, times_s, lively(rng, times_s), depth=0.2), _free_camera(rng, times_s), 96, 128)
+    playing = film_scene(draw_scene(rng, times_s, lively(rng, times_s), depth=0.2), _free_camera(rng, times_s), 96, 128)
     left, top, size = between(rng, 0, 0.6), between(rng, 0, 0.6), between(rng, 0.2, 0.45)
     quad = np.array([[left, top], [left + size, top], [left + size, top + size * 0.7], [left, top + size * 0.7]])
     quad = quad + rng.uniform(-0.05, 0.05, (4, 2))
@@ -228,6 +227,6 @@ def _with_monitor(rng: Rng, video: Video, camera: CameraPath, times_s: Path) -> 
     return shown
 
 
-def _grown(corners: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _grown(corners: Points) -> Points:
     """The monitor's case around its screen."""
     return np.asarray(corners.mean(axis=0) + (corners - corners.mean(axis=0)) * 1.12, np.float64)

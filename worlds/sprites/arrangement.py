@@ -7,10 +7,11 @@ from typing import Final
 
 import numpy as np
 
-from worlds.sprites.affine import apply, invert
+from worlds.affine import apply, invert
+from worlds.chances import Rng, between, chance, choose
 from worlds.sprites.cast import SETTINGS, Medium, Role
-from worlds.sprites.scene import SHAPES, Camera, Occluder, OccluderKind, Place, Scene, Subject, Track
 from worlds.sprites.shapes import Point
+from worlds.sprites.shot import SHAPES, Camera, Occluder, OccluderKind, Place, Shot, Subject, Track
 from worlds.sprites.textures import draw_texture
 
 # Share of the frame that each subject covers, by how many there are. Our choice: large enough that a reference image
@@ -50,10 +51,8 @@ class Format:
         return (self.frames - 1) / self.fps
 
 
-def placed_scene(
-    rng: np.random.Generator, place: Place, cast: Sequence[Role], size: Format, *, occluder_share: float
-) -> Scene:
-    """A scene with this cast, in which roles of one medium must stand together: they go in a row, the last one leading.
+def arrange(rng: Rng, place: Place, cast: Sequence[Role], size: Format, *, occluder_share: float) -> Shot:
+    """A shot with this cast, in which roles of one medium must stand together: they go in a row, the last one leading.
 
     What stands still comes last in the cast. With probability `occluder_share` something stands in front.
     """
@@ -71,8 +70,8 @@ def placed_scene(
     subjects.sort(key=lambda subject: subject.track.start[1])
     moving = [subject for subject in subjects if subject.track.start != subject.track.end]
     hideable = [subject for subject in moving if subject.casts_shadow or place == Place.SEA]
-    has_occluder = bool(hideable) and bool(SETTINGS[place].occluders) and rng.random() < occluder_share
-    return Scene(
+    has_occluder = bool(hideable) and bool(SETTINGS[place].occluders) and chance(rng, occluder_share)
+    return Shot(
         place=place,
         seed=int(rng.integers(2**31)),
         frames=size.frames,
@@ -83,14 +82,14 @@ def placed_scene(
     )
 
 
-def _camera(rng: np.random.Generator, aspect: float) -> Camera:
+def _camera(rng: Rng, aspect: float) -> Camera:
     pan, rise = rng.uniform(-_PAN, _PAN), rng.uniform(-0.02, 0.02)
     return Camera(
         start=(aspect / 2 - pan, 0.5 - rise),
         end=(aspect / 2 + pan, 0.5 + rise),
-        start_zoom=float(rng.uniform(1.0, _ZOOM)),
-        end_zoom=float(rng.uniform(1.0, _ZOOM)),
-        shake=float(rng.uniform(0, _SHAKE)),
+        start_zoom=between(rng, 1.0, _ZOOM),
+        end_zoom=between(rng, 1.0, _ZOOM),
+        shake=between(rng, 0, _SHAKE),
         seed=int(rng.integers(2**31)),
     )
 
@@ -99,9 +98,7 @@ def _standing(place: Place, medium: Medium) -> tuple[float, float]:
     return SETTINGS[place].standing[medium]
 
 
-def _sizes(
-    rng: np.random.Generator, group: Sequence[Role], aspect: float, *, count: int, tallest: float
-) -> list[float]:
+def _sizes(rng: Rng, group: Sequence[Role], aspect: float, *, count: int, tallest: float) -> list[float]:
     """World units per sprite unit, such that the group leaves a way to move."""
     sizes = []
     for role in group:
@@ -118,13 +115,13 @@ def _width(role: Role) -> float:
 
 
 def _march(
-    rng: np.random.Generator, place: Place, group: Sequence[Role], sizes: Sequence[float], camera: Camera, size: Format
+    rng: Rng, place: Place, group: Sequence[Role], sizes: Sequence[float], camera: Camera, size: Format
 ) -> list[Subject]:
     """The group one behind the other, all in one direction."""
     facing = int(rng.choice([-1, 1]))
     widths = [_width(role) * unit for role, unit in zip(group, sizes, strict=True)]
     free = size.aspect - 2 * _EDGE - sum(widths)
-    travel = free * float(rng.uniform(*group[0].gait.travel))
+    travel = free * between(rng, *group[0].gait.travel)
     left = _EDGE + rng.uniform(0, free - travel)
     subjects = []
     for role, unit, width in zip(group, sizes, widths, strict=True):
@@ -152,7 +149,7 @@ def _march(
     return subjects
 
 
-def _stand(rng: np.random.Generator, place: Place, role: Role, unit: float, camera: Camera, size: Format) -> Subject:
+def _stand(rng: Rng, place: Place, role: Role, unit: float, camera: Camera, size: Format) -> Subject:
     """Something that stands still far back, where the camera looks half-way through."""
     to_world = invert(camera.view(size.seconds / 2, 0.5, height=1.0, width=size.aspect))
     low, high = _standing(place, role.gait.medium)
@@ -195,15 +192,14 @@ def _track(role: Role, unit: float, camera: Camera, size: Format, on_screen: tup
     )
 
 
-def _occluder(rng: np.random.Generator, place: Place, front: Subject) -> Occluder:
+def _occluder(rng: Rng, place: Place, front: Subject) -> Occluder:
     """Something in front of the foremost subject, on its way."""
-    kinds = SETTINGS[place].occluders
-    kind = kinds[int(rng.integers(len(kinds)))]
+    kind = choose(rng, SETTINGS[place].occluders)
     start, end = front.track.start, front.track.end
     x = start[0] + (end[0] - start[0]) * rng.uniform(0.25, 0.75)
     return Occluder(
         kind=kind,
-        base=(float(x), 1.02 if place == Place.SEA else max(start[1], end[1]) + float(rng.uniform(0.03, 0.07))),
-        height=float(rng.uniform(*_OCCLUDER_HEIGHTS[kind])),
+        base=(float(x), 1.02 if place == Place.SEA else max(start[1], end[1]) + between(rng, 0.03, 0.07)),
+        height=between(rng, *_OCCLUDER_HEIGHTS[kind]),
         seed=int(rng.integers(2**31)),
     )

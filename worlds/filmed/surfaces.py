@@ -6,38 +6,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from worlds.arrays import Image
-
-Rng = np.random.Generator
-Color = npt.NDArray[np.float32]  # (3,), RGB in [0, 255]
-
-
-def chance(rng: Rng, probability: float) -> bool:
-    """True with this probability."""
-    return bool(rng.random() < probability)
-
-
-def between(rng: Rng, low: float, high: float) -> float:
-    """A uniform number."""
-    return float(rng.uniform(low, high))
-
-
-def log_between(rng: Rng, low: float, high: float) -> float:
-    """A number whose logarithm is uniform: every order of size is as likely as the others."""
-    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
-
-
-def random_color(rng: Rng) -> Color:
-    """A color that is more often muted than garish, as in most footage."""
-    grey = between(rng, 20, 235)
-    tint = rng.normal(0, 1, 3) * log_between(rng, 6, 70)
-    return np.asarray(np.clip(grey + tint - tint.mean(), 0, 255), np.float32)
-
-
-def as_rgb(color: Color) -> tuple[int, int, int]:
-    """The color as OpenCV wants it."""
-    red, green, blue = (int(value) for value in color)
-    return red, green, blue
+from worlds.arrays import Field, Image
+from worlds.chances import Rng, between, chance, choose, log_between
+from worlds.fields import fractal_to_the_pixel, turned_axes
+from worlds.filmed.colors import FloatColor, as_rgb, plain, random_color
 
 
 def soften(picture: Image, sigma: float) -> Image:
@@ -50,26 +22,13 @@ def soften(picture: Image, sigma: float) -> Image:
     return np.asarray(cv2.resize(blurred, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def fractal_noise(rng: Rng, height: int, width: int, *, roughness: float = 0.5) -> npt.NDArray[np.float32]:
-    """Noise of all scales in [0, 1]; each finer octave has `roughness` times the amplitude of the one before."""
-    field = np.zeros((height, width), np.float32)
-    cells, amplitude = int(rng.integers(2, 6)), 1.0
-    while cells < max(height, width):
-        octave = rng.standard_normal((cells + 1, cells + 1)).astype(np.float32)
-        field += amplitude * cv2.resize(octave, (width, height), interpolation=cv2.INTER_CUBIC)
-        cells, amplitude = cells * 2, amplitude * roughness
-    low, high = np.percentile(field, (1, 99))
-    return np.asarray(np.clip((field - low) / max(high - low, 1e-6), 0, 1), np.float32)
-
-
 def surface(rng: Rng, height: int, width: int) -> Image:
     """A random surface that fills the picture."""
-    kinds = (_clouds, _clouds, _stripes, _cells, _strokes, _gradient)
-    draw: Callable[[Rng, int, int], Image] = kinds[int(rng.integers(len(kinds)))]
-    return draw(rng, height, width)
+    kinds: tuple[Callable[[Rng, int, int], Image], ...] = (_clouds, _clouds, _stripes, _cells, _strokes, _gradient)
+    return choose(rng, kinds)(rng, height, width)
 
 
-def _mix(amount: npt.NDArray[np.float32], colors: list[Color]) -> Image:
+def _graded(amount: Field, colors: list[FloatColor]) -> Image:
     """Colors along a scale, `amount` 0 for the first and 1 for the last."""
     stops = np.linspace(0, 1, len(colors))
     channels = [np.interp(amount, stops, [color[index] for color in colors]) for index in range(3)]
@@ -77,19 +36,19 @@ def _mix(amount: npt.NDArray[np.float32], colors: list[Color]) -> Image:
 
 
 def _clouds(rng: Rng, height: int, width: int) -> Image:
-    noise = fractal_noise(rng, height, width, roughness=between(rng, 0.35, 0.85))
-    return _mix(noise, [random_color(rng) for _ in range(int(rng.integers(2, 5)))])
+    noise = fractal_to_the_pixel(rng, height, width, gain=between(rng, 0.35, 0.85))
+    return _graded(noise, [random_color(rng) for _ in range(int(rng.integers(2, 5)))])
 
 
 def _stripes(rng: Rng, height: int, width: int) -> Image:
-    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32) / width
     angle, frequency = between(rng, 0, np.pi), log_between(rng, 4, 30)
-    bend = fractal_noise(rng, height, width) * between(rng, 0, 0.3)
-    wave = np.sin(2 * np.pi * frequency * (columns * np.cos(angle) + rows * np.sin(angle) + bend))
+    along, across = turned_axes(height, width, unit=width, angle=angle)
+    bend = fractal_to_the_pixel(rng, height, width) * between(rng, 0, 0.3)
+    wave = np.sin(2 * np.pi * frequency * (along + bend))
     if chance(rng, 0.4):
-        wave = wave * np.sin(2 * np.pi * frequency * (rows * np.cos(angle) - columns * np.sin(angle) + bend))
+        wave = wave * np.sin(2 * np.pi * frequency * (across + bend))
     amount = np.clip(0.5 + wave * between(rng, 0.5, 3), 0, 1)
-    return _mix(amount.astype(np.float32), [random_color(rng), random_color(rng)])
+    return _graded(amount.astype(np.float32), [random_color(rng), random_color(rng)])
 
 
 def _cells(rng: Rng, height: int, width: int) -> Image:
@@ -108,9 +67,8 @@ def _cells(rng: Rng, height: int, width: int) -> Image:
 
 def _strokes(rng: Rng, height: int, width: int) -> Image:
     """Grass, hair, branches: many short lines of like direction."""
-    picture = np.empty((height, width, 3), np.uint8)
     base = random_color(rng)
-    picture[:] = base
+    picture = plain(base, height, width)
     direction, length = between(rng, 0, np.pi), log_between(rng, 0.03, 0.25) * width
     for _ in range(int(log_between(rng, 80, 500))):
         start = rng.uniform(0, 1, 2) * (width, height)
@@ -126,8 +84,8 @@ def _gradient(rng: Rng, height: int, width: int) -> Image:
     angle = between(rng, 0, 2 * np.pi)
     amount = columns / width * np.cos(angle) + rows / height * np.sin(angle)
     amount = (amount - amount.min()) / np.ptp(amount)
-    grain = fractal_noise(rng, height, width, roughness=0.8) * between(rng, 0, 0.25)
-    return _mix(np.clip(amount + grain, 0, 1).astype(np.float32), [random_color(rng), random_color(rng)])
+    grain = fractal_to_the_pixel(rng, height, width, gain=0.8) * between(rng, 0, 0.25)
+    return _graded(np.clip(amount + grain, 0, 1).astype(np.float32), [random_color(rng), random_color(rng)])
 
 
 def _pixel(point: npt.NDArray[np.float64]) -> tuple[int, int]:
