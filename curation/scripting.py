@@ -1,0 +1,74 @@
+"""Curation from a script of one's own: lists of stages to cut, reorder and extend, and one call that runs them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from curation.execution.executor import Executor, OnProgress, SourceRecord
+from curation.execution.local import LocalExecutor
+from curation.execution.run import CurationRun, RunResult, run_curation
+from curation.profiles import CurationConfig, EmbeddedAnnotators, PaperAnnotators, build_stages
+from curation.sources import SourcesConfig, read_sources
+from curation.stage import Stage
+
+
+def embedded(config: CurationConfig | None = None) -> list[Stage]:
+    """The stages of the embedded profile, in order: on a CPU, without downloads; nothing is loaded yet.
+
+    `config` may change everything but which networks look, for example `CurationConfig(buckets=("17x144x256",))`.
+    """
+    config = config or CurationConfig()
+    return build_stages(
+        config
+        if isinstance(config.annotators, EmbeddedAnnotators)
+        else replace(config, annotators=EmbeddedAnnotators())
+    )
+
+
+def paper(config: CurationConfig | None = None) -> list[Stage]:
+    """The stages of the paper's networks, in order: GPUs and checkpoints; nothing is loaded yet.
+
+    Which checkpoints stands in `config.annotators`, a `PaperAnnotators`.
+    """
+    config = config or CurationConfig(annotators=PaperAnnotators())
+    return build_stages(
+        config if isinstance(config.annotators, PaperAnnotators) else replace(config, annotators=PaperAnnotators())
+    )
+
+
+def curate(
+    source: Path | str | Iterable[SourceRecord],
+    stages: Sequence[Stage],
+    output: Path | str,
+    *,
+    executor: Executor | None = None,
+    score_all: bool = False,
+    on_progress: OnProgress = lambda _: None,
+) -> RunResult:
+    """Run the stages over every clip of the source, and write the dataset; again after an interruption, it goes on.
+
+    Args:
+        source: a folder of videos, a .csv, .jsonl or .parquet manifest, or clips of one's own.
+        stages: in order; the last one adds the sample.
+        output: the dataset directory.
+        executor: where to run; None is this process, and `RayExecutor()` every core or a cluster.
+        score_all: every stage scores every clip, also those that an earlier one rejected.
+        on_progress: gets the counts of the whole dataset now and then.
+
+    Raises:
+        PlanError: the stages cannot work as asked; one line says why.
+        OtherConfigurationError: the dataset was begun with other stages, or other limits.
+    """
+    records = read_sources(Path(source), SourcesConfig()) if isinstance(source, Path | str) else source
+    run = CurationRun(
+        stages=stages, output=Path(output), profile="script", config=_described(stages), score_all=score_all
+    )
+    return run_curation(records, run, executor=executor or LocalExecutor(), on_progress=on_progress)
+
+
+def _described(stages: Sequence[Stage]) -> Mapping[str, Any]:
+    """What a dataset must have been begun with: the names of the stages, and the limits of their rules."""
+    return {
+        stage.name: {f"{rule.about}.{rule.code}.{rule.reads}": rule.limit for rule in stage.rules} for stage in stages
+    }
