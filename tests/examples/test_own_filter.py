@@ -67,7 +67,7 @@ def test_a_clip_that_breaks_ones_own_rule_is_rejected_with_its_sentence(dataset:
 def test_ones_own_score_is_stored_of_every_clip_and_can_be_decided_on_again(dataset: Path) -> None:
     kept = [sample for path in shard_paths(dataset, Sample) for sample in read_shard(path, Sample)]
     others: list[Sample | RejectedClip] = [c for name, c in rejections(dataset).items() if name != "gray"]
-    (row,) = [*kept, *others]
+    row = [*kept, *others][0]
     stage = Colorfulness()
 
     assert row.scores.more["colorfulness"] > 15
