@@ -16,11 +16,12 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from PIL import Image as Picture
 
-from curation.annotators.leaks import ColorLeak, ColorLeakConfig
+from curation.annotators.leaks.checks import ColorLeak, ColorLeakConfig
 from curation.annotators.likeness.histogram import HistogramEncoder
 from curation.annotators.protocols import CONTENT_CLASSES, FaceBox, Hole, Scene
 from curation.entity_words import check_answer
@@ -108,6 +109,8 @@ def curate_truth(clip: TrueClip, output: Path) -> Outcome:
 
 class _Knowing:
     """All annotators in one, for one clip."""
+
+    reads_words: ClassVar[bool] = True
 
     def __init__(self, clip: TrueClip) -> None:
         self._clip = clip

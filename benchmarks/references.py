@@ -21,7 +21,7 @@ from PIL import Image as Picture
 from benchmarks.figures import Figure
 from curation.annotators.faces import BlazeFaceConfig, BlazeFaceDetector
 from curation.annotators.inpainting.exemplar import ExemplarConfig, ExemplarInpainter
-from curation.annotators.leaks import ColorLeak, ColorLeakConfig
+from curation.annotators.leaks.checks import ColorLeak, ColorLeakConfig
 from curation.annotators.likeness.histogram import HistogramEncoder
 from curation.annotators.moving_object.locator import MovingObjectConfig, MovingObjectLocator
 from curation.annotators.protocols import FaceDetector

@@ -10,9 +10,10 @@ import torch
 
 from benchmarks.figures import Figure
 from benchmarks.measuring import cpu_seconds
-from curation.annotators.checkpoints import Device
-from curation.annotators.shots.detectors import Probabilities, TransNetV2Config, TransNetV2Shots, native_precision
-from curation.annotators.shots.network import package_network
+from curation.annotators.device import Device
+from curation.annotators.shots.completed import native_precision
+from curation.annotators.shots.detectors import TransNetV2Config, TransNetV2Shots
+from curation.annotators.shots.network import Probabilities, package_network
 from curation.records import Video
 from curation.stages.single_shot import cut_frames
 

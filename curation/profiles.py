@@ -3,31 +3,24 @@
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
-from curation.annotators.checkpoints import Device
-from curation.annotators.content.classifier import VideoMaeConfig, VideoMaeContentClassifier
-from curation.annotators.faces import BlazeFaceConfig, BlazeFaceDetector
-from curation.annotators.grounding.locator import GroundedMasksConfig, build_grounded_masks
-from curation.annotators.grounding_legacy.locator import LegacyGroundedMasksConfig, build_legacy_grounded_masks
-from curation.annotators.inpainting.exemplar import ExemplarConfig, ExemplarInpainter
-from curation.annotators.inpainting.stable_diffusion import StableDiffusionConfig, StableDiffusionInpainter
-from curation.annotators.language.captioner import ServerCaptioner, ServerCaptionerConfig
-from curation.annotators.language.entity_words import LanguageEntityWordsConfig, entity_words_by
+from curation.annotators.content.classifier import VideoMaeConfig
+from curation.annotators.device import Device
+from curation.annotators.faces import BlazeFaceConfig
+from curation.annotators.grounding.locator import GroundedMasksConfig
+from curation.annotators.grounding_legacy.locator import LegacyGroundedMasksConfig
+from curation.annotators.inpainting.exemplar import ExemplarConfig
+from curation.annotators.inpainting.stable_diffusion import StableDiffusionConfig
+from curation.annotators.language.captioner import ServerCaptionerConfig
+from curation.annotators.language.entity_words import LanguageEntityWordsConfig
 from curation.annotators.language.server import ChatServerConfig
 from curation.annotators.language.transformers_chat import TransformersChatConfig
 from curation.annotators.language.vllm_chat import VllmChatConfig
-from curation.annotators.leaks import ColorLeak, ColorLeakConfig, DetectorLeak, DetectorLeakConfig, LeakCheck
-from curation.annotators.lexicon.extractor import LexiconConfig, LexiconEntityWords
-from curation.annotators.likeness.dinov2 import Dinov2Config, Dinov2Encoder
-from curation.annotators.likeness.histogram import HistogramConfig, HistogramEncoder
-from curation.annotators.moving_object.locator import MovingObjectConfig, MovingObjectLocator
-from curation.annotators.protocols import (
-    CutoutEncoder,
-    EntityLocator,
-    EntityWordExtractor,
-    Inpainter,
-    ShotDetector,
-)
-from curation.annotators.shots.detectors import SceneDetectConfig, SceneDetectShots, TransNetV2Config, TransNetV2Shots
+from curation.annotators.leaks.checks import ColorLeakConfig, DetectorLeakConfig
+from curation.annotators.lexicon.extractor import LexiconConfig
+from curation.annotators.likeness.dinov2 import Dinov2Config
+from curation.annotators.likeness.histogram import HistogramConfig
+from curation.annotators.moving_object.locator import MovingObjectConfig
+from curation.annotators.shots.detectors import SceneDetectConfig, TransNetV2Config
 from curation.stage import Stage
 from curation.stages.background import BackgroundConfig, BackgroundPicture
 from curation.stages.captions import Captions, CaptionsConfig
@@ -149,29 +142,24 @@ def build_stages(config: CurationConfig) -> list[Stage]:
     buckets = tuple(map(Bucket.parse, config.buckets))
     jobs = config.annotators
     words = EntityWords(
-        config.entity_words,
-        _words(jobs.words, config.instruction),
-        tells_places_apart=jobs.masks.profile == "moving_object" and jobs.masks.several_subjects == "left_to_right",
+        config.entity_words, jobs.words.build(config.instruction), tells_places_apart=jobs.masks.tells_places_apart
     )
-    looking = [
-        *_shot_stages(config, buckets),
-        ContentFilter(config.content_filter, VideoMaeContentClassifier(jobs.content_filter)),
-    ]
+    looking = [*_shot_stages(config, buckets), ContentFilter(config.content_filter, jobs.content_filter.build())]
     # Text alone costs least, so it goes first, unless the captions are still to be written from the pictures.
     reading: list[Stage] = [words, *looking]
     if config.captions.which != "none":
-        reading = [*looking, Captions(config.captions, ServerCaptioner(config.captioner)), words]
+        reading = [*looking, Captions(config.captions, config.captioner.build()), words]
     return [
         *reading,
-        EntityMasks(config.entity_masks, _masks(jobs.masks)),
-        ReferenceImages(config.reference_images, BlazeFaceDetector(jobs.faces), _likeness(jobs.likeness)),
-        BackgroundPicture(config.background, _inpainting(jobs.inpainting), _leaks(jobs.leaks, jobs.masks)),
+        EntityMasks(config.entity_masks, jobs.masks.build()),
+        ReferenceImages(config.reference_images, jobs.faces.build(), jobs.likeness.build()),
+        BackgroundPicture(config.background, jobs.inpainting.build(), jobs.leaks.build(jobs.masks.build())),
         Publish(config.publish, buckets),
     ]
 
 
 def _shot_stages(config: CurationConfig, buckets: tuple[Bucket, ...]) -> list[Stage]:
-    shots = _shots(config.annotators.shots)
+    shots = config.annotators.shots.build()
     if config.several_shots == "reject":
         return [Decode(config.decode, buckets), SingleShotFilter(config.single_shot, shots)]
     return [
@@ -181,37 +169,9 @@ def _shot_stages(config: CurationConfig, buckets: tuple[Bucket, ...]) -> list[St
     ]
 
 
-def _words(config: WordsConfig, instruction: LanguageEntityWordsConfig) -> EntityWordExtractor:
-    if isinstance(config, LexiconConfig):
-        return LexiconEntityWords()
-    return entity_words_by(instruction, config)
-
-
-def _shots(config: ShotsConfig) -> ShotDetector:
-    return TransNetV2Shots(config) if isinstance(config, TransNetV2Config) else SceneDetectShots(config)
-
-
-def _masks(config: MasksConfig) -> EntityLocator:
-    if isinstance(config, MovingObjectConfig):
-        return MovingObjectLocator(config)
-    if isinstance(config, LegacyGroundedMasksConfig):
-        return build_legacy_grounded_masks(config)
-    return build_grounded_masks(config)
-
-
-def _likeness(config: LikenessConfig) -> CutoutEncoder:
-    return Dinov2Encoder(config) if isinstance(config, Dinov2Config) else HistogramEncoder()
-
-
-def _inpainting(config: InpaintingConfig) -> Inpainter:
-    return ExemplarInpainter(config) if isinstance(config, ExemplarConfig) else StableDiffusionInpainter(config)
-
-
-def _leaks(config: LeakConfig, masks: MasksConfig) -> LeakCheck:
-    return ColorLeak(config) if isinstance(config, ColorLeakConfig) else DetectorLeak(_masks(masks))
-
-
 def _check_leaks(masks: MasksConfig, leaks: LeakConfig) -> None:
-    """A moving-object locator finds nothing in a picture that stands still: every background would count as clean."""
-    if leaks.profile == "detector" and masks.profile == "moving_object":
-        raise ValueError("leaks has profile detector and masks moving_object, expected masks that read words; or color")
+    """A locator that reads no words finds nothing in a picture that stands still: every background would be clean."""
+    if leaks.looks_for_words and not masks.reads_words:
+        raise ValueError(
+            f"leaks has profile {leaks.profile} and masks {masks.profile}, expected masks that read words; or color"
+        )

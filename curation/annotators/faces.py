@@ -4,19 +4,19 @@ It gives every place of a 192 x 192 picture a score and a box, and was made for 
 it takes some hands, wheels and flowers for faces, and misses small ones; so each find is looked at again, nearer.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-from curation.annotators.protocols import FaceBox
+from curation.annotators.protocols import FaceBox, FaceDetector
 from curation.records import Image
 from curation.stage import ClipError, Resources
 from dataset_schema import Annotator, FailureKind
+from storage.configs import PRESET_ONLY
 
 _WEIGHTS: Final = Path(__file__).parent / "weights" / "faces" / "face_detection_full_range.tflite"
 
@@ -41,10 +41,10 @@ class BlazeFaceConfig:
         same_face_iou: boxes that overlap by more are one face; MediaPipe's own.
     """
 
-    min_proposal_score: float = 0.4
-    min_score: float = 0.5
-    nearer_sides: float = 3.0
-    same_face_iou: float = 0.3
+    min_proposal_score: float = field(default=0.4, metadata=PRESET_ONLY)
+    min_score: float = field(default=0.5, metadata=PRESET_ONLY)
+    nearer_sides: float = field(default=3.0, metadata=PRESET_ONLY)
+    same_face_iou: float = field(default=0.3, metadata=PRESET_ONLY)
 
     def __post_init__(self) -> None:
         if not 0 < self.min_proposal_score <= self.min_score < 1:
@@ -57,13 +57,17 @@ class BlazeFaceConfig:
         if not 0 < self.same_face_iou < 1:
             raise ValueError(f"same_face_iou is {self.same_face_iou}, expected a number between 0 and 1")
 
+    def build(self) -> FaceDetector:
+        """The detector; nothing is loaded yet."""
+        return BlazeFaceDetector(self)
+
 
 class BlazeFaceDetector:
     """A `FaceDetector` that looks twice with one network."""
 
     def __init__(self, config: BlazeFaceConfig) -> None:
         self._config = config
-        self._network: cv2.dnn.Net | None = None
+        self._network: Any = None
 
     def describe(self) -> Annotator:
         """Name the network.
@@ -82,6 +86,8 @@ class BlazeFaceDetector:
     def load(self) -> None:
         """Read the network."""
         if self._network is None:
+            import cv2
+
             self._network = cv2.dnn.readNetFromTFLite(str(_weights()))
 
     def detect(self, image: Image) -> list[FaceBox]:
@@ -124,6 +130,8 @@ class BlazeFaceDetector:
         The network gives a box's centre as its distance from the place's, then its width and height, then six points of
         the face that nobody needs here.
         """
+        import cv2
+
         if self._network is None:
             raise RuntimeError("face detector is not loaded, expected a call of load() first")
         self._network.setInput(cv2.dnn.blobFromImage(square, 1 / 127.5, mean=(127.5, 127.5, 127.5)))
@@ -146,6 +154,8 @@ def _weights() -> Path:
 
 def _letterbox(image: Image, window: tuple[int, int, int, int], scale: float) -> Image:
     """The window at the network's size, in the middle of a black square; black too where it leaves the picture."""
+    import cv2
+
     x0, y0, x1, y1 = window
     height, width = image.shape[:2]
     inside = image[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)]

@@ -77,6 +77,11 @@ class Scene(NamedTuple):
 class EntityLocator(AnnotatorLike, Protocol):
     """Finds the entities that words name (3.1)."""
 
+    @property
+    def reads_words(self) -> bool:
+        """Whether what it finds depends on what the words say; one that does not finds something else just as well."""
+        ...
+
     def locate(self, scenes: Sequence[Scene]) -> list[list[LocatedEntity]]:
         """For every scene the masks of its words' entities; nothing for what is not found."""
         ...
@@ -121,4 +126,30 @@ class Inpainter(AnnotatorLike, Protocol):
 
     def inpaint(self, holes: Sequence[Hole]) -> list[Image]:
         """The pictures with the masked pixels replaced; pixels outside the masks stay as they are."""
+        ...
+
+
+class Painted(NamedTuple):
+    """A frame that entities were painted out of.
+
+    Attributes:
+        frame: as it was.
+        image: with the hole filled.
+        entities: where they were.
+        hole: what was painted over, at least the entities.
+        subject_words: what must not be found in it any more.
+    """
+
+    frame: ReferenceFrame
+    image: Image
+    entities: Mask
+    hole: Mask
+    subject_words: Sequence[EntityWord]
+
+
+class LeakCheck(AnnotatorLike, Protocol):
+    """Looks for entities in backgrounds."""
+
+    def leaks(self, painted: Sequence[Painted]) -> list[float]:
+        """For each how much of its entities is left, in [0, 1]; 0 is clean."""
         ...

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from curation.annotators.content.classifier import ContentInput
+from curation.annotators.content.network import ContentInput
 from curation.annotators.protocols import CONTENT_CLASSES
 from curation.content_training.clips import LabelledClip
 from curation.content_training.real_clips import Lost

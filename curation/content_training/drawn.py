@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 import cv2
 
-from curation.annotators.content.classifier import ContentInput
+from curation.annotators.content.network import ContentInput
 from curation.annotators.protocols import CONTENT_CLASSES
 from curation.content_training.clips import LabelledClip, generate_clip
 from curation.content_training.dataset import LabelledInputs, Progress, SplitInputs, store_inputs

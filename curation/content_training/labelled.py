@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from curation.annotators.content.classifier import ContentInput
+from curation.annotators.content.network import ContentInput
 from curation.annotators.protocols import CONTENT_CLASSES
 from curation.content_training.agreement import measure_agreement
 from curation.content_training.clips import LabelledClip

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from curation.annotators.content.classifier import ContentInput
+from curation.annotators.content.network import ContentInput
 from curation.annotators.protocols import CONTENT_CLASSES
 from curation.content_training.dataset import SplitInputs
 from curation.content_training.evaluation import FilterReport, class_table, confusion_table, roc_table

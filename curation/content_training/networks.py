@@ -12,7 +12,8 @@ from transformers import VideoMAEConfig, VideoMAEForVideoClassification
 from transformers.utils import logging as transformers_logging
 
 from curation.annotators.checkpoints import check_model_type, checkpoint_folder
-from curation.annotators.content.classifier import ContentInput, content_input, labels_of
+from curation.annotators.content.classifier import labels_of
+from curation.annotators.content.network import ContentInput, content_input
 from curation.annotators.protocols import CONTENT_CLASSES
 from curation.content_training.recipe import Recipe
 from curation.video.sampling import CONTENT_FRAMES

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional
 
-from curation.annotators.content.classifier import HIDE_PROGRESS, autocast
+from curation.annotators.content.network import HIDE_PROGRESS, autocast
 from curation.content_training.dataset import LabelledInputs, Progress, SplitInputs
 from curation.content_training.drawn import DrawnClips
 from curation.content_training.evaluation import FilterReport

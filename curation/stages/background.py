@@ -9,8 +9,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from curation.annotators.leaks import LeakCheck, Painted
-from curation.annotators.protocols import Hole, Inpainter
+from curation.annotators.protocols import Hole, Inpainter, LeakCheck, Painted
 from curation.masks import fill_holes, grow, png
 from curation.records import Clip, EntityWord, Frames, Image, LocatedEntity, Mask, ReferenceFrame
 from curation.references.frames import frames_to_cut

@@ -12,7 +12,6 @@ from rich.table import Table
 from curation.execution.executor import Executor
 from curation.execution.local import LocalExecutor
 from curation.execution.plan import Plan, make_plan
-from curation.execution.ray_executor import RayExecutor
 from curation.execution.run import CurationRun, RunResult, run_curation
 from curation.funnel import Counts
 from curation.profiles import CurationConfig, build_stages
@@ -122,6 +121,8 @@ def run_of(command: Curate) -> CurationRun:
 def _executor_of(command: Curate) -> Executor:
     if command.executor == "local":
         return LocalExecutor()
+    from curation.execution.ray_executor import RayExecutor
+
     return RayExecutor(address=command.address, recycle_after=command.recycle_after)
 
 

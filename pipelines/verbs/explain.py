@@ -18,8 +18,6 @@ from pipelines.config import Positional, parse
 from pipelines.progress import progress
 from pipelines.verbs.curate import Curate, run_of
 from pipelines.views.explained.explanation import Explanation
-from pipelines.views.explained.page import explained_page
-from pipelines.views.explained.text import print_explanation
 from pipelines.views.explained.watched_run import WatchingExecutor, remember_shots
 
 REJECTED: Final = 3
@@ -55,6 +53,9 @@ class Explain:
 def main(arguments: Sequence[str]) -> int:
     """Explain; see `Explain` for the exit status."""
     command = parse(Explain, arguments, verb="explain")
+    from pipelines.views.explained.page import explained_page
+    from pipelines.views.explained.text import print_explanation
+
     output = command.output or Path("out/explain") / f"{command.video.stem}.png"
     explanation = explain(command)
     console = Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH)

@@ -27,7 +27,6 @@ from dataset_schema import (
     shard_paths,
 )
 from pipelines.config import parse
-from pipelines.views.contact_sheet import kept_sheet, rejected_sheet
 from pipelines.views.dataset_summary import Summary, summarize
 
 _SHEETS_FOLDER: Final = "contact_sheets"
@@ -97,6 +96,8 @@ def inspect(dataset: Path, output: Path | None, limit: int, console: Console | N
 
 def write_sheets(dataset: Path, output: Path, limit: int, counts: Counts) -> Sheets:
     """Draw the first `limit` kept, rejected and failed clips as `kept.png` and `rejected.png`."""
+    from pipelines.views.contact_sheet import kept_sheet, rejected_sheet
+
     output.mkdir(parents=True, exist_ok=True)
     sheets = Sheets(output / "kept.png", output / "rejected.png")
     kept_sheet(_first(dataset, Sample, limit), total=counts.kept).save(sheets.kept)

@@ -11,13 +11,13 @@ from groundingdino.util.inference import load_image, predict  # type: ignore[imp
 from PIL import Image as PilImage
 from segment_anything import SamPredictor  # type: ignore[import-not-found]
 
-from curation.annotators.checkpoints import Device
+from curation.annotators.device import Device
 from curation.annotators.grounding.choice import ChoiceConfig
 from curation.annotators.grounding.networks import BoxedImage, Question
 from curation.annotators.grounding.segmenter import Segmenter
 from curation.annotators.grounding.word_detector import WordDetector
 from curation.annotators.grounding_legacy.groundingdino_py import GroundingDinoPy
-from curation.annotators.grounding_legacy.locator import LegacyGroundedMasksConfig, build_legacy_grounded_masks
+from curation.annotators.grounding_legacy.locator import LegacyGroundedMasksConfig
 from curation.annotators.grounding_legacy.segment_anything_package import SegmentAnythingPackage
 from curation.annotators.grounding_legacy.weights import describe_weights
 from curation.annotators.protocols import Scene
@@ -150,7 +150,7 @@ def test_the_locator_is_built_from_files_and_named_by_them(files: Files) -> None
         choice=ChoiceConfig(min_box_score=0, min_mask_score=0, min_mask_extent=0, max_rival=1),
         device=CPU,
     )
-    built = build_legacy_grounded_masks(config)
+    built = config.build()
     word = EntityWord(word="old man", kind=EntityKind.SUBJECT, start=0, end=7)
 
     described = built.describe()

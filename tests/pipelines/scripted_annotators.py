@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from curation.annotators.leaks import ColorLeak, ColorLeakConfig
+from curation.annotators.leaks.checks import ColorLeak, ColorLeakConfig
 from curation.annotators.lexicon.extractor import LexiconEntityWords
 from curation.annotators.likeness.histogram import HistogramEncoder
 from curation.annotators.protocols import FaceBox, Hole, Scene
@@ -69,6 +69,8 @@ class ScriptedContent(_Scripted):
 
 class ColorLocator(_Scripted):
     """Finds the first subject by its color, in every frame that shows it."""
+
+    reads_words = False
 
     def locate(self, scenes: Sequence[Scene]) -> list[list[LocatedEntity]]:
         return [self._locate(scene) for scene in scenes]

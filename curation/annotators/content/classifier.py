@@ -1,74 +1,22 @@
 """Tells desirable clips from the four undesirable kinds with a fine-tuned VideoMAE (A.1)."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, Protocol
 
-import cv2
 import numpy as np
 import numpy.typing as npt
-import torch
-from transformers import VideoMAEForVideoClassification
-from transformers.utils.logging import disable_progress_bar
 
-from curation.annotators.checkpoints import (
-    Device,
-    check_finite,
-    check_model_type,
-    checkpoint_folder,
-    describe_checkpoint,
-)
-from curation.annotators.content.motion import motion_channels
+from curation.annotators.checkpoints import check_model_type, checkpoint_folder, describe_checkpoint
+from curation.annotators.device import Device
 from curation.annotators.protocols import CONTENT_CLASSES
-from curation.records import Video
 from curation.stage import Resources
 from curation.video.sampling import CONTENT_FRAMES
 from dataset_schema import Annotator
 
 EMBEDDED_WEIGHTS: Final = Path(__file__).parents[1] / "weights" / "content_filter"
-
-# What VideoMAE's published checkpoints were trained with; a folder's own preprocessor_config.json comes first.
-_IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
-_IMAGENET_STD: Final = (0.229, 0.224, 0.225)
-
-# Of `transformers`, when it reads or writes weights: a library draws none. The annotation is what its module lacks.
-HIDE_PROGRESS: Final[Callable[[], None]] = disable_progress_bar
-
-InputChannels = Literal["rgb", "motion"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContentInput:
-    """How frames become what a network reads; stored beside its weights.
-
-    Attributes:
-        channels: `rgb` for an ordinary VideoMAE; `motion` for `content_motion.motion_channels`. Stands as
-            `input_channels` in config.json.
-        side: height and width in pixels; frames of another size are resized by area.
-        mean: per channel, subtracted from values in [0, 1]; divided by `std`.
-    """
-
-    channels: InputChannels
-    side: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-    def prepare(self, video: Video) -> Video:
-        """The frames as the network's channels and size, still in 8 bits: what training stores."""
-        if video.shape[1:3] != (self.side, self.side):
-            size = (self.side, self.side)
-            video = np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in video]).astype(
-                np.uint8
-            )
-        return motion_channels(video) if self.channels == "motion" else video
-
-    def normalize(self, prepared: npt.NDArray[np.uint8]) -> torch.Tensor:
-        """Pixels of (batch, frames, height, width, 3) as VideoMAE's (batch, frames, 3, height, width)."""
-        pixels = torch.from_numpy(prepared).permute(0, 1, 4, 2, 3).float() / 255
-        mean, std = (torch.tensor(value).view(1, 1, 3, 1, 1) for value in (self.mean, self.std))
-        return (pixels - mean) / std
 
 
 def _one_core() -> Device:
@@ -89,10 +37,15 @@ class VideoMaeConfig:
     checkpoint: str | None = None
     device: Device = field(default_factory=_one_core)
 
+    def build(self) -> "VideoMaeContentClassifier":
+        """The classifier; nothing is loaded yet."""
+        return VideoMaeContentClassifier(self)
 
-class _Network(NamedTuple):
-    model: VideoMAEForVideoClassification
-    input: ContentInput
+
+class _Network(Protocol):
+    """A VideoMAE once it is loaded: `network.py`."""
+
+    def classify(self, videos: npt.NDArray[np.uint8], name: str) -> npt.NDArray[np.float64]: ...
 
 
 class VideoMaeContentClassifier:
@@ -154,22 +107,16 @@ class VideoMaeContentClassifier:
         """
         if videos.ndim != 5 or videos.shape[1] != CONTENT_FRAMES or videos.shape[-1] != 3:
             raise ValueError(f"videos have shape {videos.shape}, expected (batch, {CONTENT_FRAMES}, height, width, 3)")
-        size = self._config.device.batch_size
-        logits = torch.cat([self._logits(videos[start : start + size]) for start in range(0, len(videos), size)])
-        check_finite(logits, f"content filter {self._name}")
-        return np.asarray(torch.softmax(logits, dim=-1).numpy(), np.float64)
-
-    def _logits(self, videos: npt.NDArray[np.uint8]) -> torch.Tensor:
-        model, form = self._network()
-        device = self._config.device
-        pixels = form.normalize(np.stack([form.prepare(video) for video in videos])).to(device.name)
-        with torch.inference_mode(), autocast(device.name, device.dtype):
-            logits: torch.Tensor = model(pixels).logits
-            return logits.double().cpu()
+        return self._network().classify(videos, f"content filter {self._name}")
 
     def _network(self) -> _Network:
         if self._loaded is None:
-            self._loaded = _read_network(self._folder(), self._config.device.name)
+            from curation.annotators.content.network import ContentNetwork
+
+            folder = self._folder()
+            config = _stored_config(folder)
+            _check_network(folder, config)
+            self._loaded = ContentNetwork.load(folder, config, self._config.device)
         return self._loaded
 
     @property
@@ -180,59 +127,10 @@ class VideoMaeContentClassifier:
         return EMBEDDED_WEIGHTS if self._config.checkpoint is None else checkpoint_folder(self._config.checkpoint)
 
 
-def autocast(device: str, dtype: torch.dtype) -> torch.autocast:
-    """Matrix products in this precision, all else in float32."""
-    return torch.autocast(torch.device(device).type, dtype=dtype, enabled=dtype != torch.float32)
-
-
-def content_input(folder: Path, config: Mapping[str, Any]) -> ContentInput:
-    """How the network in this folder wants its frames.
-
-    Raises:
-        ValueError: `input_channels` in config.json is neither `rgb` nor `motion`, or its frames are not square.
-    """
-    channels = config.get("input_channels", "rgb")
-    if channels not in ("rgb", "motion"):
-        raise ValueError(f"{folder}/config.json has input_channels {channels!r}, expected 'rgb' or 'motion'")
-    sides = np.unique(config["image_size"])
-    if len(sides) != 1:
-        raise ValueError(f"{folder}/config.json has image_size {config['image_size']}, expected a square")
-    preprocessor = folder / "preprocessor_config.json"
-    stored: dict[str, Any] = json.loads(preprocessor.read_text(encoding="utf-8")) if preprocessor.is_file() else {}
-    return ContentInput(
-        channels=channels,
-        side=int(sides[0]),
-        mean=tuple(stored.get("image_mean", _IMAGENET_MEAN)),
-        std=tuple(stored.get("image_std", _IMAGENET_STD)),
-    )
-
-
 def labels_of(config: Mapping[str, Any]) -> tuple[str, ...]:
     """The classes that a network's config.json names, in order; none if it says nothing."""
     labels: Mapping[str, str] = config.get("id2label", {})
     return tuple(labels[index] for index in sorted(labels, key=int))
-
-
-def _read_network(folder: Path, device: str) -> _Network:
-    config = _stored_config(folder)
-    _check_network(folder, config)
-    HIDE_PROGRESS()
-    loaded: Any = VideoMAEForVideoClassification.from_pretrained(
-        folder,
-        dtype=torch.float32,
-        use_safetensors=True,
-        local_files_only=True,
-        ignore_mismatched_sizes=True,  # so that the message below names them
-        output_loading_info=True,
-    )
-    model, report = loaded
-    absent = sorted({*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])})
-    if absent:
-        raise ValueError(
-            f"weights in {folder} lack {absent[:3]} and {max(len(absent) - 3, 0)} more tensors of the sizes in "
-            "config.json, expected a fine-tuned VideoMAEForVideoClassification; train the filter first"
-        )
-    return _Network(model.to(device).eval(), content_input(folder, config))
 
 
 def _stored_config(folder: Path) -> dict[str, Any]:

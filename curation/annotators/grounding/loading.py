@@ -7,7 +7,9 @@ from typing import Any, Final
 
 import torch
 
-from curation.annotators.checkpoints import Device, library
+from curation.annotators.checkpoints import library
+from curation.annotators.device import Device
+from curation.annotators.tensors import dtype_of
 
 _VOCABULARIES: Final = ("tokenizer.json", "vocab.txt")
 
@@ -73,5 +75,5 @@ def load_tokenizer(folder: Path) -> Any:
 def running(device: Device) -> Iterator[None]:
     """Inference, with matrix products in the device's precision."""
     kind, is_lower = torch.device(device.name).type, device.precision != "float32"
-    with torch.inference_mode(), torch.autocast(kind, dtype=device.dtype, enabled=is_lower):
+    with torch.inference_mode(), torch.autocast(kind, dtype=dtype_of(device), enabled=is_lower):
         yield

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
-from typing import Final, Literal, NamedTuple
+from typing import ClassVar, Final, Literal, NamedTuple
 
 import numpy as np
 
-from curation.annotators.checkpoints import Device, check_model_type, checkpoint_folder, describe_checkpoint
+from curation.annotators.checkpoints import check_model_type, checkpoint_folder, describe_checkpoint
+from curation.annotators.device import Device
 from curation.annotators.grounding.choice import ChoiceConfig, ChosenBox, choose_boxes, is_ambiguous, trim_mask
-from curation.annotators.grounding.grounding_dino import GROUNDING_DINO, GroundingDino
 from curation.annotators.grounding.networks import (
     BoxDetector,
     BoxedImage,
@@ -22,13 +22,11 @@ from curation.annotators.grounding.networks import (
     ScoredMask,
     WordBoxes,
 )
-from curation.annotators.grounding.segment_anything import SEGMENT_ANYTHING, load_segment_anything
-from curation.annotators.grounding.segmenter import Segmenter
-from curation.annotators.grounding.word_detector import WordDetector
-from curation.annotators.protocols import Scene
+from curation.annotators.protocols import EntityLocator, Scene
 from curation.records import LocatedEntity, Mask
 from curation.stage import Resources
 from dataset_schema import Annotator, EntityKind
+from storage.configs import PRESET_ONLY
 
 # Our choice: at the published sizes three frames take two minutes on one core, the slowest place to run.
 _TIMEOUT_S: Final = 300.0
@@ -56,33 +54,42 @@ class GroundedMasksConfig:
     profile: Literal["grounded_masks"] = "grounded_masks"
     detector: str = "IDEA-Research/grounding-dino-tiny"
     segmenter: str = "facebook/sam-vit-base"
-    max_words: int = 8
+    max_words: int = field(default=8, metadata=PRESET_ONLY)
     choice: ChoiceConfig = field(default_factory=ChoiceConfig)
     device: Device = field(default_factory=half_a_gpu)
+
+    reads_words: ClassVar[bool] = True
+    tells_places_apart: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.max_words < 1:
             raise ValueError(f"max_words is {self.max_words}, expected at least 1")
 
+    def build(self) -> EntityLocator:
+        """The locator of `transformers`' networks; nothing is loaded yet."""
+        from curation.annotators.grounding.grounding_dino import GROUNDING_DINO, GroundingDino
+        from curation.annotators.grounding.segment_anything import SEGMENT_ANYTHING, load_segment_anything
+        from curation.annotators.grounding.segmenter import Segmenter
+        from curation.annotators.grounding.word_detector import WordDetector
 
-def build_grounded_masks(config: GroundedMasksConfig) -> "GroundedMasks":
-    """The locator of `transformers`' networks; nothing is loaded yet."""
-    detector = WordDetector(
-        describe=partial(_describe, config.detector, GROUNDING_DINO),
-        load=partial(GroundingDino, config.detector, config.device),
-        device=config.device,
-        max_words=config.max_words,
-    )
-    segmenter = Segmenter(
-        describe=partial(_describe, config.segmenter, SEGMENT_ANYTHING),
-        load=partial(load_segment_anything, config.segmenter, config.device),
-        device=config.device,
-    )
-    return GroundedMasks(config.choice, detector, segmenter, config.device)
+        detector = WordDetector(
+            describe=partial(_describe, self.detector, GROUNDING_DINO),
+            load=partial(GroundingDino, self.detector, self.device),
+            device=self.device,
+            max_words=self.max_words,
+        )
+        segmenter = Segmenter(
+            describe=partial(_describe, self.segmenter, SEGMENT_ANYTHING),
+            load=partial(load_segment_anything, self.segmenter, self.device),
+            device=self.device,
+        )
+        return GroundedMasks(self.choice, detector, segmenter, self.device)
 
 
 class GroundedMasks:
     """An `EntityLocator` of a box detector and a segmenter. Background words are not looked for."""
+
+    reads_words: ClassVar[bool] = True
 
     def __init__(self, choice: ChoiceConfig, detector: BoxDetector, segmenter: BoxSegmenter, device: Device) -> None:
         self._choice = choice

@@ -8,7 +8,8 @@ from typing import Any, Final
 import torch
 from torch.nn import functional
 
-from curation.annotators.checkpoints import Device, check_model_type, checkpoint_folder
+from curation.annotators.checkpoints import check_model_type, checkpoint_folder
+from curation.annotators.device import Device
 from curation.annotators.grounding.loading import load_image_processor, load_network, running
 from curation.annotators.grounding.networks import Boxes
 from curation.annotators.grounding.segmenter import Outliner, Outlines

@@ -6,8 +6,9 @@ from typing import Any, Final, NamedTuple, Protocol
 import numpy as np
 import torch
 
-from curation.annotators.checkpoints import Device, check_finite
+from curation.annotators.device import Device
 from curation.annotators.grounding.networks import BoxedImage, Boxes, ScoredMask
+from curation.annotators.tensors import check_finite
 from curation.records import Image
 from dataset_schema import Annotator
 

@@ -7,9 +7,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from curation.annotators.checkpoints import Device, check_finite
+from curation.annotators.device import Device
 from curation.annotators.grounding.networks import Question, WordBoxes
 from curation.annotators.grounding.prompts import Prompt, build_prompts
+from curation.annotators.tensors import check_finite
 from curation.records import Image
 from curation.stage import ClipError
 from dataset_schema import Annotator, FailureKind

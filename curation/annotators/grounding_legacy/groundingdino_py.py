@@ -9,7 +9,8 @@ from typing import Any, Final
 import torch
 from PIL import Image as PilImage
 
-from curation.annotators.checkpoints import Device, check_model_type, checkpoint_folder
+from curation.annotators.checkpoints import check_model_type, checkpoint_folder
+from curation.annotators.device import Device
 from curation.annotators.grounding.loading import running
 from curation.annotators.grounding.word_detector import TokenBoxes
 from curation.annotators.grounding_legacy.weights import legacy_library, put_weights, read_weights

@@ -2,16 +2,13 @@
 
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal
+from typing import ClassVar, Literal
 
-from curation.annotators.checkpoints import Device
+from curation.annotators.device import Device
 from curation.annotators.grounding.choice import ChoiceConfig
 from curation.annotators.grounding.locator import GroundedMasks, half_a_gpu
-from curation.annotators.grounding.segmenter import Segmenter
-from curation.annotators.grounding.word_detector import WordDetector
-from curation.annotators.grounding_legacy.groundingdino_py import GroundingDinoPy
-from curation.annotators.grounding_legacy.segment_anything_package import SegmentAnythingPackage
-from curation.annotators.grounding_legacy.weights import describe_weights
+from curation.annotators.protocols import EntityLocator
+from storage.configs import PRESET_ONLY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,37 +29,45 @@ class LegacyGroundedMasksConfig:
     text_encoder: str = "google-bert/bert-base-uncased"
     segmenter: str = "sam_vit_b_01ec64.pth"
     segmenter_architecture: str = "vit_b"
-    max_words: int = 8
+    max_words: int = field(default=8, metadata=PRESET_ONLY)
     choice: ChoiceConfig = field(default_factory=ChoiceConfig)
     device: Device = field(default_factory=half_a_gpu)
+
+    reads_words: ClassVar[bool] = True
+    tells_places_apart: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.max_words < 1:
             raise ValueError(f"max_words is {self.max_words}, expected at least 1")
 
+    def build(self) -> EntityLocator:
+        """The locator; nothing is loaded yet."""
+        from curation.annotators.grounding.segmenter import Segmenter
+        from curation.annotators.grounding.word_detector import WordDetector
+        from curation.annotators.grounding_legacy.groundingdino_py import GroundingDinoPy
+        from curation.annotators.grounding_legacy.segment_anything_package import SegmentAnythingPackage
+        from curation.annotators.grounding_legacy.weights import describe_weights
 
-def build_legacy_grounded_masks(config: LegacyGroundedMasksConfig) -> GroundedMasks:
-    """The locator; nothing is loaded yet."""
-    detector = WordDetector(
-        describe=partial(describe_weights, config.detector),
-        load=partial(
-            GroundingDinoPy,
-            config.detector,
-            architecture=config.detector_architecture,
-            text_encoder=config.text_encoder,
-            device=config.device,
-        ),
-        device=config.device,
-        max_words=config.max_words,
-    )
-    segmenter = Segmenter(
-        describe=partial(describe_weights, config.segmenter),
-        load=partial(
-            SegmentAnythingPackage,
-            config.segmenter,
-            architecture=config.segmenter_architecture,
-            device=config.device,
-        ),
-        device=config.device,
-    )
-    return GroundedMasks(config.choice, detector, segmenter, config.device)
+        detector = WordDetector(
+            describe=partial(describe_weights, self.detector),
+            load=partial(
+                GroundingDinoPy,
+                self.detector,
+                architecture=self.detector_architecture,
+                text_encoder=self.text_encoder,
+                device=self.device,
+            ),
+            device=self.device,
+            max_words=self.max_words,
+        )
+        segmenter = Segmenter(
+            describe=partial(describe_weights, self.segmenter),
+            load=partial(
+                SegmentAnythingPackage,
+                self.segmenter,
+                architecture=self.segmenter_architecture,
+                device=self.device,
+            ),
+            device=self.device,
+        )
+        return GroundedMasks(self.choice, detector, segmenter, self.device)

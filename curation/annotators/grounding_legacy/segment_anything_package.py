@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from curation.annotators.checkpoints import Device
+from curation.annotators.device import Device
 from curation.annotators.grounding.loading import running
 from curation.annotators.grounding.networks import Boxes
 from curation.annotators.grounding.segmenter import Outlines

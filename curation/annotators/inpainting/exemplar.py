@@ -1,33 +1,16 @@
-"""Paints regions out by example: the hole is filled with patches from the rest of the picture, from coarse to fine.
-
-OpenCV's own methods smear what surrounds a hole across it, which is fine for scratches and shows the entity's outline
-in a hole of its size; they only start this one off. No weights.
-"""
+"""Paints regions out by example: with patches from the rest of the picture. No weights."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
-import cv2
-import numpy as np
-import numpy.typing as npt
-from scipy.spatial import cKDTree
-
-from curation.annotators.protocols import Hole
-from curation.records import Image, Mask
+from curation.annotators.protocols import Hole, Inpainter
+from curation.records import Image
 from curation.stage import Resources
 from dataset_schema import Annotator
+from storage.configs import PRESET_ONLY
 
 _REVISION: Final = "1"
-
-# Patches are compared by this many principal components, learned from at most so many of them.
-_COMPONENTS: Final = 16
-_PATCHES_TO_LEARN: Final = 3000
-
-# The distance at which a patch's vote has a quarter of its greatest weight, in grey levels summed over a patch.
-_VOTE_SOFTNESS: Final = 20.0
-
-_START_RADIUS_PX: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +24,9 @@ class ExemplarConfig:
     """
 
     profile: Literal["exemplar"] = "exemplar"
-    long_sides: tuple[int, ...] = (48, 96, 192)
-    rounds: tuple[int, ...] = (10, 6, 3)
-    patch_side: int = 7
+    long_sides: tuple[int, ...] = field(default=(48, 96, 192), metadata=PRESET_ONLY)
+    rounds: tuple[int, ...] = field(default=(10, 6, 3), metadata=PRESET_ONLY)
+    patch_side: int = field(default=7, metadata=PRESET_ONLY)
 
     def __post_init__(self) -> None:
         if not self.long_sides or len(self.long_sides) != len(self.rounds) or min(self.rounds) < 1:
@@ -54,6 +37,10 @@ class ExemplarConfig:
             raise ValueError(f"long_sides is {self.long_sides}, expected coarse to fine")
         if self.patch_side < 3 or self.patch_side % 2 == 0:
             raise ValueError(f"patch_side is {self.patch_side}, expected an odd number of at least 3")
+
+    def build(self) -> Inpainter:
+        """The inpainter."""
+        return ExemplarInpainter(self)
 
 
 class ExemplarInpainter:
@@ -80,113 +67,7 @@ class ExemplarInpainter:
         Raises:
             ValueError: image and mask differ in size, or the mask leaves nothing to copy from.
         """
-        return [self._inpaint(hole.image, hole.mask) for hole in holes]
+        from curation.annotators.inpainting.patches import fill_by_example
 
-    def _inpaint(self, image: Image, mask: Mask) -> Image:
-        if image.shape[:2] != mask.shape:
-            raise ValueError(f"image is {image.shape[:2]} and mask {mask.shape}, expected the same height and width")
-        if mask.all():
-            raise ValueError("mask covers the whole picture, expected some of it to copy from")
-        filled = image.copy()
-        if not mask.any():
-            return filled
-        small, hole = _shrink(image, mask, self._config.long_sides[0])
-        coarse: Image = cv2.inpaint(small, hole.astype(np.uint8), _START_RADIUS_PX, cv2.INPAINT_TELEA)
-        sources = np.zeros((*mask.shape, 2), np.float32)
-        for long_side, rounds in zip(self._config.long_sides, self._config.rounds, strict=True):
-            small, hole = _shrink(image, mask, long_side)
-            start = np.where(hole[..., None], cv2.resize(coarse, hole.shape[::-1]), small)
-            coarse, sources = _fill(small, hole, start, rounds=rounds, patch_side=self._config.patch_side)
-        assembled = _add_detail(image, coarse, sources)
-        filled[mask] = assembled[mask]
-        return filled
-
-
-def _shrink(image: Image, mask: Mask, long_side: int) -> tuple[Image, Mask]:
-    height, width = mask.shape
-    scale = min(1.0, long_side / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    hole = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA), hole
-
-
-def _fill(
-    image: Image, hole: Mask, start: Image, *, rounds: int, patch_side: int
-) -> tuple[Image, npt.NDArray[np.float32]]:
-    """The filled picture, and for every pixel the offset (y, x) to where its patch was copied from.
-
-    Each round, every patch that touches the hole looks for its nearest whole patch; then the found patches vote.
-    """
-    touched = cv2.dilate(hole.astype(np.uint8), np.ones((patch_side, patch_side), np.uint8)) > 0
-    margin = patch_side // 2
-    whole = np.zeros_like(hole)
-    whole[margin:-margin, margin:-margin] = ~touched[margin:-margin, margin:-margin]
-    offsets = np.zeros((*hole.shape, 2), np.float32)
-    from_y, from_x = np.nonzero(whole)
-    if not len(from_y):
-        return start, offsets
-    to_y, to_x = np.nonzero(touched)
-    examples = _patches(image, from_y, from_x, patch_side)
-    center, axes = _principal_axes(examples)
-    tree = cKDTree((examples - center) @ axes)
-    found = np.zeros(len(to_y), np.int64)
-    for _ in range(rounds):
-        distance, found = tree.query((_patches(start, to_y, to_x, patch_side) - center) @ axes, eps=0.5)
-        voted = _vote(examples[found], (to_y, to_x), 1 / (distance + _VOTE_SOFTNESS) ** 2, hole.shape)
-        start = np.where(hole[..., None], voted, image)
-    offsets[to_y, to_x] = np.stack([from_y[found] - to_y, from_x[found] - to_x], axis=-1)
-    return start, offsets
-
-
-def _patches(image: Image, y: npt.NDArray[np.int64], x: npt.NDArray[np.int64], side: int) -> npt.NDArray[np.float32]:
-    """The patches around the given pixels, (pixels, 3 * side * side); the picture's edge is repeated outwards."""
-    margin = side // 2
-    padded = np.pad(image, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (side, side), axis=(0, 1))
-    return windows[y, x].reshape(len(y), -1).astype(np.float32)
-
-
-def _principal_axes(
-    examples: npt.NDArray[np.float32],
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """The mean, and the directions (features, components) in which the examples differ most."""
-    center = examples.mean(axis=0)
-    chosen = examples[np.linspace(0, len(examples) - 1, min(len(examples), _PATCHES_TO_LEARN)).astype(int)]
-    _, _, directions = np.linalg.svd(chosen - center, full_matrices=False)
-    return center, directions[:_COMPONENTS].T
-
-
-def _vote(
-    patches: npt.NDArray[np.float32],
-    centers: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
-    weights: npt.NDArray[np.floating],
-    shape: tuple[int, ...],
-) -> Image:
-    """The weighted mean of all patches laid over their centres."""
-    side = round((patches.shape[1] / 3) ** 0.5)
-    margin = side // 2
-    total = np.zeros((shape[0] + 2 * margin, shape[1] + 2 * margin, 3))
-    votes = np.full((*total.shape[:2], 1), 1e-12)
-    colors = patches.reshape(-1, 3, side, side)
-    weight = weights[:, None]
-    for down in range(side):
-        for across in range(side):
-            at = (centers[0] + down, centers[1] + across)
-            total[at] += colors[:, :, down, across] * weight
-            votes[at] += weight
-    mean = (total / votes)[margin:-margin, margin:-margin]
-    return np.clip(np.round(mean), 0, 255).astype(np.uint8)
-
-
-def _add_detail(image: Image, coarse: Image, offsets: npt.NDArray[np.float32]) -> Image:
-    """The coarse picture at full size, with the fine detail of the places its patches came from."""
-    height, width = image.shape[:2]
-    scale = width / coarse.shape[1]
-    full = cv2.resize(offsets, (width, height), interpolation=cv2.INTER_NEAREST) * scale
-    y, x = np.mgrid[:height, :width].astype(np.float32)
-    copied = cv2.remap(image, x + full[..., 1], y + full[..., 0], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-    copied = copied.astype(np.float32)
-    detail = copied - cv2.GaussianBlur(copied, (0, 0), 1.5 * scale)
-    base = cv2.resize(coarse.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
-    sharp: Image = np.clip(np.round(base + detail), 0, 255).astype(np.uint8)
-    return sharp
+        passes = tuple(zip(self._config.long_sides, self._config.rounds, strict=True))
+        return [fill_by_example(hole.image, hole.mask, passes, patch_side=self._config.patch_side) for hole in holes]

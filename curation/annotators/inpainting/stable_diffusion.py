@@ -1,31 +1,22 @@
 """Paints regions out with Stable Diffusion's inpainting model through `diffusers`, like the paper (3.1)."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
-import cv2
-import numpy as np
-import torch
-from PIL import Image as Pillow
-
-from curation.annotators.checkpoints import Device, check_finite, checkpoint_folder, describe_checkpoint, library
-from curation.annotators.protocols import Hole
+from curation.annotators.checkpoints import checkpoint_folder, describe_checkpoint
+from curation.annotators.device import Device
+from curation.annotators.protocols import Hole, Inpainter
 from curation.records import Image
-from curation.stage import ClipError, Resources
-from dataset_schema import Annotator, FailureKind
+from curation.stage import Resources
+from dataset_schema import Annotator
 
 _PIPELINE: Final = "StableDiffusionInpaintPipeline"
 
-# Where a pipeline's networks lie in its folder, the classes that read them, and what those call the precision.
-_NETWORKS: Final = {
-    "unet": ("diffusers", "UNet2DConditionModel", "torch_dtype"),
-    "vae": ("diffusers", "AutoencoderKL", "torch_dtype"),
-    "text_encoder": ("transformers", "CLIPTextModel", "dtype"),
-}
+# The parts of a pipeline that are used, each a folder in its own.
+_NETWORKS: Final = ("unet", "vae", "text_encoder")
 _OTHER_PARTS: Final = ("tokenizer", "scheduler")
 
 # Noise, mask and masked picture: 4 + 1 + 4. A model with 4 has never seen a hole.
@@ -67,13 +58,23 @@ class StableDiffusionConfig:
         if self.side < _SIDE_STEP or self.side % _SIDE_STEP:
             raise ValueError(f"side is {self.side}, expected a multiple of {_SIDE_STEP}")
 
+    def build(self) -> Inpainter:
+        """The inpainter; nothing is loaded yet."""
+        return StableDiffusionInpainter(self)
+
+
+class _Pipeline(Protocol):
+    """The pipeline once it is loaded: `diffusion.py`."""
+
+    def paint(self, holes: Sequence[Hole], *, side: int, options: Mapping[str, Any]) -> list[Image]: ...
+
 
 class StableDiffusionInpainter:
     """An `Inpainter` whose noise is drawn from the picture, so that a run repeats whatever its batches are."""
 
     def __init__(self, config: StableDiffusionConfig) -> None:
         self._config = config
-        self._pipeline: Any = None
+        self._loaded: _Pipeline | None = None
 
     def describe(self) -> Annotator:
         """The checkpoint, and one hash over its networks, tokenizer and scheduler.
@@ -84,7 +85,9 @@ class StableDiffusionInpainter:
         """
         folder = self._folder()
         _check_pipeline(folder)
-        return describe_checkpoint("inpaint", self._config.checkpoint, [folder / part for part in _parts()])
+        return describe_checkpoint(
+            "inpaint", self._config.checkpoint, [folder / part for part in (*_NETWORKS, *_OTHER_PARTS)]
+        )
 
     @property
     def resources(self) -> Resources:
@@ -98,22 +101,7 @@ class StableDiffusionInpainter:
             FileNotFoundError: a part is missing, or its weights are no safetensors.
             ValueError: it is another pipeline, or lacks weights.
         """
-        if self._pipeline is not None:
-            return
-        folder = self._folder()
-        _check_pipeline(folder)
-        for package in ("diffusers", "transformers"):
-            library(package).utils.logging.disable_progress_bar()  # a library draws none
-        pipeline = getattr(library("diffusers"), _PIPELINE).from_pretrained(
-            folder,
-            **{part: _network(folder, part, self._config.device.dtype) for part in _NETWORKS},
-            safety_checker=None,
-            requires_safety_checker=False,
-            feature_extractor=None,
-            local_files_only=True,
-        )
-        pipeline.set_progress_bar_config(disable=True)
-        self._pipeline = pipeline.to(self._config.device.name)
+        self._pipeline()
 
     def inpaint(self, holes: Sequence[Hole]) -> list[Image]:
         """The pictures with their holes painted; everything else stays bit for bit.
@@ -122,42 +110,36 @@ class StableDiffusionInpainter:
             ValueError: image and mask differ in size.
             ClipError: the network gives NaN, or paints a picture black that is not.
         """
-        self.load()
+        pipeline = self._pipeline()
         filled = [hole.image.copy() for hole in holes]
         asked = [(hole, image) for hole, image in zip(holes, filled, strict=True) if _has_hole(hole)]
         size = self._config.device.batch_size
         for batch in (asked[i : i + size] for i in range(0, len(asked), size)):
-            painted = self._paint([hole for hole, _ in batch])
-            for (hole, image), square in zip(batch, painted, strict=True):
-                image[hole.mask] = _stretch(square, hole)[hole.mask]
+            shown = [hole for hole, _ in batch]
+            painted = pipeline.paint(shown, side=self._config.side, options=self._options(shown))
+            for (hole, image), whole in zip(batch, painted, strict=True):
+                image[hole.mask] = whole[hole.mask]
         return filled
 
-    @torch.inference_mode()
-    def _paint(self, holes: Sequence[Hole]) -> list[Image]:
-        """The whole pictures as the network paints them, still square."""
+    def _options(self, holes: Sequence[Hole]) -> dict[str, Any]:
         config = self._config
-        pixels: torch.Tensor = self._pipeline(
-            prompt=[hole.background_word or config.prompt for hole in holes],
-            negative_prompt=[config.negative_prompt] * len(holes),
-            image=[_squeeze(hole, config.side) for hole in holes],
-            mask_image=[_squeeze_mask(hole, config.side) for hole in holes],
-            height=config.side,
-            width=config.side,
-            num_inference_steps=config.steps,
-            guidance_scale=config.guidance_scale,
-            generator=[_noise(hole) for hole in holes],
-            output_type="pt",
-        ).images
-        check_finite(pixels, f"pictures painted by {config.checkpoint}")
-        squares = (pixels * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
-        for hole, square in zip(holes, squares, strict=True):
-            if not square.any() and hole.image.any():
-                raise ClipError(
-                    FailureKind.ANNOTATOR,
-                    f"{config.checkpoint} painted a picture of {hole.mask.shape} pixels all black; try precision "
-                    "float32, and check that the checkpoint is whole",
-                )
-        return list(squares)
+        return {
+            "prompt": [hole.background_word or config.prompt for hole in holes],
+            "negative_prompt": [config.negative_prompt] * len(holes),
+            "num_inference_steps": config.steps,
+            "guidance_scale": config.guidance_scale,
+        }
+
+    def _pipeline(self) -> _Pipeline:
+        if self._loaded is None:
+            folder = self._folder()
+            _check_pipeline(folder)
+            from curation.annotators.inpainting.diffusion import InpaintingPipeline
+
+            self._loaded = InpaintingPipeline.load(
+                folder, self._config.device, kind=_PIPELINE, name=self._config.checkpoint
+            )
+        return self._loaded
 
     def _folder(self) -> Path:
         """The pipeline's folder, with all its parts."""
@@ -168,10 +150,6 @@ class StableDiffusionInpainter:
             if not (folder / part).is_dir():
                 raise FileNotFoundError(f"{folder} has no folder {part}, expected a complete {_PIPELINE}")
         return folder
-
-
-def _parts() -> tuple[str, ...]:
-    return (*_NETWORKS, *_OTHER_PARTS)
 
 
 def _check_pipeline(folder: Path) -> None:
@@ -187,43 +165,9 @@ def _check_pipeline(folder: Path) -> None:
         raise ValueError(f"{unet} has in_channels {channels}, expected {_INPAINTING_CHANNELS}: a model for inpainting")
 
 
-def _network(folder: Path, part: str, dtype: torch.dtype) -> Any:
-    package, name, keyword = _NETWORKS[part]
-    network, report = getattr(library(package), name).from_pretrained(
-        folder / part, use_safetensors=True, local_files_only=True, output_loading_info=True, **{keyword: dtype}
-    )
-    absent = sorted(report["missing_keys"])
-    if absent:
-        raise ValueError(
-            f"weights in {folder / part} lack {len(absent)} tensors, {absent[0]} first, expected all of them"
-        )
-    return network.eval()
-
-
 def _has_hole(hole: Hole) -> bool:
     if hole.image.shape[:2] != hole.mask.shape:
         raise ValueError(
             f"image is {hole.image.shape[:2]} and mask {hole.mask.shape}, expected the same height and width"
         )
     return bool(hole.mask.any())
-
-
-def _squeeze(hole: Hole, side: int) -> Pillow.Image:
-    return Pillow.fromarray(hole.image).resize((side, side), Pillow.Resampling.BICUBIC)
-
-
-def _squeeze_mask(hole: Hole, side: int) -> Pillow.Image:
-    """White where the square touches the hole at all."""
-    touched = cv2.resize(hole.mask.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA) > 0
-    return Pillow.fromarray(touched.astype(np.uint8) * 255)
-
-
-def _stretch(square: Image, hole: Hole) -> Image:
-    height, width = hole.mask.shape
-    return np.asarray(Pillow.fromarray(square).resize((width, height), Pillow.Resampling.BICUBIC))
-
-
-def _noise(hole: Hole) -> torch.Generator:
-    """Drawn on the CPU, where every device finds the same numbers."""
-    digest = sha256(hole.image.tobytes() + hole.mask.tobytes()).digest()
-    return torch.Generator("cpu").manual_seed(int.from_bytes(digest[:8], "big") >> 1)

@@ -6,14 +6,15 @@ from functools import lru_cache
 from hashlib import sha256
 from importlib import resources
 
-import cv2
 import numpy as np
 
 from curation.annotators.language.chat import AnswerFormat
 from curation.annotators.language.server import ChatServer, ChatServerConfig, Illustrated
+from curation.annotators.protocols import Captioner
 from curation.records import Image, Video
 from curation.stage import Resources
 from dataset_schema import Annotator
+from storage.configs import PRESET_ONLY
 
 
 def _default_server() -> ChatServerConfig:
@@ -35,7 +36,7 @@ class ServerCaptionerConfig:
 
     server: ChatServerConfig = field(default_factory=_default_server)
     frames: int = 8
-    jpeg_quality: int = 90
+    jpeg_quality: int = field(default=90, metadata=PRESET_ONLY)
     max_tokens: int = 160
 
     def __post_init__(self) -> None:
@@ -43,6 +44,10 @@ class ServerCaptionerConfig:
             raise ValueError(f"frames is {self.frames} and max_tokens {self.max_tokens}, expected at least 1")
         if not 1 <= self.jpeg_quality <= 100:
             raise ValueError(f"jpeg_quality is {self.jpeg_quality}, expected 1 to 100")
+
+    def build(self) -> Captioner:
+        """The captioner; the first batch connects."""
+        return ServerCaptioner(self)
 
 
 class ServerCaptioner:
@@ -86,6 +91,8 @@ class ServerCaptioner:
 
 
 def _jpeg(image: Image, quality: int) -> bytes:
+    import cv2
+
     is_written, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not is_written:
         raise ValueError(f"a picture of shape {image.shape} cannot be written as JPEG")

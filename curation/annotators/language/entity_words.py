@@ -1,20 +1,16 @@
 """Entity words by a language model: the instruction, the answers of earlier runs, and the model for the rest (A.2)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol
 
 from curation.annotators.language.answer_cache import AnswerCache
 from curation.annotators.language.chat import AnswerFormat, ChatModel
-from curation.annotators.language.server import ChatServer, ChatServerConfig
-from curation.annotators.language.transformers_chat import TransformersChat, TransformersChatConfig
-from curation.annotators.language.vllm_chat import VllmChat, VllmChatConfig
 from curation.entity_words.instruction import ANSWER_SCHEMA, entity_word_instruction, instruction_version
 from curation.stage import Resources
 from dataset_schema import Annotator
-
-ChatConfig: TypeAlias = ChatServerConfig | VllmChatConfig | TransformersChatConfig
+from storage.configs import UNDECISIVE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +25,7 @@ class LanguageEntityWordsConfig:
     """
 
     examples: str | None = None
-    cache: str | None = None
+    cache: str | None = field(default=None, metadata=UNDECISIVE)
     max_tokens: int = 512
 
     def __post_init__(self) -> None:
@@ -89,16 +85,16 @@ class LanguageEntityWords:
         return [known[caption] for caption in captions]
 
 
-def chat_model(config: ChatConfig, form: AnswerFormat) -> ChatModel:
-    """The model that a config describes; nothing is loaded yet."""
-    if isinstance(config, ChatServerConfig):
-        return ChatServer(config, form)
-    if isinstance(config, VllmChatConfig):
-        return VllmChat(config, form)
-    return TransformersChat(config, form)
+class ChatConfig(Protocol):
+    """Which language model."""
+
+    def chat(self, form: AnswerFormat) -> ChatModel:
+        """The model; nothing is loaded yet."""
+        ...
 
 
-def entity_words_by(config: LanguageEntityWordsConfig, model: ChatConfig) -> LanguageEntityWords:
-    """The extractor that asks this model."""
+def entity_words_by(model: ChatConfig, config: LanguageEntityWordsConfig | None = None) -> LanguageEntityWords:
+    """The extractor that asks this model; nothing is loaded yet."""
+    config = config or LanguageEntityWordsConfig()
     form = AnswerFormat(max_tokens=config.max_tokens, schema=ANSWER_SCHEMA)
-    return LanguageEntityWords(config, chat_model(model, form))
+    return LanguageEntityWords(config, model.chat(form))

@@ -7,13 +7,16 @@ import os
 import threading
 import weakref
 from collections.abc import Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from curation.annotators.checkpoints import library
-from curation.annotators.language.chat import AnswerFormat
+from curation.annotators.language.chat import AnswerFormat, ChatModel
+from curation.annotators.language.entity_words import LanguageEntityWordsConfig, entity_words_by
+from curation.annotators.protocols import EntityWordExtractor
 from curation.stage import ClipError, Resources
 from dataset_schema import Annotator, FailureKind
+from storage.configs import UNDECISIVE
 
 # Before a run starts, somebody waits: the server need not be asked for as long as in the middle of one.
 _RETRIES_AT_START: Final = 1
@@ -43,12 +46,12 @@ class ChatServerConfig:
     """
 
     profile: Literal["server"] = "server"
-    url: str = "http://127.0.0.1:8000/v1"
+    url: str = field(default="http://127.0.0.1:8000/v1", metadata=UNDECISIVE)
     model: str = "mistralai/Mistral-7B-Instruct-v0.3"
-    api_key_variable: str | None = None
-    in_flight: int = 64
-    timeout_s: float = 60.0
-    retries: int = 5
+    api_key_variable: str | None = field(default=None, metadata=UNDECISIVE)
+    in_flight: int = field(default=64, metadata=UNDECISIVE)
+    timeout_s: float = field(default=60.0, metadata=UNDECISIVE)
+    retries: int = field(default=5, metadata=UNDECISIVE)
     response_format: Literal["none", "json_schema"] = "none"
     extra_body: str = "{}"
 
@@ -62,6 +65,14 @@ class ChatServerConfig:
             )
         if _json_object(self.extra_body) is None:
             raise ValueError(f"extra_body is {self.extra_body!r}, expected a JSON object")
+
+    def chat(self, form: AnswerFormat) -> ChatModel:
+        """The model; nothing is loaded yet."""
+        return ChatServer(self, form)
+
+    def build(self, instruction: LanguageEntityWordsConfig | None = None) -> EntityWordExtractor:
+        """Entity words by the model; nothing is loaded yet."""
+        return entity_words_by(self, instruction)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,17 +3,15 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal, Protocol
 
-import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, LogitsProcessor, LogitsProcessorList
-from transformers.utils.logging import disable_progress_bar
-
-from curation.annotators.checkpoints import Device, check_finite, checkpoint_folder, describe_checkpoint
-from curation.annotators.language.chat import AnswerFormat
-from curation.stage import ClipError, Resources
-from dataset_schema import Annotator, FailureKind
+from curation.annotators.checkpoints import checkpoint_folder, describe_checkpoint
+from curation.annotators.device import Device
+from curation.annotators.language.chat import AnswerFormat, ChatModel
+from curation.annotators.language.entity_words import LanguageEntityWordsConfig, entity_words_by
+from curation.annotators.protocols import EntityWordExtractor
+from curation.stage import Resources
+from dataset_schema import Annotator
 
 # Our choice: hundreds of tokens, one after the other, on a slow processor.
 _TIMEOUT_S: Final = 300.0
@@ -32,6 +30,20 @@ class TransformersChatConfig:
     model: str = "mistralai/Mistral-7B-Instruct-v0.3"
     device: Device = field(default_factory=lambda: Device(gpus=0.5, gpu_memory_gib=24.0, memory_gib=16.0))
 
+    def chat(self, form: AnswerFormat) -> ChatModel:
+        """The model; nothing is loaded yet."""
+        return TransformersChat(self, form)
+
+    def build(self, instruction: LanguageEntityWordsConfig | None = None) -> EntityWordExtractor:
+        """Entity words by the model; nothing is loaded yet."""
+        return entity_words_by(self, instruction)
+
+
+class _Network(Protocol):
+    """The model once it is loaded: `transformers_network.py`."""
+
+    def answer(self, questions: Sequence[str], *, max_tokens: int) -> list[str]: ...
+
 
 class TransformersChat:
     """Answers a batch at a time: see `ChatModel`. Simple and slow; a server or vLLM answers many times faster.
@@ -44,8 +56,7 @@ class TransformersChat:
     def __init__(self, config: TransformersChatConfig, form: AnswerFormat) -> None:
         self._config = config
         self._form = form
-        self._model: Any = None
-        self._tokenizer: Any = None
+        self._loaded: _Network | None = None
 
     def describe(self, job: str) -> Annotator:
         """The checkpoint and its hash.
@@ -73,83 +84,16 @@ class TransformersChat:
             FileNotFoundError: the checkpoint is missing, or holds no safetensors.
             ValueError: it is no causal language model, lacks weights, or has no chat template.
         """
-        if self._model is not None:
-            return
-        folder = checkpoint_folder(self._config.model)
-        _hide_progress()
-        self._tokenizer, network = _read(folder, self._config.device.dtype)
-        self._model = network.to(self._config.device.name).eval()
+        self._network()
 
     def answer(self, questions: Sequence[str]) -> list[str]:
         """See `ChatModel`; the longest answers decide how long a batch takes."""
-        self.load()
-        tokens = self._tokenizer.apply_chat_template(
-            [[{"role": "user", "content": question}] for question in questions],
-            add_generation_prompt=True,
-            enable_thinking=False,  # templates of models that do not think aloud ignore it
-            padding=True,
-            return_dict=True,
-            return_tensors="pt",
-        ).to(self._config.device.name)
-        asked = tokens["input_ids"].shape[1]
-        self._check_length(asked)
-        with torch.inference_mode():
-            written = self._model.generate(
-                input_ids=tokens["input_ids"],
-                attention_mask=tokens["attention_mask"],
-                max_new_tokens=self._form.max_tokens,
-                do_sample=False,
-                temperature=None,
-                top_p=None,
-                top_k=None,
-                pad_token_id=self._tokenizer.pad_token_id,
-                logits_processor=LogitsProcessorList([_RefuseNan()]),
-            )
-        answers: list[str] = self._tokenizer.batch_decode(written[:, asked:], skip_special_tokens=True)
-        return answers
+        return self._network().answer(questions, max_tokens=self._form.max_tokens)
 
-    def _check_length(self, asked: int) -> None:
-        """Beyond their last position, some networks read outside their tables, which on a GPU ends the process."""
-        limit = getattr(self._model.config, "max_position_embeddings", None)
-        if limit is not None and asked + self._form.max_tokens > limit:
-            raise ClipError(
-                FailureKind.ANNOTATOR,
-                f"{self._config.model} reads {limit} tokens, a question has {asked}, and its answer may have "
-                f"{self._form.max_tokens}; choose a model that reads more, or a smaller max_tokens",
-            )
+    def _network(self) -> _Network:
+        if self._loaded is None:
+            folder = checkpoint_folder(self._config.model)
+            from curation.annotators.language.transformers_network import LanguageNetwork
 
-
-def _read(folder: Path, dtype: torch.dtype) -> tuple[Any, Any]:
-    """Tokenizer and network."""
-    if not (folder / "config.json").is_file():
-        raise FileNotFoundError(f"{folder} has no config.json; expected the folder of a complete checkpoint")
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left", local_files_only=True)
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=dtype, use_safetensors=True, local_files_only=True, output_loading_info=True
-        )
-    except (ValueError, OSError) as error:
-        raise ValueError(f"{folder} holds no causal language model with a tokenizer: {error}") from error
-    network, report = loaded
-    if report["missing_keys"]:
-        lacking = sorted(report["missing_keys"])[:3]
-        raise ValueError(f"weights in {folder} lack {lacking}, expected a whole causal language model")
-    if tokenizer.chat_template is None:
-        raise ValueError(f"tokenizer in {folder} has no chat template; expected an instruction-tuned checkpoint")
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer, network
-
-
-class _RefuseNan(LogitsProcessor):
-    """Looks at every step's scores: the likeliest token of NaN would be some token."""
-
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
-        check_finite(scores.amax(dim=-1), "language model scores")
-        return scores
-
-
-def _hide_progress() -> None:
-    """A library draws no bars."""
-    disable: Any = disable_progress_bar
-    disable()
+            self._loaded = LanguageNetwork.load(folder, self._config.device, name=self._config.model)
+        return self._loaded

@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal
 
 from curation.annotators.checkpoints import checkpoint_folder, describe_checkpoint, library
-from curation.annotators.language.chat import AnswerFormat
+from curation.annotators.language.chat import AnswerFormat, ChatModel
+from curation.annotators.language.entity_words import LanguageEntityWordsConfig, entity_words_by
+from curation.annotators.protocols import EntityWordExtractor
 from curation.stage import Resources
 from dataset_schema import Annotator
+from storage.configs import UNDECISIVE
 
 _TIMEOUT_S: Final = 60.0
 _GIB: Final = 1 << 30
@@ -35,9 +38,9 @@ class VllmChatConfig:
     profile: Literal["vllm"] = "vllm"
     model: str = "mistralai/Mistral-7B-Instruct-v0.3"
     max_model_len: int = 4096
-    gpus: float = 0.5
-    gpu_memory_gib: float = 40.0
-    batch_size: int = 256
+    gpus: float = field(default=0.5, metadata=UNDECISIVE)
+    gpu_memory_gib: float = field(default=40.0, metadata=UNDECISIVE)
+    batch_size: int = field(default=256, metadata=UNDECISIVE)
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     response_format: Literal["none", "json_schema"] = "none"
 
@@ -48,6 +51,14 @@ class VllmChatConfig:
             raise ValueError(
                 f"batch_size is {self.batch_size} and max_model_len {self.max_model_len}, expected at least 1"
             )
+
+    def chat(self, form: AnswerFormat) -> ChatModel:
+        """The model; nothing is loaded yet."""
+        return VllmChat(self, form)
+
+    def build(self, instruction: LanguageEntityWordsConfig | None = None) -> EntityWordExtractor:
+        """Entity words by the model; nothing is loaded yet."""
+        return entity_words_by(self, instruction)
 
 
 class VllmChat:

@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from curation.annotators.lexicon.noun_phrases import Before, NounPhrase, noun_phrases
 from curation.annotators.lexicon.word_classes import VerbForm, looks_like_person, verb_base, verb_form
+from curation.annotators.protocols import EntityWordExtractor
 from curation.entity_words.kinds import Unseen, classify, is_title
 from curation.entity_words.number import is_plural, singular_of
 from curation.entity_words.phrases import Phrase
@@ -28,6 +29,10 @@ class LexiconConfig:
     """Nothing to choose: the word lists come with the package."""
 
     profile: Literal["lexicon"] = "lexicon"
+
+    def build(self, instruction: object = None) -> EntityWordExtractor:  # noqa: ARG002  rules are asked nothing
+        """The extractor; nothing is loaded yet."""
+        return LexiconEntityWords()
 
 
 class LexiconEntityWords:

@@ -2,30 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from PIL import Image
-from transformers import Dinov2Model
 
-from curation.annotators.checkpoints import (
-    Device,
-    check_finite,
-    check_model_type,
-    checkpoint_folder,
-    describe_checkpoint,
-    library,
-)
+from curation.annotators.checkpoints import check_model_type, checkpoint_folder, describe_checkpoint
+from curation.annotators.device import Device
+from curation.annotators.protocols import CutoutEncoder
 from curation.records import Cutout
 from curation.stage import Resources
 from dataset_schema import Annotator
-
-_SIDE: Final = 224
-
-# A network keeps what it computes for the pictures that it is given at once.
-_CUTOUTS_AT_ONCE: Final = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +28,16 @@ class Dinov2Config:
     checkpoint: str = "facebook/dinov2-large"
     device: Device = field(default_factory=lambda: Device(gpus=0.1, gpu_memory_gib=3.0))
 
+    def build(self) -> CutoutEncoder:
+        """The encoder; nothing is loaded yet."""
+        return Dinov2Encoder(self)
+
+
+class _Network(Protocol):
+    """DINOv2 once it is loaded: `dinov2_network.py`."""
+
+    def encode(self, cutouts: Sequence[Cutout], name: str) -> npt.NDArray[np.float64]: ...
+
 
 class Dinov2Encoder:
     """A `CutoutEncoder`: the class token after the last layer norm.
@@ -51,8 +48,7 @@ class Dinov2Encoder:
 
     def __init__(self, config: Dinov2Config) -> None:
         self._config = config
-        self._network: Any = None
-        self._processor: Any = None
+        self._loaded: _Network | None = None
 
     def describe(self) -> Annotator:
         """The checkpoint and its hash.
@@ -77,31 +73,7 @@ class Dinov2Encoder:
             FileNotFoundError: weights, config.json or preprocessor_config.json are missing.
             ValueError: it is another network, or lacks weights.
         """
-        if self._network is not None:
-            return
-        folder = checkpoint_folder(self._config.checkpoint)
-        check_model_type(folder, "dinov2")
-        processor = folder / "preprocessor_config.json"
-        if not processor.is_file():
-            raise FileNotFoundError(f"{processor} does not exist; expected the folder of a complete checkpoint")
-        transformers = library("transformers")
-        transformers.utils.logging.disable_progress_bar()  # a library draws none
-        # What it reads is a square of this side already; the published file would cut the middle out of it.
-        self._processor = transformers.BitImageProcessorPil.from_pretrained(
-            folder, do_resize=False, do_center_crop=False
-        )
-        loaded: Any = Dinov2Model.from_pretrained(
-            folder,
-            dtype=self._config.device.dtype,
-            use_safetensors=True,
-            local_files_only=True,
-            output_loading_info=True,
-        )
-        network, report = loaded
-        absent = sorted(report["missing_keys"])
-        if absent:
-            raise ValueError(f"weights in {folder} lack {len(absent)} tensors, {absent[0]} first, expected all of them")
-        self._network = network.to(self._config.device.name).eval()
+        self._network()
 
     def encode(self, cutouts: Sequence[Cutout]) -> npt.NDArray[np.float64]:
         """Class tokens scaled to length one.
@@ -109,25 +81,16 @@ class Dinov2Encoder:
         Raises:
             ClipError: the network gives NaN.
         """
-        self.load()
-        squares = [_white_square(cutout) for cutout in cutouts]
-        tokens = [self._tokens(squares[i : i + _CUTOUTS_AT_ONCE]) for i in range(0, len(squares), _CUTOUTS_AT_ONCE)]
-        vectors = torch.cat(tokens)
-        check_finite(vectors, f"class tokens of {self._config.checkpoint}")
-        return np.asarray(torch.nn.functional.normalize(vectors, dim=-1).numpy(), np.float64)
+        return self._network().encode(cutouts, f"class tokens of {self._config.checkpoint}")
 
-    @torch.inference_mode()
-    def _tokens(self, squares: Sequence[Image.Image]) -> torch.Tensor:
-        device = self._config.device
-        pixels = self._processor(list(squares), return_tensors="pt")["pixel_values"].to(device.name, device.dtype)
-        tokens: torch.Tensor = self._network(pixel_values=pixels).pooler_output
-        return tokens.double().cpu()
+    def _network(self) -> _Network:
+        if self._loaded is None:
+            folder = checkpoint_folder(self._config.checkpoint)
+            check_model_type(folder, "dinov2")
+            processor = folder / "preprocessor_config.json"
+            if not processor.is_file():
+                raise FileNotFoundError(f"{processor} does not exist; expected the folder of a complete checkpoint")
+            from curation.annotators.likeness.dinov2_network import Dinov2Network
 
-
-def _white_square(cutout: Cutout) -> Image.Image:
-    """On white, padded to a square with white, 224 pixels, bicubic: as the authors' benchmark compares subjects."""
-    picture = Image.fromarray(cutout)
-    side = max(picture.size)
-    square = Image.new("RGB", (side, side), (255, 255, 255))
-    square.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2), mask=picture.getchannel("A"))
-    return square.resize((_SIDE, _SIDE), Image.Resampling.BICUBIC)
+            self._loaded = Dinov2Network.load(folder, self._config.device)
+        return self._loaded

@@ -6,9 +6,8 @@ stand in front of something (`weights/foreground/README.md`). It says how far so
 
 from hashlib import sha256
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -46,7 +45,7 @@ class ForegroundNetwork:
 
     def __init__(self, folder: Path = FOREGROUND_WEIGHTS) -> None:
         self._folder = folder
-        self._network: cv2.dnn.Net | None = None
+        self._network: Any = None
 
     def describe(self) -> Annotator:
         """Name and weights, without loading them.
@@ -65,6 +64,8 @@ class ForegroundNetwork:
             ValueError: OpenCV cannot read them.
         """
         if self._network is None:
+            import cv2
+
             path = self._path()
             try:
                 self._network = cv2.dnn.readNetFromTFLite(str(path))
@@ -75,6 +76,8 @@ class ForegroundNetwork:
 
     def probability(self, picture: Image) -> Plane:
         """How surely each pixel belongs to the foreground; the picture is squeezed into the network's square."""
+        import cv2
+
         if self._network is None:
             raise RuntimeError("foreground network is not loaded, expected a call of load() first")
         squeezed = cv2.resize(picture, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).astype(np.float32) / 255

@@ -1,36 +1,21 @@
 """Shot detectors: TransNetV2 with its published weights (A.1), and PySceneDetect."""
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from curation.annotators.checkpoints import Device, check_finite
-from curation.annotators.shots.jumps import picture_jumps
-from curation.annotators.shots.network import STRIDE, WINDOW, StretchedTransNet, package_network
+from curation.annotators.device import Device
+from curation.annotators.protocols import ShotDetector
 from curation.records import Video
-from curation.shot_changes import shot_changes
 from curation.stage import Resources
 from dataset_schema import Annotator
-
-Probabilities: TypeAlias = npt.NDArray[np.float64]
-
-# Our choice: probabilities that can become another decision when they are looked at again. Long stretches were seen to
-# move a probability by .03 at most, and other cuts close by to press a true one's to .2; both bounds leave room.
-_IN_DOUBT: Final = (0.1, 0.6)
-# A cut is likelier than not.
-_CUT: Final = 0.5
-# Our choice: changes closer than this may be the two ends of one flash, which the network must see together.
-_FLASH_FRAMES: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,23 +30,24 @@ class TransNetV2Config:
     profile: Literal["transnetv2"] = "transnetv2"
     device: Device = field(default_factory=lambda: Device(name="cpu", memory_gib=1.0, batch_size=8))
 
+    def build(self) -> ShotDetector:
+        """The detector; nothing is loaded yet."""
+        return TransNetV2Shots(self)
+
+
+class _Network(Protocol):
+    """TransNetV2 once it is loaded: `completed.py`."""
+
+    def cut_probabilities(self, thumbnails: Video) -> npt.NDArray[np.float64]: ...
+    def network_probabilities(self, thumbnails: Video) -> npt.NDArray[np.float64]: ...
+
 
 class TransNetV2Shots:
-    """TransNetV2 with the weights of its package, and a look at the picture itself; on a CPU on one thread.
-
-    The network's own answer is completed in two ways, both of which only ever add cuts:
-
-    - Other cuts close by lower its probability of a cut, most of all between shots of less than a second. A change in
-      doubt beside certain ones is therefore shown to it again, with the frames up to those alone.
-    - Where nearly the whole picture jumps, that is a cut, whatever the network says: `shots_jumps`.
-
-    Our choice: one thread, because a few of them on a busy machine wait for each other most of the time, and curation
-    has many clips to spread over the cores.
-    """
+    """TransNetV2 with the weights of its package, and a look at the picture itself; on a CPU on one thread."""
 
     def __init__(self, config: TransNetV2Config | None = None) -> None:
         self._device = (config or TransNetV2Config()).device
-        self._network: StretchedTransNet | None = None
+        self._network: _Network | None = None
 
     def describe(self) -> Annotator:
         """Name and weights, without loading them. The processor's form is not named: it moves no cut."""
@@ -80,84 +66,22 @@ class TransNetV2Shots:
     def load(self) -> None:
         """Load the weights that come with the package."""
         if self._network is None:
-            self._network = StretchedTransNet.fold(package_network(self._device.name), native_precision(self._device))
+            from curation.annotators.shots.completed import CompletedTransNet
+
+            self._network = CompletedTransNet.load(self._device)
 
     def cut_probabilities(self, thumbnails: Video) -> npt.NDArray[np.float64]:
         """For every frame: the probability that a shot change lies between it and the next."""
-        network = self._loaded()
-        with torch.inference_mode(), _one_thread():
-            found = network.probabilities(thumbnails, self._device.batch_size)
-            _check(found)
-            if self._device.batch_size > 1:
-                found = _with_own_windows(network, thumbnails, found)
-            found = _with_second_looks(network, thumbnails, found)
-        _check(found)
-        return np.maximum(found, picture_jumps(thumbnails, found < _CUT))
+        return self._loaded().cut_probabilities(thumbnails)
 
     def network_probabilities(self, thumbnails: Video) -> npt.NDArray[np.float64]:
         """The network's answer alone: with a batch size of 1, what its package would say."""
-        with torch.inference_mode(), _one_thread():
-            return self._loaded().probabilities(thumbnails, self._device.batch_size)
+        return self._loaded().network_probabilities(thumbnails)
 
-    def _loaded(self) -> StretchedTransNet:
+    def _loaded(self) -> _Network:
         if self._network is None:
             raise RuntimeError("TransNetV2 is not loaded; call load() first")
         return self._network
-
-
-def native_precision(device: Device) -> torch.dtype:
-    """The device's precision, or float32 on a processor that has no instructions for it."""
-    if torch.device(device.name).type != "cpu":
-        return device.dtype
-    can = torch.cpu.get_capabilities()
-    native = {
-        torch.bfloat16: can.get("avx512_bf16") or can.get("amx_bf16"),
-        torch.float16: can.get("avx512_fp16") or can.get("amx_fp16"),
-    }
-    return device.dtype if native.get(device.dtype) else torch.float32
-
-
-def _with_own_windows(network: StretchedTransNet, thumbnails: Video, found: Probabilities) -> Probabilities:
-    """The package's own probabilities in all windows with a change in doubt: a long stretch then decides as they do."""
-    low, high = _IN_DOUBT
-    peaks = (change.likeliest - 1 for change in shot_changes(found, low))
-    exact = found.copy()
-    for first in sorted({peak // STRIDE * STRIDE for peak in peaks if found[peak] < high}):
-        exact[first : first + STRIDE] = network.window(thumbnails, first)
-    return exact
-
-
-def _with_second_looks(network: StretchedTransNet, thumbnails: Video, found: Probabilities) -> Probabilities:
-    """Raise probabilities that certain cuts close by have lowered, the likeliest first: it may then be certain itself.
-
-    Without a certain cut nothing is looked at again, so that a single shot stays one.
-    """
-    changes = [change.likeliest for change in shot_changes(found[:-1], _IN_DOUBT[0])]
-    certain = [cut for cut in changes if found[cut - 1] >= _CUT]
-    raised = found.copy()
-    for cut in sorted(set(changes) - set(certain), key=lambda cut: -found[cut - 1]):
-        near = [other for other in certain if _FLASH_FRAMES <= abs(other - cut) < WINDOW // 2]
-        if near:
-            start = max((other for other in near if other < cut), default=0)
-            end = min((other for other in near if other > cut), default=len(thumbnails))
-            alone = float(network(_around(thumbnails[start:end], cut - start))[WINDOW // 2 - 1])
-            raised[cut - 1] = max(found[cut - 1], alone)
-            if alone >= _CUT:
-                certain.append(cut)
-    return raised
-
-
-def _around(thumbnails: Video, cut: int) -> Video:
-    """A window with the cut in its middle; the first and the last frame are repeated where there are no others."""
-    half = WINDOW // 2
-    before, after = thumbnails[:cut][-half:], thumbnails[cut:][:half]
-    return np.concatenate(
-        [before[:1].repeat(half - len(before), 0), before, after, after[-1:].repeat(half - len(after), 0)]
-    )
-
-
-def _check(found: Probabilities) -> None:
-    check_finite(torch.from_numpy(found), "TransNetV2")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +100,10 @@ class SceneDetectConfig:
     def __post_init__(self) -> None:
         if min(self.ratio, self.difference) <= 0:
             raise ValueError(f"scene detector has ratio {self.ratio}, difference {self.difference}, expected above 0")
+
+    def build(self) -> ShotDetector:
+        """The detector."""
+        return SceneDetectShots(self)
 
 
 class SceneDetectShots:
@@ -218,16 +146,6 @@ class SceneDetectShots:
             measures = zip(stats.get_metrics(time, names), limits.values(), strict=True)
             scores[index] = min((value or 0.0) / ((value or 0.0) + limit) for value, limit in measures)
         return scores
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _weights_path() -> Path:

@@ -14,7 +14,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,8 @@ import torch
 from torch.nn import functional
 
 from curation.records import Video
+
+Probabilities: TypeAlias = npt.NDArray[np.float64]
 
 # The network reads 100 frames and is trusted on the middle 50 (section 3 of its paper).
 WINDOW: Final = 100
@@ -68,7 +70,7 @@ class StretchedTransNet:
         stages = tuple(tuple(_branches(block, dtype) for block in stack.DDCNN) for stack in network.SDDCNN)
         return cls(network, stages, dtype)
 
-    def probabilities(self, thumbnails: Video, windows: int) -> npt.NDArray[np.float64]:
+    def probabilities(self, thumbnails: Video, windows: int) -> Probabilities:
         """For every frame: the probability that a shot change lies between it and the next.
 
         Args:
@@ -80,12 +82,12 @@ class StretchedTransNet:
         found = [self(padded[start : start + step + 2 * MARGIN])[MARGIN:-MARGIN] for start in starts]
         return np.concatenate(found)[: len(thumbnails)]
 
-    def window(self, thumbnails: Video, first: int) -> npt.NDArray[np.float64]:
+    def window(self, thumbnails: Video, first: int) -> Probabilities:
         """The package's own probabilities of up to 50 frames, from `first` on, which must be a multiple of 50."""
         found = self(_padded(thumbnails)[first : first + WINDOW])
         return found[MARGIN:-MARGIN][: len(thumbnails) - first]
 
-    def __call__(self, frames: Video) -> npt.NDArray[np.float64]:
+    def __call__(self, frames: Video) -> Probabilities:
         """Probabilities of one stretch whose first window begins at its first frame."""
         pictures = torch.from_numpy(frames).to(self.network.fc1.weight.device)
         features, means = self._features(pictures)

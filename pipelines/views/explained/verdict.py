@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from curation.annotators.grounding.locator import GroundedMasksConfig
-from curation.annotators.grounding_legacy.locator import LegacyGroundedMasksConfig
 from curation.profiles import CurationConfig
 from dataset_schema import EntityKind, FailureKind, Reason, RejectedClip, Sample
 from pipelines.views.explained.watched_run import Standing, Story
@@ -60,7 +58,7 @@ def verdict_of(story: Story) -> Verdict:
 
 def profile_limits(story: Story, config: CurationConfig) -> list[str]:
     """What the locator cannot do with this clip if it does not read words, and what can."""
-    if isinstance(config.annotators.masks, GroundedMasksConfig | LegacyGroundedMasksConfig):
+    if config.annotators.masks.reads_words:
         return []
     if story.clip is None or story.clip.located is None:
         return []

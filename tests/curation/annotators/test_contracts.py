@@ -14,18 +14,26 @@ import numpy as np
 import pytest
 import torch
 
-from curation.annotators.checkpoints import Device
 from curation.annotators.content.classifier import VideoMaeConfig, VideoMaeContentClassifier
+from curation.annotators.device import Device
 from curation.annotators.faces import BlazeFaceConfig, BlazeFaceDetector
 from curation.annotators.grounding.choice import ChoiceConfig
-from curation.annotators.grounding.locator import GroundedMasksConfig, build_grounded_masks
+from curation.annotators.grounding.locator import GroundedMasksConfig
 from curation.annotators.inpainting.exemplar import ExemplarConfig, ExemplarInpainter
 from curation.annotators.inpainting.stable_diffusion import StableDiffusionConfig, StableDiffusionInpainter
-from curation.annotators.leaks import ColorLeak, ColorLeakConfig, DetectorLeak, Painted
+from curation.annotators.leaks.checks import ColorLeak, ColorLeakConfig, DetectorLeak
 from curation.annotators.likeness.dinov2 import Dinov2Config, Dinov2Encoder
 from curation.annotators.likeness.histogram import HistogramEncoder
 from curation.annotators.moving_object.locator import MovingObjectConfig, MovingObjectLocator
-from curation.annotators.protocols import AnnotatorLike, CutoutEncoder, EntityLocator, Hole, Inpainter, Scene
+from curation.annotators.protocols import (
+    AnnotatorLike,
+    CutoutEncoder,
+    EntityLocator,
+    Hole,
+    Inpainter,
+    Painted,
+    Scene,
+)
 from curation.annotators.shots.detectors import SceneDetectShots, TransNetV2Shots
 from curation.records import EntityWord, LocatedEntity
 from curation.stage import ClipError
@@ -59,11 +67,9 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def grounded(folder: Path) -> EntityLocator:
     """Everything that a random network proposes passes."""
     choice = ChoiceConfig(min_box_score=0, max_box_area=1, max_rival=1, min_mask_score=0, min_mask_extent=0)
-    return build_grounded_masks(
-        GroundedMasksConfig(
-            detector=str(folder / "grounding_dino"), segmenter=str(folder / "sam"), choice=choice, device=CPU
-        )
-    )
+    return GroundedMasksConfig(
+        detector=str(folder / "grounding_dino"), segmenter=str(folder / "sam"), choice=choice, device=CPU
+    ).build()
 
 
 def diffusing(folder: Path) -> Inpainter:
@@ -111,12 +117,12 @@ def test_an_annotator_names_itself_and_travels_before_it_is_loaded(make: Make, n
 @pytest.mark.parametrize(
     "make",
     [
-        lambda folder: build_grounded_masks(
-            GroundedMasksConfig(detector=str(folder / "sam"), segmenter=str(folder / "sam"), device=CPU)
-        ),
-        lambda folder: build_grounded_masks(
-            GroundedMasksConfig(detector=str(folder / "grounding_dino"), segmenter=str(folder / "dinov2"), device=CPU)
-        ),
+        lambda folder: GroundedMasksConfig(
+            detector=str(folder / "sam"), segmenter=str(folder / "sam"), device=CPU
+        ).build(),
+        lambda folder: GroundedMasksConfig(
+            detector=str(folder / "grounding_dino"), segmenter=str(folder / "dinov2"), device=CPU
+        ).build(),
         lambda folder: Dinov2Encoder(Dinov2Config(checkpoint=str(folder / "sam"), device=CPU)),
         lambda folder: VideoMaeContentClassifier(VideoMaeConfig(checkpoint=str(folder / "dinov2"), device=CPU)),
     ],

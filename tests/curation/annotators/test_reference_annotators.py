@@ -7,13 +7,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from curation.annotators.checkpoints import Device
+from curation.annotators.device import Device
 from curation.annotators.inpainting.exemplar import ExemplarConfig, ExemplarInpainter
 from curation.annotators.inpainting.stable_diffusion import StableDiffusionConfig, StableDiffusionInpainter
-from curation.annotators.leaks import ColorLeak, ColorLeakConfig, DetectorLeak, LeakCheck, Painted
+from curation.annotators.leaks.checks import ColorLeak, ColorLeakConfig, DetectorLeak
 from curation.annotators.likeness.dinov2 import Dinov2Config, Dinov2Encoder
 from curation.annotators.likeness.histogram import HistogramEncoder
-from curation.annotators.protocols import AnnotatorLike, CutoutEncoder, Hole, Inpainter, Scene
+from curation.annotators.protocols import (
+    AnnotatorLike,
+    CutoutEncoder,
+    Hole,
+    Inpainter,
+    LeakCheck,
+    Painted,
+    Scene,
+)
 from curation.masks import cut_out
 from curation.records import EntityWord, LocatedEntity
 from curation.stage import Resources
@@ -30,6 +38,8 @@ DOG = EntityWord(word="dog", kind=EntityKind.SUBJECT, start=0, end=3)
 
 class RedDetector:
     """Finds every word where the picture is red, by the share of the entity's pixels."""
+
+    reads_words = True
 
     def describe(self) -> Annotator:
         return Annotator(job="locate", name="red", revision="1")

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from curation.annotators.content.classifier import ContentInput, VideoMaeConfig, VideoMaeContentClassifier
+from curation.annotators.content.classifier import VideoMaeConfig, VideoMaeContentClassifier
+from curation.annotators.content.network import ContentInput
 from curation.annotators.protocols import CONTENT_CLASSES
 from curation.content_training import labelled
 from curation.content_training.labelled import LabelledClips

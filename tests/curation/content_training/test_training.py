@@ -9,7 +9,8 @@ import pytest
 import torch
 from transformers import VideoMAEConfig, VideoMAEForPreTraining, VideoMAEForVideoClassification, ViTConfig, ViTModel
 
-from curation.annotators.content.classifier import ContentInput, VideoMaeConfig, VideoMaeContentClassifier
+from curation.annotators.content.classifier import VideoMaeConfig, VideoMaeContentClassifier
+from curation.annotators.content.network import ContentInput
 from curation.annotators.protocols import CONTENT_CLASSES
 from curation.content_training.clips import generate_clip
 from curation.content_training.dataset import LabelledInputs, Progress, SplitInputs, store_inputs

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image as Picture
 
 from curation.annotators.inpainting.exemplar import ExemplarConfig, ExemplarInpainter
-from curation.annotators.leaks import ColorLeak, ColorLeakConfig, DetectorLeak, Painted, color_leak
-from curation.annotators.protocols import Hole, Scene
+from curation.annotators.leaks.checks import ColorLeak, ColorLeakConfig, DetectorLeak
+from curation.annotators.protocols import Hole, Painted, Scene
 from curation.records import Clip, Image, LocatedEntity, Mask
 from curation.stage import Resources
 from curation.stages.background import BackgroundConfig, BackgroundPicture, grow_to_hole
@@ -21,6 +21,7 @@ from tests.curation.moving_scenes import Sprite, clip_of, reference_frames, scen
 AT = scene([Sprite((50, 36), (190, 70, 60), lambda t: (120 + 60 * t, 120))])
 FRAMES = reference_frames(AT)
 TRUTH = AT(FRAMES[1].time_s)
+COLORS = ColorLeak(ColorLeakConfig())
 
 
 class ScriptedInpainter:
@@ -86,11 +87,11 @@ def test_a_mask_of_half_the_entity_leaks_at_its_rim() -> None:
     half = mask.copy()
     half[:, int(np.flatnonzero(mask.any(axis=0)).mean()) :] = False
     shown = replace(FRAMES[1], image=TRUTH[0])
-    leaks = []
+    leaks: list[float] = []
     for entities in (mask, half):
         hole = grow_to_hole(entities, 0.014)
         painted = np.where(hole[..., None], TRUTH[1], TRUTH[0])
-        leaks.append(color_leak(Painted(shown, painted, entities, hole, ()), ColorLeakConfig()))
+        leaks += COLORS.leaks([Painted(shown, painted, entities, hole, ())])
 
     assert leaks[0] < 0.02
     assert leaks[1] > leaks[0] + 0.08
@@ -137,6 +138,8 @@ def test_all_entities_are_painted_out_together() -> None:
 
 class ScriptedDetector:
     """Finds a word where the picture is as red as the sprite, by how much of it is."""
+
+    reads_words = True
 
     def __init__(self) -> None:
         self.asked: list[Scene] = []
@@ -239,7 +242,7 @@ def test_a_leak_is_a_number_for_the_smallest_pictures_and_masks() -> None:
         image = np.full((*mask.shape, 3), 50, np.uint8)
         painted = Painted(replace(FRAMES[1], image=image), image, mask, mask, ())
 
-        assert 0 <= color_leak(painted, ColorLeakConfig()) <= 1
+        assert 0 <= COLORS.leaks([painted])[0] <= 1
 
 
 @pytest.mark.parametrize("lost", [0.0, 0.3, 0.5])
@@ -253,7 +256,7 @@ def test_a_mask_that_leaves_out_a_part_makes_a_background_that_leaks(lost: float
         replace(FRAMES[1], image=TRUTH[0]), np.where(hole[..., None], TRUTH[1], TRUTH[0]), entities, hole, ()
     )
 
-    leak = color_leak(painted, ColorLeakConfig())
+    (leak,) = COLORS.leaks([painted])
 
     assert (leak > BackgroundConfig().max_leak) == (lost > 0)
 

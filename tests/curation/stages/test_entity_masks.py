@@ -21,6 +21,8 @@ FRAMES = still_frames(*[np.zeros((20, 30, 3), np.uint8)] * 3)
 class ScriptedLocator:
     """Answers with (word index, frame index, detection score, mask score) as told."""
 
+    reads_words = True
+
     def __init__(self, *answers: tuple[int, int, float, float]) -> None:
         self._answers = answers
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from transformers import VideoMAEConfig, VideoMAEForVideoClassification, VideoMAEImageProcessor, VideoMAEModel
 
-from curation.annotators.checkpoints import Device
 from curation.annotators.content.classifier import VideoMaeConfig, VideoMaeContentClassifier
 from curation.annotators.content.motion import motion_channels
+from curation.annotators.device import Device
 from curation.annotators.protocols import CONTENT_CLASSES
 from curation.stage import ClipError
 from dataset_schema import FailureKind

@@ -16,7 +16,7 @@ from transformers import (
     GroundingDinoProcessor,
 )
 
-from curation.annotators.checkpoints import Device
+from curation.annotators.device import Device
 from curation.annotators.grounding.grounding_dino import GroundingDino
 from curation.annotators.grounding.networks import Question, WordBoxes
 from curation.annotators.grounding.word_detector import WordDetector

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from curation.annotators.checkpoints import Device
+from curation.annotators.device import Device
 from curation.annotators.grounding.choice import ChoiceConfig
-from curation.annotators.grounding.locator import GroundedMasks, GroundedMasksConfig, build_grounded_masks
+from curation.annotators.grounding.locator import GroundedMasks, GroundedMasksConfig
 from curation.annotators.grounding.networks import BoxedImage, Question, ScoredMask, WordBoxes
 from curation.annotators.protocols import Scene
 from curation.masks import mask_box
@@ -201,7 +201,7 @@ def test_it_is_built_from_checkpoints_and_named_by_their_files(tmp_path: Path, s
         choice=ChoiceConfig(min_box_score=0, min_mask_score=0, min_mask_extent=0, max_rival=1),
         device=CPU,
     )
-    built = pickle.loads(pickle.dumps(build_grounded_masks(config)))  # as it travels to a worker
+    built = pickle.loads(pickle.dumps(config.build()))  # as it travels to a worker
     frames = still_frames(picture(48, 80, 0), picture(48, 80, 1))
 
     described = built.describe()
@@ -229,7 +229,7 @@ def test_other_weights_are_described_by_another_hash(tmp_path: Path) -> None:
     )
 
     configs = [GroundedMasksConfig(detector=str(dino), segmenter=str(segmenter)) for segmenter in (sam, other)]
-    hashes = {build_grounded_masks(config).describe().weights_sha256 for config in configs}
+    hashes = {config.build().describe().weights_sha256 for config in configs}
 
     assert len(hashes) == 2
 
@@ -240,7 +240,7 @@ def test_missing_weights_are_found_before_anything_is_loaded(tmp_path: Path) -> 
     config = GroundedMasksConfig(detector=str(folder), segmenter=str(folder), device=CPU)
 
     with pytest.raises(FileNotFoundError, match="expected weights as"):
-        build_grounded_masks(config).describe()
+        config.build().describe()
 
 
 def test_it_takes_what_its_device_takes() -> None:

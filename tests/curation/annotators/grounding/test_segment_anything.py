@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional
 from transformers import Sam2Model, Sam2VideoModel, SamImageProcessorPil, SamModel, SamProcessor
 
-from curation.annotators.checkpoints import Device
+from curation.annotators.device import Device
 from curation.annotators.grounding.networks import BoxedImage, ScoredMask
 from curation.annotators.grounding.segment_anything import SegmentAnything, SegmentAnything2, load_segment_anything
 from curation.annotators.grounding.segmenter import Outlines, Segmenter

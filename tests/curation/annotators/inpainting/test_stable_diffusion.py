@@ -11,8 +11,8 @@ import torch
 from PIL import Image as Picture
 from safetensors.torch import load_file, save_file
 
-from curation.annotators.checkpoints import Device
-from curation.annotators.inpainting import stable_diffusion
+from curation.annotators.device import Device
+from curation.annotators.inpainting import diffusion
 from curation.annotators.inpainting.stable_diffusion import StableDiffusionConfig, StableDiffusionInpainter
 from curation.annotators.protocols import Hole
 from curation.records import Image, Mask
@@ -80,7 +80,7 @@ def test_a_hole_is_painted_as_diffusers_paints_it(
 ) -> None:
     hole = Hole(picture(SIDE, SIDE), box_mask((SIDE, SIDE), 16, 8, 40, 48), word)
     monkeypatch.setattr(
-        "curation.annotators.inpainting.stable_diffusion._noise", lambda hole: torch.Generator().manual_seed(1234)
+        "curation.annotators.inpainting.diffusion._noise", lambda hole: torch.Generator().manual_seed(1234)
     )
 
     (painted,) = inpainter(folder).inpaint([hole])
@@ -105,7 +105,7 @@ def test_pictures_of_any_shape_change_inside_the_mask_alone(folder: Path, shape:
 
 def test_what_lies_under_the_mask_cannot_be_seen_by_the_network(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "curation.annotators.inpainting.stable_diffusion._noise", lambda hole: torch.Generator().manual_seed(1)
+        "curation.annotators.inpainting.diffusion._noise", lambda hole: torch.Generator().manual_seed(1)
     )
     mask = box_mask((90, 160), 50, 20, 110, 70)
     image = picture(90, 160)
@@ -134,13 +134,13 @@ def test_each_picture_and_each_mask_has_its_own_noise(folder: Path, monkeypatch:
     noises: list[torch.Generator] = []
     tested = inpainter(folder)
     tested.load()
-    drawn = stable_diffusion._noise
+    drawn = diffusion._noise
 
     def noted(hole: Hole) -> torch.Generator:
         noises.append(drawn(hole))
         return noises[-1]
 
-    monkeypatch.setattr(stable_diffusion, "_noise", noted)
+    monkeypatch.setattr(diffusion, "_noise", noted)
     mask = box_mask((40, 50), 10, 10, 30, 30)
     one, two = picture(40, 50), picture(40, 50, seed=2)
 
@@ -158,7 +158,7 @@ def test_a_tiny_mask_in_a_large_picture_is_painted(folder: Path) -> None:
 
     assert np.array_equal(painted[~mask], image[~mask])
     assert (painted[mask] != image[mask]).any()
-    assert np.asarray(stable_diffusion._squeeze_mask(Hole(image, mask), SIDE)).any()
+    assert np.asarray(diffusion._squeeze_mask(Hole(image, mask), SIDE)).any()
 
 
 def test_masks_of_nothing_and_of_everything_and_single_pixels(folder: Path) -> None:

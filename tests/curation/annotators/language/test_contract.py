@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from curation.annotators.checkpoints import Device
-from curation.annotators.language.entity_words import LanguageEntityWordsConfig, entity_words_by
+from curation.annotators.device import Device
+from curation.annotators.language.entity_words import LanguageEntityWordsConfig
 from curation.annotators.language.server import ChatServerConfig
 from curation.annotators.language.transformers_chat import TransformersChatConfig
 from curation.annotators.lexicon.extractor import LexiconEntityWords
@@ -37,9 +37,9 @@ def language_extractor(request: pytest.FixtureRequest, kind: str) -> MakeExtract
     folder: Path = request.getfixturevalue("language_model")
     if kind == "transformers":
         config = TransformersChatConfig(model=str(folder), device=CPU)
-        return lambda: entity_words_by(SHORT, config)
+        return lambda: config.build(SHORT)
     url: str = request.getfixturevalue("server_url")
-    return lambda: entity_words_by(SHORT, ChatServerConfig(url=url, model=str(folder), in_flight=4))
+    return lambda: ChatServerConfig(url=url, model=str(folder), in_flight=4).build(SHORT)
 
 
 @pytest.fixture(params=["lexicon", "transformers", "server"])

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer, VideoMAEConfig, VideoMAEForVideoClassification
 
-from curation.annotators.checkpoints import Device
+from curation.annotators.device import Device
 from curation.annotators.language.chat import AnswerFormat
 from curation.annotators.language.transformers_chat import TransformersChat, TransformersChatConfig
 from curation.annotators.language.vllm_chat import VllmChat, VllmChatConfig

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from curation.annotators.language.entity_words import LanguageEntityWordsConfig, entity_words_by
+from curation.annotators.language.entity_words import LanguageEntityWordsConfig
 from curation.annotators.language.server import ChatServerConfig
 from curation.execution.local import LocalExecutor
 from curation.execution.plan import PlanError
@@ -23,7 +23,7 @@ CLIPS = [replace(make_clip(number), caption=f"A dog chases ball number {number}.
 
 def stages(url: str, cache: Path) -> list[Stage]:
     server = ChatServerConfig(url=url, model="m", in_flight=3, retries=0)
-    words = entity_words_by(LanguageEntityWordsConfig(cache=str(cache)), server)
+    words = server.build(LanguageEntityWordsConfig(cache=str(cache)))
     return [EntityWords(EntityWordsConfig(), words), MeasureStage(), JudgeStage(), PublishStage()]
 
 

@@ -23,7 +23,7 @@ NO_WAIT = {"Retry-After": "0.01"}  # what the library waits anyway would make th
 
 def extractor(url: str, *, cache: Path | None = None, **config: object) -> LanguageEntityWords:
     server = ChatServerConfig(**{"url": url, "model": "m", "retries": 2, "timeout_s": 5.0, **config})  # type: ignore[arg-type]
-    return entity_words_by(LanguageEntityWordsConfig(cache=None if cache is None else str(cache)), server)
+    return entity_words_by(server, LanguageEntityWordsConfig(cache=None if cache is None else str(cache)))
 
 
 def make_clip(number: int, caption: str | None = None) -> Clip:
@@ -335,7 +335,7 @@ def test_is_named_by_the_model_and_the_instruction_and_asks_for_one_token_only(t
     with serving(lambda *_: completion("")) as (server, url):
         described = extractor(url, model="mistral").describe()
         config = LanguageEntityWordsConfig(examples=str(examples))
-        other = entity_words_by(config, ChatServerConfig(url=url, model="mistral")).describe()
+        other = entity_words_by(ChatServerConfig(url=url, model="mistral"), config).describe()
 
     assert (described.job, described.name, described.weights_sha256) == ("entity_words", "mistral", None)
     assert described.revision != other.revision

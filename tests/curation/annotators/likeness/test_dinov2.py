@@ -10,7 +10,7 @@ from PIL import Image as Picture
 from safetensors.torch import load_file, save_file
 from transformers import Dinov2Model
 
-from curation.annotators.checkpoints import Device
+from curation.annotators.device import Device
 from curation.annotators.likeness.dinov2 import Dinov2Config, Dinov2Encoder
 from curation.masks import cut_out
 from curation.records import Cutout

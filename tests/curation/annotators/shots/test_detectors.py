@@ -12,16 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scenedetect import AdaptiveDetector, FrameTimecode
 
-from curation.annotators.checkpoints import Device
+from curation.annotators.device import Device
+from curation.annotators.shots import completed
 from curation.annotators.shots import detectors as shots
 from curation.annotators.shots import network as shots_network
-from curation.annotators.shots.detectors import (
-    SceneDetectConfig,
-    SceneDetectShots,
-    TransNetV2Config,
-    TransNetV2Shots,
-    native_precision,
-)
+from curation.annotators.shots.completed import native_precision
+from curation.annotators.shots.detectors import SceneDetectConfig, SceneDetectShots, TransNetV2Config, TransNetV2Shots
 from curation.annotators.shots.network import StretchedTransNet, package_network
 from curation.records import Video
 from curation.shot_changes import shot_changes
@@ -108,7 +104,7 @@ def test_what_a_long_stretch_leaves_in_doubt_is_decided_by_the_package_s_own_win
     network = ScriptedNetwork(stretched=np.full(120, 0.05), own=0.3)
     network.stretched[70] = 0.55
 
-    found = shots._with_own_windows(
+    found = completed._with_own_windows(
         cast("StretchedTransNet", network), np.zeros((120, 27, 48, 3), np.uint8), network.stretched
     )
 
@@ -130,7 +126,7 @@ def test_without_a_certain_cut_nothing_is_looked_at_again() -> None:
     network = ScriptedNetwork(stretched=np.full(60, 0.01), own=0.99)
     network.stretched[[10, 20, 30]] = 0.45
 
-    found = shots._with_second_looks(
+    found = completed._with_second_looks(
         cast("StretchedTransNet", network), np.zeros((60, 27, 48, 3), np.uint8), network.stretched
     )
 
@@ -143,7 +139,7 @@ def test_a_second_look_shows_the_frames_between_certain_cuts_alone_but_both_ends
     network = ScriptedNetwork(stretched=np.full(60, 0.01), own=0.99)
     network.stretched[[9, 26, 29, 39]] = 0.9, 0.3, 0.9, 0.9
 
-    found = shots._with_second_looks(cast("StretchedTransNet", network), thumbnails, network.stretched)
+    found = completed._with_second_looks(cast("StretchedTransNet", network), thumbnails, network.stretched)
 
     (window,) = network.asked
     assert (window.min(), window[49, 0, 0, 0], window[50, 0, 0, 0], window.max()) == (10, 26, 27, 39)
