@@ -5,6 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from curation.profiles import CurationConfig, build_stages
+from curation.rules import About
+from curation.stage import Stage
+from curation.stages.captions import CaptionsConfig
+from pipelines.views.rules_table import rules_table
+
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("curation/**/*.md")])
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
@@ -50,3 +56,47 @@ def test_make_targets_in_the_readme_exist() -> None:
 
     assert named
     assert named <= targets
+
+
+def every_stage() -> list[Stage]:
+    """Those of a run that rejects videos of several shots, then those that only other settings have."""
+    usual = build_stages(CurationConfig())
+    others = build_stages(CurationConfig(several_shots="split", captions=CaptionsConfig(which="missing")))
+    names = {stage.name for stage in usual}
+    return [*usual, *(stage for stage in others if stage.name not in names)]
+
+
+def test_the_page_of_rules_shows_the_rules() -> None:
+    page = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
+
+    assert rules_table(every_stage()) in page, f"expected in docs/rules.md:\n{rules_table(every_stage())}"
+
+
+def test_every_rule_about_clips_says_what_to_do() -> None:
+    rules = [rule for stage in every_stage() for rule in stage.rules if rule.about is About.CLIP]
+
+    assert [rule.code for rule in rules if not rule.advice] == []
+    assert [rule.code for rule in rules if not rule.plain] == []
+
+
+@pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.name)
+def test_an_example_is_short_and_stands_in_the_page_about_extending(example: Path) -> None:
+    code = example.read_text(encoding="utf-8")
+
+    assert len(code.splitlines()) <= 40
+    assert f"```python\n{code}```" in (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+
+
+def test_files_that_documents_name_are_there() -> None:
+    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("curation/**/*.md")]
+    named = {
+        (document.name, path)
+        for document in documents
+        if document.name != "CHANGELOG.md"
+        for path in re.findall(
+            r"`((?:curation|modeling|pipelines|worlds|storage|tests|examples|video_reading)/[\w/]+\.py)`",
+            document.read_text(encoding="utf-8"),
+        )
+    }
+
+    assert [entry for entry in sorted(named) if not (ROOT / entry[1]).is_file()] == []

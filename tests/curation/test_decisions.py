@@ -7,9 +7,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.annotators.leaks.checks import Painted
 from curation.annotators.likeness.histogram import HistogramEncoder
-from curation.annotators.protocols import CONTENT_CLASSES, FaceBox
+from curation.annotators.protocols import CONTENT_CLASSES, FaceBox, Painted
 from curation.decisions import decide, decide_stage
 from curation.execution.outcomes import rejected
 from curation.records import Clip, LocatedEntity
