@@ -1,7 +1,7 @@
 """Asks for the entity words of a caption, and rejects the clip if they break a rule (A.2)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from curation.annotators.protocols import EntityWordExtractor
@@ -9,6 +9,7 @@ from curation.entity_words import CheckedAnswer, Rule, Violation, check_answer
 from curation.records import Clip
 from curation.stage import Resources
 from dataset_schema import Annotator, Reason
+from storage.configs import PRESET_ONLY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +24,7 @@ class EntityWordsConfig:
     """
 
     max_caption_chars: int = 2000
-    max_words: int = 8
+    max_words: int = field(default=8, metadata=PRESET_ONLY)
 
     def __post_init__(self) -> None:
         for name in ("max_caption_chars", "max_words"):

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
@@ -16,6 +16,7 @@ from curation.references.frames import frames_to_cut
 from curation.references.quality import Vector, agreement, likeness
 from curation.stage import Resources
 from dataset_schema import Annotator, Entity, EntityKind, Reason, ReferenceImage
+from storage.configs import PRESET_ONLY
 
 Vectors: TypeAlias = Mapping[ReferenceCrop, Vector]
 
@@ -69,7 +70,7 @@ class ReferenceImagesConfig:
     min_sharpness: float = 5.0
     min_agreement: float = 0.5
     min_frames: int = 1
-    same_mask_iou: float = 0.85
+    same_mask_iou: float = field(default=0.85, metadata=PRESET_ONLY)
     min_likeness: float = 0.6
     max_likeness: float = 1.0
     min_face_score: float = 0.5
