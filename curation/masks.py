@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from curation.deferred import Deferred
 from curation.records import Cutout, Image, Mask
+
+cv2: Any = Deferred("cv2")
 
 
 def mask_box(mask: Mask) -> tuple[int, int, int, int]:

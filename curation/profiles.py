@@ -34,6 +34,7 @@ from curation.stages.shot_frames import ShotFrames
 from curation.stages.single_shot import SingleShotConfig, SingleShotFilter
 from curation.stages.split_shots import SplitShots, SplitShotsConfig
 from dataset_schema import TABLE_6_BUCKETS, Bucket
+from storage.configs import PRESET_ONLY
 
 WordsConfig: TypeAlias = LexiconConfig | ChatServerConfig | VllmChatConfig | TransformersChatConfig
 ShotsConfig: TypeAlias = TransNetV2Config | SceneDetectConfig
@@ -120,7 +121,7 @@ class CurationConfig:
     entity_words: EntityWordsConfig = field(default_factory=EntityWordsConfig)
     instruction: LanguageEntityWordsConfig = field(default_factory=LanguageEntityWordsConfig)
     captions: CaptionsConfig = field(default_factory=CaptionsConfig)
-    captioner: ServerCaptionerConfig = field(default_factory=ServerCaptionerConfig)
+    captioner: ServerCaptionerConfig = field(default_factory=ServerCaptionerConfig, metadata=PRESET_ONLY)
     decode: DecodeConfig = field(default_factory=DecodeConfig)
     single_shot: SingleShotConfig = field(default_factory=SingleShotConfig)
     split_shots: SplitShotsConfig = field(default_factory=SplitShotsConfig)

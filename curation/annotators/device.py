@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from curation.stage import Resources
-from storage.configs import UNDECISIVE
+from storage.configs import PRESET_ONLY, UNDECISIVE
 
 _GIB: Final = 1 << 30
 
@@ -23,8 +23,8 @@ class Device:
     """
 
     name: str = field(default="cuda", metadata=UNDECISIVE)
-    gpus: float = field(default=0.25, metadata=UNDECISIVE)
-    gpu_memory_gib: float = field(default=8.0, metadata=UNDECISIVE)
+    gpus: float = field(default=0.25, metadata=UNDECISIVE | PRESET_ONLY)
+    gpu_memory_gib: float = field(default=8.0, metadata=UNDECISIVE | PRESET_ONLY)
     memory_gib: float = field(default=4.0, metadata=UNDECISIVE)
     batch_size: int = field(default=8, metadata=UNDECISIVE)
     precision: Literal["float32", "bfloat16", "float16"] = "bfloat16"

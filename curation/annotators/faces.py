@@ -13,10 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from curation.annotators.protocols import FaceBox, FaceDetector
+from curation.deferred import Deferred
 from curation.records import Image
 from curation.stage import ClipError, Resources
 from dataset_schema import Annotator, FailureKind
 from storage.configs import PRESET_ONLY
+
+cv2: Any = Deferred("cv2")
 
 _WEIGHTS: Final = Path(__file__).parent / "weights" / "faces" / "face_detection_full_range.tflite"
 
@@ -86,8 +89,6 @@ class BlazeFaceDetector:
     def load(self) -> None:
         """Read the network."""
         if self._network is None:
-            import cv2
-
             self._network = cv2.dnn.readNetFromTFLite(str(_weights()))
 
     def detect(self, image: Image) -> list[FaceBox]:
@@ -130,8 +131,6 @@ class BlazeFaceDetector:
         The network gives a box's centre as its distance from the place's, then its width and height, then six points of
         the face that nobody needs here.
         """
-        import cv2
-
         if self._network is None:
             raise RuntimeError("face detector is not loaded, expected a call of load() first")
         self._network.setInput(cv2.dnn.blobFromImage(square, 1 / 127.5, mean=(127.5, 127.5, 127.5)))
@@ -154,8 +153,6 @@ def _weights() -> Path:
 
 def _letterbox(image: Image, window: tuple[int, int, int, int], scale: float) -> Image:
     """The window at the network's size, in the middle of a black square; black too where it leaves the picture."""
-    import cv2
-
     x0, y0, x1, y1 = window
     height, width = image.shape[:2]
     inside = image[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)]

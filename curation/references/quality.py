@@ -4,14 +4,16 @@ The paper keeps every crop (3.1); these scores are ours. They are stored, and a 
 """
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from curation.deferred import Deferred
 from curation.masks import area, border_contact, fill, largest_fragment, mask_box, overlap, resize_mask, solidity
 from curation.records import Image, Mask
+
+cv2: Any = Deferred("cv2")
 
 Vector: TypeAlias = npt.NDArray[np.float64]  # (features,), of length one
 

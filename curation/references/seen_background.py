@@ -5,13 +5,15 @@ the picture around the hole agrees with them, so that depth, a change of light o
 """
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from curation.deferred import Deferred
 from curation.records import Image, Mask
+
+cv2: Any = Deferred("cv2")
 
 Plane: TypeAlias = npt.NDArray[np.float32]  # (height, width)
 Homography: TypeAlias = npt.NDArray[np.float64]  # (3, 3)

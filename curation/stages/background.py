@@ -4,7 +4,7 @@ Where another frame of the clip shows what is behind an entity, that is painted;
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from curation.references.seen_background import View, paint_seen_background
 from curation.rules import About, Bound, Rule
 from curation.stage import Resources, Stage
 from dataset_schema import Annotator, Background, EntityKind, Payload
+from storage.configs import PRESET_ONLY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +36,9 @@ class BackgroundConfig:
             with more, things appear where they were seen from elsewhere.
     """
 
-    dilation: float = 0.014
+    dilation: float = field(default=0.014, metadata=PRESET_ONLY)
     max_leak: float = 0.25
-    max_view_difference: float = 20.0
+    max_view_difference: float = field(default=20.0, metadata=PRESET_ONLY)
 
     def __post_init__(self) -> None:
         for name in ("dilation", "max_leak"):

@@ -1,17 +1,20 @@
 """Writes captions for clips that have none, by showing their frames to a vision-language model."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Literal
 
-import cv2
 import numpy as np
 
 from curation.annotators.protocols import Captioner
+from curation.deferred import Deferred
 from curation.records import Clip, Video
 from curation.rules import Bound, Rule
 from curation.stage import Resources, Stage
 from dataset_schema import Annotator
+from storage.configs import PRESET_ONLY
+
+cv2: Any = Deferred("cv2")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +30,7 @@ class CaptionsConfig:
     """
 
     which: Literal["none", "missing", "all"] = "none"
-    max_chars: int = 1000
+    max_chars: int = field(default=1000, metadata=PRESET_ONLY)
 
     def __post_init__(self) -> None:
         if self.max_chars < 1:

@@ -17,6 +17,7 @@ from dataset_schema import (
     TABLE_6_BUCKETS,
     Bucket,
 )
+from storage.configs import PRESET_ONLY
 
 # The pictures of one clip, and some room; and ten minutes of footage, which are half of this.
 _PICTURES_BYTES: Final = 512 << 20
@@ -50,14 +51,14 @@ class DecodeConfig:
             change their pose.
     """
 
-    child: ChildConfig = field(default_factory=ChildConfig)
+    child: ChildConfig = field(default_factory=ChildConfig, metadata=PRESET_ONLY)
     min_frames: int = 17
     max_duration_s: float = 600.0
-    max_pixels: int = 8192 * 4320
-    reference_long_side: int = 1280
-    blank_range: int = 8
+    max_pixels: int = field(default=8192 * 4320, metadata=PRESET_ONLY)
+    reference_long_side: int = field(default=1280, metadata=PRESET_ONLY)
+    blank_range: int = field(default=8, metadata=PRESET_ONLY)
     reference_times: ReferenceTimes = ReferenceTimes.WITHIN
-    reference_gap_s: float = 1.0
+    reference_gap_s: float = field(default=1.0, metadata=PRESET_ONLY)
 
     def __post_init__(self) -> None:
         for name in ("min_frames", "max_duration_s", "max_pixels", "reference_long_side"):

@@ -1,7 +1,7 @@
 """Asks for the entity words of a caption, and rejects the clip if they break a rule (A.2)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import ClassVar, Final
 
@@ -11,6 +11,7 @@ from curation.records import Clip
 from curation.rules import Bound, Facts, Rule
 from curation.stage import Resources, Stage
 from dataset_schema import Annotator, EntityKind, Reason
+from storage.configs import PRESET_ONLY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +26,7 @@ class EntityWordsConfig:
     """
 
     max_caption_chars: int = 2000
-    max_words: int = 8
+    max_words: int = field(default=8, metadata=PRESET_ONLY)
 
     def __post_init__(self) -> None:
         for name in ("max_caption_chars", "max_words"):

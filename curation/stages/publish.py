@@ -20,6 +20,7 @@ from dataset_schema import (
     Sample,
     largest_bucket,
 )
+from storage.configs import PRESET_ONLY
 
 
 class PayloadMode(StrEnum):
@@ -44,9 +45,9 @@ class PublishConfig:
     """
 
     mode: PayloadMode = PayloadMode.COPY
-    child: ChildConfig = field(default_factory=lambda: ChildConfig(timeout_s=600.0))
-    max_copy_bytes: int = 512 << 20
-    max_pixels: int = 8192 * 4320
+    child: ChildConfig = field(default_factory=lambda: ChildConfig(timeout_s=600.0), metadata=PRESET_ONLY)
+    max_copy_bytes: int = field(default=512 << 20, metadata=PRESET_ONLY)
+    max_pixels: int = field(default=8192 * 4320, metadata=PRESET_ONLY)
 
     def __post_init__(self) -> None:
         for name in ("max_copy_bytes", "max_pixels"):

@@ -1,7 +1,7 @@
 """Cuts every located entity out of the reference frames, and keeps the pictures that are good enough (3.1)."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
@@ -15,6 +15,7 @@ from curation.references.quality import Vector, cosines
 from curation.rules import About, Bound, Facts, Rule
 from curation.stage import Resources, Stage
 from dataset_schema import Annotator, Entity, EntityKind
+from storage.configs import PRESET_ONLY
 
 Vectors: TypeAlias = Mapping[ReferenceCrop, Vector]
 
@@ -68,7 +69,7 @@ class ReferenceImagesConfig:
     min_sharpness: float = 5.0
     min_agreement: float = 0.5
     min_frames: int = 1
-    same_mask_iou: float = 0.85
+    same_mask_iou: float = field(default=0.85, metadata=PRESET_ONLY)
     min_likeness: float = 0.6
     max_likeness: float = 1.0
     min_face_score: float = 0.5

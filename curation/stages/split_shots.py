@@ -1,7 +1,7 @@
 """Splits videos of several shots into clips of one shot each, instead of rejecting them (A.1)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final
 
 import numpy as np
@@ -15,6 +15,7 @@ from curation.stage import Resources, Stage
 from curation.video.facts import facts_of_part
 from curation.video.footage import Footage, Shot
 from dataset_schema import Annotator
+from storage.configs import PRESET_ONLY
 
 Probabilities = npt.NDArray[np.float64]
 
@@ -37,8 +38,8 @@ class SplitShotsConfig:
     """
 
     threshold: float = 0.2
-    hard_margin_frames: int = 2
-    gradual_margin_s: float = 0.5
+    hard_margin_frames: int = field(default=2, metadata=PRESET_ONLY)
+    gradual_margin_s: float = field(default=0.5, metadata=PRESET_ONLY)
 
     def __post_init__(self) -> None:
         if not 0 < self.threshold <= 1:

@@ -13,12 +13,13 @@ import tempfile
 import time
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, Any, Final
 
 from curation.stage import ClipError
 from curation.video.wire import Defect, Done, Lost, Ready, receive, send
 from dataset_schema import FailureKind
+from storage.configs import UNDECISIVE
 
 VIDEO_WORKER: Final = (sys.executable, "-m", "curation.video.worker")
 
@@ -42,8 +43,8 @@ class ChildConfig:
         requests_per_process: a fresh process after so many. Our choice: 500, so that leaks of a decoder never add up.
     """
 
-    timeout_s: float = 300.0
-    memory_bytes: int = 2 << 30
+    timeout_s: float = field(default=300.0, metadata=UNDECISIVE)
+    memory_bytes: int = field(default=2 << 30, metadata=UNDECISIVE)
     requests_per_process: int = 500
 
     def __post_init__(self) -> None:

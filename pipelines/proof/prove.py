@@ -28,6 +28,7 @@ from pipelines.proof.table import console_table, markdown_table
 from pipelines.verbs.cache import Cache, cache_with_bar
 from pipelines.verbs.curate import Curate, curate, show_result
 from pipelines.verbs.train import Train, train_with_bar
+from storage.configs import PRESET_ONLY
 from worlds.sprites import SmallWorldConfig, make_world
 
 PRESET = Path(__file__).parents[2] / "configs" / "prove_cpu.toml"
@@ -116,10 +117,10 @@ class Prove:
     held_out: int = 240
     candidates: int = 16
     retrieval_goal: float = 0.80
-    curation: CurationConfig = field(default_factory=CurationConfig)
-    run: RunConfig = field(default_factory=tiny)
+    curation: CurationConfig = field(default_factory=CurationConfig, metadata=PRESET_ONLY)
+    run: RunConfig = field(default_factory=tiny, metadata=PRESET_ONLY)
     sampling: SampleSize = field(default_factory=SampleSize)
-    ablations: tuple[Ablation, ...] = ()
+    ablations: tuple[Ablation, ...] = field(default=(), metadata=PRESET_ONLY)
     device: str = "cpu"
 
 

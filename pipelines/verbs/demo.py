@@ -25,6 +25,7 @@ from pipelines.verbs.inspect import Sheets, inspect
 from pipelines.verbs.train import Train, train_with_bar
 from pipelines.views.sampled_sheet import sampled_sheet
 from pipelines.views.sheet_pictures import read_image
+from storage.configs import PRESET_ONLY
 from worlds.sprites import SpriteWorldConfig, make_world
 
 PRESET = Path(__file__).parents[2] / "configs" / "demo.toml"
@@ -51,8 +52,8 @@ class Demo:
     output: Path = Path("out/demo")
     videos: Path | None = None
     world: SpriteWorldConfig = field(default_factory=SpriteWorldConfig)
-    curation: CurationConfig = field(default_factory=CurationConfig)
-    run: RunConfig = field(default_factory=tiny)
+    curation: CurationConfig = field(default_factory=CurationConfig, metadata=PRESET_ONLY)
+    run: RunConfig = field(default_factory=tiny, metadata=PRESET_ONLY)
     bucket: str = "9x64x112"
     steps: int = 16
     text_scale: float = 1.0

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curation.annotators.grounding.networks import Boxes, ScoredMask, WordBoxes
+from curation.masks import mask_box
 from curation.records import Mask
 
 # Of the smaller box inside the larger: a head is part of its body, and one person part of a group.
@@ -81,8 +82,6 @@ def is_ambiguous(chosen: ChosenBox, config: ChoiceConfig) -> bool:
 
 def trim_mask(found: ScoredMask, box: npt.NDArray[np.float64], config: ChoiceConfig) -> Mask | None:
     """The mask inside its box, as the crop will show it; None for one that is no outline of what the box holds."""
-    from curation.masks import mask_box
-
     if found.score < config.min_mask_score or found.mask.mean() > config.max_box_area:
         return None
     x0, y0 = np.floor(box[:2]).astype(int)

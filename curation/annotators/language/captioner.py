@@ -5,16 +5,19 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from hashlib import sha256
 from importlib import resources
+from typing import Any
 
 import numpy as np
 
 from curation.annotators.language.chat import AnswerFormat
 from curation.annotators.language.server import ChatServer, ChatServerConfig, Illustrated
 from curation.annotators.protocols import Captioner
+from curation.deferred import Deferred
 from curation.records import Image, Video
 from curation.stage import Resources
 from dataset_schema import Annotator
-from storage.configs import PRESET_ONLY
+
+cv2: Any = Deferred("cv2")
 
 
 def _default_server() -> ChatServerConfig:
@@ -36,7 +39,7 @@ class ServerCaptionerConfig:
 
     server: ChatServerConfig = field(default_factory=_default_server)
     frames: int = 8
-    jpeg_quality: int = field(default=90, metadata=PRESET_ONLY)
+    jpeg_quality: int = 90
     max_tokens: int = 160
 
     def __post_init__(self) -> None:
@@ -91,8 +94,6 @@ class ServerCaptioner:
 
 
 def _jpeg(image: Image, quality: int) -> bytes:
-    import cv2
-
     is_written, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not is_written:
         raise ValueError(f"a picture of shape {image.shape} cannot be written as JPEG")

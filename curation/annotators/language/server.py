@@ -16,7 +16,7 @@ from curation.annotators.language.entity_words import LanguageEntityWordsConfig,
 from curation.annotators.protocols import EntityWordExtractor
 from curation.stage import ClipError, Resources
 from dataset_schema import Annotator, FailureKind
-from storage.configs import UNDECISIVE
+from storage.configs import PRESET_ONLY, UNDECISIVE
 
 # Before a run starts, somebody waits: the server need not be asked for as long as in the middle of one.
 _RETRIES_AT_START: Final = 1
@@ -51,9 +51,9 @@ class ChatServerConfig:
     api_key_variable: str | None = field(default=None, metadata=UNDECISIVE)
     in_flight: int = field(default=64, metadata=UNDECISIVE)
     timeout_s: float = field(default=60.0, metadata=UNDECISIVE)
-    retries: int = field(default=5, metadata=UNDECISIVE)
+    retries: int = field(default=5, metadata=UNDECISIVE | PRESET_ONLY)
     response_format: Literal["none", "json_schema"] = "none"
-    extra_body: str = "{}"
+    extra_body: str = field(default="{}", metadata=PRESET_ONLY)
 
     def __post_init__(self) -> None:
         if not self.url.startswith(("http://", "https://")):

@@ -11,8 +11,11 @@ from typing import Any, Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from curation.deferred import Deferred
 from curation.records import Image
 from dataset_schema import Annotator
+
+cv2: Any = Deferred("cv2")
 
 FOREGROUND_WEIGHTS: Final = Path(__file__).parents[1] / "weights" / "foreground"
 
@@ -64,8 +67,6 @@ class ForegroundNetwork:
             ValueError: OpenCV cannot read them.
         """
         if self._network is None:
-            import cv2
-
             path = self._path()
             try:
                 self._network = cv2.dnn.readNetFromTFLite(str(path))
@@ -76,8 +77,6 @@ class ForegroundNetwork:
 
     def probability(self, picture: Image) -> Plane:
         """How surely each pixel belongs to the foreground; the picture is squeezed into the network's square."""
-        import cv2
-
         if self._network is None:
             raise RuntimeError("foreground network is not loaded, expected a call of load() first")
         squeezed = cv2.resize(picture, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).astype(np.float32) / 255

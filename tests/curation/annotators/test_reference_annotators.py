@@ -10,9 +10,10 @@ import pytest
 from curation.annotators.device import Device
 from curation.annotators.inpainting.exemplar import ExemplarConfig, ExemplarInpainter
 from curation.annotators.inpainting.stable_diffusion import StableDiffusionConfig, StableDiffusionInpainter
-from curation.annotators.leaks.checks import ColorLeak, ColorLeakConfig, DetectorLeak
+from curation.annotators.leaks.checks import ColorLeak, ColorLeakConfig, DetectorLeak, DetectorLeakConfig
 from curation.annotators.likeness.dinov2 import Dinov2Config, Dinov2Encoder
 from curation.annotators.likeness.histogram import HistogramEncoder
+from curation.annotators.moving_object.locator import MovingObjectConfig
 from curation.annotators.protocols import (
     AnnotatorLike,
     CutoutEncoder,
@@ -142,3 +143,8 @@ def test_a_leak_check_tells_an_entity_that_was_left_from_one_that_was_painted_ou
 
     assert 0.5 < left <= 1
     assert 0 <= gone < 0.05
+
+
+def test_a_locator_that_reads_no_words_cannot_look_for_leaks() -> None:
+    with pytest.raises(ValueError, match="MovingObjectLocator, expected a detector that reads words"):
+        DetectorLeakConfig().build(MovingObjectConfig().build())

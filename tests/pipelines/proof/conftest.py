@@ -10,7 +10,7 @@ from pipelines.__main__ import main
 from pipelines.proof import prove
 from pipelines.verbs.curate import Curate
 from pipelines.verbs.train import Train, train_with_bar
-from tests.pipelines.proof.small_proof import TINY, Proof
+from tests.pipelines.proof.small_proof import Proof, tiny
 
 
 @pytest.fixture(scope="package")
@@ -37,5 +37,6 @@ def trained() -> Iterator[list[Train]]:
 
 @pytest.fixture(scope="package")
 def proof(without_ray: None, trained: list[Train], tmp_path_factory: pytest.TempPathFactory) -> Proof:
-    output = tmp_path_factory.mktemp("proof") / "small"
-    return Proof(output, main(["prove", "--output", str(output), *TINY]))
+    folder = tmp_path_factory.mktemp("proof")
+    output, options = folder / "small", tiny(folder)
+    return Proof(output, options, main(["prove", "--output", str(output), *options]))

@@ -18,7 +18,7 @@ from pipelines.proof.ablate import Ablate, with_change
 from pipelines.proof.prove import PRESET, Ablation
 from pipelines.proof.scores import Condition
 from pipelines.verbs.train import Train
-from tests.pipelines.proof.small_proof import TINY, Proof, truths
+from tests.pipelines.proof.small_proof import Proof, tiny, truths
 
 
 def test_ablations_train_only_where_they_must_and_start_from_the_same_text_model(
@@ -26,7 +26,9 @@ def test_ablations_train_only_where_they_must_and_start_from_the_same_text_model
 ) -> None:
     before, trained_before = proof.written(), len(trained)
 
-    status = main(["ablate", "--output", str(proof.output), *TINY, "--only", "image scale 8", "no word binding"])
+    status = main(
+        ["ablate", "--output", str(proof.output), *proof.options, "--only", "image scale 8", "no word binding"]
+    )
 
     assert status == 0
     after = proof.written()
@@ -54,7 +56,7 @@ def test_an_ablation_of_curation_trains_from_the_beginning_on_a_dataset_of_its_o
 ) -> None:
     before, trained_before = proof.written(), len(trained)
 
-    assert main(["ablate", "--output", str(proof.output), *TINY, "--only", "references of another time"]) == 0
+    assert main(["ablate", "--output", str(proof.output), *proof.options, "--only", "references of another time"]) == 0
 
     after, folder = proof.written(), proof.output / "ablations" / "references-of-another-time"
     assert {name for name in before if before[name] != after.get(name)} <= {"ablations.md"}
@@ -83,12 +85,10 @@ def reference_times_s(found: Sequence[Sample]) -> list[float]:
 
 
 def test_an_ablation_whose_change_has_changed_is_not_taken_for_the_old_one(proof: Proof, tmp_path: Path) -> None:
-    preset = tmp_path / "changed.toml"
-    preset.write_text(PRESET.read_text().replace("sampling.image_scale = 8.0", "sampling.image_scale = 9.0"))
-    arguments = ["--config", str(preset), "--output", str(proof.output), *TINY, "--only", "image scale 8"]
-    main(["ablate", "--output", str(proof.output), *TINY, "--only", "image scale 8"])
+    changed = tiny(tmp_path, {"sampling.image_scale = 8.0": "sampling.image_scale = 9.0"})
+    main(["ablate", "--output", str(proof.output), *proof.options, "--only", "image scale 8"])
 
-    assert main(["ablate", *arguments]) == 2
+    assert main(["ablate", "--output", str(proof.output), *changed, "--only", "image scale 8"]) == 2
 
 
 def command(*arguments: str) -> Ablate:

@@ -10,7 +10,7 @@ from PIL import Image
 from pipelines.__main__ import main
 from pipelines.proof.scores import Condition
 from pipelines.verbs.train import Train
-from tests.pipelines.proof.small_proof import TINY, Proof, truths
+from tests.pipelines.proof.small_proof import Proof, truths
 
 
 def test_a_proof_writes_its_table_its_picture_and_its_curves(proof: Proof) -> None:
@@ -55,7 +55,7 @@ def test_training_without_references_comes_first(proof: Proof, trained: list[Tra
 def test_the_same_command_again_does_nothing_again(proof: Proof) -> None:
     before, figures = proof.written(), proof.figures()
 
-    status = main(["prove", "--output", str(proof.output), *TINY])
+    status = main(["prove", "--output", str(proof.output), *proof.options])
 
     after = proof.written()
     results = {"proof.md", "proof.png", "curves.png", "figures.json"}
@@ -67,7 +67,7 @@ def test_the_same_command_again_does_nothing_again(proof: Proof) -> None:
 def test_other_settings_in_the_same_output_are_refused(proof: Proof, capsys: pytest.CaptureFixture[str]) -> None:
     before = proof.written()
 
-    status = main(["prove", "--output", str(proof.output), *TINY, "--seed", "3"])
+    status = main(["prove", "--output", str(proof.output), *proof.options, "--seed", "3"])
 
     assert status == 2
     assert "was begun with other settings" in (message := capsys.readouterr().err)
@@ -92,6 +92,6 @@ def test_a_pipeline_whose_weights_were_not_yet_written_is_trained_to_its_end(pro
     finished = weights.read_bytes()
     weights.unlink()
 
-    main(["prove", "--output", str(proof.output), *TINY])
+    main(["prove", "--output", str(proof.output), *proof.options])
 
     assert weights.read_bytes() == finished

@@ -5,10 +5,10 @@ import io
 import json
 from collections.abc import Sequence
 from contextlib import redirect_stdout
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, cast
 
 import cv2
 import numpy as np
@@ -108,6 +108,23 @@ def test_a_kept_clip_says_what_was_found_and_how_surely(kept: Explanation) -> No
     assert "1: 0.00 to 2.00 s" in said
     assert "desirable 0.90, still foreground 0.04" in said
     assert "fills 144x256 with up to 33 frames" in said
+
+
+@dataclass(frozen=True)
+class ReadingLocatorConfig:
+    """A third way to find entities, which reads words."""
+
+    profile: str = "mine"
+    reads_words: ClassVar[bool] = True
+
+
+def test_whether_a_locator_reads_words_is_asked_of_the_locator_s_config(kept: Explanation) -> None:
+    own = replace(CONFIG, annotators=replace(CONFIG.annotators, masks=cast("Any", ReadingLocatorConfig())))
+
+    said_of_motion, said_of_reading = text_of(kept), text_of(replace(kept, config=own))
+
+    assert "locator does not read words: look whether what is outlined is 'dog'" in said_of_motion
+    assert "does not read words" not in said_of_reading
 
 
 def test_a_picture_that_is_not_good_enough_is_shown_with_the_reason(tmp_path: Path) -> None:
