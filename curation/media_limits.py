@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from curation.records import Frames
-from curation.video.division import Division
+from curation.video.shot_division import Division
 from dataset_schema import FRAMES_PER_SECOND, Bucket, MediaFacts, Reason, largest_bucket
 
 _BOUNDLESS: Final = 1 << 30

@@ -9,8 +9,8 @@ from curation.media_limits import ClipRules
 from curation.records import Clip
 from curation.stage import Resources
 from curation.video.child import Child, ChildConfig
-from curation.video.division import Division
-from curation.video.requests import Decoded, DecodeRequest, Span, VideoPart
+from curation.video.requests import Decoded, DecodeRequest
+from curation.video.shot_division import Division
 from dataset_schema import (
     FRAMES_PER_SECOND,
     TABLE_6_BUCKETS,
@@ -19,6 +19,7 @@ from dataset_schema import (
     MediaFacts,
     Reason,
 )
+from video_reading.part import Span, VideoPart
 
 # The pictures of one clip, and some room; and ten minutes of footage, which are half of this.
 _PICTURES_BYTES: Final = 512 << 20
@@ -142,7 +143,7 @@ class Decode:
         source = clip.source
         request = DecodeRequest(
             part=VideoPart(
-                path=source.uri,
+                file=source.uri,
                 span=Span(start_s=source.start_s, end_s=source.end_s),
                 max_pixels=self._config.max_pixels,
             ),

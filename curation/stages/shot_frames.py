@@ -7,7 +7,7 @@ from typing import ClassVar
 from curation.media_limits import ClipRules
 from curation.records import Clip
 from curation.stage import Resources
-from curation.video.facts import facts_of_part
+from curation.video.facts_of_part import facts_of_part
 from curation.video.footage import Footage
 from dataset_schema import Annotator, Reason
 

@@ -11,7 +11,7 @@ from curation.annotators.protocols import ShotDetector
 from curation.records import Clip, Video
 from curation.shot_changes import ShotChange, shot_changes
 from curation.stage import Resources
-from curation.video.facts import facts_of_part
+from curation.video.facts_of_part import facts_of_part
 from curation.video.footage import Footage, Shot
 from dataset_schema import Annotator, Reason
 
