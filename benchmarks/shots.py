@@ -34,7 +34,8 @@ from curation.records import Video as Thumbnails
 from curation.stages.decode import DecodeConfig
 from curation.stages.single_shot import SingleShotConfig, cut_frames
 from curation.video.child import Child
-from curation.video.requests import Decoded, DecodeRequest, Span, VideoPart
+from curation.video.requests import Decoded, DecodeRequest
+from video_reading.part import Span, VideoPart
 
 TOLERANCE_FRAMES: Final = 2
 
@@ -168,7 +169,7 @@ def look_at(videos: list[Video]) -> Iterator[tuple[Video, Frames]]:
     for video in videos:
         path = str(video.path.resolve())
         request = DecodeRequest(
-            part=VideoPart(path=path, span=Span(), max_pixels=config.max_pixels),
+            part=VideoPart(file=path, span=Span(), max_pixels=config.max_pixels),
             max_duration_s=config.max_duration_s,
             reference_long_side=config.reference_long_side,
         )

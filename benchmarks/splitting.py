@@ -36,9 +36,10 @@ from curation.records import Frames, Image
 from curation.stages.decode import DecodeConfig
 from curation.video.decoding import decode
 from curation.video.footage import Footage, Shot
-from curation.video.requests import Decoded, DecodeRequest, Span, VideoPart
+from curation.video.requests import Decoded, DecodeRequest
 from curation.video.sampling import REFERENCE_POSITIONS
 from curation.video.stills import StillsRecorder
+from video_reading.part import Span, VideoPart
 
 _FPS: Final = 24
 _SEED: Final = 0
@@ -122,7 +123,7 @@ def two_passes(path: Path, shots: Sequence[Shot], config: DecodeConfig) -> list[
 
 def _ask(path: Path, config: DecodeConfig, *, span: Span | None = None, keeps_footage: bool = False) -> Frames:
     """What the child would answer, through a pickle as through its pipe."""
-    part = VideoPart(path=str(path), span=span or Span(), max_pixels=config.max_pixels)
+    part = VideoPart(file=str(path), span=span or Span(), max_pixels=config.max_pixels)
     request = DecodeRequest(
         part=part,
         max_duration_s=config.max_duration_s,

@@ -9,7 +9,7 @@ import numpy as np
 
 from curation.records import Clip, Frames
 from curation.rules import Bound, Facts, Rule
-from curation.video.division import Division
+from curation.video.shot_division import Division
 from dataset_schema import FRAMES_PER_SECOND, Bucket, shortest_duration_s
 
 FRAME_SCORES: Final = frozenset({"level_range", "reference_frames", "comparison_frames"})

@@ -10,14 +10,15 @@ from curation.records import Clip
 from curation.rules import Bound, Rule
 from curation.stage import Resources, Stage
 from curation.video.child import Child, ChildConfig
-from curation.video.division import Division
-from curation.video.requests import Decoded, DecodeRequest, Span, VideoPart
+from curation.video.requests import Decoded, DecodeRequest
+from curation.video.shot_division import Division
 from dataset_schema import (
     FRAMES_PER_SECOND,
     TABLE_6_BUCKETS,
     Bucket,
 )
 from storage.configs import PRESET_ONLY
+from video_reading.part import Span, VideoPart
 
 # The pictures of one clip, and some room; and ten minutes of footage, which are half of this.
 _PICTURES_BYTES: Final = 512 << 20
@@ -153,7 +154,7 @@ class Decode(Stage):
         source = clip.source
         request = DecodeRequest(
             part=VideoPart(
-                path=source.uri,
+                file=source.uri,
                 span=Span(start_s=source.start_s, end_s=source.end_s),
                 max_pixels=self._config.max_pixels,
             ),

@@ -9,7 +9,7 @@ from typing import ClassVar
 from curation.records import Clip
 from curation.stage import ClipError, Resources, Stage
 from curation.video.child import Child, ChildConfig
-from curation.video.requests import Cut, CutRequest, Span, VideoPart
+from curation.video.requests import Cut, CutRequest
 from dataset_schema import (
     FRAMES_PER_SECOND,
     TABLE_6_BUCKETS,
@@ -21,6 +21,7 @@ from dataset_schema import (
     largest_bucket,
 )
 from storage.configs import PRESET_ONLY
+from video_reading.part import Span, VideoPart
 
 
 class PayloadMode(StrEnum):
@@ -164,7 +165,7 @@ class Publish(Stage):
 
     def _cut(self, clip: Clip, span: Span, bucket: Bucket) -> _Published:
         request = CutRequest(
-            part=VideoPart(path=clip.source.uri, span=span, max_pixels=self._config.max_pixels),
+            part=VideoPart(file=clip.source.uri, span=span, max_pixels=self._config.max_pixels),
             fps=FRAMES_PER_SECOND,
             height=bucket.height,
             width=bucket.width,

@@ -8,7 +8,7 @@ from curation.media_limits import FRAME_SCORES, MediaLimits, measured_media, wit
 from curation.records import Clip
 from curation.rules import Bound, Rule
 from curation.stage import Stage
-from curation.video.facts import facts_of_part
+from curation.video.facts_of_part import facts_of_part
 from curation.video.footage import Footage
 
 

@@ -12,7 +12,7 @@ from curation.records import Clip, Video
 from curation.rules import Bound, Rule
 from curation.shot_changes import ShotChange, shot_changes
 from curation.stage import Resources, Stage
-from curation.video.facts import facts_of_part
+from curation.video.facts_of_part import facts_of_part
 from curation.video.footage import Footage, Shot
 from dataset_schema import Annotator
 from storage.configs import PRESET_ONLY

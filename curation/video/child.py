@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any, Final
 
 from curation.stage import ClipError
-from curation.video.wire import Defect, Done, Lost, Ready, receive, send
+from curation.video.child_messages import Defect, Done, Lost, Ready, receive, send
 from dataset_schema import FailureKind
 from storage.configs import UNDECISIVE
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from fractions import Fraction
 from typing import Final
 
 import av
@@ -10,17 +9,16 @@ from av.video.reformatter import Interpolation
 
 from curation.records import Frames, Image
 from curation.stage import ClipError
-from curation.video.damage import describe_damage
-from curation.video.facts import facts_of_part
-from curation.video.gathering import Gathering, Use
-from curation.video.opening import OpenedVideo, open_video
-from curation.video.pictures import Pictures
+from curation.video.facts_of_part import facts_of_part
 from curation.video.plan import FramePlan, plan_frames, plan_stills
-from curation.video.requests import Decoded, DecodeRequest, Span, VideoPart
+from curation.video.planned_pictures import PlannedPictures, Use
+from curation.video.requests import Decoded, DecodeRequest
 from curation.video.sampling import CONTENT_SIDE, NEIGHBOUR_LONG_SIDE, THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH
-from curation.video.timeline import Timeline, read_timeline
-from curation.video.upright import Look, shrunk
 from dataset_schema import FailureKind, MediaFacts
+from video_reading.clip import OpenedClip, open_clip
+from video_reading.damage import describe_damage
+from video_reading.look import Look, shrunk
+from video_reading.part import Span
 
 # How much of a clip that is too long is decoded: enough to see what it is.
 _GLANCE_S: Final = 2.0
@@ -30,51 +28,51 @@ def decode(request: DecodeRequest) -> Decoded:
     """Probe a clip and decode it once.
 
     Raises:
-        ClipError: there is no clip to be had.
+        ClipError: no frame can be decoded.
+        VideoError: there is no such clip.
     """
-    part = request.part
-    timeline = read_timeline(part)
-    if timeline.duration_s <= request.max_duration_s:
-        return _decode_part(part, timeline, request)
-    start_s = float(timeline.times_s[0])
-    glance = replace(part, span=Span(start_s=start_s, end_s=start_s + _GLANCE_S))
-    decoded = _decode_part(glance, read_timeline(glance), replace(request, division=None, keeps_footage=False))
-    return replace(decoded, media=replace(decoded.media, duration_s=timeline.duration_s))
+    with open_clip(request.part) as clip:
+        start_s, duration_s = float(clip.timeline.times_s[0]), clip.timeline.duration_s
+        if duration_s <= request.max_duration_s:
+            return _decode(clip, request)
+    span = Span(start_s=start_s, end_s=start_s + _GLANCE_S)
+    request = replace(request, part=replace(request.part, span=span), division=None, keeps_footage=False)
+    with open_clip(request.part) as clip:
+        glance = _decode(clip, request)
+    return replace(glance, media=replace(glance.media, duration_s=duration_s))
 
 
-def _decode_part(part: VideoPart, timeline: Timeline, request: DecodeRequest) -> Decoded:
+def _decode(clip: OpenedClip, request: DecodeRequest) -> Decoded:
+    timeline, is_whole = clip.timeline, request.part.span.is_whole
     plan = plan_frames(timeline.times_s, timeline.end_s, request.division)
-    with open_video(part) as video:
-        pictures = Pictures(video, timeline, part)
-        look, frames = _gather(pictures, timeline, video.sample_aspect, plan, request)
-        media = _facts(video, timeline, pictures, look, frames)
-    damage = describe_damage(media, timeline, pictures.trouble, is_whole=part.span.is_whole)
-    declared_frames = media.declared_frames if part.span.is_whole else None
-    media = replace(media, damage=damage, declared_frames=declared_frames)
+    look, frames = _gather(clip, plan, request)
+    media = _facts(clip, look, frames)
+    damage = describe_damage(media, timeline, clip.frames.trouble, is_whole=is_whole)
+    media = replace(media, damage=damage, declared_frames=media.declared_frames if is_whole else None)
     if plan.clip_end_s is not None:
         media = facts_of_part(media, frames.times_s, plan.clip_end_s)
     return Decoded(media=media, frames=frames, clip_end_s=plan.clip_end_s)
 
 
-def _gather(
-    pictures: Pictures, timeline: Timeline, sample_aspect: Fraction, plan: FramePlan, request: DecodeRequest
-) -> tuple[Look, Frames]:
-    stills = plan_stills(timeline.times_s, timeline.end_s) if request.keeps_footage else None
-    look = gathering = None
-    for picture in pictures:
-        if look is None or gathering is None:
-            look = Look.of(picture.frame, sample_aspect)
-            gathering = Gathering(plan, _painters(look, request.reference_long_side), stills)
-        gathering.add(picture)
-    if look is None or gathering is None:
-        said = f"; the decoder says: {pictures.trouble.messages[0]}" if pictures.trouble.messages else ""
+def _gather(clip: OpenedClip, plan: FramePlan, request: DecodeRequest) -> tuple[Look, Frames]:
+    times_s, end_s = clip.timeline.times_s, clip.timeline.end_s
+    stills = plan_stills(times_s, end_s) if request.keeps_footage else None
+    look = pictures = None
+    for shown in clip.frames:
+        if look is None or pictures is None:
+            look = Look.of(shown.frame, clip.video.sample_aspect)
+            pictures = PlannedPictures(plan, _painters(look, request.reference_long_side), stills)
+        pictures.add(shown)
+    if look is None or pictures is None:
+        messages = clip.frames.trouble.messages
+        said = f"; the decoder says: {messages[0]}" if messages else ""
         raise ClipError(
             FailureKind.CORRUPT,
-            f"none of its {len(timeline.times_s)} frames can be decoded{said}; fetch it again, or leave it out",
+            f"none of its {len(times_s)} frames can be decoded{said}; fetch it again, or leave it out",
         )
     if stills is None:
-        return look, gathering.frames()
-    return look, gathering.footage(end_s=timeline.end_s, large_step_s=stills.large_step_s)
+        return look, pictures.frames()
+    return look, pictures.footage(end_s=end_s, large_step_s=stills.large_step_s)
 
 
 def _painters(look: Look, reference_long_side: int) -> dict[Use, Callable[[av.VideoFrame], Image]]:
@@ -91,7 +89,8 @@ def _painters(look: Look, reference_long_side: int) -> dict[Use, Callable[[av.Vi
     }
 
 
-def _facts(video: OpenedVideo, timeline: Timeline, pictures: Pictures, look: Look, frames: Frames) -> MediaFacts:
+def _facts(clip: OpenedClip, look: Look, frames: Frames) -> MediaFacts:
+    video, timeline = clip.video, clip.timeline
     decoded = len(frames.times_s)
     last_frame_s = timeline.end_s - float(timeline.times_s[-1])
     duration_s = float(frames.times_s[-1] - frames.times_s[0]) + last_frame_s
@@ -109,6 +108,6 @@ def _facts(video: OpenedVideo, timeline: Timeline, pictures: Pictures, look: Loo
         rotation_deg=look.orientation.rotation_deg,
         sample_aspect_ratio=float(look.sample_aspect),
         color_transfer=look.transfer,
-        is_interlaced=pictures.is_interlaced,
+        is_interlaced=clip.frames.is_interlaced,
         has_audio=bool(video.container.streams.audio),
     )

@@ -9,9 +9,9 @@ from typing import Self
 import numpy as np
 
 from curation.records import Frames, ReferenceFrame, Video
-from curation.video.division import Division
 from curation.video.plan import FramePlan, frame_middles, nearest, neighbours, plan_frames
 from curation.video.sampling import CONTENT_SIDE
+from curation.video.shot_division import Division
 from curation.video.stills import Stills
 
 

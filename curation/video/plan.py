@@ -7,7 +7,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from curation.video.division import Division
 from curation.video.sampling import (
     CONTENT_FRAMES,
     MAX_LARGE_STILLS,
@@ -16,6 +15,7 @@ from curation.video.sampling import (
     REFERENCE_POSITIONS,
     SMALL_PER_LARGE_STILL,
 )
+from curation.video.shot_division import Division
 
 # Some containers round times to milliseconds; a moment this close to the next frame belongs to it.
 _ROUNDING_S: Final = 2e-3

@@ -16,13 +16,15 @@ from functools import partial
 from typing import Any, BinaryIO, Final
 
 import av.error
+import av.logging
 
 from curation.stage import ClipError
+from curation.video.child_messages import Defect, Done, Lost, Ready, read_from, receive, send
 from curation.video.cutting import cut
 from curation.video.decoding import decode
 from curation.video.requests import CutRequest, DecodeRequest
-from curation.video.wire import Defect, Done, Lost, Ready, read_from, receive, send
 from dataset_schema import FailureKind
+from video_reading.video_error import VideoError
 
 _PARENT_CHECK_S: Final = 0.5
 
@@ -63,6 +65,8 @@ def answer_video_request(request: DecodeRequest | CutRequest) -> Any:
     """
     try:
         return decode(request) if isinstance(request, DecodeRequest) else cut(request)
+    except VideoError as error:
+        raise ClipError(error.kind, str(error)) from error
     except av.error.MemoryError:
         raise
     except av.error.FFmpegError as error:
@@ -101,8 +105,13 @@ def _end_with_parent(parent: int) -> None:
 
 
 def main() -> None:
-    """Serve video requests with the limits given on the command line."""
+    """Serve video requests with the limits given on the command line.
+
+    What the decoder says becomes part of what is known of a video, however often it said the same of the one before.
+    """
     parent, memory_bytes, timeout_s = sys.argv[1:]
+    av.logging.set_level(av.logging.ERROR)
+    av.logging.set_skip_repeated(False)
     serve(answer_video_request, parent=int(parent), memory_bytes=int(memory_bytes), timeout_s=float(timeout_s))
 
 

@@ -16,6 +16,7 @@ import dataset_schema
 import modeling
 import pipelines
 import storage
+import video_reading
 import worlds
 from pipelines.config import parse
 
@@ -24,7 +25,7 @@ _NOT_READY: Final = "No available agent"
 _PATIENCE_S: Final = 60.0
 
 # What a worker may import; the cluster has none of it.
-_PACKAGES: Final = (curation, dataset_schema, modeling, pipelines, storage, worlds)
+_PACKAGES: Final = (curation, dataset_schema, modeling, pipelines, storage, video_reading, worlds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from av.container import InputContainer
 from PIL import Image, ImageColor
 
-from curation.video.upright import Look
 from dataset_schema import Payload, ReferenceImage, Sample
+from video_reading.look import Look
 
 Picture = npt.NDArray[np.uint8]  # (height, width, 3), RGB
 

@@ -14,8 +14,9 @@ from av.container import OutputContainer
 from av.video.stream import VideoStream
 
 from curation.records import Clip, Image
-from curation.video.requests import DecodeRequest, Span, VideoPart
+from curation.video.requests import DecodeRequest
 from dataset_schema import Source
+from video_reading.part import Span, VideoPart
 
 _BITS = 10
 _FINE_TICK = Fraction(1, 24000)
@@ -112,7 +113,7 @@ def decoded_images(source: Path | bytes) -> list[Image]:
 
 
 def part_of(path: Path, start_s: float | None = None, end_s: float | None = None) -> VideoPart:
-    return VideoPart(path=str(path), span=Span(start_s=start_s, end_s=end_s), max_pixels=1 << 26)
+    return VideoPart(file=str(path), span=Span(start_s=start_s, end_s=end_s), max_pixels=1 << 26)
 
 
 def decode_request(

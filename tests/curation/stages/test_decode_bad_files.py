@@ -191,6 +191,20 @@ def test_bytes_that_were_changed_on_the_way_are_flagged(tmp_path: Path, stage: D
     assert "damaged" in reasons(stage, path)
 
 
+@pytest.mark.parametrize("seed", [20, 21])
+def test_damage_is_the_same_however_often_a_file_is_opened(tmp_path: Path, stage: Decode, seed: int) -> None:
+    path = write_noise(tmp_path / "a.mp4", 24, key_frame_every=12)
+    content = bytearray(path.read_bytes())
+    rng = np.random.default_rng(seed)
+    content[int(len(content) * rng.uniform(0.05, 0.9))] ^= 1 << int(rng.integers(8))
+    path.write_bytes(content)
+
+    first, second = reasons(stage, path), reasons(stage, path)
+
+    assert "errors reported by the decoder" in first["damaged"]
+    assert first == second
+
+
 def test_frames_that_change_their_size_are_flagged(tmp_path: Path, stage: Decode) -> None:
     small = write_noise(tmp_path / "small.h264", 24, container="h264").read_bytes()
     images = (noise(index, 360, 640) for index in range(24))

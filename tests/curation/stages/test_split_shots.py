@@ -25,7 +25,6 @@ from curation.stages.shot_frames import ShotFrames
 from curation.stages.split_shots import SplitShots, SplitShotsConfig, is_hard_cut, spans_between
 from curation.video import decoding
 from curation.video.footage import Footage
-from curation.video.pictures import Pictures
 from dataset_schema import TABLE_6_BUCKETS, Entity, EntityKind, RejectedClip
 from tests.curation.deciding import reasons_of
 from tests.curation.made_videos import (
@@ -40,6 +39,7 @@ from tests.curation.made_videos import (
     write_video,
 )
 from tests.curation.stages.test_single_shot import ScriptedDetector
+from video_reading.shown_frames import ShownFrames
 
 ENTITIES = (Entity(word="dog", kind=EntityKind.SUBJECT, start=2, end=5),)
 MARGIN = SplitShotsConfig().hard_margin_frames
@@ -316,13 +316,13 @@ def test_after_decoding_nobody_opens_the_video_again(tmp_path: Path, decode: Dec
 def test_footage_costs_one_pass_of_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_barcodes(tmp_path / "a.mp4", 240, key_frame_every=30)
     decoded: list[int] = []
-    look_at = Pictures._look_at
+    look_at = ShownFrames._look_at
 
-    def counted(self: Pictures, frame: av.VideoFrame) -> None:
+    def counted(self: ShownFrames, frame: av.VideoFrame) -> None:
         decoded.append(frame.pts or 0)
         look_at(self, frame)
 
-    monkeypatch.setattr(Pictures, "_look_at", counted)
+    monkeypatch.setattr(ShownFrames, "_look_at", counted)
 
     answer = decoding.decode(replace(decode_request(path), keeps_footage=True))
 

@@ -12,8 +12,7 @@ import numpy.typing as npt
 from av.sidedata.sidedata import SideData
 from av.video.reformatter import Colorspace, ColorTrc, Interpolation, VideoReformatter
 
-from curation.records import Image
-from curation.video.tone import HDR_TRANSFERS, to_standard_range
+from video_reading.tone import HDR_TRANSFERS, Image, to_standard_range
 
 # From the number in the stream (ITU-T H.273). The scaler knows no others, and refuses to work on them.
 _MATRICES: Final = {
@@ -95,8 +94,16 @@ class Look:
     def painter(
         self, height: int, width: int, scaling: Interpolation = Interpolation.BICUBIC
     ) -> Callable[[av.VideoFrame], Image]:
-        """What paints frames of this look at an upright size."""
+        """What paints whole frames of this look, squeezed into an upright size."""
         return _Painter(height, width, self.orientation, scaling).paint
+
+    def fitter(self, height: int, width: int) -> Callable[[av.VideoFrame], Image]:
+        """What paints frames of this look as small as covers an upright size, cropped around their centre."""
+        scale = max(height / self.size[0], width / self.size[1])
+        covering = max(height, round(self.size[0] * scale)), max(width, round(self.size[1] * scale))
+        top, left = (covering[0] - height) // 2, (covering[1] - width) // 2
+        paint = self.painter(*covering)
+        return lambda frame: paint(frame)[top : top + height, left : left + width]
 
 
 def shrunk(size: tuple[int, int], long_side: int) -> tuple[int, int]:

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from curation.video.pictures import Trouble
-from curation.video.timeline import Timeline
 from dataset_schema import MediaFacts
+from video_reading.shown_frames import Trouble
+from video_reading.timeline import Timeline
 
 # These codecs put one shown frame into every packet. Others have packets that show nothing (VP8, MPEG-4 in AVI).
 _FRAME_PER_PACKET: Final = frozenset({"h264", "hevc", "av1", "vp9", "mjpeg", "prores", "vvc", "ffv1"})

@@ -3,15 +3,15 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import av
 import av.error
-from av.filter import Graph
 
-from curation.video.opening import OpenedVideo, check_pixels, listening
-from curation.video.requests import VideoPart
-from curation.video.timeline import Timeline
+from video_reading.deinterlacing import deinterlaced
+from video_reading.opening import OpenedVideo, check_pixels
+from video_reading.part import VideoPart
+from video_reading.timeline import Timeline
 
 # Said of sound files too: about memory management commands and direct prediction across a seek or a splice.
 _HARMLESS: Final = re.compile(r"mmco|co located POCs|number of reference frames")
@@ -22,7 +22,7 @@ class Trouble:
     """What decoding ran into.
 
     Attributes:
-        messages: what the decoder said, in order.
+        messages: what the decoder said, in order; nothing where the process keeps PyAV quiet (`av.logging`).
         refused: packets that it would not decode.
         corrupt: frames that it flagged as incomplete.
         backwards: frames whose time was not later than the one before.
@@ -39,35 +39,38 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class ShownFrame:
     """A decoded frame and when it is shown."""
 
     frame: av.VideoFrame
     time_s: float
 
 
-class Pictures:
-    """Decodes a clip once. The video must just have been opened.
+class ShownFrames:
+    """Decodes a clip once, without its combs.
+
+    Args:
+        packets: of the clip, from where its timeline says that decoding must start, and the empty one that ends them.
 
     Attributes:
-        trouble: complete once all pictures were taken.
-        is_interlaced: whether a frame said so. Our choice: interlaced frames are given out deinterlaced by bwdif, one
-            for one, because combs at moving edges would end up in masks and references.
+        trouble: complete once all frames were taken.
+        is_interlaced: whether a frame said so.
     """
 
-    def __init__(self, video: OpenedVideo, timeline: Timeline, part: VideoPart) -> None:
+    def __init__(
+        self, video: OpenedVideo, timeline: Timeline, part: VideoPart, packets: "Iterator[av.Packet[Any]]"
+    ) -> None:
         self.trouble = Trouble()
         self.is_interlaced = False
         self._video = video
         self._timeline = timeline
         self._part = part
+        self._packets = packets
 
-    def __iter__(self) -> Iterator[Picture]:
+    def __iter__(self) -> Iterator[ShownFrame]:
         last_s = -float("inf")
-        if self._timeline.seek_s is not None:
-            self._video.seek(self._timeline.seek_s)
-        with listening() as log:
-            for index, frame in enumerate(self._progressive()):
+        with av.logging.Capture() as log:
+            for index, frame in enumerate(deinterlaced(self._decoded())):
                 time_s = self._time_s(frame, index)
                 place = self._part.span.compare(time_s, self._video.tick_s)
                 if place > 0:
@@ -75,7 +78,7 @@ class Pictures:
                 if place == 0:
                     self.trouble.backwards += time_s <= last_s
                     last_s = time_s
-                    yield Picture(frame, time_s)
+                    yield ShownFrame(frame, time_s)
         codec = self._video.stream.codec_context.codec.name
         said = (text.strip().rstrip(".") for _, source, text in log if source == codec)
         self.trouble.messages += [text for text in said if not _HARMLESS.search(text)]
@@ -87,27 +90,10 @@ class Pictures:
             return float(times_s[min(index, len(times_s) - 1)])
         return frame.time - self._video.origin_s
 
-    def _progressive(self) -> Iterator[av.VideoFrame]:
-        deinterlacer = None
-        for frame in self._decoded():
-            if deinterlacer is not None and not deinterlacer.fits(frame):
-                yield from deinterlacer.flush()
-                deinterlacer = None
-            if deinterlacer is None and frame.interlaced_frame:
-                self.is_interlaced = True
-                deinterlacer = _Deinterlacer(frame)
-            if deinterlacer is None:
-                yield frame
-            else:
-                yield from deinterlacer.push(frame)
-        if deinterlacer is not None:
-            yield from deinterlacer.flush()
-
     def _decoded(self) -> Iterator[av.VideoFrame]:
-        packets = self._video.container.demux(self._video.stream)
         while True:
             try:
-                packet = next(packets, None)
+                packet = next(self._packets, None)
             except av.error.FFmpegError as error:
                 self.trouble.ended_early = f"reading ends early ({error.strerror})"
                 return
@@ -126,41 +112,8 @@ class Pictures:
 
     def _look_at(self, frame: av.VideoFrame) -> None:
         check_pixels(frame.width, frame.height, self._part.max_pixels)
+        self.is_interlaced |= bool(frame.interlaced_frame)
         self.trouble.corrupt += frame.is_corrupt
         size = (frame.height, frame.width)
         if not self.trouble.sizes or self.trouble.sizes[-1] != size:
             self.trouble.sizes.append(size)
-
-
-class _Deinterlacer:
-    """A bwdif filter for frames of one size and format; gives frames out one late."""
-
-    def __init__(self, frame: av.VideoFrame) -> None:
-        self._size = (frame.width, frame.height, frame.format.name)
-        self._graph = Graph()
-        source = self._graph.add_buffer(
-            width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
-        )
-        bwdif = self._graph.add("bwdif", "mode=send_frame:deint=interlaced")
-        sink = self._graph.add("buffersink")
-        source.link_to(bwdif)
-        bwdif.link_to(sink)
-        self._graph.configure()
-
-    def fits(self, frame: av.VideoFrame) -> bool:
-        return self._size == (frame.width, frame.height, frame.format.name)
-
-    def push(self, frame: av.VideoFrame) -> Iterator[av.VideoFrame]:
-        self._graph.push(frame)
-        return self._pull()
-
-    def flush(self) -> Iterator[av.VideoFrame]:
-        self._graph.push(None)
-        return self._pull()
-
-    def _pull(self) -> Iterator[av.VideoFrame]:
-        while True:
-            try:
-                yield self._graph.vpull()
-            except (av.error.BlockingIOError, av.error.EOFError):
-                return

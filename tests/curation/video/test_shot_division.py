@@ -14,8 +14,8 @@ from curation.records import Clip
 from curation.stages.decode import Decode, DecodeConfig, ReferenceTimes
 from curation.stages.publish import PayloadMode, Publish, PublishConfig
 from curation.stages.single_shot import SingleShotConfig, SingleShotFilter
-from curation.video.division import Division
 from curation.video.plan import plan_frames
+from curation.video.shot_division import Division
 from dataset_schema import TABLE_6_BUCKETS, Entity, EntityKind
 from tests.curation.deciding import reasons_of
 from tests.curation.made_videos import clip_of, decoded_images, read_barcode, write_barcodes, write_video

@@ -10,9 +10,9 @@ import numpy as np
 
 from curation.records import Frames, Image, ReferenceFrame
 from curation.video.footage import Footage
-from curation.video.pictures import Picture
 from curation.video.plan import FramePlan, StillsPlan
 from curation.video.stills import StillsRecorder
+from video_reading.shown_frames import ShownFrame
 
 
 class Use(IntEnum):
@@ -38,7 +38,7 @@ class _Reference:
     neighbours: list[_Kept] = field(default_factory=list)
 
 
-class Gathering:
+class PlannedPictures:
     """Takes the frames of a clip one by one, then gives out `Frames`.
 
     A planned moment is met by the frame on show then, which is known once the next frame arrives: so the one before is
@@ -58,7 +58,7 @@ class Gathering:
         self._paint = paint
         self._plan = plan
         self._waiting = deque(sorted([*_moments(plan), *_still_moments(stills)]))
-        self._on_show: Picture | None = None
+        self._on_show: ShownFrame | None = None
         self._painted: dict[Use, _Kept] = {}
         self._thumbnails: list[Image] = []
         self._times_s: list[float] = []
@@ -66,14 +66,14 @@ class Gathering:
         self._references = [_Reference() for _ in plan.references_s]
         self._stills = {Use.SMALL_STILL: StillsRecorder(), Use.LARGE_STILL: StillsRecorder()}
 
-    def add(self, picture: Picture) -> None:
+    def add(self, shown: ShownFrame) -> None:
         """Take the next frame."""
         if self._on_show is not None:
-            self._meet(until_s=picture.time_s)
-        self._on_show = picture
+            self._meet(until_s=shown.time_s)
+        self._on_show = shown
         self._painted.clear()
-        self._times_s.append(picture.time_s)
-        self._thumbnails.append(self._paint[Use.THUMBNAIL](picture.frame))
+        self._times_s.append(shown.time_s)
+        self._thumbnails.append(self._paint[Use.THUMBNAIL](shown.frame))
 
     def frames(self) -> Frames:
         """Everything that was kept. Call once, after at least one frame."""

@@ -1,5 +1,6 @@
 """Opens a file as a video, or says truly why it is none."""
 
+import io
 import os
 import stat
 from collections.abc import Iterator
@@ -15,9 +16,9 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from curation.stage import ClipError
-from curation.video.requests import VideoPart
 from dataset_schema import FailureKind
+from video_reading.part import VideoPart
+from video_reading.video_error import VideoError
 
 # Demuxers that turn a picture or a text into "video", or that open other files than the one they were given.
 _NOT_VIDEO: Final = {"image2": "a picture", "tty": "a text file", "concat": "a playlist", "hls": "a playlist"}
@@ -63,19 +64,19 @@ def open_video(part: VideoPart) -> Iterator[OpenedVideo]:
     """Open the best video stream of a file, at its start; one thread decodes it.
 
     Raises:
-        ClipError: the file is missing, empty, not readable, not a video, or its frames are too large.
+        VideoError: the file is missing, empty, not readable, not a video, or its frames are too large.
     """
-    path = part.path
-    _check_file(path)
-    with listening() as log:
+    _check_file(part.file)
+    # The prefix keeps a name that starts with a dash or looks like an address a plain file name; the white list keeps a
+    # playlist from opening addresses.
+    source = io.BytesIO(part.file) if isinstance(part.file, bytes) else f"file:{part.file}"
+    with av.logging.Capture() as log:
         try:
-            # The prefix keeps a name that starts with a dash or looks like an address a plain file name; the white list
-            # keeps a playlist from opening addresses.
             container = av.open(
-                f"file:{path}", container_options={"protocol_whitelist": "file"}, metadata_errors="replace"
+                source, "r", container_options={"protocol_whitelist": "file"}, metadata_errors="replace"
             )
         except (av.error.FFmpegError, UnicodeDecodeError) as error:
-            raise _cannot_open(path, error, log[-1][2].strip() if log else str(error)) from error
+            raise _cannot_open(part.file, error, log[-1][2].strip() if log else str(error)) from error
     with container:
         stream = _video_stream(container)
         stream.thread_type = "NONE"
@@ -85,73 +86,67 @@ def open_video(part: VideoPart) -> Iterator[OpenedVideo]:
         yield OpenedVideo(container=container, stream=stream, origin_s=origin_s)
 
 
-@contextmanager
-def listening() -> Iterator[list[tuple[int, str, str]]]:
-    """Collect what the libraries report as errors on this thread: (level, source, text)."""
-    before = av.logging.get_level()
-    av.logging.set_level(av.logging.ERROR)
-    try:
-        with av.logging.Capture() as log:
-            yield log
-    finally:
-        av.logging.set_level(before)
-
-
-def check_pixels(width: int, height: int, max_pixels: int) -> None:
+def check_pixels(width: int, height: int, max_pixels: int | None) -> None:
     """Refuse frames that would be too large to decode.
 
     Raises:
-        ClipError: they are.
+        VideoError: they are.
     """
-    if width * height > max_pixels:
-        raise ClipError(
+    if max_pixels is not None and width * height > max_pixels:
+        raise VideoError(
             FailureKind.INPUT,
             f"has frames of {width} x {height} = {width * height / 1e6:.1f} million pixels, at most "
             f"{max_pixels / 1e6:.1f} are decoded; scale it down, or raise max_pixels and the memory limit",
         )
 
 
-def _check_file(path: str) -> None:
+def _check_file(file: str | bytes) -> None:
+    if _size_bytes(file) == 0:
+        raise VideoError(FailureKind.INPUT, "is empty (0 bytes); fetch it again")
+
+
+def _size_bytes(file: str | bytes) -> int:
+    if isinstance(file, bytes):
+        return len(file)
     try:
-        status = os.stat(path)  # noqa: PTH116  a Path would change nothing
+        status = os.stat(file)  # noqa: PTH116  a Path would change nothing
     except FileNotFoundError as error:
-        raise ClipError(FailureKind.INPUT, "there is no such file; correct the manifest") from error
+        raise VideoError(FailureKind.INPUT, "there is no such file; correct its path") from error
     except OSError as error:
-        raise ClipError(FailureKind.IO, f"cannot be looked at ({error}); check permissions and disk") from error
+        raise VideoError(FailureKind.IO, f"cannot be looked at ({error}); check permissions and disk") from error
     if not stat.S_ISREG(status.st_mode):
-        raise ClipError(FailureKind.INPUT, "is not a regular file; expected a video file")
-    if not status.st_size:
-        raise ClipError(FailureKind.INPUT, "is empty (0 bytes); fetch it again")
+        raise VideoError(FailureKind.INPUT, "is not a regular file; expected a video file")
+    return status.st_size
 
 
-def _cannot_open(path: str, error: Exception, detail: str) -> ClipError:
+def _cannot_open(file: str | bytes, error: Exception, detail: str) -> VideoError:
     if isinstance(error, PermissionError):
-        return ClipError(FailureKind.IO, "may not be read; check its permissions")
+        return VideoError(FailureKind.IO, "may not be read; check its permissions")
     if isinstance(error, MemoryError):
-        return ClipError(FailureKind.MEMORY, "its header asks for more memory than allowed")
-    with Path(path).open("rb") as file:
-        start = file.read(40)
+        return VideoError(FailureKind.MEMORY, "its header asks for more memory than allowed")
+    with io.BytesIO(file) if isinstance(file, bytes) else Path(file).open("rb") as opened:
+        start = opened.read(40)
     if start.isascii() and all(byte >= ord(" ") or byte in b"\t\r\n" for byte in start):
         text = " ".join(start.decode().split())
-        return ClipError(FailureKind.INPUT, f"is a text file, not a video: it begins with {text!r}; fetch it again")
-    return ClipError(FailureKind.CORRUPT, f"cannot be opened as a video ({detail}); fetch it again, or leave it out")
+        return VideoError(FailureKind.INPUT, f"is a text file, not a video: it begins with {text!r}; fetch it again")
+    return VideoError(FailureKind.CORRUPT, f"cannot be opened as a video ({detail}); fetch it again, or leave it out")
 
 
 def _video_stream(container: InputContainer) -> VideoStream:
     name = container.format.name
     if name in _NOT_VIDEO or name.endswith("_pipe"):
         what = _NOT_VIDEO.get(name, f"a single picture ({name.removesuffix('_pipe')})")
-        raise ClipError(FailureKind.INPUT, f"is {what}, not a video; leave it out")
+        raise VideoError(FailureKind.INPUT, f"is {what}, not a video; leave it out")
     videos = [stream for stream in container.streams.video if not stream.disposition & _PICTURE_STREAMS]
     if not videos:
         rest = sorted({stream.type for stream in container.streams})
         cover = " and a cover picture" if container.streams.video else ""
         what = f"only {', '.join(kind for kind in rest if kind != 'video') or 'nothing'}{cover}"
-        raise ClipError(FailureKind.INPUT, f"has no video stream, {what} ({name}); leave it out")
+        raise VideoError(FailureKind.INPUT, f"has no video stream, {what} ({name}); leave it out")
     best = container.streams.best("video")
     stream = best if isinstance(best, VideoStream) and best in videos else videos[0]
     if stream.codec_context is None:
-        raise ClipError(FailureKind.CORRUPT, f"has a video stream of unknown codec ({name}); convert it")
+        raise VideoError(FailureKind.CORRUPT, f"has a video stream of unknown codec ({name}); convert it")
     if stream.codec_context.codec_tag in ("encv", "enca"):
-        raise ClipError(FailureKind.INPUT, "is encrypted; decrypt it first, or leave it out")
+        raise VideoError(FailureKind.INPUT, "is encrypted; decrypt it first, or leave it out")
     return stream

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from av.video.reformatter import ColorTrc
 
-from curation.video.tone import to_standard_range
+from video_reading.tone import to_standard_range
 
 
 def grey(code: float) -> np.ndarray:

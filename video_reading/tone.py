@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from av.video.reformatter import ColorTrc
 
+Image = npt.NDArray[np.uint8]  # (height, width, 3), RGB
 Curve = npt.NDArray[np.float32]
 
 HDR_TRANSFERS: Final = frozenset({int(ColorTrc.SMPTE2084), int(ColorTrc.ARIB_STD_B67)})
@@ -22,7 +23,7 @@ _BT2020_TO_BT709: Final = np.array(  # ITU-R BT.2087
 _OUTPUT_STEPS: Final = 4096
 
 
-def to_standard_range(image: npt.NDArray[Any], transfer: ColorTrc) -> npt.NDArray[np.uint8]:
+def to_standard_range(image: npt.NDArray[Any], transfer: ColorTrc) -> Image:
     """8-bit BT.709 from 16-bit BT.2020 PQ or HLG.
 
     Our choice: extended Reinhard on each channel. It leaves shadows and skin nearly as they are graded, and looks at no
@@ -30,7 +31,7 @@ def to_standard_range(image: npt.NDArray[Any], transfer: ColorTrc) -> npt.NDArra
     """
     linear = np.clip(_to_linear(transfer)[image] @ _BT2020_TO_BT709.T, 0.0, _PEAK)
     mapped = linear * (1.0 + linear / _PEAK**2) / (1.0 + linear)
-    shown: npt.NDArray[np.uint8] = _to_display()[np.rint(mapped * _OUTPUT_STEPS).astype(np.uint16)]
+    shown: Image = _to_display()[np.rint(mapped * _OUTPUT_STEPS).astype(np.uint16)]
     return shown
 
 

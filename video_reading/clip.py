@@ -1,0 +1,60 @@
+"""One door to a clip: its file is opened, its timeline read, its frames are decoded as they are asked for."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain
+from typing import Any
+
+import av
+
+from video_reading.opening import OpenedVideo, open_video
+from video_reading.packets import read_packets
+from video_reading.part import VideoPart
+from video_reading.shown_frames import ShownFrames
+from video_reading.timeline import Timeline, timeline_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OpenedClip:
+    """A clip whose file is open.
+
+    Attributes:
+        frames: to be taken once.
+    """
+
+    video: OpenedVideo
+    timeline: Timeline
+    frames: ShownFrames
+
+
+@contextmanager
+def open_clip(part: VideoPart, *, enough_s: float | None = None) -> Iterator[OpenedClip]:
+    """Open a clip. Decoding begins when its first frame is taken.
+
+    Where so many seconds from the first frame on are `enough_s`, the timeline may end after them.
+
+    Raises:
+        VideoError: there is no such clip.
+    """
+    with read_packets(part, enough_s=enough_s) as packets:
+        timeline = timeline_of(packets)
+        if packets.kept is not None:
+            yield _opened(packets.video, timeline, part, chain(packets.kept, [_ending(packets.video)]))
+            return
+    with open_video(part) as video:
+        if timeline.seek_s is not None:
+            video.seek(timeline.seek_s)
+        yield _opened(video, timeline, part, video.container.demux(video.stream))
+
+
+def _opened(video: OpenedVideo, timeline: Timeline, part: VideoPart, packets: "Iterator[av.Packet[Any]]") -> OpenedClip:
+    return OpenedClip(video=video, timeline=timeline, frames=ShownFrames(video, timeline, part, packets))
+
+
+def _ending(video: OpenedVideo) -> "av.Packet[Any]":
+    """The empty packet upon which a decoder gives out the frames that it still has."""
+    packet: av.Packet[Any] = av.Packet()
+    packet.stream, packet.time_base = video.stream, Fraction(video.stream.time_base or 0)
+    return packet

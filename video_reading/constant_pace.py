@@ -1,0 +1,49 @@
+"""A clip as it is trained on: at a constant pace, each frame fitted to one size."""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import av
+
+from video_reading.clip import OpenedClip
+from video_reading.look import Look
+from video_reading.shown_frames import ShownFrame
+from video_reading.tone import Image
+
+# Containers round times to their ticks: a frame that starts a tick later, and at most so much, is already on show.
+_MAX_ROUNDING_S: Final = 1e-3
+
+
+def images_at_pace(clip: OpenedClip, *, fps: float, height: int, width: int, stretch_s: float = 0.0) -> Iterator[Image]:
+    """What is on show in the middle of each 1 / `fps` after the first frame's start, until the clip ends.
+
+    In the middle, because rounded times of a video that already runs at `fps` then cannot pick a neighbour, and a clip
+    that lacks half a frame of its bucket still fills it. Each frame is scaled to cover the size and cropped around its
+    centre; one that is on show several times is the same array again. The last one may be on show `stretch_s` longer.
+    """
+    rounding_s = min(clip.video.tick_s, _MAX_ROUNDING_S)
+    paint = None
+    painted: av.VideoFrame | None = None
+    image: Image | None = None
+    for frame in _on_show(clip.frames, fps, clip.timeline.end_s + stretch_s, rounding_s):
+        if paint is None:
+            paint = Look.of(frame, clip.video.sample_aspect).fitter(height, width)
+        if image is None or frame is not painted:
+            painted, image = frame, paint(frame)
+        yield image
+
+
+def _on_show(frames: Iterable[ShownFrame], fps: float, end_s: float, rounding_s: float) -> Iterator[av.VideoFrame]:
+    on_show: ShownFrame | None = None
+    first_s = 0.0
+    count = 0
+    for shown in frames:
+        if on_show is None:
+            first_s = shown.time_s
+        while on_show is not None and first_s + (count + 0.5) / fps < shown.time_s - rounding_s:
+            yield on_show.frame
+            count += 1
+        on_show = shown
+    while on_show is not None and first_s + (count + 0.5) / fps <= end_s + rounding_s:
+        yield on_show.frame
+        count += 1
