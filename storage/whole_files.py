@@ -18,34 +18,39 @@ def whole_file(path: Path) -> Iterator[Path]:
     It is as readable as the umask makes any other, whatever a library thinks of it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    written = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        unfinished.touch()
-        mode = unfinished.stat().st_mode
-        yield unfinished
-        unfinished.chmod(mode)
-        publish(unfinished, path)
+        written.touch()
+        mode = written.stat().st_mode
+        yield written
+        written.chmod(mode)
+        _put(written, path)
     finally:
-        unfinished.unlink(missing_ok=True)
+        written.unlink(missing_ok=True)
 
 
 def write_whole_text(path: Path, text: str) -> None:
     """Write a text as UTF-8, replacing an older one in one step."""
-    with whole_file(path) as unfinished:
-        unfinished.write_text(text, encoding="utf-8")
+    with whole_file(path) as written:
+        written.write_text(text, encoding="utf-8")
 
 
-def publish(unfinished: Path, path: Path) -> None:
-    """Put a finished file or folder in its place, in the same folder, once all of it is on disk.
+def unfinished(path: Path) -> Path:
+    """Where a file or folder lies until `publish`: for what several processes write, or one for longer than a block."""
+    return path.with_name(f".{path.name}.tmp")
 
-    For what no block can hold, because it is written over a longer time or by several processes. A file replaces an
-    older one in one step; an older folder is removed just before.
-    """
-    for written in (*unfinished.rglob("*"), unfinished):
-        _sync(written)
-    if unfinished.is_dir():
+
+def publish(path: Path) -> None:
+    """Put what lies at `unfinished(path)` in its place; an older folder there is removed just before."""
+    _put(unfinished(path), path)
+
+
+def _put(written: Path, path: Path) -> None:
+    for part in (*written.rglob("*"), written):
+        _sync(part)
+    if written.is_dir():
         shutil.rmtree(path, ignore_errors=True)
-    unfinished.replace(path)
+    written.replace(path)
     _sync(path.parent)
 
 

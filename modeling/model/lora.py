@@ -17,10 +17,9 @@ from torch import Tensor, nn
 
 from modeling.model.dit import DiT, DiTConfig
 from modeling.model.parts import is_adapter
-from modeling.model.weights import NamedWeights, empty_model, seeded
+from modeling.model.weights import NamedWeights, empty_model, seeded, write_weights
 from modeling.randomness import torch_seed
 from modeling.saved_config import differing_fields, read_config, write_config
-from modeling.saved_weights import write_weights
 
 _CONFIG_NAME = "lora.json"
 _WEIGHTS_NAME = "lora.safetensors"

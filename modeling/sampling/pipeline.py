@@ -20,13 +20,12 @@ from modeling.encoders import LATENT_CHANNELS, EmbeddedEncoders, PaperEncoders, 
 from modeling.model.conditions import Conditions
 from modeling.model.dit import DiT, DiTConfig
 from modeling.model.precision import Precision, computing_in
-from modeling.model.weights import empty_model, fill, saved_weights, whole
+from modeling.model.weights import empty_model, fill, read_weights, whole, write_weights
 from modeling.randomness import torch_generator
 from modeling.sampling.condition_encoding import encode_conditions
 from modeling.sampling.flow import FlowConfig, Solver, integrate, timestep_schedule
 from modeling.sampling.guidance import GuidanceForm, GuidedVelocity, guidance_weights
 from modeling.saved_config import differing_fields, read_config, write_config
-from modeling.saved_weights import write_weights
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
@@ -126,7 +125,7 @@ class Pipeline:
         if not path.is_file():
             raise FileNotFoundError(f"{path} does not exist, only its {CONFIG_NAME} does; copy the weights there too")
         try:
-            fill(model, saved_weights(path), source=str(path))
+            fill(model, read_weights(path), source=str(path))
         except SafetensorError as error:
             raise ValueError(f"{path} is damaged ({error}); copy it again, or train or save it again") from error
         return cls(config, model, device=torch.device(device))

@@ -28,6 +28,7 @@ from pipelines.proof.table import console_table, markdown_table
 from pipelines.verbs.cache import Cache, cache_with_bar
 from pipelines.verbs.curate import Curate, curate, show_result
 from pipelines.verbs.train import Train, train_with_bar
+from storage.whole_files import publish, unfinished, write_whole_text
 from worlds.sprites import SmallWorldConfig, make_world
 
 PRESET = Path(__file__).parents[2] / "configs" / "prove_cpu.toml"
@@ -179,8 +180,7 @@ def expect_same_settings(command: Prove) -> None:
     settings = {name: value for name, value in to_plain(command).items() if name not in _ELSEWHERE}
     kept = command.output / "settings.json"
     if not kept.is_file():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+        write_whole_text(kept, json.dumps(settings, indent=2) + "\n")
     elif json.loads(kept.read_text(encoding="utf-8")) != settings:
         raise ConfigError(f"{command.output} was begun with other settings ({kept}); choose another --output")
 
@@ -255,15 +255,14 @@ def _curated(command: Prove, name: str, world: SmallWorldConfig, console: Consol
     manifest = folder / "world" / "manifest.csv"
     if not manifest.is_file():
         with progress(f"draw the {name} world", total=world.clips, unit="clip") as report:
-            unfinished = folder / "world.partial"
-            make_world(unfinished, world, on_clip=_counted(report))
-        unfinished.rename(manifest.parent)
+            make_world(unfinished(manifest.parent), world, on_clip=_counted(report))
+        publish(manifest.parent)
     dataset = folder / "dataset"
     if not dataset.is_dir():
         curation = replace(command.curation, buckets=(command.sampling.bucket,))
-        curating = Curate(input=manifest, output=folder / "dataset.partial", curation=curation)
+        curating = Curate(input=manifest, output=unfinished(dataset), curation=curation)
         show_result(console, replace(curating, output=dataset), curate(curating))
-        curating.output.rename(dataset)
+        publish(dataset)
     return dataset
 
 
@@ -297,10 +296,8 @@ def _examples(clips: Sequence[HeldOut], videos: Mapping[Condition, Mapping[int, 
 
 
 def _write(command: Prove, found: Sequence[Figure], examples: Sequence[Example]) -> None:
-    (command.output / "figures.json").write_text(
-        json.dumps([asdict(figure) for figure in found], indent=1) + "\n", encoding="utf-8"
-    )
-    (command.output / "proof.md").write_text(markdown_table(found) + "\n", encoding="utf-8")
+    write_whole_text(command.output / "figures.json", json.dumps([asdict(figure) for figure in found], indent=1) + "\n")
+    write_whole_text(command.output / "proof.md", markdown_table(found) + "\n")
     examples_sheet(examples).save(command.output / "proof.png")
     logs = [(name, command.output / name / "metrics.jsonl") for name in ("text", "personalized")]
     curves_chart(logs).save(command.output / "curves.png")

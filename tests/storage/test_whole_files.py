@@ -5,28 +5,28 @@ from pathlib import Path
 
 import pytest
 
-from storage.whole_files import publish, whole_file, write_whole_text
+from storage.whole_files import publish, unfinished, whole_file, write_whole_text
 
 KILLED_WHILE_WRITING = """
 import os, pathlib, signal, sys
 from storage.whole_files import whole_file
-with whole_file(pathlib.Path(sys.argv[1])) as unfinished:
-    unfinished.write_text("half of the new")
+with whole_file(pathlib.Path(sys.argv[1])) as written:
+    written.write_text("half of the new")
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
 def write_until_the_disk_is_full(path: Path) -> None:
-    with whole_file(path) as unfinished:
-        unfinished.write_text("half")
+    with whole_file(path) as written:
+        written.write_text("half")
         raise OSError(28, "No space left on device")
 
 
 def test_the_file_is_there_when_the_block_ends_and_not_before(tmp_path: Path) -> None:
     path = tmp_path / "new" / "a.json"
 
-    with whole_file(path) as unfinished:
-        unfinished.write_bytes(b"whole")
+    with whole_file(path) as written:
+        written.write_bytes(b"whole")
         assert not path.exists()
 
     assert path.read_bytes() == b"whole"
@@ -60,9 +60,9 @@ def test_a_killed_process_leaves_the_old_file_and_a_hidden_one(tmp_path: Path) -
 def test_files_are_as_readable_as_any_other(umask: int, mode: int, tmp_path: Path) -> None:
     usual = os.umask(umask)
     try:
-        with whole_file(tmp_path / "a") as unfinished:
-            unfinished.unlink()  # as a library does that makes its files anew, for the owner alone
-            os.close(os.open(unfinished, os.O_CREAT | os.O_WRONLY, 0o600))
+        with whole_file(tmp_path / "a") as written:
+            written.unlink()  # as a library does that makes its files anew, for the owner alone
+            os.close(os.open(written, os.O_CREAT | os.O_WRONLY, 0o600))
     finally:
         os.umask(usual)
 
@@ -80,22 +80,23 @@ def test_everything_is_on_disk_before_it_has_its_name(tmp_path: Path, monkeypatc
     monkeypatch.setattr(os, "fsync", lambda descriptor: events.append(("sync", os.fstat(descriptor).st_ino)))
     monkeypatch.setattr(Path, "replace", named)
 
-    with whole_file(tmp_path / "a") as unfinished:
-        unfinished.write_text("text")
+    with whole_file(tmp_path / "a") as written:
+        written.write_text("text")
 
     file, folder = (tmp_path / "a").stat().st_ino, tmp_path.stat().st_ino
     assert events == [("sync", file), ("name", file), ("sync", folder)]
 
 
 def test_a_folder_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
-    for name, text in (("old", "1"), (".new.tmp", "2")):
-        (tmp_path / name / "inner").mkdir(parents=True)
-        (tmp_path / name / "inner" / text).write_text(text)
+    path = tmp_path / "old"
+    for folder, text in ((path, "1"), (unfinished(path), "2")):
+        (folder / "inner").mkdir(parents=True)
+        (folder / "inner" / text).write_text(text)
 
-    publish(tmp_path / ".new.tmp", tmp_path / "old")
+    publish(path)
 
-    assert [path.name for path in (tmp_path / "old" / "inner").iterdir()] == ["2"]
-    assert [path.name for path in tmp_path.iterdir()] == ["old"]
+    assert [file.name for file in (path / "inner").iterdir()] == ["2"]
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_text_is_written_as_utf8(tmp_path: Path) -> None:
