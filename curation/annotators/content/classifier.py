@@ -13,19 +13,14 @@ import torch
 from transformers import VideoMAEForVideoClassification
 from transformers.utils.logging import disable_progress_bar
 
-from curation.annotators.checkpoints import (
-    Device,
-    check_finite,
-    check_model_type,
-    checkpoint_folder,
-    describe_checkpoint,
-)
+from curation.annotators.checkpoints import Device, check_finite, describe_checkpoint
 from curation.annotators.content.motion import motion_channels
 from curation.annotators.protocols import CONTENT_CLASSES
 from curation.records import Video
 from curation.stage import Resources
 from curation.video.sampling import CONTENT_FRAMES
 from dataset_schema import Annotator
+from storage.checkpoints import check_model_type, checkpoint_folder, load_whole
 
 EMBEDDED_WEIGHTS: Final = Path(__file__).parents[1] / "weights" / "content_filter"
 
@@ -217,22 +212,8 @@ def _read_network(folder: Path, device: str) -> _Network:
     config = _stored_config(folder)
     _check_network(folder, config)
     HIDE_PROGRESS()
-    loaded: Any = VideoMAEForVideoClassification.from_pretrained(
-        folder,
-        dtype=torch.float32,
-        use_safetensors=True,
-        local_files_only=True,
-        ignore_mismatched_sizes=True,  # so that the message below names them
-        output_loading_info=True,
-    )
-    model, report = loaded
-    absent = sorted({*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])})
-    if absent:
-        raise ValueError(
-            f"weights in {folder} lack {absent[:3]} and {max(len(absent) - 3, 0)} more tensors of the sizes in "
-            "config.json, expected a fine-tuned VideoMAEForVideoClassification; train the filter first"
-        )
-    return _Network(model.to(device).eval(), content_input(folder, config))
+    model = load_whole(VideoMAEForVideoClassification, folder, dtype=torch.float32)
+    return _Network(model.to(device), content_input(folder, config))
 
 
 def _stored_config(folder: Path) -> dict[str, Any]:

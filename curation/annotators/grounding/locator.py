@@ -11,7 +11,7 @@ from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
-from curation.annotators.checkpoints import Device, check_model_type, checkpoint_folder, describe_checkpoint
+from curation.annotators.checkpoints import Device, describe_checkpoint
 from curation.annotators.grounding.choice import ChoiceConfig, ChosenBox, choose_boxes, is_ambiguous, trim_mask
 from curation.annotators.grounding.grounding_dino import GROUNDING_DINO, GroundingDino
 from curation.annotators.grounding.networks import (
@@ -29,6 +29,7 @@ from curation.annotators.protocols import Scene
 from curation.records import LocatedEntity, Mask
 from curation.stage import Resources
 from dataset_schema import Annotator, EntityKind
+from storage.checkpoints import check_model_type, checkpoint_folder
 
 # Our choice: at the published sizes three frames take two minutes on one core, the slowest place to run.
 _TIMEOUT_S: Final = 300.0

@@ -12,11 +12,12 @@ import numpy as np
 import torch
 from PIL import Image as Pillow
 
-from curation.annotators.checkpoints import Device, check_finite, checkpoint_folder, describe_checkpoint, library
+from curation.annotators.checkpoints import Device, check_finite, describe_checkpoint, library
 from curation.annotators.protocols import Hole
 from curation.records import Image
 from curation.stage import ClipError, Resources
 from dataset_schema import Annotator, FailureKind
+from storage.checkpoints import checkpoint_parts, expect_weights, load_whole
 
 _PIPELINE: Final = "StableDiffusionInpaintPipeline"
 
@@ -161,9 +162,9 @@ class StableDiffusionInpainter:
 
     def _folder(self) -> Path:
         """The pipeline's folder, with all its parts."""
-        folder = checkpoint_folder(self._config.checkpoint, subfolder="unet").parent
+        folder = checkpoint_parts(self._config.checkpoint, [".", *_parts()])
         for part in _NETWORKS:
-            checkpoint_folder(str(folder), subfolder=part)
+            expect_weights(folder / part)
         for part in _OTHER_PARTS:
             if not (folder / part).is_dir():
                 raise FileNotFoundError(f"{folder} has no folder {part}, expected a complete {_PIPELINE}")
@@ -189,15 +190,7 @@ def _check_pipeline(folder: Path) -> None:
 
 def _network(folder: Path, part: str, dtype: torch.dtype) -> Any:
     package, name, keyword = _NETWORKS[part]
-    network, report = getattr(library(package), name).from_pretrained(
-        folder / part, use_safetensors=True, local_files_only=True, output_loading_info=True, **{keyword: dtype}
-    )
-    absent = sorted(report["missing_keys"])
-    if absent:
-        raise ValueError(
-            f"weights in {folder / part} lack {len(absent)} tensors, {absent[0]} first, expected all of them"
-        )
-    return network.eval()
+    return load_whole(getattr(library(package), name), folder / part, **{keyword: dtype})
 
 
 def _has_hole(hole: Hole) -> bool:

@@ -10,10 +10,11 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, LogitsProcessor, LogitsProcessorList
 from transformers.utils.logging import disable_progress_bar
 
-from curation.annotators.checkpoints import Device, check_finite, checkpoint_folder, describe_checkpoint
+from curation.annotators.checkpoints import Device, check_finite, describe_checkpoint
 from curation.annotators.language.chat import AnswerFormat
 from curation.stage import ClipError, Resources
 from dataset_schema import Annotator, FailureKind
+from storage.checkpoints import checkpoint_folder, load_whole
 
 # Our choice: hundreds of tokens, one after the other, on a slow processor.
 _TIMEOUT_S: Final = 300.0
@@ -125,15 +126,9 @@ def _read(folder: Path, dtype: torch.dtype) -> tuple[Any, Any]:
         raise FileNotFoundError(f"{folder} has no config.json; expected the folder of a complete checkpoint")
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left", local_files_only=True)
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=dtype, use_safetensors=True, local_files_only=True, output_loading_info=True
-        )
+        network = load_whole(AutoModelForCausalLM, folder, dtype=dtype)
     except (ValueError, OSError) as error:
         raise ValueError(f"{folder} holds no causal language model with a tokenizer: {error}") from error
-    network, report = loaded
-    if report["missing_keys"]:
-        lacking = sorted(report["missing_keys"])[:3]
-        raise ValueError(f"weights in {folder} lack {lacking}, expected a whole causal language model")
     if tokenizer.chat_template is None:
         raise ValueError(f"tokenizer in {folder} has no chat template; expected an instruction-tuned checkpoint")
     if tokenizer.pad_token is None:

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
-from curation.annotators.checkpoints import checkpoint_folder, describe_checkpoint, library
+from curation.annotators.checkpoints import describe_checkpoint, library
 from curation.annotators.language.chat import AnswerFormat
 from curation.stage import Resources
 from dataset_schema import Annotator
+from storage.checkpoints import checkpoint_folder
 
 _TIMEOUT_S: Final = 60.0
 _GIB: Final = 1 << 30

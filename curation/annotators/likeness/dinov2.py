@@ -10,17 +10,11 @@ import torch
 from PIL import Image
 from transformers import Dinov2Model
 
-from curation.annotators.checkpoints import (
-    Device,
-    check_finite,
-    check_model_type,
-    checkpoint_folder,
-    describe_checkpoint,
-    library,
-)
+from curation.annotators.checkpoints import Device, check_finite, describe_checkpoint, library
 from curation.records import Cutout
 from curation.stage import Resources
 from dataset_schema import Annotator
+from storage.checkpoints import check_model_type, checkpoint_folder, load_whole
 
 _SIDE: Final = 224
 
@@ -90,18 +84,8 @@ class Dinov2Encoder:
         self._processor = transformers.BitImageProcessorPil.from_pretrained(
             folder, do_resize=False, do_center_crop=False
         )
-        loaded: Any = Dinov2Model.from_pretrained(
-            folder,
-            dtype=self._config.device.dtype,
-            use_safetensors=True,
-            local_files_only=True,
-            output_loading_info=True,
-        )
-        network, report = loaded
-        absent = sorted(report["missing_keys"])
-        if absent:
-            raise ValueError(f"weights in {folder} lack {len(absent)} tensors, {absent[0]} first, expected all of them")
-        self._network = network.to(self._config.device.name).eval()
+        network = load_whole(Dinov2Model, folder, dtype=self._config.device.dtype)
+        self._network = network.to(self._config.device.name)
 
     def encode(self, cutouts: Sequence[Cutout]) -> npt.NDArray[np.float64]:
         """Class tokens scaled to length one.
