@@ -1,22 +1,20 @@
-"""From a TOML preset and command-line overrides to a typed command: the only place that knows pydantic and tyro.
+"""From a TOML preset and command-line overrides to a typed command: the only place that knows tyro.
 
 A preset is read strictly: an unknown key or a value of another type is an error with its path. The command line then
 overrides single values; `--help` shows every one of them with its meaning and its value in the preset.
 """
 
 import dataclasses
-import json
 import tomllib
-import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import pydantic
 import tyro
 from tyro.conf import Positional as Positional  # of an argument without a flag
 
-from pipelines.chosen_profiles import problems_of_chosen_profiles, with_chosen_profiles
+from pipelines.chosen_profiles import with_chosen_profiles
+from storage.configs import from_plain, read_fields, to_plain
 
 Command = TypeVar("Command")
 
@@ -67,17 +65,10 @@ def read_preset(command: type[Any], path: Path) -> dict[str, Any]:
         raise ConfigError(f"config {path} does not exist") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"config {path} is no TOML: {error}") from error
-    types = typing.get_type_hints(command)
-    unknown = sorted(set(content) - set(types))
-    if unknown:
-        raise ConfigError(f"config {path} has {', '.join(unknown)}, expected only {', '.join(sorted(types))}")
-    return {name: _validated(types[name], name, value, path) for name, value in content.items()}
-
-
-def to_plain(config: object) -> dict[str, Any]:
-    """A config as plain JSON values, in the shape that a preset has."""
-    plain = pydantic.TypeAdapter(type(config)).dump_python(config, mode="json")
-    return typing.cast("dict[str, Any]", plain)
+    try:
+        return read_fields(command, content)
+    except ValueError as error:
+        raise ConfigError(f"config {path}: {error}") from error
 
 
 def with_changes(config: Command, changes: str) -> Command:
@@ -86,29 +77,12 @@ def with_changes(config: Command, changes: str) -> Command:
     Raises:
         ConfigError: it is no TOML, or names no value of the config.
     """
-    kind = pydantic.TypeAdapter(type(config))
     try:
-        merged = _merged(to_plain(config), tomllib.loads(changes))
-        return kind.validate_json(json.dumps(merged), strict=True, extra="forbid")
+        return from_plain(type(config), _merged(to_plain(config), tomllib.loads(changes)))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{changes!r} is no TOML: {error}") from error
-    except pydantic.ValidationError as error:
-        raise ConfigError(f"{changes!r}: {_problems(error)}") from error
-
-
-def _validated(kind: Any, name: str, value: Any, path: Path) -> Any:
-    try:
-        # By way of JSON, so that a TOML array may fill a tuple while text never fills a number.
-        return pydantic.TypeAdapter(kind).validate_json(json.dumps(value), strict=True, extra="forbid")
-    except pydantic.ValidationError as error:
-        raise ConfigError(f"config {path}: {_problems(error, name)}") from error
-
-
-def _problems(error: pydantic.ValidationError, *place: str) -> str:
-    return "; ".join(
-        f"{'.'.join([*place, *map(str, problem['loc'])])}: {problem['msg']}, found {problem['input']!r}"
-        for problem in problems_of_chosen_profiles(error.errors())
-    )
+    except ValueError as error:
+        raise ConfigError(f"{changes!r}: {error}") from error
 
 
 def _merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from modeling.model.dit import DiT, DiTConfig
 from modeling.model.parts import is_adapter
 from modeling.model.weights import NamedWeights, empty_model, seeded, write_weights
 from modeling.randomness import torch_seed
-from modeling.saved_config import differing_fields, read_config, write_config
+from storage.configs import differing_fields, read_config, write_config
 from storage.libraries import library
 
 _CONFIG_NAME = "lora.json"

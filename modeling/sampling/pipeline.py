@@ -25,7 +25,7 @@ from modeling.randomness import torch_generator
 from modeling.sampling.condition_encoding import encode_conditions
 from modeling.sampling.flow import FlowConfig, Solver, integrate, timestep_schedule
 from modeling.sampling.guidance import GuidanceForm, GuidedVelocity, guidance_weights
-from modeling.saved_config import differing_fields, read_config, write_config
+from storage.configs import differing_fields, read_config, write_config
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"

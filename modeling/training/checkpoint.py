@@ -20,11 +20,11 @@ from torch.distributed.checkpoint.filesystem import FileSystemReader
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import async_save
 
-from modeling.saved_config import differing_fields, read_config, write_config
 from modeling.training.config import RunConfig, TrainingConfig, phase_at
 from modeling.training.ema import WeightAverage
 from modeling.training.optimizer import Optimizer
 from modeling.training.parallel import Team
+from storage.configs import differing_fields, read_config, write_config
 from storage.whole_files import publish, unfinished
 
 _RUN_NAME = "run.json"

@@ -10,9 +10,9 @@ from modeling.model.dit import DiT
 from modeling.model.lora import add_lora, merge_lora, with_new_adapters, write_lora
 from modeling.model.weights import NamedWeights, empty_model, fill, fresh_weights, read_weights
 from modeling.sampling.pipeline import CONFIG_NAME, WEIGHTS_NAME, PipelineConfig, write_pipeline
-from modeling.saved_config import differing_fields, read_config
 from modeling.training.checkpoint import read_run, read_tensors
 from modeling.training.config import RunConfig
+from storage.configs import differing_fields, read_config
 
 
 def empty_model_of(config: RunConfig) -> DiT:

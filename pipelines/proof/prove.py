@@ -16,7 +16,7 @@ from modeling.sampling.guidance import GuidanceForm
 from modeling.sampling.pipeline import WEIGHTS_NAME, Pipeline, SamplingConfig
 from modeling.training.config import RunConfig
 from modeling.training.presets import tiny
-from pipelines.config import ConfigError, parse, to_plain
+from pipelines.config import ConfigError, parse
 from pipelines.progress import Report, progress
 from pipelines.proof.curves import curves_chart
 from pipelines.proof.example_sheet import Example, examples_sheet
@@ -28,6 +28,7 @@ from pipelines.proof.table import console_table, markdown_table
 from pipelines.verbs.cache import Cache, cache_with_bar
 from pipelines.verbs.curate import Curate, curate, show_result
 from pipelines.verbs.train import Train, train_with_bar
+from storage.configs import to_plain
 from storage.whole_files import publish, unfinished, write_whole_text
 from worlds.sprites import SmallWorldConfig, make_world
 

@@ -18,12 +18,12 @@ from dataset_schema import Bucket
 from modeling.data.batches import DataConfig
 from modeling.data.schedule import BatchingConfig
 from modeling.model.precision import Precision
-from modeling.saved_config import write_config
 from modeling.training.checkpoint import read_tensors
 from modeling.training.config import RunConfig, ValidationConfig
 from modeling.training.loop import train
 from modeling.training.optimizer import OptimizerConfig
 from modeling.training.parallel import ExecutionConfig, Team
+from storage.configs import write_config
 from tests.modeling.training.small_runs import (
     PHASES,
     PLAIN,
