@@ -14,11 +14,12 @@ import tyro
 from tyro.conf import Positional as Positional  # of an argument without a flag
 
 from pipelines.chosen_profiles import with_chosen_profiles
-from storage.configs import from_plain, read_fields, to_plain
+from storage.configs import from_plain, is_text, read_fields, to_plain
 
 Command = TypeVar("Command")
 
 _PRESET_FLAG = "--config"
+_FLAGS = tyro.constructors.ConstructorRegistry()
 
 
 class ConfigError(ValueError):
@@ -50,6 +51,22 @@ def parse(command: type[Command], arguments: Sequence[str], *, verb: str, preset
             tyro.conf.EnumChoicesFromValues,  # the words that a preset uses, not Python's names for them
             tyro.conf.AvoidSubcommands,  # where one of several configs may stand, the flags are those of the chosen one
         ),
+        registry=_FLAGS,
+    )
+
+
+@_FLAGS.primitive_rule
+def _text(field: tyro.constructors.PrimitiveTypeInfo) -> tyro.constructors.PrimitiveConstructorSpec[Any] | None:
+    """A value that a preset holds as its text has one flag, also where it is a config inside, as a size is."""
+    kind: Any = field.type
+    if not is_text(kind):
+        return None
+    return tyro.constructors.PrimitiveConstructorSpec(
+        nargs=1,
+        metavar=kind.__name__.upper(),
+        instance_from_str=lambda words: kind.parse(words[0]),
+        is_instance=lambda value: isinstance(value, kind),
+        str_from_instance=lambda value: [str(value)],
     )
 
 

@@ -27,7 +27,7 @@ from pipelines.proof.scoring import figures
 from storage.whole_files import write_whole_text
 
 _WHOLE: Final = "the whole method"
-_PARTS: Final = ("world", "curation", "run", "sampling")
+_PARTS: Final = ("world", "curation", "run", "sampling", "pictures")
 _CONDITIONS: Final = (Condition.WITH, Condition.SWAPPED)
 
 

@@ -10,10 +10,9 @@ from typing import Final
 from rich.console import Console
 
 from curation.profiles import CurationConfig
-from dataset_schema import Bucket
 from modeling.data.video import Video
-from modeling.sampling.guidance import GuidanceForm
-from modeling.sampling.pipeline import WEIGHTS_NAME, Pipeline, SamplingConfig
+from modeling.sampling.denoising import SamplingConfig
+from modeling.sampling.pipeline import WEIGHTS_NAME, Pipeline
 from modeling.training.config import RunConfig
 from modeling.training.presets import tiny
 from pipelines.config import ConfigError, parse
@@ -44,47 +43,15 @@ _ELSEWHERE: Final = ("output", "device", "ablations", "only")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SampleSize:
-    """How videos are sampled.
-
-    Attributes:
-        bucket: FRAMESxHEIGHTxWIDTH, which is also what is trained and curated for.
-        steps: denoising steps.
-        text_scale: s_T of the guidance. Our choice: none, and in the presets a little: much of it spoils a young
-            model, and the paper's 8 is for one that was trained on 39 million clips (docs/proof.md).
-        image_scale: s_I likewise; the paper has 3.
-        guidance: Equation 2, or Equation 1.
-        pictures: of each subject.
-    """
-
-    bucket: str = "9x48x96"
-    steps: int = 12
-    text_scale: float = 0.0
-    image_scale: float = 0.0
-    guidance: GuidanceForm = GuidanceForm.SEPARATE
-    pictures: int = 1
-
-    def config(self) -> SamplingConfig:
-        """The same as the pipeline takes it."""
-        return SamplingConfig(
-            bucket=Bucket.parse(self.bucket),
-            steps=self.steps,
-            text_scale=self.text_scale,
-            image_scale=self.image_scale,
-            guidance=self.guidance,
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Ablation:
     """A proof that differs from another in one line of its config.
 
     Attributes:
         name: of its row and its folder.
         change: TOML, such as `run.pipeline.model.binds_words = false`; two lines where one setting needs another. One
-            of `sampling` samples with the model that there is; one of `run` trains another, from the same text model;
-            one of `world` or `curation` draws and curates another training set, and trains from the beginning. All are
-            judged on the same held-out clips, as the proof itself curated them.
+            of `sampling` or `pictures` samples with the model that there is; one of `run` trains another, from the same
+            text model; one of `world` or `curation` draws and curates another training set, and trains from the
+            beginning. All are judged on the same held-out clips, as the proof itself curated them.
     """
 
     name: str
@@ -107,7 +74,9 @@ class Prove:
         retrieval_goal: share of the subjects whose texture is to be told rightly.
         curation: as in `curate`, but for its buckets.
         run: as in `train`: first the training phases without references, then, from the pipeline of those, the others.
-        sampling: how the held-out clips are sampled.
+        sampling: how the held-out clips are sampled, each from the noise of its own number; its bucket is also what is
+            curated and trained for. The presets have little guidance: much of it spoils a young model (docs/proof.md).
+        pictures: of each subject, that are given.
         ablations: what `ablate` runs.
         device: where to train and sample.
     """
@@ -120,7 +89,8 @@ class Prove:
     retrieval_goal: float = 0.80
     curation: CurationConfig = field(default_factory=CurationConfig)
     run: RunConfig = field(default_factory=tiny)
-    sampling: SampleSize = field(default_factory=SampleSize)
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    pictures: int = 1
     ablations: tuple[Ablation, ...] = ()
     device: str = "cpu"
 
@@ -191,7 +161,7 @@ def prepare(command: Prove, console: Console) -> Material:
     world = replace(command.world, seed=_HELD_OUT_SEEDS + command.seed, clips=command.held_out)
     dataset = _curated(command, "held_out", world, console)
     manifest = command.output / "held_out" / "world" / "manifest.csv"
-    clips = read_held_out(manifest, dataset, Bucket.parse(command.sampling.bucket))
+    clips = read_held_out(manifest, dataset, command.sampling.bucket)
     return prepare_training(command, clips, console)
 
 
@@ -222,11 +192,11 @@ def judge(
     """Sample every held-out clip under every condition, and score it."""
     sampler = Sampler(
         pipeline=Pipeline.from_pretrained(pipeline, device=command.device),
-        sampling=command.sampling.config(),
+        sampling=command.sampling,
         folder=folder,
-        pictures=command.sampling.pictures,
+        pictures=command.pictures,
     )
-    referee = Judge(material.clips, candidates=command.candidates, pictures=command.sampling.pictures)
+    referee = Judge(material.clips, candidates=command.candidates, pictures=command.pictures)
     videos: dict[Condition, Mapping[int, Video]] = {}
     scores: dict[Condition, Sequence[ClipScore]] = {}
     for condition in conditions:
@@ -260,7 +230,7 @@ def _curated(command: Prove, name: str, world: SmallWorldConfig, console: Consol
         publish(manifest.parent)
     dataset = folder / "dataset"
     if not dataset.is_dir():
-        curation = replace(command.curation, buckets=(command.sampling.bucket,))
+        curation = replace(command.curation, buckets=(str(command.sampling.bucket),))
         curating = Curate(input=manifest, output=unfinished(dataset), curation=curation)
         show_result(console, replace(curating, output=dataset), curate(curating))
         publish(dataset)

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from modeling.data.video import Video
-from modeling.sampling.pipeline import Pipeline, SamplingConfig
+from modeling.sampling.denoising import SamplingConfig
+from modeling.sampling.pipeline import Pipeline
 from pipelines.proof.held_out import HeldOut
 from pipelines.proof.scores import Condition
 from storage.whole_files import whole_file

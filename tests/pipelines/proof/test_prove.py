@@ -16,8 +16,9 @@ from PIL import Image
 
 from dataset_schema import Bucket, EntityKind, Sample, read_shard, shard_paths, write_shard
 from modeling.data.video import Video
+from modeling.sampling.denoising import SamplingConfig
 from modeling.sampling.guidance import GuidanceForm
-from modeling.sampling.pipeline import Pipeline, SamplingConfig
+from modeling.sampling.pipeline import Pipeline
 from pipelines.__main__ import main
 from pipelines.config import ConfigError, parse
 from pipelines.proof import prove
@@ -260,8 +261,8 @@ def command(*arguments: str) -> Ablate:
         ("run.training.phases.steps = 3", "phases"),
         ("seed.steps = 3", "seed"),
         ("binds_words off", "is no TOML"),
-        ("", "expected one of world, curation, run, sampling"),
-        ("sampling.steps = 12", "expected one of world, curation, run, sampling"),  # as the preset has it
+        ("", "expected one of world, curation, run, sampling, pictures"),
+        ("sampling.steps = 12", "expected one of world, curation, run, sampling, pictures"),  # as the preset has it
         ("held_out = 3", "and of nothing else"),
         ("seed = 3", "and of nothing else"),
     ],
