@@ -106,7 +106,7 @@ train: setup  ## train the model: make train DATASET=out/dataset OUTPUT=out/mode
 
 sample: setup  ## a video from a prompt: make sample PROMPT="A cat moves left on the beach." [REF="cat=cat.png"] OUTPUT=cat.mp4 [MODEL=out/model/pipeline BUCKET=9x64x112]; without MODEL the small one that ships
 	$(call need,PROMPT,write what to show)$(call need,OUTPUT,name the .mp4 to write)
-	$(PYTHON) -m pipelines sample $(if $(MODEL),--model "$$MODEL",--config configs/sample_small_world.toml) --prompt "$$PROMPT" --output "$$OUTPUT" $(call option,REF,--reference) $(call option,BUCKET,--bucket) $(ARGS)
+	$(PYTHON) -m pipelines sample $(if $(MODEL),--model "$$MODEL",--config configs/sample_small_world.toml) --prompt "$$PROMPT" --output "$$OUTPUT" $(call option,REF,--reference) $(call option,BUCKET,--sampling.bucket) $(ARGS)
 
 submit: setup  ## curate as a job on a Ray cluster: make submit ADDRESS=http://head:8265 INPUT=... OUTPUT=...
 	$(call need,ADDRESS,name the dashboard of a Ray cluster such as http://127.0.0.1:8265)$(call need,INPUT,as for make curate)$(call need,OUTPUT,as for make curate)

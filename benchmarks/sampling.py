@@ -28,8 +28,8 @@ from modeling.model.costs import Workload, forward_flops
 from modeling.model.dit import DiT, DiTConfig
 from modeling.model.parts import Part
 from modeling.model.weights import build_model
+from modeling.sampling.denoising import SamplingConfig, sample_latents
 from modeling.sampling.flow import FlowConfig, timestep_schedule
-from modeling.sampling.pipeline import SamplingConfig, sample_latents
 
 SEED: Final = 0
 BUCKET: Final = Bucket(17, 144, 256)

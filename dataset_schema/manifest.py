@@ -1,12 +1,12 @@
 """`dataset.json`: what made a dataset, and what became of every clip."""
 
 import json
-import os
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from dataset_schema.version import SCHEMA_VERSION, check_version
+from storage.whole_files import write_whole_text
 
 _NAME = "dataset.json"
 
@@ -63,10 +63,7 @@ class DatasetManifest:
 
 def write_manifest(dataset: Path, manifest: DatasetManifest) -> None:
     """Write `dataset.json`, replacing an older one in one step."""
-    dataset.mkdir(parents=True, exist_ok=True)
-    unfinished = dataset / f".{_NAME}.{os.getpid()}.tmp"
-    unfinished.write_text(json.dumps(asdict(manifest), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    unfinished.rename(dataset / _NAME)
+    write_whole_text(dataset / _NAME, json.dumps(asdict(manifest), indent=2, ensure_ascii=False) + "\n")
 
 
 def read_manifest(dataset: Path) -> DatasetManifest:

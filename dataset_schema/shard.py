@@ -3,7 +3,6 @@
 A dataset directory has one folder per table; a shard in it that does not start with a dot is finished.
 """
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from dataset_schema.arrow import (
 from dataset_schema.records import FailedClip, RejectedClip, Sample
 from dataset_schema.rows import Row, from_row, missing_columns, to_row
 from dataset_schema.version import check_version
+from storage.whole_files import whole_file
 
 Record = TypeVar("Record", Sample, RejectedClip, FailedClip)
 
@@ -76,19 +76,9 @@ def write_row_groups(path: Path, schema: pa.Schema, groups: Iterable[pa.Table]) 
 
     They are taken one after the other, so that no more than one need stand in memory.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with unfinished.open("wb") as file:
-            with pq.ParquetWriter(file, schema, compression="zstd") as writer:
-                for group in groups:
-                    writer.write_table(group)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.rename(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    sync(path.parent)
+    with whole_file(path) as written, pq.ParquetWriter(written, schema, compression="zstd") as writer:
+        for group in groups:
+            writer.write_table(group)
 
 
 def _row_groups(records: Sequence[Sample | RejectedClip | FailedClip], schema: pa.Schema) -> Iterator[pa.Table]:
@@ -153,12 +143,3 @@ def leaves(file: pq.ParquetFile, names: Iterable[str]) -> list[str]:
 
 def _without_list_levels(path: str) -> str:
     return ".".join(level for level in path.split(".") if level not in _LIST_LEVELS)
-
-
-def sync(path: Path) -> None:
-    """Make sure that a file is on disk, or the names in a directory: a rename lives there, not in the file."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

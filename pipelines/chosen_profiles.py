@@ -22,16 +22,6 @@ def with_chosen_profiles(config: Config, arguments: Sequence[str]) -> Config:
     return config
 
 
-def problems_of_chosen_profiles(problems: Sequence[Any]) -> Sequence[Any]:
-    """Of pydantic's problems with a preset, those that do not come from trying the profiles it did not choose.
-
-    If it chose one that does not exist, only that is the problem.
-    """
-    unknown = [problem for problem in problems if problem["loc"][-1:] == (_PROFILE,)]
-    refused = {problem["loc"][:-1] for problem in unknown}
-    return [problem for problem in problems if problem["loc"][:-1] not in refused] or unknown
-
-
 def _chosen(arguments: Sequence[str]) -> Iterator[tuple[Sequence[str], str]]:
     for argument, following in zip(arguments, [*arguments[1:], ""], strict=False):
         flag, separator, value = argument.partition("=")

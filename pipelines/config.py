@@ -1,4 +1,4 @@
-"""From a TOML preset and command-line overrides to a typed command: the only place that knows pydantic and tyro.
+"""From a TOML preset and command-line overrides to a typed command: the only place that knows tyro.
 
 A preset is read strictly: an unknown key or a value of another type is an error with its path. The command line then
 overrides single values; `--help` shows each of these with its meaning and its value in the preset, and `--help-all`
@@ -6,20 +6,24 @@ also the settings that stand in the preset alone.
 """
 
 import dataclasses
-import json
 import tomllib
-import typing
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-import pydantic
 import tyro
 from tyro.conf import Positional as Positional  # of an argument without a flag
-from tyro.constructors import ConstructorRegistry, StructConstructorSpec, StructTypeInfo
+from tyro.constructors import (
+    ConstructorRegistry,
+    PrimitiveConstructorSpec,
+    PrimitiveTypeInfo,
+    StructConstructorSpec,
+    StructTypeInfo,
+)
 
-from pipelines.chosen_profiles import problems_of_chosen_profiles, with_chosen_profiles
+from pipelines.chosen_profiles import with_chosen_profiles
 from pipelines.preset_only import has_preset_only, preset_only, turned_without_flag
+from storage.configs import from_plain, is_text, read_fields, to_plain
 
 Command = TypeVar("Command")
 
@@ -72,17 +76,10 @@ def read_preset(command: type[Any], path: Path) -> dict[str, Any]:
         raise ConfigError(f"config {path} does not exist") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"config {path} is no TOML: {error}") from error
-    types = typing.get_type_hints(command)
-    unknown = sorted(set(content) - set(types))
-    if unknown:
-        raise ConfigError(f"config {path} has {', '.join(unknown)}, expected only {', '.join(sorted(types))}")
-    return {name: _validated(types[name], name, value, path) for name, value in content.items()}
-
-
-def to_plain(config: object) -> dict[str, Any]:
-    """A config as plain JSON values, in the shape that a preset has."""
-    plain = pydantic.TypeAdapter(type(config)).dump_python(config, mode="json")
-    return typing.cast("dict[str, Any]", plain)
+    try:
+        return read_fields(command, content)
+    except ValueError as error:
+        raise ConfigError(f"config {path}: {error}") from error
 
 
 def with_changes(config: Command, changes: str) -> Command:
@@ -91,29 +88,12 @@ def with_changes(config: Command, changes: str) -> Command:
     Raises:
         ConfigError: it is no TOML, or names no value of the config.
     """
-    kind = pydantic.TypeAdapter(type(config))
     try:
-        merged = _merged(to_plain(config), tomllib.loads(changes))
-        return kind.validate_json(json.dumps(merged), strict=True, extra="forbid")
+        return from_plain(type(config), _merged(to_plain(config), tomllib.loads(changes)))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{changes!r} is no TOML: {error}") from error
-    except pydantic.ValidationError as error:
-        raise ConfigError(f"{changes!r}: {_problems(error)}") from error
-
-
-def _validated(kind: Any, name: str, value: Any, path: Path) -> Any:
-    try:
-        # By way of JSON, so that a TOML array may fill a tuple while text never fills a number.
-        return pydantic.TypeAdapter(kind).validate_json(json.dumps(value), strict=True, extra="forbid")
-    except pydantic.ValidationError as error:
-        raise ConfigError(f"config {path}: {_problems(error, name)}") from error
-
-
-def _problems(error: pydantic.ValidationError, *place: str) -> str:
-    return "; ".join(
-        f"{'.'.join([*place, *map(str, problem['loc'])])}: {problem['msg']}, found {problem['input']!r}"
-        for problem in problems_of_chosen_profiles(error.errors())
-    )
+    except ValueError as error:
+        raise ConfigError(f"{changes!r}: {error}") from error
 
 
 def _merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -139,13 +119,35 @@ def _overridden(default: Command, overrides: Sequence[str], *, verb: str) -> Com
             tyro.conf.EnumChoicesFromValues,  # the words that a preset uses, not Python's names for them
             tyro.conf.AvoidSubcommands,  # where one of several configs may stand, the flags are those of the chosen one
         ),
-        registry=None if lists_all else _listed_settings(),
+        registry=_flags(lists_all=lists_all),
     )
 
 
-def _listed_settings() -> ConstructorRegistry:
-    """How tyro makes configs: fields that stand in the preset alone keep the value that they have there."""
+def _flags(*, lists_all: bool) -> ConstructorRegistry:
+    """How tyro makes configs, beside its own rules."""
     registry = ConstructorRegistry()
+    registry.primitive_rule(_text)
+    if not lists_all:
+        _hide_preset_only(registry)
+    return registry
+
+
+def _text(field: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+    """A value that a preset holds as its text has one flag, also where it is a config inside, as a size is."""
+    kind: Any = field.type
+    if not is_text(kind):
+        return None
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar=kind.__name__.upper(),
+        instance_from_str=lambda words: kind.parse(words[0]),
+        is_instance=lambda value: isinstance(value, kind),
+        str_from_instance=lambda value: [str(value)],
+    )
+
+
+def _hide_preset_only(registry: ConstructorRegistry) -> None:
+    """Fields that stand in the preset alone get no flag, and keep the value that they have there."""
     asks_tyro = False
 
     @registry.struct_rule
@@ -163,8 +165,6 @@ def _listed_settings() -> ConstructorRegistry:
             return None
         listed = tuple(field for field in spec.fields if field.name not in hidden)
         return StructConstructorSpec(fields=listed, instantiate=_keeping_the_rest(info))
-
-    return registry
 
 
 def _keeping_the_rest(info: StructTypeInfo) -> Callable[..., Any]:

@@ -1,9 +1,21 @@
-"""What a field of a config may say of itself, as metadata: `field(default=1, metadata=UNDECISIVE)`."""
+"""Configs: frozen dataclasses as plain values, as JSON and back, read strictly; and what a field may say of itself.
 
-from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
-from types import MappingProxyType
-from typing import Any, Final
+A value of another type is never bent into the one expected: 5.5, "5" and true are no integers. A problem is told with
+its place, what was found and what was expected.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, fields, is_dataclass
+from enum import Enum
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType, NoneType, UnionType
+from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from storage.whole_files import write_whole_text
+
+Config = TypeVar("Config")
 
 Marks = MappingProxyType[str, Any]
 
@@ -12,6 +24,88 @@ UNDECISIVE: Final[Marks] = MappingProxyType({"decides": False})
 
 # Nobody turns it from a shell: it stands in the preset, and `--help` does not list it.
 PRESET_ONLY: Final[Marks] = MappingProxyType({"has_flag": False})
+
+# The field that says which config stands where one of several may.
+_PROFILE: Final = "profile"
+
+# Types that are one value of a file: what it may be there, and in words. For Python, true is an integer; not here.
+_SIMPLE: Final[Mapping[Any, tuple[tuple[type, ...], str]]] = {
+    bool: ((bool,), "true or false"),
+    int: ((int,), "an integer"),
+    float: ((int, float), "a number"),
+    str: ((str,), "a text"),
+    Path: ((str,), "a path"),
+}
+
+
+def write_config(path: Path, config: object) -> None:
+    """Write a config as JSON, with every field."""
+    write_whole_text(path, json.dumps(to_plain(config), indent=2) + "\n")
+
+
+def read_config(path: Path, kind: type[Config]) -> Config:
+    """Read a config that `write_config` wrote; a field that the file lacks takes its default.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no JSON, or not what `kind` expects.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist; expected a directory that save_pretrained or training wrote")
+    try:
+        return from_plain(kind, json.loads(path.read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def to_plain(config: object) -> dict[str, Any]:
+    """A config as plain values, in the shape that a file has.
+
+    Raises:
+        ValueError: a field holds what no file can, such as an object of the user's own.
+    """
+    plain: dict[str, Any] = _plain(config, "")
+    return plain
+
+
+def from_plain(kind: type[Config], content: object) -> Config:
+    """The config that plain values describe; a field that they lack takes its default.
+
+    Where one of several configs may stand, `profile` says which; without it, it is the first. A type with a method
+    `parse` is read from its text.
+
+    Raises:
+        ValueError: a field is unknown or missing, or a value of another type, or refused by its config.
+    """
+    config: Config = _read(kind, content, "")
+    return config
+
+
+def read_fields(kind: Any, content: Mapping[str, Any], place: str = "") -> dict[str, Any]:
+    """The fields of a config that plain values give, without those that they lack.
+
+    Raises:
+        ValueError: as `from_plain` does, but for missing fields.
+    """
+    types, values, problems = _types(kind), {}, []
+    for name, value in content.items():
+        try:
+            values[name] = _read(_known(types, name, kind, place), value, _inner(place, name))
+        except ValueError as error:
+            problems.append(str(error))
+    if problems:
+        raise ValueError("; ".join(problems))
+    return values
+
+
+def differing_fields(found: object, expected: object) -> list[str]:
+    """Every field in which two configs of one kind differ, such as `model.width is 128, expected 256`."""
+    left, right = _flatten(to_plain(found)), _flatten(to_plain(expected))
+    return [
+        f"{name} is {left.get(name)!r}, expected {right.get(name)!r}"
+        for name in dict.fromkeys([*left, *right])
+        if left.get(name) != right.get(name)
+    ]
 
 
 def undecisive_fields(config: Any, below: str = "") -> Iterator[str]:
@@ -23,3 +117,146 @@ def undecisive_fields(config: Any, below: str = "") -> Iterator[str]:
             yield f"{below}{each.name}"
         else:
             yield from undecisive_fields(getattr(config, each.name), f"{below}{each.name}.")
+
+
+def is_text(kind: object) -> bool:
+    """Whether files and flags hold values of a type as their text: it has a method `parse` that reads `str(value)`."""
+    return isinstance(kind, type) and hasattr(kind, "parse")
+
+
+def _plain(value: object, place: str) -> Any:
+    if is_text(type(value)):
+        return str(value)
+    if is_dataclass(value):
+        names = [field.name for field in fields(value)]
+        return {name: _plain(getattr(value, name), _inner(place, name)) for name in names}
+    if isinstance(value, Mapping):
+        return {name: _plain(part, _inner(place, name)) for name, part in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(part, f"{place}[{index}]") for index, part in enumerate(value)]
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Path):
+        return str(value)
+    if value is not None and not isinstance(value, bool | int | float | str):
+        raise ValueError(f"{place} is {value!r}, which a file cannot hold")
+    return value
+
+
+def _read(kind: Any, value: Any, place: str) -> Any:
+    for is_kind, read in _READERS:
+        if is_kind(kind):
+            return read(kind, value, place)
+    raise TypeError(f"{place} has the type {kind}, which a config cannot have")
+
+
+def _read_simple(kind: Any, value: Any, place: str) -> Any:
+    found_as, expected = _SIMPLE[kind]
+    if not isinstance(value, found_as) or (isinstance(value, bool) and kind is not bool):
+        raise _problem(place, value, expected)
+    return kind(value)
+
+
+def _read_text(kind: Any, value: Any, place: str) -> Any:
+    if not isinstance(value, str):
+        raise _problem(place, value, "a text")
+    try:
+        return kind.parse(value)
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}") from error
+
+
+def _read_config(kind: Any, value: Any, place: str) -> Any:
+    if not isinstance(value, Mapping):
+        raise _problem(place, value, "a table")
+    values = read_fields(kind, value, place)
+    needed = [field.name for field in fields(kind) if field.default is field.default_factory is MISSING]
+    if missing := [_inner(place, name) for name in needed if name not in values]:
+        raise ValueError(f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing")
+    try:
+        return kind(**values)
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}" if place else str(error)) from error
+
+
+def _read_choice(kind: Any, value: Any, place: str) -> Any:
+    """An Enum by its values, or a Literal."""
+    choices = get_args(kind) or tuple(kind)
+    names = [each.value if isinstance(each, Enum) else each for each in choices]
+    for name, choice in zip(names, choices, strict=True):
+        if type(value) is type(name) and value == name:
+            return choice
+    raise _problem(place, value, " or ".join(map(repr, names)))
+
+
+def _read_union(kind: Any, value: Any, place: str) -> Any:
+    members = [member for member in get_args(kind) if member is not NoneType]
+    if value is None and NoneType in get_args(kind):
+        return None
+    if len(members) == 1:
+        return _read(members[0], value, place)
+    if not isinstance(value, Mapping):
+        raise _problem(place, value, "a table")
+    profiles = {field.default: member for member in members for field in fields(member) if field.name == _PROFILE}
+    named = _read_choice(Literal[*profiles], value.get(_PROFILE, next(iter(profiles))), _inner(place, _PROFILE))
+    return _read_config(profiles[named], value, place)
+
+
+def _read_tuple(kind: Any, value: Any, place: str) -> Any:
+    kinds = get_args(kind)
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise _problem(place, value, "an array")
+    if kinds[-1] is Ellipsis:
+        kinds = kinds[:1] * len(value)
+    if len(kinds) != len(value):
+        raise _problem(place, value, f"an array of {len(kinds)}")
+    places = [f"{place}[{index}]" for index in range(len(value))]
+    return tuple(_read(*each) for each in zip(kinds, value, places, strict=True))
+
+
+def _read_mapping(kind: Any, value: Any, place: str) -> Any:
+    if not isinstance(value, Mapping):
+        raise _problem(place, value, "a table")
+    return {name: _read(get_args(kind)[1], part, _inner(place, name)) for name, part in value.items()}
+
+
+_READERS: Final[Sequence[tuple[Callable[[Any], bool], Callable[[Any, Any, str], Any]]]] = (
+    (lambda kind: kind in _SIMPLE, _read_simple),
+    (is_text, _read_text),
+    (is_dataclass, _read_config),
+    (lambda kind: get_origin(kind) is Literal or (isinstance(kind, type) and issubclass(kind, Enum)), _read_choice),
+    (lambda kind: get_origin(kind) in (Union, UnionType), _read_union),
+    (lambda kind: get_origin(kind) is tuple, _read_tuple),
+    (lambda kind: get_origin(kind) in (dict, Mapping), _read_mapping),
+)
+
+
+@lru_cache
+def _types(kind: Any) -> Mapping[str, Any]:
+    hints = get_type_hints(kind)
+    return {field.name: hints[field.name] for field in fields(kind)}
+
+
+def _known(types: Mapping[str, Any], name: str, kind: type, place: str) -> Any:
+    if name not in types:
+        known = ", ".join(sorted(types))
+        raise ValueError(f"{_inner(place, name)} is unknown, expected a field of {kind.__name__}: {known}")
+    return types[name]
+
+
+def _inner(place: str, name: str) -> str:
+    return f"{place}.{name}" if place else name
+
+
+def _problem(place: str, value: object, expected: str) -> ValueError:
+    return ValueError(f"{place or 'it'} is {value!r}, expected {expected}")
+
+
+def _flatten(content: Any, place: str = "") -> dict[str, Any]:
+    if isinstance(content, dict):
+        items = [(_inner(place, name), value) for name, value in content.items()]
+    elif isinstance(content, list):
+        items = [(f"{place}[{index}]", value) for index, value in enumerate(content)]
+    else:
+        return {place: content}
+    return {name: value for inner, part in items for name, value in _flatten(part, inner).items()}

@@ -77,6 +77,12 @@ def test_an_extra_does_not_bring_what_it_must_do_without(extra: str, foreign: st
 
 
 def test_the_contract_alone_needs_only_pyarrow() -> None:
-    done = run_alone("", "import dataset_schema, sys; assert 'numpy' not in sys.modules")
+    done = run_alone("", IMPORT_ALL.format(package="dataset_schema") + "import sys; assert 'numpy' not in sys.modules")
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_leaf_needs_nothing() -> None:
+    done = run_alone("", IMPORT_ALL.format(package="storage") + "import sys; assert 'pyarrow' not in sys.modules")
 
     assert done.returncode == 0, done.stderr

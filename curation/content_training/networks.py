@@ -11,12 +11,12 @@ import torch
 from transformers import VideoMAEConfig, VideoMAEForVideoClassification
 from transformers.utils import logging as transformers_logging
 
-from curation.annotators.checkpoints import check_model_type, checkpoint_folder
 from curation.annotators.content.classifier import labels_of
 from curation.annotators.content.network import ContentInput, content_input
 from curation.annotators.protocols import CONTENT_CLASSES
 from curation.content_training.recipe import Recipe
 from curation.video.sampling import CONTENT_FRAMES
+from storage.checkpoints import absent_weights, check_model_type, checkpoint_folder
 
 # Everything behind the encoder: what a checkpoint for other classes, or for none, has no use for.
 _HEAD: Final = ("fc_norm.", "classifier.")
@@ -142,7 +142,7 @@ class FineTune:
                 **_CLASSES,
             )
         model, report = loaded
-        fresh = {*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])}
+        fresh = absent_weights(report)
         _check_encoder(self.checkpoint, fresh)
         if labels_of(stored) != CONTENT_CLASSES:
             fresh |= {"classifier.weight", "classifier.bias"}

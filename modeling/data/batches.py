@@ -50,7 +50,7 @@ class DataConfig:
     """
 
     batching: BatchingConfig = field(default_factory=BatchingConfig)
-    buckets: tuple[str, ...] = ()
+    buckets: tuple[Bucket, ...] = ()
     text_dropout: float = 0.1
     image_dropout: float = 0.1
     draws_references: bool = True

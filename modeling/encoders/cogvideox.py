@@ -9,8 +9,7 @@ from einops import rearrange
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from modeling.encoders.checkpoints import files_hash, library, read_json
-from modeling.encoders.frozen import FrozenEncoder, load_frozen
+from modeling.encoders.frozen import FrozenEncoder, library, load_frozen
 from modeling.encoders.protocols import (
     FRAMES_PER_LATENT,
     LATENT_CHANNELS,
@@ -18,6 +17,7 @@ from modeling.encoders.protocols import (
     check_video_size,
 )
 from modeling.model.precision import Precision
+from storage.checkpoints import files_hash, read_json
 
 # What diffusers and the autoencoder's training use. Fixed, because the norms see a whole chunk: other chunks give
 # other latents. The remainder goes to the first chunk: 8k + 1 frames are chunks of 9, 8, 8, ...
@@ -63,7 +63,7 @@ class CogVideoXAutoencoder(FrozenEncoder):
         """Follows from the checkpoint's files, the precision, the chunks and the tiles."""
         height, width = self._tile
         return (
-            f"cogvideox-{files_hash(self._folder)}-{self._precision}"
+            f"cogvideox-{files_hash(self._folder)[:12]}-{self._precision}"
             f"-chunks{_FRAMES_PER_CHUNK}x{_LATENTS_PER_CHUNK}-tiles{height}x{width}"
         )
 

@@ -1,11 +1,18 @@
 """Published networks that are only run: loaded whole, when they are needed."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from storage import libraries
+from storage.checkpoints import load_whole
+
+# One that the paper's encoders need, imported when one of them is loaded.
+library = partial(libraries.library, extra="paper-encoders")
 
 
 class FrozenEncoder(nn.Module):
@@ -50,15 +57,7 @@ def load_frozen(network_class: Any, folder: Path, **options: Any) -> nn.Module:
         options: for the library's `from_pretrained`.
 
     Raises:
-        ValueError: weights are missing, which both libraries would fill with random numbers.
+        ValueError: weights are missing or of another size.
     """
-    network: nn.Module
-    network, report = network_class.from_pretrained(
-        folder, use_safetensors=True, local_files_only=True, output_loading_info=True, **options
-    )
-    if missing := sorted(report["missing_keys"]):
-        raise ValueError(
-            f"{folder} lacks {len(missing)} weights of {network_class.__name__}, such as {missing[0]}; expected a "
-            "checkpoint of that network"
-        )
-    return network.eval().requires_grad_(requires_grad=False)
+    network: nn.Module = load_whole(network_class, folder, **options)
+    return network.requires_grad_(requires_grad=False)

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from modeling.encoders.checkpoints import checkpoint_folder, library
 from modeling.encoders.cogvideox import CogVideoXAutoencoder
+from modeling.encoders.frozen import library
 from modeling.encoders.protocols import Encoders
 from modeling.encoders.t5 import T5Tokens
 from modeling.encoders.vision_patches import ImageKind, VisionPatches
 from modeling.model.precision import Precision
+from storage.checkpoints import checkpoint_folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,6 +37,12 @@ def latent_shape(bucket: Bucket) -> LatentShape:
     )
 
 
+def bucket_of(shape: LatentShape) -> Bucket:
+    """The size of the clips that have this grid."""
+    time, height, width = shape
+    return Bucket((time - 1) * FRAMES_PER_LATENT + 1, height * PIXELS_PER_LATENT, width * PIXELS_PER_LATENT)
+
+
 def check_video_size(videos: UInt8[Tensor, "batch frames height width 3"]) -> None:
     """Raise a ValueError unless the clips have 4k + 1 frames and sides that are multiples of 8."""
     _, frames, height, width, _ = videos.shape

@@ -9,10 +9,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from modeling.encoders.checkpoints import files_hash, library, read_json
-from modeling.encoders.frozen import FrozenEncoder, load_frozen
+from modeling.encoders.frozen import FrozenEncoder, library, load_frozen
 from modeling.encoders.protocols import TextTokens
 from modeling.model.precision import Precision
+from storage.checkpoints import files_hash, read_json
 
 
 class T5Tokens(FrozenEncoder):
@@ -49,7 +49,7 @@ class T5Tokens(FrozenEncoder):
     @cached_property
     def version(self) -> str:
         """Follows from the checkpoint's files, the precision, and how many tokens are read."""
-        return f"t5-{files_hash(self._folder)}-{self._precision}-tokens{self.max_tokens}"
+        return f"t5-{files_hash(self._folder)[:12]}-{self._precision}-tokens{self.max_tokens}"
 
     def encode(self, texts: Sequence[str]) -> list[TextTokens]:
         """The contextual tokens of each text; an empty text has none."""

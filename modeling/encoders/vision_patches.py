@@ -12,10 +12,10 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
 
-from modeling.encoders.checkpoints import library, read_json
 from modeling.encoders.cosine_patches import white_square
-from modeling.encoders.frozen import FrozenEncoder, load_frozen
+from modeling.encoders.frozen import FrozenEncoder, library, load_frozen
 from modeling.model.precision import Precision
+from storage.checkpoints import read_json
 
 # A network keeps the output of every block for the images it is given at once.
 _IMAGES_AT_ONCE: Final = 64

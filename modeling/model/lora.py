@@ -4,12 +4,10 @@
 They need the extra `lora`.
 """
 
-import importlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -17,10 +15,10 @@ from torch import Tensor, nn
 
 from modeling.model.dit import DiT, DiTConfig
 from modeling.model.parts import is_adapter
-from modeling.model.weights import NamedWeights, empty_model, seeded
+from modeling.model.weights import NamedWeights, empty_model, seeded, write_weights
 from modeling.randomness import torch_seed
-from modeling.saved_config import differing_fields, read_config, write_config
-from modeling.saved_weights import write_weights
+from storage.configs import differing_fields, read_config, write_config
+from storage.libraries import library
 
 _CONFIG_NAME = "lora.json"
 _WEIGHTS_NAME = "lora.safetensors"
@@ -73,7 +71,7 @@ def add_lora(model: DiT, config: LoraConfig) -> None:
         ModuleNotFoundError: peft is not installed.
         ValueError: the model has adapters already, or no layer of one of the names.
     """
-    peft = _library("peft")
+    peft = library("peft", extra="lora")
     if lora_state(model):
         raise ValueError("the model has LoRA adapters already; merge them first, or load the model without them")
     layers = _adapted_layers(model, config)
@@ -163,7 +161,7 @@ def merge_lora(model: DiT) -> None:
         ModuleNotFoundError: peft is not installed.
         ValueError: the model has no adapters, or they hold weights that are not finite.
     """
-    lora_layer = _library("peft.tuners.lora").LoraLayer
+    lora_layer = library("peft.tuners.lora", extra="lora").LoraLayer
     adapted = {name: module for name, module in model.named_modules() if isinstance(module, lora_layer)}
     if not adapted:
         raise ValueError("the model has no LoRA adapters to merge; add_lora or load_lora makes them")
@@ -210,14 +208,3 @@ def _problems(found: dict[str, Tensor], expected: dict[str, tuple[int, ...]]) ->
         for name, shape in expected.items()
         if name in found and tuple(found[name].shape) != shape
     ]
-
-
-def _library(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name != "peft":
-            raise
-        raise ModuleNotFoundError(
-            "LoRA needs peft, which is not installed: pip install 'openalchemist[lora]'", name="peft"
-        ) from error

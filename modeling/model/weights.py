@@ -1,16 +1,18 @@
 """Weights on their way into a model and out of it, one tensor at a time, whether or not the model is sharded."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from modeling.model.dit import DiT, DiTConfig, initialize
 from modeling.randomness import torch_seed
+from storage.whole_files import whole_file
 
 NamedWeights = Iterable[tuple[str, Tensor]]
 
@@ -38,12 +40,20 @@ def fresh_weights(config: DiTConfig, *, seed: int) -> Iterator[tuple[str, Tensor
         part.to("meta")
 
 
-def saved_weights(path: Path) -> Iterator[tuple[str, Tensor]]:
+def read_weights(path: Path) -> Iterator[tuple[str, Tensor]]:
     """The weights of a safetensors file."""
     with safe_open(path, framework="pt") as file:
         for name in file.keys():  # noqa: SIM118  # not a dictionary
             # Into fresh memory: where the file is mapped, weights may lie unaligned, and then round differently.
             yield name, file.get_tensor(name).clone()
+
+
+def write_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
+    """Write safetensors, whole or not at all."""
+    with whole_file(path) as unfinished:
+        save_file(
+            {name: weight.contiguous() for name, weight in weights.items()}, unfinished, metadata={"format": "pt"}
+        )
 
 
 @torch.no_grad()

@@ -7,13 +7,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import pairwise
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from dataset_schema import Bucket
+from modeling.sampling.solvers import Solver, Velocity
 
 # Where the shift is 1: the smallest resolution of Table 6.
 _REFERENCE_PIXELS = 144 * 256
@@ -24,19 +24,6 @@ class TimestepDistribution(StrEnum):
 
     UNIFORM = "uniform"
     LOGIT_NORMAL = "logit_normal"
-
-
-class Solver(StrEnum):
-    """How a step from noise towards data is taken.
-
-    Euler asks for the velocity once a step, and its error falls with the size of the steps. Heun asks for it at both
-    ends, and its error falls with the square. Our choice: the last step of Heun is Euler's. That leaves the order as it
-    is, for the error of a single step is of second order anyway; and it never asks the model at timestep 0, where the
-    logistic of a normal places no training.
-    """
-
-    EULER = "euler"
-    HEUN = "heun"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,11 +85,11 @@ def timestep_schedule(steps: int, *, shift: float) -> Float[Tensor, " timesteps"
 
 
 def integrate(
-    velocity: Callable[[Tensor, float], Tensor],
+    velocity: Velocity,
     noise: Tensor,
     schedule: Float[Tensor, " timesteps"],
     *,
-    solver: Solver = Solver.EULER,
+    solver: Solver,
     on_step: Callable[[], object] = lambda: None,
 ) -> Tensor:
     """Follow the velocity from noise to data.
@@ -111,14 +98,11 @@ def integrate(
         velocity: of latents at a timestep.
         noise: where the path begins.
         schedule: timesteps, falling.
-        solver: how each step is taken.
+        solver: how.
         on_step: called after every step.
     """
     latents = noise
-    for timestep, following in pairwise(schedule.tolist()):
-        step, slope = following - timestep, velocity(latents, timestep)
-        if solver is Solver.HEUN and following > 0:
-            slope = (slope + velocity(latents + step * slope, following)) / 2
-        latents = latents + step * slope
+    for reached in solver.follow(velocity, noise, schedule.tolist()):
+        latents = reached
         on_step()
     return latents

@@ -1,6 +1,5 @@
 """From a prompt and reference images to a video (B.3)."""
 
-import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -8,38 +7,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from jaxtyping import Float
 from PIL import Image
 from safetensors import SafetensorError
 from torch import Tensor
 
-from dataset_schema import Bucket
 from modeling.data.reference_images import ReferenceImage
 from modeling.data.video import Video
 from modeling.encoders import LATENT_CHANNELS, EmbeddedEncoders, PaperEncoders, latent_shape
 from modeling.model.conditions import Conditions
 from modeling.model.dit import DiT, DiTConfig
-from modeling.model.precision import Precision, computing_in
-from modeling.model.weights import empty_model, fill, saved_weights, whole
+from modeling.model.precision import computing_in
+from modeling.model.weights import empty_model, fill, read_weights, whole, write_weights
 from modeling.randomness import torch_generator
 from modeling.sampling.condition_encoding import encode_conditions
-from modeling.sampling.flow import FlowConfig, Solver, integrate, timestep_schedule
-from modeling.sampling.guidance import GuidanceForm, GuidedVelocity, guidance_weights
-from modeling.saved_config import differing_fields, read_config, write_config
-from modeling.saved_weights import write_weights
+from modeling.sampling.denoising import SamplingConfig, sample_latents
+from modeling.sampling.flow import FlowConfig
+from storage.configs import differing_fields, read_config, write_config
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
 
-# What the paper's scores are measured at (Table 1).
-_EVALUATED_BUCKET = Bucket(49, 288, 512)
-
 # Which of several equal words of a prompt is meant.
 _NUMBERED_WORD = re.compile(r"(?P<word>.+)#(?P<number>[1-9][0-9]?)")
-
-# Denoising steps by pixels of a frame (B.3); larger frames take the last.
-_STEPS = ((144 * 256, 256), (288 * 512, 128))
-_STEPS_FOR_LARGEST = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,41 +44,6 @@ class PipelineConfig:
             expected, found = getattr(self.encoders, name), getattr(self.model, name)
             if found != expected:
                 raise ValueError(f"model has {name} {found}, expected the encoders' {expected}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SamplingConfig:
-    """How a video is sampled; the defaults are those of the paper's evaluation (Table 1, B.3).
-
-    Attributes:
-        bucket: size of the video.
-        steps: denoising steps; None takes the paper's number for the resolution.
-        seed: equal seeds give equal videos.
-        text_scale: s_T of the guidance; 0 is none.
-        image_scale: s_I likewise; larger values copy the reference images.
-        guidance: Equation 2, which is the paper's, or Equation 1.
-        solver: Our choice: Euler; the paper is silent. Heun calls the model nearly twice as often for as many steps.
-        batches_branches: predict the branches of guidance in one batch; False is slower and takes less memory.
-        precision: of matrix products and attention; bfloat16 is several times faster on a GPU.
-    """
-
-    bucket: Bucket = _EVALUATED_BUCKET
-    steps: int | None = None
-    seed: int = 0
-    text_scale: float = 8.0
-    image_scale: float = 3.0
-    guidance: GuidanceForm = GuidanceForm.SEPARATE
-    solver: Solver = Solver.EULER
-    batches_branches: bool = True
-    precision: Precision = Precision.FLOAT32
-
-    def __post_init__(self) -> None:
-        if self.steps is not None and self.steps < 1:
-            raise ValueError(f"sampling has {self.steps} steps, expected at least 1")
-        for name in ("text_scale", "image_scale"):
-            scale = getattr(self, name)
-            if not 0 <= scale < math.inf:
-                raise ValueError(f"sampling has {name} {scale}, expected 0 (no guidance) or more")
 
 
 class Pipeline:
@@ -126,7 +80,7 @@ class Pipeline:
         if not path.is_file():
             raise FileNotFoundError(f"{path} does not exist, only its {CONFIG_NAME} does; copy the weights there too")
         try:
-            fill(model, saved_weights(path), source=str(path))
+            fill(model, read_weights(path), source=str(path))
         except SafetensorError as error:
             raise ValueError(f"{path} is damaged ({error}); copy it again, or train or save it again") from error
         return cls(config, model, device=torch.device(device))
@@ -169,9 +123,10 @@ class Pipeline:
         noise = torch.randn(shape, generator=torch_generator("sample", sampling.seed)).to(self._device)
         with _saying_what_takes_less_memory(sampling):
             conditions = self._encode(prompt, images)
-            latents = sample_latents(
-                self.model, conditions, noise, sampling=sampling, flow=self.config.flow, on_step=on_step
-            )
+            with computing_in(sampling.precision, self._device):
+                latents = sample_latents(
+                    self.model, conditions, noise, sampling=sampling, flow=self.config.flow, on_step=on_step
+                )
             return self._encoders.autoencoder.decode(latents)[0].cpu().numpy()
 
     @torch.no_grad()
@@ -237,40 +192,6 @@ def write_pipeline(directory: Path, config: PipelineConfig, weights: Mapping[str
     write_config(directory / CONFIG_NAME, config)
     write_weights(directory / WEIGHTS_NAME, weights)
     return directory
-
-
-@torch.no_grad()
-def sample_latents(
-    model: DiT,
-    conditions: Conditions,
-    noise: Float[Tensor, "batch channels time height width"],
-    *,
-    sampling: SamplingConfig,
-    flow: FlowConfig,
-    on_step: Callable[[], object] = lambda: None,
-) -> Float[Tensor, "batch channels time height width"]:
-    """The latents that the model makes of the noise, by `sampling` without its seed.
-
-    Args:
-        model: in evaluation mode, on the device of the conditions; it may be sharded.
-        conditions: of every clip of the batch.
-        noise: of every clip, of the size of the bucket.
-        sampling: how.
-        flow: that the model was trained with.
-        on_step: called after every denoising step.
-    """
-    steps = sampling.steps or steps_for(sampling.bucket)
-    schedule = timestep_schedule(steps, shift=flow.shift(sampling.bucket))
-    weights = guidance_weights(sampling.guidance, text_scale=sampling.text_scale, image_scale=sampling.image_scale)
-    with computing_in(sampling.precision, noise.device):
-        velocity = GuidedVelocity(model, conditions, weights, batches_branches=sampling.batches_branches)
-        return integrate(velocity, noise, schedule, solver=sampling.solver, on_step=on_step)
-
-
-def steps_for(bucket: Bucket) -> int:
-    """The paper's number of denoising steps for a resolution: 256, 128 or 64 (B.3)."""
-    pixels = bucket.height * bucket.width
-    return next((steps for most, steps in _STEPS if pixels <= most), _STEPS_FOR_LARGEST)
 
 
 def _span_in_prompt(word: str, prompt: str) -> tuple[int, int]:

@@ -20,12 +20,12 @@ from torch.distributed.checkpoint.filesystem import FileSystemReader
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import async_save
 
-from dataset_schema.shard import sync
-from modeling.saved_config import differing_fields, read_config, write_config
 from modeling.training.config import RunConfig, TrainingConfig, phase_at
 from modeling.training.ema import WeightAverage
 from modeling.training.optimizer import Optimizer
 from modeling.training.parallel import Team
+from storage.configs import differing_fields, read_config, write_config
+from storage.whole_files import publish, unfinished
 
 _RUN_NAME = "run.json"
 _STATE_NAME = "state.json"
@@ -83,10 +83,9 @@ class Checkpoints:
         """
         self.finish()
         path = self._folder / f"step-{done.step:08d}"
-        unfinished = self._folder / f".{path.name}.tmp"
         response = async_save(
             dict(tensors),
-            checkpoint_id=unfinished / _TENSORS_NAME,
+            checkpoint_id=unfinished(path) / _TENSORS_NAME,
             process_group=self._group,
             no_dist=self._team.is_alone,
         )
@@ -130,15 +129,10 @@ class Checkpoints:
         return done
 
     def _publish(self, path: Path, done: Done) -> None:
-        unfinished = path.with_name(f".{path.name}.tmp")
-        write_config(unfinished / _RUN_NAME, self._config)
+        write_config(unfinished(path) / _RUN_NAME, self._config)
         state = {"step": done.step, "skipped_steps": done.skipped_steps}
-        (unfinished / _STATE_NAME).write_text(json.dumps(state) + "\n", encoding="utf-8")
-        for written in (unfinished / _RUN_NAME, unfinished / _STATE_NAME, unfinished):
-            sync(written)
-        shutil.rmtree(path, ignore_errors=True)
-        unfinished.rename(path)
-        sync(path.parent)
+        (unfinished(path) / _STATE_NAME).write_text(json.dumps(state) + "\n", encoding="utf-8")
+        publish(path)
         for old in finished_checkpoints(self._folder)[: -self._config.training.checkpoints_kept]:
             shutil.rmtree(old)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from modeling.data.batches import DataConfig
 from modeling.model.lora import LoraConfig
 from modeling.model.parts import Trainable
+from modeling.sampling.denoising import DenoisingConfig
 from modeling.sampling.pipeline import PipelineConfig
 from modeling.training.optimizer import OptimizerConfig
 from modeling.training.parallel import ExecutionConfig
@@ -56,21 +57,19 @@ class ValidationConfig:
     Attributes:
         every_steps: how often; 0 never.
         clips: of each process.
-        steps: denoising steps, few, because it is done often.
-        text_scale: s_T of Equation 2; `image_scale` is s_I. Low, because much guidance spoils a young model.
+        sampling: in few steps, because it is done often, and with little guidance, because much spoils a young model.
     """
 
     every_steps: int = 1_000
     clips: int = 2
-    steps: int = 32
-    text_scale: float = 2.0
-    image_scale: float = 1.0
+    sampling: DenoisingConfig = field(
+        default_factory=lambda: DenoisingConfig(steps=32, text_scale=2.0, image_scale=1.0)
+    )
 
     def __post_init__(self) -> None:
-        if self.every_steps < 0 or self.clips < 1 or self.steps < 1:
+        if self.every_steps < 0 or self.clips < 1:
             raise ValueError(
-                f"validation has {self.clips} clips and {self.steps} steps every {self.every_steps}, expected at least "
-                "1, 1 and 0"
+                f"validation has {self.clips} clips every {self.every_steps} steps, expected at least 1 and 0"
             )
 
 

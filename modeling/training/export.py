@@ -8,11 +8,11 @@ from torch import Tensor
 
 from modeling.model.dit import DiT
 from modeling.model.lora import add_lora, merge_lora, with_new_adapters, write_lora
-from modeling.model.weights import NamedWeights, empty_model, fill, fresh_weights, saved_weights
+from modeling.model.weights import NamedWeights, empty_model, fill, fresh_weights, read_weights
 from modeling.sampling.pipeline import CONFIG_NAME, WEIGHTS_NAME, PipelineConfig, write_pipeline
-from modeling.saved_config import differing_fields, read_config
 from modeling.training.checkpoint import read_run, read_tensors
 from modeling.training.config import RunConfig
+from storage.configs import differing_fields, read_config
 
 
 def empty_model_of(config: RunConfig) -> DiT:
@@ -42,7 +42,7 @@ def starting_weights(config: RunConfig, start: Path | None) -> NamedWeights:
     differences = differing_fields(pipeline, alike)
     if differences:
         raise ValueError(f"pipeline {start} needs another config: {'; '.join(differences)}; use its own values")
-    weights = saved_weights(start / WEIGHTS_NAME)
+    weights = read_weights(start / WEIGHTS_NAME)
     return weights if config.training.lora is None else with_new_adapters(weights, empty_model_of(config), seed=seed)
 
 

@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor
 from torch.nn.utils import clip_grad_norm_
 
-from dataset_schema import Bucket
 from modeling.data.batches import Batch, BatchLoader
 from modeling.data.cache import ClipCache
 from modeling.data.schedule import latent_tokens
@@ -70,7 +69,7 @@ def train(
         ValueError: the dataset is empty, or `output` holds checkpoints of another config.
         MemoryError: a step does not fit; the message says what to change.
     """
-    store = SampleStore(dataset, tuple(map(Bucket.parse, config.training.data.buckets)))
+    store = SampleStore(dataset, config.training.data.buckets)
     team = Team(torch.device(device), devices_per_clip=config.training.execution.devices_per_clip)
     with closing(Trainer(config, store, output=output, team=team, start=start)) as trainer:
         for phase, steps in phases_left(config.training.phases, done=trainer.done.step):

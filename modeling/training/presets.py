@@ -1,5 +1,6 @@
 """Runs to start from."""
 
+from dataset_schema import Bucket
 from modeling.data.batches import DataConfig
 from modeling.data.schedule import BatchingConfig
 from modeling.encoders import EmbeddedEncoders, PaperEncoders
@@ -72,7 +73,9 @@ def tiny(*, steps: int = 800) -> RunConfig:
         ),
         training=TrainingConfig(
             phases=(TrainingPhase(name="joint", steps=steps, trainable=Trainable.ALL, warmup_steps=10),),
-            data=DataConfig(buckets=("9x64x112",), batching=BatchingConfig(tokens_per_device=672, devices_per_group=1)),
+            data=DataConfig(
+                buckets=(Bucket(9, 64, 112),), batching=BatchingConfig(tokens_per_device=672, devices_per_group=1)
+            ),
             optimizer=OptimizerConfig(learning_rate=4e-3, gradient_clip=1.0),
             execution=ExecutionConfig(precision=Precision.FLOAT32, recomputes_activations=False, compiles=False),
             validation=ValidationConfig(every_steps=0),

@@ -63,7 +63,7 @@ class BucketCosts:
 
 def run_buckets(run: RunConfig) -> tuple[Bucket, ...]:
     """The sizes that the run names, or all of Table 6."""
-    return tuple(map(Bucket.parse, run.training.data.buckets)) or TABLE_6_BUCKETS
+    return run.training.data.buckets or TABLE_6_BUCKETS
 
 
 def bucket_costs(run: RunConfig, bucket: Bucket, devices: Devices) -> BucketCosts:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from modeling.training.objective import ReferenceLosses
+from storage.whole_files import write_whole_text
 
 _CURVES = ("loss", "gradient_norm", "learning_rate", "tokens_per_s", "data_wait_s", "model_tflops_per_s", "mfu")
 
@@ -56,10 +57,9 @@ class RunLog:
 
     def __init__(self, folder: Path, *, step: int) -> None:
         self._path = folder / "metrics.jsonl"
-        folder.mkdir(parents=True, exist_ok=True)
         lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True) if self._path.is_file() else []
         kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
-        self._path.write_text("".join(kept), encoding="utf-8")
+        write_whole_text(self._path, "".join(kept))
         self._board = _tensorboard(folder / "tensorboard", step=step)
 
     def write(self, report: StepReport) -> None:

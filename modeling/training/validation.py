@@ -10,9 +10,9 @@ from modeling.data.batches import Batch
 from modeling.data.video import write_video
 from modeling.encoders import Autoencoder
 from modeling.model.dit import DiT
-from modeling.model.precision import Precision
+from modeling.model.precision import Precision, computing_in
+from modeling.sampling.denoising import sample_latents
 from modeling.sampling.flow import FlowConfig
-from modeling.sampling.pipeline import SamplingConfig, sample_latents
 from modeling.training.config import ValidationConfig
 from modeling.training.objective import EncodedBatch, draw_noise
 
@@ -45,13 +45,8 @@ class ValidationSamples:
         self._examples = batch.examples[: config.clips]
         self._latents = encoded.latents[: config.clips]
         self._conditions = encoded.conditions.first(config.clips)
-        self._sampling = SamplingConfig(
-            bucket=batch.bucket,
-            steps=config.steps,
-            text_scale=config.text_scale,
-            image_scale=config.image_scale,
-            precision=precision,
-        )
+        self._sampling = config.sampling
+        self._precision = precision
 
     def is_due(self, step: int) -> bool:
         """Whether it is time after this step."""
@@ -64,7 +59,8 @@ class ValidationSamples:
         noise = draw_noise(self._latents, places, seed=seed, step=0)
         was_training = model.training
         model.eval()
-        latents = sample_latents(model, self._conditions, noise, sampling=self._sampling, flow=self._flow)
+        with computing_in(self._precision, noise.device):
+            latents = sample_latents(model, self._conditions, noise, sampling=self._sampling, flow=self._flow)
         videos, real = (autoencoder.decode(each).cpu() for each in (latents, self._latents))
         model.train(was_training)
         folder = self._folder / f"step-{step:08d}"

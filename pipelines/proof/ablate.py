@@ -24,9 +24,10 @@ from pipelines.proof.prove import (
 )
 from pipelines.proof.scores import Condition, Figure
 from pipelines.proof.scoring import figures
+from storage.whole_files import write_whole_text
 
 _WHOLE: Final = "the whole method"
-_PARTS: Final = ("world", "curation", "run", "sampling")
+_PARTS: Final = ("world", "curation", "run", "sampling", "pictures")
 _CONDITIONS: Final = (Condition.WITH, Condition.SWAPPED)
 
 
@@ -65,7 +66,7 @@ def main(arguments: Sequence[str]) -> int:
         pipeline = personalize(changed, own, changed.output / "personalized") if trains else base
         _measured(changed, own, pipeline, name)
     written = command.output / "ablations.md"
-    written.write_text(markdown_table(_finished(command)) + "\n", encoding="utf-8")
+    write_whole_text(written, markdown_table(_finished(command)) + "\n")
     console.print(f"{written}", soft_wrap=True)
     return 0
 
@@ -100,7 +101,7 @@ def _measured(command: Ablate, material: Material, pipeline: Path, name: str) ->
         return
     _, scores = judge(command, material, pipeline, command.output / "videos", _CONDITIONS)
     found = [asdict(figure) for figure in figures(scores, retrieval_goal=command.retrieval_goal)]
-    kept.write_text(json.dumps({"name": name, "figures": found}, indent=1) + "\n", encoding="utf-8")
+    write_whole_text(kept, json.dumps({"name": name, "figures": found}, indent=1) + "\n")
 
 
 def _folder(command: Ablate, ablation: Ablation) -> Path:

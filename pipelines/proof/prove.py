@@ -10,13 +10,12 @@ from typing import Final
 from rich.console import Console
 
 from curation.profiles import CurationConfig
-from dataset_schema import Bucket
 from modeling.data.video import Video
-from modeling.sampling.guidance import GuidanceForm
-from modeling.sampling.pipeline import WEIGHTS_NAME, Pipeline, SamplingConfig
+from modeling.sampling.denoising import SamplingConfig
+from modeling.sampling.pipeline import WEIGHTS_NAME, Pipeline
 from modeling.training.config import RunConfig
 from modeling.training.presets import tiny
-from pipelines.config import ConfigError, parse, to_plain
+from pipelines.config import ConfigError, parse
 from pipelines.progress import Report, progress
 from pipelines.proof.curves import curves_chart
 from pipelines.proof.example_sheet import Example, examples_sheet
@@ -28,7 +27,8 @@ from pipelines.proof.table import console_table, markdown_table
 from pipelines.verbs.cache import Cache, cache_with_bar
 from pipelines.verbs.curate import Curate, curate, show_result
 from pipelines.verbs.train import Train, train_with_bar
-from storage.configs import PRESET_ONLY
+from storage.configs import PRESET_ONLY, to_plain
+from storage.whole_files import publish, unfinished, write_whole_text
 from worlds.sprites import SmallWorldConfig, make_world
 
 PRESET = Path(__file__).parents[2] / "configs" / "prove_cpu.toml"
@@ -43,47 +43,15 @@ _ELSEWHERE: Final = ("output", "device", "ablations", "only")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SampleSize:
-    """How videos are sampled.
-
-    Attributes:
-        bucket: FRAMESxHEIGHTxWIDTH, which is also what is trained and curated for.
-        steps: denoising steps.
-        text_scale: s_T of the guidance. Our choice: none, and in the presets a little: much of it spoils a young
-            model, and the paper's 8 is for one that was trained on 39 million clips (docs/proof.md).
-        image_scale: s_I likewise; the paper has 3.
-        guidance: Equation 2, or Equation 1.
-        pictures: of each subject.
-    """
-
-    bucket: str = "9x48x96"
-    steps: int = 12
-    text_scale: float = 0.0
-    image_scale: float = 0.0
-    guidance: GuidanceForm = GuidanceForm.SEPARATE
-    pictures: int = 1
-
-    def config(self) -> SamplingConfig:
-        """The same as the pipeline takes it."""
-        return SamplingConfig(
-            bucket=Bucket.parse(self.bucket),
-            steps=self.steps,
-            text_scale=self.text_scale,
-            image_scale=self.image_scale,
-            guidance=self.guidance,
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Ablation:
     """A proof that differs from another in one line of its config.
 
     Attributes:
         name: of its row and its folder.
         change: TOML, such as `run.pipeline.model.binds_words = false`; two lines where one setting needs another. One
-            of `sampling` samples with the model that there is; one of `run` trains another, from the same text model;
-            one of `world` or `curation` draws and curates another training set, and trains from the beginning. All are
-            judged on the same held-out clips, as the proof itself curated them.
+            of `sampling` or `pictures` samples with the model that there is; one of `run` trains another, from the same
+            text model; one of `world` or `curation` draws and curates another training set, and trains from the
+            beginning. All are judged on the same held-out clips, as the proof itself curated them.
     """
 
     name: str
@@ -106,7 +74,9 @@ class Prove:
         retrieval_goal: share of the subjects whose texture is to be told rightly.
         curation: as in `curate`, but for its buckets.
         run: as in `train`: first the training phases without references, then, from the pipeline of those, the others.
-        sampling: how the held-out clips are sampled.
+        sampling: how the held-out clips are sampled, each from the noise of its own number; its bucket is also what is
+            curated and trained for. The presets have little guidance: much of it spoils a young model (docs/proof.md).
+        pictures: of each subject, that are given.
         ablations: what `ablate` runs.
         device: where to train and sample.
     """
@@ -119,7 +89,8 @@ class Prove:
     retrieval_goal: float = 0.80
     curation: CurationConfig = field(default_factory=CurationConfig, metadata=PRESET_ONLY)
     run: RunConfig = field(default_factory=tiny, metadata=PRESET_ONLY)
-    sampling: SampleSize = field(default_factory=SampleSize)
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    pictures: int = 1
     ablations: tuple[Ablation, ...] = field(default=(), metadata=PRESET_ONLY)
     device: str = "cpu"
 
@@ -180,8 +151,7 @@ def expect_same_settings(command: Prove) -> None:
     settings = {name: value for name, value in to_plain(command).items() if name not in _ELSEWHERE}
     kept = command.output / "settings.json"
     if not kept.is_file():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+        write_whole_text(kept, json.dumps(settings, indent=2) + "\n")
     elif json.loads(kept.read_text(encoding="utf-8")) != settings:
         raise ConfigError(f"{command.output} was begun with other settings ({kept}); choose another --output")
 
@@ -191,7 +161,7 @@ def prepare(command: Prove, console: Console) -> Material:
     world = replace(command.world, seed=_HELD_OUT_SEEDS + command.seed, clips=command.held_out)
     dataset = _curated(command, "held_out", world, console)
     manifest = command.output / "held_out" / "world" / "manifest.csv"
-    clips = read_held_out(manifest, dataset, Bucket.parse(command.sampling.bucket))
+    clips = read_held_out(manifest, dataset, command.sampling.bucket)
     return prepare_training(command, clips, console)
 
 
@@ -222,11 +192,11 @@ def judge(
     """Sample every held-out clip under every condition, and score it."""
     sampler = Sampler(
         pipeline=Pipeline.from_pretrained(pipeline, device=command.device),
-        sampling=command.sampling.config(),
+        sampling=command.sampling,
         folder=folder,
-        pictures=command.sampling.pictures,
+        pictures=command.pictures,
     )
-    referee = Judge(material.clips, candidates=command.candidates, pictures=command.sampling.pictures)
+    referee = Judge(material.clips, candidates=command.candidates, pictures=command.pictures)
     videos: dict[Condition, Mapping[int, Video]] = {}
     scores: dict[Condition, Sequence[ClipScore]] = {}
     for condition in conditions:
@@ -256,15 +226,14 @@ def _curated(command: Prove, name: str, world: SmallWorldConfig, console: Consol
     manifest = folder / "world" / "manifest.csv"
     if not manifest.is_file():
         with progress(f"draw the {name} world", total=world.clips, unit="clip") as report:
-            unfinished = folder / "world.partial"
-            make_world(unfinished, world, on_clip=_counted(report))
-        unfinished.rename(manifest.parent)
+            make_world(unfinished(manifest.parent), world, on_clip=_counted(report))
+        publish(manifest.parent)
     dataset = folder / "dataset"
     if not dataset.is_dir():
-        curation = replace(command.curation, buckets=(command.sampling.bucket,))
-        curating = Curate(input=manifest, output=folder / "dataset.partial", curation=curation)
+        curation = replace(command.curation, buckets=(str(command.sampling.bucket),))
+        curating = Curate(input=manifest, output=unfinished(dataset), curation=curation)
         show_result(console, replace(curating, output=dataset), curate(curating))
-        curating.output.rename(dataset)
+        publish(dataset)
     return dataset
 
 
@@ -298,10 +267,8 @@ def _examples(clips: Sequence[HeldOut], videos: Mapping[Condition, Mapping[int, 
 
 
 def _write(command: Prove, found: Sequence[Figure], examples: Sequence[Example]) -> None:
-    (command.output / "figures.json").write_text(
-        json.dumps([asdict(figure) for figure in found], indent=1) + "\n", encoding="utf-8"
-    )
-    (command.output / "proof.md").write_text(markdown_table(found) + "\n", encoding="utf-8")
+    write_whole_text(command.output / "figures.json", json.dumps([asdict(figure) for figure in found], indent=1) + "\n")
+    write_whole_text(command.output / "proof.md", markdown_table(found) + "\n")
     examples_sheet(examples).save(command.output / "proof.png")
     logs = [(name, command.output / name / "metrics.jsonl") for name in ("text", "personalized")]
     curves_chart(logs).save(command.output / "curves.png")

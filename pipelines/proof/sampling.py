@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from modeling.data.video import Video
-from modeling.sampling.pipeline import Pipeline, SamplingConfig
+from modeling.sampling.denoising import SamplingConfig
+from modeling.sampling.pipeline import Pipeline
 from pipelines.proof.held_out import HeldOut
 from pipelines.proof.scores import Condition
+from storage.whole_files import whole_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +42,10 @@ class Sampler:
             for clip in chosen:
                 videos.append(self._video(clip, condition))
                 on_clip()
-            self.folder.mkdir(parents=True, exist_ok=True)
-            partial = kept.with_suffix(".partial.npz")
-            np.savez_compressed(partial, numbers=[clip.number for clip in chosen], videos=np.stack(videos))
-            partial.replace(kept)
-        with np.load(kept) as file:
-            return dict(zip(file["numbers"].tolist(), file["videos"], strict=True))
+            with whole_file(kept) as unfinished, unfinished.open("wb") as file:  # savez gives a path another suffix
+                np.savez_compressed(file, numbers=[clip.number for clip in chosen], videos=np.stack(videos))
+        with np.load(kept) as arrays:
+            return dict(zip(arrays["numbers"].tolist(), arrays["videos"], strict=True))
 
     def _video(self, clip: HeldOut, condition: Condition) -> Video:
         if condition is Condition.REAL:

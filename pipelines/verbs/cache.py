@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 
-from dataset_schema import Bucket
 from modeling.data.cache import CacheReport, write_cache
 from modeling.data.store import SampleStore
 from modeling.training.config import RunConfig
@@ -54,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def cache_with_bar(command: Cache) -> CacheReport:
     """Encode with a progress bar."""
-    store = SampleStore(command.dataset, tuple(map(Bucket.parse, command.run.training.data.buckets)))
+    store = SampleStore(command.dataset, command.run.training.data.buckets)
     device = torch.device(command.device)
     encoders = command.run.pipeline.encoders.build()
     encoders.to(device)

@@ -17,10 +17,10 @@ from curation.funnel import Counts
 from curation.profiles import CurationConfig, build_stages
 from curation.sources import SourcesConfig, count_sources, read_sources
 from dataset_schema import FailureKind
-from pipelines.config import parse, to_plain
+from pipelines.config import parse
 from pipelines.progress import progress
 from pipelines.verbs.inspect import render_funnel
-from storage.configs import undecisive_fields
+from storage.configs import to_plain, undecisive_fields
 
 _GIB = 1 << 30
 

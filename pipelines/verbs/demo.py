@@ -12,10 +12,11 @@ from rich.console import Console
 from curation.profiles import CurationConfig
 from curation.records import Clip
 from curation.sources import SourcesConfig, read_sources
-from dataset_schema import FRAMES_PER_SECOND, Bucket, EntityKind, ReferenceImage, read_shard, shard_paths
+from dataset_schema import FRAMES_PER_SECOND, EntityKind, ReferenceImage, read_shard, shard_paths
 from dataset_schema import Sample as CuratedSample
 from modeling.data.video import Video, write_video
-from modeling.sampling.pipeline import Pipeline, SamplingConfig
+from modeling.sampling.denoising import SamplingConfig
+from modeling.sampling.pipeline import Pipeline
 from modeling.training.config import RunConfig
 from modeling.training.presets import tiny
 from pipelines.config import parse
@@ -43,10 +44,7 @@ class Demo:
         world: of moving sprites.
         curation: as in `curate`.
         run: as in `train`.
-        bucket: size of the sampled video.
-        steps: denoising steps.
-        text_scale: s_T of Equation 2. Our choice: far below the paper's 8, which a model of a few minutes cannot bear.
-        image_scale: s_I of Equation 2, likewise below the paper's 3.
+        sampling: as in `sample`.
     """
 
     output: Path = Path("out/demo")
@@ -54,10 +52,7 @@ class Demo:
     world: SpriteWorldConfig = field(default_factory=SpriteWorldConfig)
     curation: CurationConfig = field(default_factory=CurationConfig, metadata=PRESET_ONLY)
     run: RunConfig = field(default_factory=tiny, metadata=PRESET_ONLY)
-    bucket: str = "9x64x112"
-    steps: int = 16
-    text_scale: float = 1.0
-    image_scale: float = 1.0
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,18 +107,12 @@ def with_own_videos(world: Path, videos: Path, combined: Path) -> Path:
 
 def _sample(command: Demo, dataset: Path, pipeline: Path) -> tuple[Path, Path]:
     request = _request(dataset)
-    sampling = SamplingConfig(
-        bucket=Bucket.parse(command.bucket),
-        steps=command.steps,
-        text_scale=command.text_scale,
-        image_scale=command.image_scale,
-    )
     frames: Video = Pipeline.from_pretrained(pipeline)(
         request.prompt,
         references=request.references,
         background=request.background,
         background_word=request.background_word,
-        sampling=sampling,
+        sampling=command.sampling,
     )
     video, picture = command.output / "sample.mp4", command.output / "sample.png"
     write_video(video, frames, fps=FRAMES_PER_SECOND)

@@ -92,7 +92,7 @@ def _conclusion(run: RunConfig, costs: Sequence[BucketCosts], devices: Devices) 
 
 
 def _clips_per_bucket(dataset: Path, run: RunConfig) -> Mapping[Bucket, int]:
-    return SampleStore(dataset, tuple(map(Bucket.parse, run.training.data.buckets))).clips_per_bucket()
+    return SampleStore(dataset, run.training.data.buckets).clips_per_bucket()
 
 
 def _parts_table(run: RunConfig) -> Table:

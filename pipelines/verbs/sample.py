@@ -1,19 +1,17 @@
 """`sample`: a prompt and reference images in, a video out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
 import torch
 from PIL import Image
 
-from dataset_schema import FRAMES_PER_SECOND, Bucket
+from dataset_schema import FRAMES_PER_SECOND
 from modeling.data.video import write_video
-from modeling.model.precision import Precision
-from modeling.sampling.flow import Solver
-from modeling.sampling.guidance import GuidanceForm
-from modeling.sampling.pipeline import Pipeline, SamplingConfig, steps_for
+from modeling.sampling.denoising import SamplingConfig, steps_for
+from modeling.sampling.pipeline import Pipeline
 from pipelines.config import ConfigError, parse
 from pipelines.progress import progress
 
@@ -33,15 +31,7 @@ class Sample:
         reference: WORD=PICTURE, several if need be; the word is copied from the prompt (WORD#2 where it stands there
             a second time), the picture shows its subject on a transparent or white background.
         background: WORD=PICTURE of the place.
-        bucket: FRAMESxHEIGHTxWIDTH of the video; frames 4k + 1, sides multiples of 16.
-        steps: denoising steps; None takes the paper's number for the resolution.
-        seed: another number, another video.
-        text_scale: s_T of the guidance; the paper uses 8, and 0 is none.
-        image_scale: s_I of the guidance; the paper uses 3. Larger values copy the reference image.
-        guidance: `separate` is the paper's Equation 2; `chained` is Equation 1, which it compares with.
-        solver: `euler`, or `heun`: more exact for as many steps, at nearly twice the time.
-        batches_branches: predict the branches of guidance together; turned off, they take turns in less memory.
-        precision: of the large products; `bfloat16` is several times faster on a GPU.
+        sampling: its size and seed, and how noise becomes it.
         device: where to sample, such as `cpu` or `cuda`.
     """
 
@@ -50,15 +40,7 @@ class Sample:
     output: Path
     reference: tuple[str, ...] = ()
     background: str | None = None
-    bucket: str = "49x288x512"
-    steps: int | None = None
-    seed: int = 0
-    text_scale: float = 8.0
-    image_scale: float = 3.0
-    guidance: GuidanceForm = GuidanceForm.SEPARATE
-    solver: Solver = Solver.EULER
-    batches_branches: bool = True
-    precision: Precision = Precision.FLOAT32
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
     device: str = "cpu"
 
 
@@ -68,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         print(f"video: {sample(command)}")
     except torch.OutOfMemoryError as error:
-        raise ConfigError(f"{error}; as options: --no-batches-branches, --bucket") from error
+        raise ConfigError(f"{error}; as options: --sampling.no-batches-branches, --sampling.bucket") from error
     return 0
 
 
@@ -83,19 +65,8 @@ def sample(command: Sample) -> Path:
     background_word, background = (
         _word_and_picture("--background", command.background) if command.background else (None, None)
     )
-    bucket = Bucket.parse(command.bucket)
-    steps = steps_for(bucket) if command.steps is None else command.steps
-    sampling = SamplingConfig(
-        bucket=bucket,
-        steps=steps,
-        seed=command.seed,
-        text_scale=command.text_scale,
-        image_scale=command.image_scale,
-        guidance=command.guidance,
-        solver=command.solver,
-        batches_branches=command.batches_branches,
-        precision=command.precision,
-    )
+    sampling = command.sampling
+    steps = sampling.steps or steps_for(sampling.bucket)
     pipeline = Pipeline.from_pretrained(command.model, device=command.device)
     with progress("sample", total=steps, unit="step") as report:
         done = count(1)

@@ -5,7 +5,8 @@ import pytest
 
 from curation.sources import SourcesConfig
 from pipelines.__main__ import main
-from pipelines.config import ConfigError, parse, read_preset, to_plain
+from pipelines.config import ConfigError, parse, read_preset
+from storage.configs import to_plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +54,9 @@ def test_config_names_another_preset(tmp_path: Path, given: list[str]) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("minuts = 5", "has minuts, expected only flour, kinds, minutes, sources"),
-        ('minutes = "5"', "minutes: Input should be a valid number, found '5'"),
-        ("[sources]\ncaptoin = 'x'", "sources.captoin"),
+        ("minuts = 5", "minuts is unknown, expected a field of Bake: flour, kinds, minutes, sources"),
+        ('minutes = "5"', "minutes is '5', expected a number"),
+        ("[sources]\ncaptoin = 'x'", "sources.captoin is unknown, expected a field of SourcesConfig: caption"),
         ("minutes = ", "is no TOML"),
     ],
 )

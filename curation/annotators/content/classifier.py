@@ -9,12 +9,13 @@ from typing import Any, Final, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from curation.annotators.checkpoints import check_model_type, checkpoint_folder, describe_checkpoint
+from curation.annotators.checkpoints import describe_checkpoint
 from curation.annotators.device import Device
 from curation.annotators.protocols import CONTENT_CLASSES
 from curation.stage import Resources
 from curation.video.sampling import CONTENT_FRAMES
 from dataset_schema import Annotator
+from storage.checkpoints import check_model_type, checkpoint_folder
 
 EMBEDDED_WEIGHTS: Final = Path(__file__).parents[1] / "weights" / "content_filter"
 

@@ -17,6 +17,7 @@ from curation.annotators.content.motion import motion_channels
 from curation.annotators.device import Device
 from curation.annotators.tensors import check_finite, dtype_of
 from curation.records import Video
+from storage.checkpoints import load_whole
 
 # What VideoMAE's published checkpoints were trained with; a folder's own preprocessor_config.json comes first.
 _IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
@@ -126,19 +127,4 @@ def content_input(folder: Path, config: Mapping[str, Any]) -> ContentInput:
 
 def _read(folder: Path) -> Any:
     HIDE_PROGRESS()
-    loaded: Any = VideoMAEForVideoClassification.from_pretrained(
-        folder,
-        dtype=torch.float32,
-        use_safetensors=True,
-        local_files_only=True,
-        ignore_mismatched_sizes=True,  # so that the message below names them
-        output_loading_info=True,
-    )
-    model, report = loaded
-    absent = sorted({*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])})
-    if absent:
-        raise ValueError(
-            f"weights in {folder} lack {absent[:3]} and {max(len(absent) - 3, 0)} more tensors of the sizes in "
-            "config.json, expected a fine-tuned VideoMAEForVideoClassification; train the filter first"
-        )
-    return model
+    return load_whole(VideoMAEForVideoClassification, folder, dtype=torch.float32)

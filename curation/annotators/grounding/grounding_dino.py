@@ -5,11 +5,11 @@ from typing import Final
 
 import torch
 
-from curation.annotators.checkpoints import check_model_type, checkpoint_folder
 from curation.annotators.device import Device
 from curation.annotators.grounding.loading import load_image_processor, load_network, load_tokenizer, running
 from curation.annotators.grounding.word_detector import TokenBoxes
 from curation.records import Image
+from storage.checkpoints import check_model_type, checkpoint_folder
 
 # What config.json calls such a network.
 GROUNDING_DINO: Final = ("grounding-dino",)

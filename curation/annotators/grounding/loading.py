@@ -10,6 +10,7 @@ import torch
 from curation.annotators.checkpoints import library
 from curation.annotators.device import Device
 from curation.annotators.tensors import dtype_of
+from storage.checkpoints import load_whole
 
 _VOCABULARIES: Final = ("tokenizer.json", "vocab.txt")
 
@@ -22,26 +23,7 @@ def load_network(kind: str, folder: Path, device: Device) -> Any:
     """
     transformers = library("transformers")
     transformers.utils.logging.disable_progress_bar()  # a library draws none
-    network, report = getattr(transformers, kind).from_pretrained(
-        folder,
-        dtype=torch.float32,
-        use_safetensors=True,
-        local_files_only=True,
-        ignore_mismatched_sizes=True,  # and refused below, with the name of the tensor
-        output_loading_info=True,
-    )
-    misfits = sorted(name for name, *_ in report["mismatched_keys"])
-    if misfits:
-        raise ValueError(
-            f"weights in {folder} do not have the sizes that its config.json says: {', '.join(misfits[:3])}"
-        )
-    absent = sorted(report["missing_keys"])
-    if absent:
-        raise ValueError(
-            f"weights in {folder} lack {', '.join(absent[:3])} and {max(len(absent) - 3, 0)} more tensors, expected "
-            f"those of a whole {kind}"
-        )
-    return network.to(device.name).eval()
+    return load_whole(getattr(transformers, kind), folder, dtype=torch.float32).to(device.name)
 
 
 def load_image_processor(kind: str, folder: Path) -> Any:

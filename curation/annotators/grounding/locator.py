@@ -11,7 +11,7 @@ from typing import ClassVar, Final, Literal, NamedTuple
 
 import numpy as np
 
-from curation.annotators.checkpoints import check_model_type, checkpoint_folder, describe_checkpoint
+from curation.annotators.checkpoints import describe_checkpoint
 from curation.annotators.device import Device
 from curation.annotators.grounding.choice import ChoiceConfig, ChosenBox, choose_boxes, is_ambiguous, trim_mask
 from curation.annotators.grounding.networks import (
@@ -26,6 +26,7 @@ from curation.annotators.protocols import EntityLocator, Scene
 from curation.records import LocatedEntity, Mask
 from curation.stage import Resources
 from dataset_schema import Annotator, EntityKind
+from storage.checkpoints import check_model_type, checkpoint_folder
 from storage.configs import PRESET_ONLY
 
 # Our choice: at the published sizes three frames take two minutes on one core, the slowest place to run.

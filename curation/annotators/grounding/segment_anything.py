@@ -8,12 +8,12 @@ from typing import Any, Final
 import torch
 from torch.nn import functional
 
-from curation.annotators.checkpoints import check_model_type, checkpoint_folder
 from curation.annotators.device import Device
 from curation.annotators.grounding.loading import load_image_processor, load_network, running
 from curation.annotators.grounding.networks import Boxes
 from curation.annotators.grounding.segmenter import Outliner, Outlines
 from curation.records import Image
+from storage.checkpoints import check_model_type, checkpoint_folder
 
 # Published SAM 2 checkpoints are those of the video model, which holds the image model.
 _SAM_2: Final = ("sam2", "sam2_video")

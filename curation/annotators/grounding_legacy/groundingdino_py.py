@@ -9,12 +9,12 @@ from typing import Any, Final
 import torch
 from PIL import Image as PilImage
 
-from curation.annotators.checkpoints import check_model_type, checkpoint_folder
 from curation.annotators.device import Device
 from curation.annotators.grounding.loading import running
 from curation.annotators.grounding.word_detector import TokenBoxes
 from curation.annotators.grounding_legacy.weights import legacy_library, put_weights, read_weights
 from curation.records import Image
+from storage.checkpoints import check_model_type, checkpoint_folder
 
 # The size and the normalization of the package's own `load_image`.
 _SIDES: Final = (800, 1333)

@@ -1,7 +1,7 @@
 """The `.pth` files of the two packages: named by their hash, and read without running what a pickle says."""
 
-import importlib
 from collections.abc import Mapping
+from functools import partial
 from hashlib import file_digest
 from pathlib import Path
 from pickle import UnpicklingError
@@ -10,6 +10,11 @@ from typing import Any
 import torch
 
 from dataset_schema import Annotator
+from storage.checkpoints import expect_whole
+from storage.libraries import library
+
+# A module of the two packages.
+legacy_library = partial(library, extra="legacy-annotators", constraints="constraints-legacy.txt")
 
 
 def describe_weights(path: str) -> Annotator:
@@ -47,29 +52,10 @@ def put_weights(network: torch.nn.Module, weights: Mapping[str, Any], path: str)
         ValueError: the weights are not those of such a network.
     """
     try:
-        absent = sorted(network.load_state_dict(weights, strict=False).missing_keys)
+        absent = network.load_state_dict(weights, strict=False).missing_keys
     except RuntimeError as error:
         raise ValueError(f"weights in {path} do not fit a {type(network).__name__}: {error}") from error
-    if absent:
-        raise ValueError(
-            f"weights in {path} lack {', '.join(absent[:3])} and {max(len(absent) - 3, 0)} more tensors, expected "
-            f"those of a whole {type(network).__name__}"
-        )
-
-
-def legacy_library(name: str) -> Any:
-    """A module of the two packages.
-
-    Raises:
-        ModuleNotFoundError: it is not installed.
-    """
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"this locator needs {name}, which is not installed; it needs an environment of its own: "
-            "pip install -c constraints-legacy.txt 'openalchemist[legacy-annotators]'"
-        ) from error
+    expect_whole(path, network, absent)
 
 
 def _existing(path: str) -> Path:

@@ -18,6 +18,7 @@ from curation.annotators.tensors import check_finite, dtype_of
 from curation.records import Image
 from curation.stage import ClipError
 from dataset_schema import FailureKind
+from storage.checkpoints import load_whole
 
 # Where a pipeline's networks lie in its folder, the classes that read them, and what those call the precision.
 _NETWORKS: Final = {
@@ -84,15 +85,7 @@ class InpaintingPipeline:
 
 def _network(folder: Path, part: str, dtype: torch.dtype) -> Any:
     package, name, keyword = _NETWORKS[part]
-    network, report = getattr(library(package), name).from_pretrained(
-        folder / part, use_safetensors=True, local_files_only=True, output_loading_info=True, **{keyword: dtype}
-    )
-    absent = sorted(report["missing_keys"])
-    if absent:
-        raise ValueError(
-            f"weights in {folder / part} lack {len(absent)} tensors, {absent[0]} first, expected all of them"
-        )
-    return network.eval()
+    return load_whole(getattr(library(package), name), folder / part, **{keyword: dtype})
 
 
 def _squeeze(hole: Hole, side: int) -> Pillow.Image:

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
-from curation.annotators.checkpoints import checkpoint_folder, describe_checkpoint
+from curation.annotators.checkpoints import describe_checkpoint
 from curation.annotators.device import Device
 from curation.annotators.protocols import Hole, Inpainter
 from curation.records import Image
 from curation.stage import Resources
 from dataset_schema import Annotator
+from storage.checkpoints import checkpoint_parts, expect_weights
 
 _PIPELINE: Final = "StableDiffusionInpaintPipeline"
 
@@ -85,9 +86,7 @@ class StableDiffusionInpainter:
         """
         folder = self._folder()
         _check_pipeline(folder)
-        return describe_checkpoint(
-            "inpaint", self._config.checkpoint, [folder / part for part in (*_NETWORKS, *_OTHER_PARTS)]
-        )
+        return describe_checkpoint("inpaint", self._config.checkpoint, [folder / part for part in _parts()])
 
     @property
     def resources(self) -> Resources:
@@ -143,13 +142,17 @@ class StableDiffusionInpainter:
 
     def _folder(self) -> Path:
         """The pipeline's folder, with all its parts."""
-        folder = checkpoint_folder(self._config.checkpoint, subfolder="unet").parent
+        folder = checkpoint_parts(self._config.checkpoint, [".", *_parts()])
         for part in _NETWORKS:
-            checkpoint_folder(str(folder), subfolder=part)
+            expect_weights(folder / part)
         for part in _OTHER_PARTS:
             if not (folder / part).is_dir():
                 raise FileNotFoundError(f"{folder} has no folder {part}, expected a complete {_PIPELINE}")
         return folder
+
+
+def _parts() -> tuple[str, ...]:
+    return (*_NETWORKS, *_OTHER_PARTS)
 
 
 def _check_pipeline(folder: Path) -> None:

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Final, Literal, Protocol
 
-from curation.annotators.checkpoints import checkpoint_folder, describe_checkpoint
+from curation.annotators.checkpoints import describe_checkpoint
 from curation.annotators.device import Device
 from curation.annotators.language.chat import AnswerFormat, ChatModel
 from curation.annotators.language.entity_words import LanguageEntityWordsConfig, entity_words_by
 from curation.annotators.protocols import EntityWordExtractor
 from curation.stage import Resources
 from dataset_schema import Annotator
+from storage.checkpoints import checkpoint_folder
 
 # Our choice: hundreds of tokens, one after the other, on a slow processor.
 _TIMEOUT_S: Final = 300.0

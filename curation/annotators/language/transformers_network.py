@@ -13,6 +13,7 @@ from curation.annotators.device import Device
 from curation.annotators.tensors import check_finite, dtype_of
 from curation.stage import ClipError
 from dataset_schema import FailureKind
+from storage.checkpoints import load_whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -34,7 +35,7 @@ class LanguageNetwork:
         """
         _hide_progress()
         tokenizer, model = _read(folder, dtype_of(device))
-        return cls(tokenizer=tokenizer, model=model.to(device.name).eval(), device=device.name, name=name)
+        return cls(tokenizer=tokenizer, model=model.to(device.name), device=device.name, name=name)
 
     def answer(self, questions: Sequence[str], *, max_tokens: int) -> list[str]:
         """The likeliest tokens, one batch."""
@@ -80,15 +81,9 @@ def _read(folder: Path, dtype: torch.dtype) -> tuple[Any, Any]:
         raise FileNotFoundError(f"{folder} has no config.json; expected the folder of a complete checkpoint")
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left", local_files_only=True)
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=dtype, use_safetensors=True, local_files_only=True, output_loading_info=True
-        )
+        network = load_whole(AutoModelForCausalLM, folder, dtype=dtype)
     except (ValueError, OSError) as error:
         raise ValueError(f"{folder} holds no causal language model with a tokenizer: {error}") from error
-    network, report = loaded
-    if report["missing_keys"]:
-        lacking = sorted(report["missing_keys"])[:3]
-        raise ValueError(f"weights in {folder} lack {lacking}, expected a whole causal language model")
     if tokenizer.chat_template is None:
         raise ValueError(f"tokenizer in {folder} has no chat template; expected an instruction-tuned checkpoint")
     if tokenizer.pad_token is None:

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal
 
-from curation.annotators.checkpoints import checkpoint_folder, describe_checkpoint, library
+from curation.annotators.checkpoints import describe_checkpoint, library
 from curation.annotators.language.chat import AnswerFormat, ChatModel
 from curation.annotators.language.entity_words import LanguageEntityWordsConfig, entity_words_by
 from curation.annotators.protocols import EntityWordExtractor
 from curation.stage import Resources
 from dataset_schema import Annotator
+from storage.checkpoints import checkpoint_folder
 from storage.configs import UNDECISIVE
 
 _TIMEOUT_S: Final = 60.0

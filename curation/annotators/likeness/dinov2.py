@@ -7,12 +7,13 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from curation.annotators.checkpoints import check_model_type, checkpoint_folder, describe_checkpoint
+from curation.annotators.checkpoints import describe_checkpoint
 from curation.annotators.device import Device
 from curation.annotators.protocols import CutoutEncoder
 from curation.records import Cutout
 from curation.stage import Resources
 from dataset_schema import Annotator
+from storage.checkpoints import check_model_type, checkpoint_folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from curation.annotators.checkpoints import library
 from curation.annotators.device import Device
 from curation.annotators.tensors import check_finite, dtype_of
 from curation.records import Cutout
+from storage.checkpoints import load_whole
 
 _SIDE: Final = 224
 
@@ -41,14 +42,8 @@ class Dinov2Network:
         transformers.utils.logging.disable_progress_bar()  # a library draws none
         # What it reads is a square of this side already; the published file would cut the middle out of it.
         processor = transformers.BitImageProcessorPil.from_pretrained(folder, do_resize=False, do_center_crop=False)
-        loaded: Any = Dinov2Model.from_pretrained(
-            folder, dtype=dtype_of(device), use_safetensors=True, local_files_only=True, output_loading_info=True
-        )
-        network, report = loaded
-        absent = sorted(report["missing_keys"])
-        if absent:
-            raise ValueError(f"weights in {folder} lack {len(absent)} tensors, {absent[0]} first, expected all of them")
-        return cls(model=network.to(device.name).eval(), processor=processor, device=device)
+        network = load_whole(Dinov2Model, folder, dtype=dtype_of(device))
+        return cls(model=network.to(device.name), processor=processor, device=device)
 
     def encode(self, cutouts: Sequence[Cutout], name: str) -> npt.NDArray[np.float64]:
         """Class tokens scaled to length one; those that are no numbers are told under the name."""

@@ -230,14 +230,19 @@ def test_refuses_an_autoencoder_of_another_geometry(folder: Path, tmp_path: Path
         CogVideoXAutoencoder(other, precision=Precision.FLOAT32)
 
 
-def test_refuses_a_checkpoint_with_missing_weights(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("has_other_size", [False, True])
+def test_refuses_a_checkpoint_that_lacks_weights_or_has_them_in_another_size(
+    folder: Path, tmp_path: Path, *, has_other_size: bool
+) -> None:
     copy = changed_copy(folder, tmp_path / "copy")
     path = copy / "diffusion_pytorch_model.safetensors"
     weights = load_file(path)
-    del weights["decoder.conv_in.conv.bias"]
+    bias = weights.pop("decoder.conv_in.conv.bias")
+    if has_other_size:
+        weights["decoder.conv_in.conv.bias"] = bias[:-1].clone()
     save_file(weights, path, metadata={"format": "pt"})
 
-    with pytest.raises(ValueError, match=r"lacks 1 weights of AutoencoderKLCogVideoX, such as decoder\.conv_in"):
+    with pytest.raises(ValueError, match=r"lack decoder\.conv_in\.conv\.bias, .*of a whole AutoencoderKLCogVideoX"):
         CogVideoXAutoencoder(copy, precision=Precision.FLOAT32).network()
 
 

@@ -16,7 +16,8 @@ from modeling.encoders.protocols import Autoencoder, ImageEncoder, TextEncoder
 from modeling.encoders.vision_patches import ImageKind
 from modeling.model.dit import DiTConfig
 from modeling.model.weights import build_model
-from modeling.sampling.pipeline import Pipeline, PipelineConfig, SamplingConfig
+from modeling.sampling.denoising import SamplingConfig
+from modeling.sampling.pipeline import Pipeline, PipelineConfig
 from modeling.training.loop import train
 from modeling.training.presets import paper, tiny
 from tests.modeling.encoders.tiny_checkpoints import CHANNELS, TinyCheckpoints
@@ -135,7 +136,7 @@ def test_a_step_of_training_and_its_pipeline(
     config = replace(
         start,
         pipeline=PipelineConfig(model=MODEL, encoders=paper_checkpoints.config()),
-        training=replace(start.training, data=replace(start.training.data, buckets=(str(BUCKET),))),
+        training=replace(start.training, data=replace(start.training.data, buckets=(BUCKET,))),
     )
 
     reports: list[float] = []

@@ -13,6 +13,7 @@ from modeling.model.attention import Context
 from modeling.model.dit import Attended, Block, DiTConfig
 from modeling.model.positions import Rotation, rotary_embedding, rotate
 from modeling.sampling.flow import TimestepDistribution, draw_timesteps, integrate, timestep_schedule
+from modeling.sampling.solvers import Euler
 
 # By name, because its annotations are not those of a typed library.
 diffusers: Any = import_module("diffusers")
@@ -52,7 +53,7 @@ def test_euler_steps_are_those_of_the_flow_matching_scheduler() -> None:
     for sigma, timestep in zip(theirs.sigmas[:-1], theirs.timesteps, strict=True):
         expected = theirs.step(velocity(expected, float(sigma)), timestep, expected).prev_sample
 
-    found = integrate(velocity, latents, timestep_schedule(8, shift=3.0))
+    found = integrate(velocity, latents, timestep_schedule(8, shift=3.0), solver=Euler())
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
 

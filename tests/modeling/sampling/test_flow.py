@@ -1,6 +1,3 @@
-import math
-from itertools import pairwise
-
 import pytest
 import torch
 from hypothesis import given
@@ -9,11 +6,9 @@ from hypothesis import strategies as st
 from dataset_schema import Bucket
 from modeling.sampling.flow import (
     FlowConfig,
-    Solver,
     TimestepDistribution,
     data_estimate,
     draw_timesteps,
-    integrate,
     noisy_latents,
     shift_timesteps,
     timestep_schedule,
@@ -36,60 +31,6 @@ def test_the_true_velocity_leads_back_to_the_data_from_anywhere() -> None:
     latents = noisy_latents(data, noise, timesteps)
 
     torch.testing.assert_close(data_estimate(latents, noise - data, timesteps), data, atol=1e-12, rtol=0)
-
-
-def gaussian_error(solver: Solver, steps: int, shift: float) -> float:
-    """Error where the velocity is known: data ~ N(1.5, 0.3^2), one straight coupling to N(0, 1)."""
-    mean, deviation = 1.5, 0.3
-    noise = torch.linspace(-2, 2, 9, dtype=torch.float64)
-
-    def velocity(latents: torch.Tensor, timestep: float) -> torch.Tensor:
-        variance = (1 - timestep) ** 2 * deviation**2 + timestep**2
-        slope = (timestep - (1 - timestep) * deviation**2) / variance
-        return -mean + slope * (latents - (1 - timestep) * mean)
-
-    found = integrate(velocity, noise, timestep_schedule(steps, shift=shift), solver=solver)
-    return float((found - (mean + deviation * noise)).abs().max())
-
-
-@pytest.mark.parametrize("shift", [1.0, 3.0])
-@pytest.mark.parametrize(("solver", "order"), [(Solver.EULER, 1), (Solver.HEUN, 2)])
-def test_the_error_falls_with_the_step_for_euler_and_with_its_square_for_heun(
-    solver: Solver, order: int, shift: float
-) -> None:
-    errors = [gaussian_error(solver, steps, shift) for steps in (256, 512, 1024, 2048)]
-
-    slopes = [math.log2(finer / coarser) for coarser, finer in pairwise(errors)]
-    assert slopes == pytest.approx([-order] * 3, abs=0.05)
-
-
-def test_heun_is_by_hand_two_slopes_a_step_and_one_in_the_last() -> None:
-    asked: list[float] = []
-
-    def velocity(latents: torch.Tensor, timestep: float) -> torch.Tensor:
-        asked.append(timestep)
-        return latents * timestep
-
-    found = integrate(velocity, torch.tensor([8.0]), timestep_schedule(2, shift=1.0), solver=Solver.HEUN)
-
-    # From 8 at 1: slope 8, so 4 at 1/2, slope 2; mean slope 5, so 5.5. There slope 2.75, so 4.125 at 0.
-    assert found.item() == 4.125
-    assert asked == [1.0, 0.5, 0.5]
-
-
-@pytest.mark.parametrize("solver", list(Solver))
-def test_every_step_is_reported_once(solver: Solver) -> None:
-    done: list[None] = []
-
-    integrate(
-        lambda latents, _: latents,
-        torch.ones(1),
-        timestep_schedule(7, shift=2.0),
-        solver=solver,
-        on_step=lambda: done.append(None),
-    )
-
-    assert len(done) == 7
 
 
 @given(timestep=st.floats(0, 1), first=st.floats(0.2, 5), second=st.floats(0.2, 5))

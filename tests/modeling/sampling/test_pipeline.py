@@ -12,9 +12,10 @@ from modeling.model.conditions import Conditions
 from modeling.model.dit import DiTConfig
 from modeling.model.precision import Precision
 from modeling.model.weights import build_model
-from modeling.sampling.flow import Solver
+from modeling.sampling.denoising import DenoisingConfig, SamplingConfig, sample_latents, steps_for
 from modeling.sampling.guidance import GuidanceForm
-from modeling.sampling.pipeline import Pipeline, PipelineConfig, SamplingConfig, sample_latents, steps_for
+from modeling.sampling.pipeline import Pipeline, PipelineConfig
+from modeling.sampling.solvers import Euler, Heun, Solver
 from modeling.training.presets import tiny
 
 BUCKET = Bucket(5, 32, 48)
@@ -40,7 +41,7 @@ def pipeline() -> Pipeline:
     return Pipeline(config, model, device=torch.device("cpu"))
 
 
-@pytest.mark.parametrize("solver", list(Solver))
+@pytest.mark.parametrize("solver", [Euler(), Heun()], ids=str)
 def test_equal_seeds_give_equal_videos_and_others_do_not(pipeline: Pipeline, solver: Solver) -> None:
     sampling = replace(SAMPLING, solver=solver)
     first, again = (pipeline(PROMPT, references={"ball": [picture()]}, sampling=sampling) for _ in range(2))
@@ -57,7 +58,7 @@ def test_solver_and_form_of_guidance_change_the_video_and_the_batching_of_branch
         return pipeline(PROMPT, references={"ball": [picture()]}, sampling=sampling).astype(np.int16)
 
     usual = sampled(SAMPLING)
-    others = [replace(SAMPLING, solver=Solver.HEUN), replace(SAMPLING, guidance=GuidanceForm.CHAINED)]
+    others = [replace(SAMPLING, solver=Heun()), replace(SAMPLING, guidance=GuidanceForm.CHAINED)]
 
     assert all(np.abs(sampled(other) - usual).max() > 10 for other in others)
     assert np.abs(sampled(replace(SAMPLING, batches_branches=False)) - usual).max() <= 1  # of 255: rounding
@@ -264,7 +265,7 @@ def test_a_config_with_unknown_fields_is_refused(pipeline: Pipeline, tmp_path: P
     config = tmp_path / "config.json"
     config.write_text(config.read_text().replace('"words_per_image"', '"tokens_per_image"'))
 
-    with pytest.raises(ValueError, match=r"config\.json: model has the fields tokens_per_image"):
+    with pytest.raises(ValueError, match=r"config\.json: model\.tokens_per_image is unknown"):
         Pipeline.from_pretrained(tmp_path)
 
 
@@ -275,7 +276,7 @@ def test_encoders_that_do_not_fit_the_model_are_refused() -> None:
 
 @pytest.mark.parametrize(
     ("batches_branches", "solver", "calls"),
-    [(True, Solver.EULER, 4), (False, Solver.EULER, 12), (True, Solver.HEUN, 7), (False, Solver.HEUN, 21)],
+    [(True, Euler(), 4), (False, Euler(), 12), (True, Heun(), 7), (False, Heun(), 21)],
 )
 def test_the_model_is_called_as_often_as_solver_and_branches_ask(
     pipeline: Pipeline, batches_branches: bool, solver: Solver, calls: int
@@ -296,7 +297,7 @@ def test_sampling_a_bare_model_keeps_no_step_for_a_backward_pass(pipeline: Pipel
         pipeline.model,
         Conditions(text=torch.randn(1, 3, 64), is_text=torch.ones(1, 3, dtype=torch.bool), references=None),
         torch.randn(1, 16, 1, 4, 4),
-        sampling=SamplingConfig(bucket=Bucket(1, 32, 32), steps=2),
+        sampling=DenoisingConfig(steps=2),
         flow=pipeline.config.flow,
     )
 

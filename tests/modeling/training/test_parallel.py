@@ -18,12 +18,13 @@ from dataset_schema import Bucket
 from modeling.data.batches import DataConfig
 from modeling.data.schedule import BatchingConfig
 from modeling.model.precision import Precision
-from modeling.saved_config import write_config
+from modeling.sampling.denoising import DenoisingConfig
 from modeling.training.checkpoint import read_tensors
 from modeling.training.config import RunConfig, ValidationConfig
 from modeling.training.loop import train
 from modeling.training.optimizer import OptimizerConfig
 from modeling.training.parallel import ExecutionConfig, Team
+from storage.configs import write_config
 from tests.modeling.training.small_runs import (
     PHASES,
     PLAIN,
@@ -54,7 +55,7 @@ def config_of(execution: ExecutionConfig, optimizer: OptimizerConfig = ADAMW) ->
         reference_gain_every_steps=3,
         checkpoint_every_steps=4,
         execution=execution,
-        validation=ValidationConfig(every_steps=8, steps=2, clips=1),
+        validation=ValidationConfig(every_steps=8, sampling=DenoisingConfig(steps=2), clips=1),
     )
 
 

@@ -66,7 +66,7 @@ def test_a_number_of_devices_on_which_training_starts_is_no_problem() -> None:
 
 def test_the_buckets_are_those_that_the_run_names_or_table_6() -> None:
     named = replace(
-        paper(), training=replace(paper().training, data=replace(paper().training.data, buckets=("9x64x112",)))
+        paper(), training=replace(paper().training, data=replace(paper().training.data, buckets=(Bucket(9, 64, 112),)))
     )
 
     assert run_buckets(paper()) == TABLE_6_BUCKETS

@@ -9,6 +9,7 @@ from modeling.data.batches import BatchLoader
 from modeling.data.store import SampleStore
 from modeling.data.video import decode_clip
 from modeling.encoders.dct_codec import DctCodec
+from modeling.sampling.denoising import DenoisingConfig
 from modeling.training.checkpoint import read_tensors
 from modeling.training.config import ValidationConfig
 from modeling.training.loop import train
@@ -16,7 +17,7 @@ from tests.modeling.training.small_runs import SMALL, checkpoint, run_config, sa
 
 
 def test_validation_shows_real_clips_beside_samples_of_them(make_dataset: Callable[..., Path], tmp_path: Path) -> None:
-    config = run_config(validation=ValidationConfig(every_steps=3, clips=2, steps=2))
+    config = run_config(validation=ValidationConfig(every_steps=3, clips=2, sampling=DenoisingConfig(steps=2)))
     dataset = make_dataset({SMALL: 5})
 
     train(config, dataset=dataset, output=tmp_path)
@@ -40,7 +41,9 @@ def test_looking_changes_nothing_that_is_trained(make_dataset: Callable[..., Pat
     dataset = make_dataset({SMALL: 5})
 
     for name, every_steps in (("watched", 2), ("alone", 0)):
-        config = run_config(validation=ValidationConfig(every_steps=every_steps, clips=1, steps=1))
+        config = run_config(
+            validation=ValidationConfig(every_steps=every_steps, clips=1, sampling=DenoisingConfig(steps=1))
+        )
         train(config, dataset=dataset, output=tmp_path / name)
 
     assert same(*(read_tensors(checkpoint(tmp_path / name, 6)) for name in ("watched", "alone")))

@@ -11,9 +11,9 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from modeling.saved_config import read_config
 from modeling.training.config import RunConfig
 from modeling.training.loop import train
+from storage.configs import read_config
 
 if __name__ == "__main__":
     warnings.simplefilter("error")

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from dataset_schema import EntityKind, Sample, read_shard, shard_paths, write_shard
-from pipelines.config import to_plain
 from pipelines.proof.held_out import HeldOut, read_held_out
+from storage.configs import to_plain
 from tests.pipelines.proof.small_proof import BUCKET, Proof, truths
 from worlds.sprites import Way
 

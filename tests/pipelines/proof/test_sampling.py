@@ -10,8 +10,9 @@ from PIL import Image
 
 from dataset_schema import Bucket
 from modeling.data.video import Video
+from modeling.sampling.denoising import SamplingConfig
 from modeling.sampling.guidance import GuidanceForm
-from modeling.sampling.pipeline import Pipeline, SamplingConfig
+from modeling.sampling.pipeline import Pipeline
 from pipelines.proof.held_out import HeldOut, HeldOutSubject
 from pipelines.proof.sampling import Sampler
 from pipelines.proof.scores import Condition

@@ -9,7 +9,8 @@ from PIL import Image
 
 from dataset_schema import Bucket
 from modeling.data.video import decode_clip
-from modeling.sampling.pipeline import Pipeline, SamplingConfig
+from modeling.sampling.denoising import SamplingConfig
+from modeling.sampling.pipeline import Pipeline
 from pipelines.config import parse
 from pipelines.verbs.sample import Sample, sample
 

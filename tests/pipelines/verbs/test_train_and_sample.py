@@ -29,7 +29,7 @@ def model(make_sample: Callable[[int], Sample], tmp_path_factory: pytest.TempPat
 
 
 def sample(model: Path, output: Path, *options: str) -> int:
-    where = ["--model", str(model), "--output", str(output), "--bucket", "9x64x112", "--steps", "2"]
+    where = ["--model", str(model), "--output", str(output), "--sampling.bucket", "9x64x112", "--sampling.steps", "2"]
     return main(["sample", *where, "--prompt", "A cat runs across a meadow.", *options])
 
 
@@ -53,8 +53,8 @@ def test_a_sampled_video_has_the_size_that_was_asked_for(model: Path, tmp_path: 
 
 def test_the_same_command_writes_the_same_video_and_another_seed_another(model: Path, tmp_path: Path) -> None:
     for name, seed in (("a", "0"), ("b", "0"), ("c", "1")):
-        assert sample(model, tmp_path / name, "--seed", seed) == 2  # a name without an ending is no video
-        assert sample(model, tmp_path / f"{name}.mp4", "--seed", seed) == 0
+        assert sample(model, tmp_path / name, "--sampling.seed", seed) == 2  # a name without an ending is no video
+        assert sample(model, tmp_path / f"{name}.mp4", "--sampling.seed", seed) == 0
 
     first, again, other = ((tmp_path / f"{name}.mp4").read_bytes() for name in "abc")
     assert first == again
@@ -68,8 +68,8 @@ def test_the_same_command_writes_the_same_video_and_another_seed_another(model: 
         (["--reference", "cat"], "expected WORD=PICTURE"),
         (["--reference", "cat=nothing.png"], "nothing.png is no picture"),
         (["--reference", *["cat={}"] * 7], "7 reference images, expected at most 6"),
-        (["--steps", "0"], "sampling has 0 steps, expected at least 1"),
-        (["--bucket", "9x65x112"], "height 65, expected a positive multiple of 16"),
+        (["--sampling.steps", "0"], "sampling has 0 steps, expected at least 1"),
+        (["--sampling.bucket", "9x65x112"], "height 65, expected a positive multiple of 16"),
     ],
 )
 def test_a_wrong_request_is_one_line_and_status_2(

@@ -207,7 +207,7 @@ def test_another_number_of_labels_is_an_error(tmp_path: Path) -> None:
 def test_weights_of_other_sizes_than_the_config_says_are_an_error(checkpoint: Path) -> None:
     edit_config(checkpoint, intermediate_size=96)
 
-    with pytest.raises(ValueError, match=r"lack .*intermediate.*of the sizes in"):
+    with pytest.raises(ValueError, match=r"lack .*intermediate.*or have other sizes"):
         classifier_of(checkpoint).load()
 
 

@@ -120,7 +120,7 @@ def make_videomae(folder: Path) -> None:
         (remove_template, ValueError, "has no chat template"),
         (remove_weights, FileNotFoundError, r"expected weights as \*\.safetensors"),
         (remove_config, FileNotFoundError, r"no config\.json"),
-        (remove_tensor, ValueError, "up_proj.* whole causal language model"),
+        (remove_tensor, ValueError, "lack .*up_proj.* whole .*ForCausalLM"),
         (make_videomae, ValueError, "no causal language model"),
     ],
 )

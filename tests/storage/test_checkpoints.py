@@ -1,10 +1,9 @@
-import sys
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from modeling.encoders.checkpoints import checkpoint_folder, files_hash, library
+from storage.checkpoints import checkpoint_folder, checkpoint_parts, files_hash
 
 
 def make_checkpoint(folder: Path, *names: str) -> Path:
@@ -50,9 +49,11 @@ def test_a_hub_name_fetches_safetensors_and_configs_of_the_revision(
 
     found = [checkpoint_folder(name, subfolder="vae") for name in ("nobody/video", "nobody/video@abc")]
 
-    patterns = ["vae/*.json", "vae/*.safetensors"]
+    patterns = ["vae/*.json", "vae/*.txt", "vae/*.model", "vae/*.safetensors"]
     assert found == [part, part]
     assert asked == [("nobody/video", None, patterns), ("nobody/video", "abc", patterns)]
+    assert checkpoint_parts("nobody/video", [".", "vae"]) == part.parent
+    assert asked[-1] == ("nobody/video", None, [pattern.removeprefix("vae/") for pattern in patterns] + patterns)
 
 
 def test_weights_in_another_format_are_refused(tmp_path: Path) -> None:
@@ -60,13 +61,6 @@ def test_weights_in_another_format_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(FileNotFoundError, match=r"holds config\.json, pytorch_model\.bin, expected .*save_pretrained"):
         checkpoint_folder(str(folder))
-
-
-def test_a_library_that_is_not_installed_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "diffusers", None)
-
-    with pytest.raises(ModuleNotFoundError, match=r"need diffusers.*pip install 'openalchemist\[paper-encoders\]'"):
-        library("diffusers")
 
 
 def test_the_hash_follows_names_and_contents_and_not_the_place(tmp_path: Path) -> None:

@@ -1,0 +1,63 @@
+"""A file or a folder whole or not at all: written beside its place under a hidden name, then put there in one step.
+
+Callers name the place, and write to the path that they are handed: a store without renames, such as one of objects,
+can hand out a path on this machine and send what lies there when it is whole.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A path to write to; at the end of the block the file takes its place, and after an error nothing has changed.
+
+    It is as readable as the umask makes any other, whatever a library thinks of it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    written = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        written.touch()
+        mode = written.stat().st_mode
+        yield written
+        written.chmod(mode)
+        _put(written, path)
+    finally:
+        written.unlink(missing_ok=True)
+
+
+def write_whole_text(path: Path, text: str) -> None:
+    """Write a text as UTF-8, replacing an older one in one step."""
+    with whole_file(path) as written:
+        written.write_text(text, encoding="utf-8")
+
+
+def unfinished(path: Path) -> Path:
+    """Where a file or folder lies until `publish`: for what several processes write, or one for longer than a block."""
+    return path.with_name(f".{path.name}.tmp")
+
+
+def publish(path: Path) -> None:
+    """Put what lies at `unfinished(path)` in its place; an older folder there is removed just before."""
+    _put(unfinished(path), path)
+
+
+def _put(written: Path, path: Path) -> None:
+    for part in (*written.rglob("*"), written):
+        _sync(part)
+    if written.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    written.replace(path)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    """Make sure that a file is on disk, or the names in a directory: a rename lives there, not in the file."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
