@@ -1,21 +1,19 @@
 """An annotator of one's own: a locator that finds whatever a word calls red, in the place of the embedded one."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from itertools import product
-from pathlib import Path
 
+from curation import Resources, curate, embedded
 from curation.annotators.protocols import Scene
-from curation.execution.local import LocalExecutor
-from curation.execution.run import CurationRun, RunResult, run_curation
-from curation.profiles import CurationConfig, build_stages
 from curation.records import LocatedEntity
-from curation.sources import SourcesConfig, read_sources
-from curation.stage import Resources
-from curation.stages.entity_masks import EntityMasks
+from curation.stages.entity_masks import EntityMasks, EntityMasksConfig
 from dataset_schema import Annotator
 
 
-class RedThings:  # what `EntityLocator` asks for
+class RedThings:
+    """What `EntityLocator` asks for."""
+
     reads_words, resources = True, Resources()
 
     def describe(self) -> Annotator:
@@ -33,8 +31,7 @@ class RedThings:  # what `EntityLocator` asks for
                 yield LocatedEntity(word_index=word, reference_index=place, mask=mask, detection_score=1, mask_score=1)
 
 
-def curate(videos: Path, dataset: Path, config: CurationConfig) -> RunResult:
-    own = EntityMasks(config.entity_masks, RedThings())
-    stages = [own if stage.name == own.name else stage for stage in build_stages(config)]
-    run = CurationRun(stages=stages, output=dataset, profile="own", config={})
-    return run_curation(read_sources(videos, SourcesConfig()), run, executor=LocalExecutor())
+if __name__ == "__main__":
+    own = EntityMasks(EntityMasksConfig(), RedThings())
+    stages = [own if stage.name == own.name else stage for stage in embedded()]
+    print(curate(sys.argv[1], stages, sys.argv[2]).counts)

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
+import curation
 from curation.profiles import CurationConfig
 from curation.stages.content_filter import ContentFilterConfig
+from curation.stages.entity_masks import EntityMasks, EntityMasksConfig
 from dataset_schema import EntityKind, Sample, read_manifest, read_shard, shard_paths
-from examples.own_annotator import curate
+from examples.own_annotator import RedThings
 from tests.curation.moving_scenes import Sprite, scene
 from worlds.sprites import write_video
 
@@ -27,7 +29,10 @@ def test_a_locator_of_ones_own_finds_the_word_that_it_reads_among_several(tmp_pa
     write_video(videos / "cat.mp4", np.stack([at(index / 24)[0] for index in range(48)]), 24)
     (videos / "cat.txt").write_text(CAPTION)
 
-    result = curate(videos, tmp_path / "dataset", CONFIG)
+    own = EntityMasks(EntityMasksConfig(), RedThings())
+    stages = [own if stage.name == own.name else stage for stage in curation.embedded(CONFIG)]
+
+    result = curation.curate(videos, stages, tmp_path / "dataset")
 
     assert result.counts.kept == 1
     (shard,) = shard_paths(tmp_path / "dataset", Sample)
