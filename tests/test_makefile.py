@@ -42,6 +42,12 @@ def test_a_proof_and_its_ablations_take_the_same_options() -> None:
     assert arguments("prove") == ["-m", "pipelines", "prove"]
 
 
+def test_the_size_of_a_sampled_video_has_a_variable() -> None:
+    found = arguments("sample", MODEL="m", PROMPT="A cat.", OUTPUT="v.mp4", BUCKET="9x64x112", ARGS="--device cuda")
+
+    assert found[-4:] == ["--sampling.bucket", "9x64x112", "--device", "cuda"]
+
+
 def test_what_is_not_given_is_not_handed_over() -> None:
     found = arguments("sample", MODEL="m", PROMPT="It's a cat.", OUTPUT="v.mp4")
 

@@ -73,7 +73,6 @@ def train(
     team = Team(torch.device(device), devices_per_clip=config.training.execution.devices_per_clip)
     with closing(Trainer(config, store, output=output, team=team, start=start)) as trainer:
         for phase, steps in phases_left(config.training.phases, done=trainer.done.step):
-            trainer.enter(phase)
             for batch in trainer.loader.batches(steps, with_references=phase.uses_references):
                 report = trainer.step(batch)
                 trainer.record(report)
@@ -112,16 +111,16 @@ class Trainer:
         self._team = team
         self._output = output
         self._checkpoints = Checkpoints(output / "checkpoints", config, team)
-        self._resumes_from = self._checkpoints.latest()
+        resumes_from = self._checkpoints.latest()
         self.model = team.prepare(empty_model_of(config), training.execution).to_empty(device=team.device)
-        if self._resumes_from is None:
+        if resumes_from is None:
             fill(self.model, starting_weights(config, start), source=f"pipeline {start}")
         self._average = None if training.ema_decay is None else WeightAverage(self.model, training.ema_decay)
-        if self._resumes_from is not None:
-            self.done = self._checkpoints.load(self._resumes_from, weight_tensors(self.model, self._average))
+        if resumes_from is not None:
+            self.done = self._checkpoints.load(resumes_from, weight_tensors(self.model, self._average))
             _logger.info("continuing after step %d", self.done.step)
+        self._enter_phase(resumes_from)
         self._log = RunLog(output, step=self.done.step) if team.is_first else None
-        self._meter = Meter(pipeline.model, team.device, devices_per_clip=training.execution.devices_per_clip)
         probe = self._turns(self.loader.probe())[0]
         self._probe = self._encode(probe, with_references=True)
         self._probe_places = tuple(example.place for example in probe.examples)
@@ -133,25 +132,27 @@ class Trainer:
             batch=probe,
             encoded=self._probe,
         )
+        self._meter = Meter(pipeline.model, team.device, devices_per_clip=training.execution.devices_per_clip)
 
-    def enter(self, phase: TrainingPhase) -> None:
-        """Begin a training phase, or take it up again where the checkpoint left it."""
-        _, self._phase_step = phase_at(self.config.training.phases, self.done.step)
-        self._phase = phase
+    def _enter_phase(self, resumes_from: Path | None = None) -> None:
+        """Begin the training phase of the next step, or take it up again where a checkpoint left it."""
+        training = self.config.training
+        number, self._phase_step = phase_at(training.phases, min(self.done.step, training.steps - 1))
+        self._phase = training.phases[number]
         for name, parameter in self.model.named_parameters():
-            parameter.requires_grad_(phase.trainable.admits(name))
+            parameter.requires_grad_(self._phase.trainable.admits(name))
         self._trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         trained = [(name, weight) for name, weight in self.model.named_parameters() if weight.requires_grad]
-        self._optimizer = Optimizer(trained, self.config.training.optimizer)
-        if self._resumes_from is not None and self._phase_step > 0:
-            prepare_optimizer(self.model, self._optimizer, self._resumes_from)
-            self._checkpoints.load(self._resumes_from, optimizer_tensors(self.model, self._optimizer))
-        self._resumes_from = None
-        self._meter.start()
+        self._optimizer = Optimizer(trained, training.optimizer)
+        if resumes_from is not None and self._phase_step > 0:
+            prepare_optimizer(self.model, self._optimizer, resumes_from)
+            self._checkpoints.load(resumes_from, optimizer_tensors(self.model, self._optimizer))
 
     def step(self, batch: Batch) -> StepReport:
         """One step on one batch. A step whose loss or gradient is not finite changes nothing, but is counted."""
         self._meter.batch_has_come()
+        if self._phase_step == self._phase.steps:
+            self._enter_phase()
         share = self._phase.rate_share(self._phase_step)
         loss, gradient_norm = self._gradients(batch)
         is_finite = math.isfinite(loss) and math.isfinite(gradient_norm)

@@ -10,3 +10,10 @@ def test_importing_modeling_loads_no_cluster_table_or_command_line_library() -> 
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
 
     assert finished.returncode == 0, finished.stderr
+
+
+def test_the_front_door_is_sorted_and_everything_behind_it_is_there() -> None:
+    import modeling
+
+    assert modeling.__all__ == sorted(modeling.__all__)
+    assert all(hasattr(modeling, name) for name in modeling.__all__)

@@ -4,9 +4,12 @@ from pathlib import Path
 import pytest
 
 from curation.sources import SourcesConfig
+from dataset_schema import Bucket
 from pipelines.__main__ import main
 from pipelines.config import ConfigError, parse, read_preset
 from storage.configs import to_plain
+
+SMALL_TIN = Bucket(5, 16, 16)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,12 +21,20 @@ class Bake:
         sources: the rest of the shopping.
         minutes: how long.
         kinds: of cake.
+        tin: its size.
+        tins: of the others.
     """
 
     flour: Path
     sources: SourcesConfig = field(default_factory=SourcesConfig)
     minutes: float = 3.0
     kinds: tuple[str, ...] = ()
+    tin: Bucket = SMALL_TIN
+    tins: tuple[Bucket, ...] = ()
+
+
+def baked(*arguments: str, preset: Path | None = None) -> Bake:
+    return parse(Bake, ["--flour", "mill", *arguments], verb="bake", preset=preset)
 
 
 def preset(tmp_path: Path, text: str) -> Path:
@@ -54,9 +65,10 @@ def test_config_names_another_preset(tmp_path: Path, given: list[str]) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("minuts = 5", "minuts is unknown, expected a field of Bake: flour, kinds, minutes, sources"),
+        ("minuts = 5", "minuts is unknown, expected a field of Bake: flour, kinds, minutes, sources, tin, tins"),
         ('minutes = "5"', "minutes is '5', expected a number"),
         ("[sources]\ncaptoin = 'x'", "sources.captoin is unknown, expected a field of SourcesConfig: caption"),
+        ('tin = "9x64"', "tin: bucket is '9x64', expected FRAMESxHEIGHTxWIDTH such as 17x144x256"),
         ("minutes = ", "is no TOML"),
     ],
 )
@@ -80,6 +92,24 @@ def test_a_config_as_plain_values_has_the_shape_of_a_preset() -> None:
     assert plain["flour"] == "mill"
     assert plain["kinds"] == ["plum", "apple"]
     assert plain["sources"]["video_column"] == "video"
+
+
+def test_a_size_is_one_text_in_a_preset_and_in_one_flag(tmp_path: Path) -> None:
+    path = preset(tmp_path, 'tin = "9x64x112"\ntins = ["5x16x32"]\n')
+
+    from_preset, from_flags = baked(preset=path), baked("--tin", "9x64x112", "--tins", "5x16x32", "5x32x32")
+
+    assert from_preset.tin == from_flags.tin == Bucket(9, 64, 112)
+    assert (from_preset.tins, from_flags.tins) == ((Bucket(5, 16, 32),), (Bucket(5, 16, 32), Bucket(5, 32, 32)))
+    assert to_plain(from_flags)["tins"] == ["5x16x32", "5x32x32"]
+
+
+def test_a_size_that_cannot_be_is_refused_with_its_flag(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        baked("--tin", "9x65x112")
+
+    assert stop.value.code == 2
+    assert "--tin: bucket has height 65, expected a positive multiple" in capsys.readouterr().err
 
 
 def test_help_shows_every_option_with_its_meaning(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,8 @@
 """The files in configs/ are read strictly, and say what they claim to say."""
 
+from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,6 +11,7 @@ from curation.annotators.moving_object.locator import MovingObjectConfig
 from curation.profiles import CurationConfig, PaperAnnotators, build_stages
 from dataset_schema import TABLE_6_BUCKETS
 from modeling.model.weights import empty_model
+from modeling.sampling.solvers import Heun
 from modeling.training.presets import one_gpu, paper, tiny
 from modeling.training.run_costs import Devices, fits
 from pipelines.config import parse, read_preset
@@ -175,6 +178,26 @@ def test_the_small_model_is_sampled_as_the_proof_samples_it() -> None:
     command = parse(Sample, arguments, verb="sample", preset=CONFIGS / "sample_small_world.toml")
 
     assert command.sampling == proof
+
+
+@pytest.mark.parametrize(
+    ("command", "place", "needed"),
+    [
+        (Sample, "sampling", ("--model", "m", "--prompt", "A cat.", "--output", "v.mp4")),
+        (Demo, "sampling", ()),
+        (Prove, "sampling", ()),
+        (Train, "run.training.validation.sampling", ("--dataset", "d", "--output", "o")),
+    ],
+)
+def test_whatever_samples_chooses_a_solver_by_the_same_setting(
+    command: type[Any], place: str, needed: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "heun.toml").write_text(f'[{place}]\nsolver = "heun"\n')
+
+    from_flag = parse(command, [*needed, f"--{place}.solver", "heun"], verb="any")
+    from_preset = parse(command, needed, verb="any", preset=tmp_path / "heun.toml")
+
+    assert [attrgetter(f"{place}.solver")(each) for each in (from_flag, from_preset)] == [Heun(), Heun()]
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.name)

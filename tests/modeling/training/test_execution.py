@@ -47,7 +47,6 @@ def test_recomputing_keeps_fewer_activations(make_dataset: MakeDataset, tmp_path
     for recomputes in (False, True):
         config = run_config(execution=replace(PLAIN, recomputes_activations=recomputes))
         trainer = Trainer(config, store, output=tmp_path / str(recomputes), team=Team(CPU))
-        trainer.enter(config.training.phases[0])
         sizes: list[int] = []
 
         def keep(tensor: torch.Tensor, sizes: list[int] = sizes) -> torch.Tensor:
@@ -92,7 +91,6 @@ def test_a_step_that_does_not_fit_says_which_clips_and_what_to_change(
 ) -> None:
     config = run_config()
     trainer = Trainer(config, SampleStore(make_dataset({SMALL: 5})), output=tmp_path, team=Team(CPU))
-    trainer.enter(config.training.phases[0])
 
     def run_out(*_: object) -> None:
         raise torch.OutOfMemoryError("tried to allocate 20 GiB")

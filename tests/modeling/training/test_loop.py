@@ -125,12 +125,29 @@ def test_the_papers_phases_are_those_of_b2() -> None:
     ]
 
 
+def test_a_new_trainer_is_ready_and_its_steps_lead_from_one_phase_into_the_next(
+    make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    config, dataset = run_config(*PHASES), make_dataset({SMALL: 5})
+    trainer = Trainer(config, SampleStore(dataset), output=tmp_path / "by hand", team=Team(CPU))
+
+    reports = []
+    for phase, steps in phases_left(PHASES, done=0):
+        for batch in trainer.loader.batches(steps, with_references=phase.uses_references):
+            reports.append(trainer.step(batch))
+            trainer.record(reports[-1])
+    trainer.finish()
+
+    assert [report.training_phase for report in reports] == ["I"] * 2 + ["II-a"] * 4 + ["II-b"] * 2
+    train(config, dataset=dataset, output=tmp_path / "trained")
+    assert same(*(read_tensors(checkpoint(tmp_path / name, 8)) for name in ("by hand", "trained")))
+
+
 def test_a_step_that_is_not_finite_changes_nothing_and_names_its_clips(
     make_dataset: MakeDataset, tmp_path: Path
 ) -> None:
     config = run_config()
     trainer = Trainer(config, SampleStore(make_dataset({SMALL: 5})), output=tmp_path, team=Team(CPU))
-    trainer.enter(config.training.phases[0])
     trainer.step(trainer.loader.batch(0))
     before = {name: weight.clone() for name, weight in trainer.model.state_dict().items()}
     hook = trainer.model.to_velocity.register_forward_hook(

@@ -68,8 +68,6 @@ def test_the_same_command_writes_the_same_video_and_another_seed_another(model: 
         (["--reference", "cat"], "expected WORD=PICTURE"),
         (["--reference", "cat=nothing.png"], "nothing.png is no picture"),
         (["--reference", *["cat={}"] * 7], "7 reference images, expected at most 6"),
-        (["--sampling.steps", "0"], "sampling has 0 steps, expected at least 1"),
-        (["--sampling.bucket", "9x65x112"], "height 65, expected a positive multiple of 16"),
     ],
 )
 def test_a_wrong_request_is_one_line_and_status_2(
@@ -81,6 +79,24 @@ def test_a_wrong_request_is_one_line_and_status_2(
     message = capsys.readouterr().err
     assert problem in message
     assert message.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "problem"),
+    [
+        ("--sampling.steps", "0", "sampling has 0 steps, expected at least 1"),
+        ("--sampling.bucket", "9x65x112", "--sampling.bucket: bucket has height 65, expected a"),
+        ("--sampling.solver", "rk4", "--sampling.solver: solver is 'rk4', expected euler or heun"),
+    ],
+)
+def test_a_wrong_option_is_told_with_its_place_and_status_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, value: str, problem: str
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        sample(tmp_path, tmp_path / "v.mp4", option, value)
+
+    assert stop.value.code == 2
+    assert problem in capsys.readouterr().err
 
 
 def test_a_directory_without_a_model_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
