@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from curation.annotators.protocols import EntityWordExtractor
-from curation.entity_words import CheckedAnswer, Rule, Violation, check_answer
+from curation.entity_words import Answer, CheckedAnswer, Rule, Violation, check_answer
 from curation.records import Clip
 from curation.stage import Resources
 from dataset_schema import Annotator, Reason
@@ -89,7 +89,7 @@ class EntityWords:
             return None
         return CheckedAnswer(words=(), violations=(violation,))
 
-    def _check(self, caption: str, answer: str) -> CheckedAnswer:
+    def _check(self, caption: str, answer: Answer) -> CheckedAnswer:
         return check_answer(caption, answer, tells_places_apart=self._tells_places_apart)
 
     def _fill(self, clip: Clip, checked: CheckedAnswer) -> Clip:
