@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from curation.entity_words import Answer
 from curation.records import Cutout, EntityWord, Image, LocatedEntity, Mask, ReferenceFrame, Video
 from curation.stage import Resources
 from dataset_schema import Annotator
@@ -54,8 +55,8 @@ class ContentClassifier(AnnotatorLike, Protocol):
 class EntityWordExtractor(AnnotatorLike, Protocol):
     """Answers the instruction of Figure 7."""
 
-    def extract(self, captions: Sequence[str]) -> list[str]:
-        """One raw answer per caption, in the dictionary format of Figure 7; not yet parsed, not yet checked."""
+    def extract(self, captions: Sequence[str]) -> Sequence[Answer]:
+        """One answer per caption, not yet checked: words with their places, or raw text in Figure 7's format."""
         ...
 
 

@@ -1,10 +1,10 @@
 """Entity words (A.2): the instruction of Figure 7, the ladder that reads its answers, and the rules that judge them.
 
-`rules.py` puts them together; `parse.py`, `locate.py`, `kinds.py` and `number.py` hold one rule each, `lexicon.py` the
-word lists they share, `phrases.py` and `tokens.py` the little grammar they need.
+`rules.py` puts them together; `parse.py`, `locate.py`, `kinds.py` and `number.py` hold one rule each, `word_lists.py`
+the word lists they share, `phrases.py` and `tokens.py` the little grammar they need.
 """
 
 from curation.entity_words.instruction import entity_word_instruction
-from curation.entity_words.rules import CheckedAnswer, Problem, Violation, check_answer
+from curation.entity_words.rules import Answer, CheckedAnswer, Problem, Violation, check_answer
 
-__all__ = ["CheckedAnswer", "Problem", "Violation", "check_answer", "entity_word_instruction"]
+__all__ = ["Answer", "CheckedAnswer", "Problem", "Violation", "check_answer", "entity_word_instruction"]

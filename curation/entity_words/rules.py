@@ -1,22 +1,25 @@
-"""The rules of A.2: from a caption and a raw answer to entity words, and every rule that they break.
+"""The rules of A.2: from a caption and an answer about it to entity words, and every rule that they break.
 
 Pure functions. The order of the rules is fixed, and all broken ones are reported, not the first alone.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from curation.entity_words.kinds import Unseen, classify
 from curation.entity_words.locate import locate_words
 from curation.entity_words.number import is_plural, is_plural_form, singular_of
 from curation.entity_words.parse import ParsedAnswer, UnparsableAnswerError, parse_answer
 from curation.entity_words.phrases import Phrase, introducers, is_name, noun_at, opening
-from curation.entity_words.tokens import Span, Token, first_token_in, tokenize
+from curation.entity_words.tokens import Span, Token, first_token_in, fold, tokenize
 from curation.entity_words.word_lists import BEINGS, NounClass, find_compound, find_noun, sections
 from curation.records import EntityWord
 from dataset_schema import EntityKind
+
+# What an extractor answers about a caption: words with their places in it, or a language model's raw text.
+Answer: TypeAlias = str | tuple[EntityWord, ...]
 
 
 class Problem(StrEnum):
@@ -57,8 +60,8 @@ class CheckedAnswer:
 _ORDER = {EntityKind.SUBJECT: 0, EntityKind.OBJECT: 1, EntityKind.BACKGROUND: 2}
 
 
-def check_answer(caption: str, answer: str, *, tells_places_apart: bool = False) -> CheckedAnswer:
-    """Parse an answer of Figure 7's format and apply the rules of A.2 to its words.
+def check_answer(caption: str, answer: Answer, *, tells_places_apart: bool = False) -> CheckedAnswer:
+    """Apply the rules of A.2 to the words of an answer; raw text is parsed, and its words are looked for.
 
     Args:
         caption: what the words stand in.
@@ -66,15 +69,23 @@ def check_answer(caption: str, answer: str, *, tells_places_apart: bool = False)
         tells_places_apart: whoever looks for the subjects goes by where their words stand. Then two may be called the
             same, and a word that introduces somebody new each time ("a cat chases a cat") stands for one each time.
     """
-    try:
-        parsed = parse_answer(answer)
-    except UnparsableAnswerError as error:
-        return CheckedAnswer(words=(), violations=(Violation(Problem.UNPARSABLE_ANSWER, str(error)),))
     tokens = tokenize(caption)
-    found, missing, dropped = _find(caption, tokens, parsed, repeats_subjects=tells_places_apart)
+    missing: list[str] = []
+    if isinstance(answer, str):
+        try:
+            parsed = parse_answer(answer)
+        except UnparsableAnswerError as error:
+            return CheckedAnswer(words=(), violations=(Violation(Problem.UNPARSABLE_ANSWER, str(error)),))
+        found, missing, dropped = _find(caption, tokens, parsed, repeats_subjects=tells_places_apart)
+    else:
+        found, dropped = _placed(tokens, answer, repeats_subjects=tells_places_apart)
     found.sort(key=lambda found_word: (_ORDER[found_word.word.kind], found_word.word.start))
     words = tuple([word for word, _ in found])
-    subjects = [_Subject.of(word, phrase) for word, phrase in found if word.kind is EntityKind.SUBJECT]
+    subjects = [
+        _Subject.of(word, phrase, is_first=not isinstance(answer, str))
+        for word, phrase in found
+        if word.kind is EntityKind.SUBJECT
+    ]
     violations = []
     if missing:
         violations.append(Violation(Problem.WORD_NOT_IN_CAPTION, f"the caption does not have {_quoted(missing)}"))
@@ -124,6 +135,27 @@ def _find(
     return list(found.values()), missing, dropped
 
 
+def _placed(
+    tokens: list[Token], answer: Sequence[EntityWord], *, repeats_subjects: bool
+) -> tuple[list[_Found], list[tuple[str, str]]]:
+    """Words that know their places, with the kinds of the rules: one of each text, but for subjects introduced anew."""
+    found: list[_Found] = []
+    dropped: list[tuple[str, str]] = []
+    known: set[str] = set()
+    for word in sorted(answer, key=lambda word: _ORDER[word.kind]):
+        phrase = _phrase(tokens, Span(word.start, word.end))
+        kind = _kind(phrase, word.kind)
+        is_again = repeats_subjects and kind is EntityKind.SUBJECT and _introduces(tokens, phrase.head)
+        if fold(word.word) in known and not is_again:
+            continue
+        if isinstance(kind, EntityKind):
+            known.add(fold(word.word))
+            found.append(_Found(replace(word, kind=kind), phrase))
+        else:
+            dropped.append((word.word, str(kind)))
+    return found, dropped
+
+
 def _phrase(tokens: Sequence[Token], span: Span) -> Phrase:
     first = end = first_token_in(tokens, span)
     while end < len(tokens) and tokens[end].end <= span.end:
@@ -145,22 +177,24 @@ def _kind(phrase: Phrase, answered: EntityKind) -> EntityKind | Unseen:
 
 
 class _Subject(NamedTuple):
-    """A subject word as the rules about number see it."""
+    """A subject word as the rules about number see it; `since` is where the caption begins to speak of it."""
 
     word: str
     head: int
     singular: str
     is_plural: bool
+    since: int
 
     @classmethod
-    def of(cls, word: EntityWord, phrase: Phrase) -> "_Subject":
+    def of(cls, word: EntityWord, phrase: Phrase, *, is_first: bool) -> "_Subject":
+        """The subject; `is_first` where whoever gave its place has read what stands before, and it is not meant."""
         tokens, first, end, head, introducers = phrase
         before = (*introducers, *[token.text for token in tokens[first:head]])
         noun = noun_at(tokens, head, first)
         singular = noun.singular if noun else singular_of(phrase.word)
         following = tokens[end].text if end < len(tokens) else ""
         several = is_plural(phrase.word, before, following) and not is_name(tokens, head, first)
-        return cls(word.word, head, singular, several)
+        return cls(word.word, head, singular, several, since=head if is_first else 0)
 
 
 def _same_heads(subjects: list[_Subject], tokens: list[Token], *, tells_places_apart: bool) -> list[Violation]:
@@ -183,7 +217,7 @@ def _introduced_again(subject: _Subject, subjects: list[_Subject], tokens: list[
     known = {known.head for known in subjects}
     mentions = [at for at, token in enumerate(tokens) if singular_of(token.text) == name and at not in known]
     for at in mentions:
-        if _introduces(tokens, at):
+        if at >= subject.since and _introduces(tokens, at):
             return " ".join((*introducers(tokens, at), tokens[at].text))
     return None
 

@@ -6,7 +6,7 @@ from functools import partial
 from typing import ClassVar, Final
 
 from curation.annotators.protocols import EntityWordExtractor
-from curation.entity_words import CheckedAnswer, Problem, Violation, check_answer
+from curation.entity_words import Answer, CheckedAnswer, Problem, Violation, check_answer
 from curation.records import Clip
 from curation.rules import Bound, Facts, Rule
 from curation.stage import Resources, Stage
@@ -122,7 +122,7 @@ class EntityWords(Stage):
             return None
         return CheckedAnswer(words=(), violations=(violation,))
 
-    def _check(self, caption: str, answer: str) -> CheckedAnswer:
+    def _check(self, caption: str, answer: Answer) -> CheckedAnswer:
         return check_answer(caption, answer, tells_places_apart=self._tells_places_apart)
 
     def _fill(self, clip: Clip, checked: CheckedAnswer) -> Clip:

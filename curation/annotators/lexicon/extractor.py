@@ -1,10 +1,9 @@
 """A rule-based extractor of entity words: noun phrases, and what the word lists know about their head nouns.
 
-It answers in the format of Figure 7, so that its answers are read and judged like those of a language model. Its
-limits: no meaning beyond the word lists, no resolution of names, and English only.
+It says where its words stand; the rules judge them like those of a language model. Its limits: no meaning beyond the
+word lists, no resolution of names, and English only.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -18,6 +17,7 @@ from curation.entity_words.number import is_plural, singular_of
 from curation.entity_words.phrases import Phrase
 from curation.entity_words.tokens import Token, tokenize
 from curation.entity_words.word_lists import BEINGS, NounClass, find_noun, fingerprint, sections
+from curation.records import EntityWord
 from curation.stage import Resources
 from dataset_schema import Annotator, EntityKind
 
@@ -51,25 +51,18 @@ class LexiconEntityWords:
         """Read the word lists."""
         sections()
 
-    def extract(self, captions: Sequence[str]) -> list[str]:
-        """One answer per caption, as JSON: subjects are described as the caption does ("fluffy cat")."""
+    def extract(self, captions: Sequence[str]) -> list[tuple[EntityWord, ...]]:
+        """The words of each caption, every time that one stands there: described as the caption does ("fluffy cat")."""
         return [_answer(caption) for caption in captions]
 
 
 @dataclass(slots=True)
 class _Answer:
-    background: list[str] = field(default_factory=list)
-    subject: list[str] = field(default_factory=list)
-    object: list[str] = field(default_factory=list)
+    words: list[EntityWord] = field(default_factory=list)
     heads: set[str] = field(default_factory=set)
 
-    def add(self, kind: EntityKind, word: str) -> None:
-        words: list[str] = getattr(self, kind.value)
-        if word not in words:
-            words.append(word)
 
-
-def _answer(caption: str) -> str:
+def _answer(caption: str) -> tuple[EntityWord, ...]:
     tokens = tokenize(caption)
     phrases = noun_phrases(tokens)
     answer = _Answer()
@@ -88,9 +81,7 @@ def _answer(caption: str) -> str:
             if meaning is not _Of.BOTH:
                 at += 1
         _add(caption, tokens, phrase, following, answer)
-    return json.dumps(
-        {"background": answer.background, "subject": answer.subject, "object": answer.object}, ensure_ascii=False
-    )
+    return tuple(answer.words)
 
 
 def _is_complement(tokens: Sequence[Token], phrase: NounPhrase, following: NounPhrase) -> bool:
@@ -147,7 +138,8 @@ def _add(caption: str, tokens: list[Token], phrase: NounPhrase, following: NounP
         if name in answer.heads and _points_back(tokens, phrase):
             return
         answer.heads.add(name)
-    answer.add(kind, caption[tokens[first].start : tokens[phrase.end - 1].end])
+    start, end = tokens[first].start, tokens[phrase.end - 1].end
+    answer.words.append(EntityWord(word=caption[start:end], kind=kind, start=start, end=end))
 
 
 def _is_elsewhere(tokens: Sequence[Token], phrase: NounPhrase) -> bool:

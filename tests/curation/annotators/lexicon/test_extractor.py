@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from curation.annotators.lexicon.extractor import LexiconEntityWords
 from curation.entity_words import CheckedAnswer, check_answer
-from curation.entity_words.parse import parse_answer
 
 CAPTIONS = Path(__file__).parent / "data" / "entity_captions.csv"
 
@@ -77,14 +76,42 @@ def test_finds_objects_and_backgrounds(caption: str, objects: list[str], backgro
     assert words(checked, "background") == backgrounds
 
 
-def test_answers_in_the_format_of_figure_7_one_answer_per_caption() -> None:
+def test_answers_with_kinds_and_places_one_answer_per_caption() -> None:
     captions = ["A dog barks.", "", "Two men and a red car on a road."]
 
     answers = LexiconEntityWords().extract(captions)
 
-    assert [parse_answer(answer).subject for answer in answers] == [("dog",), (), ("men",)]
-    assert parse_answer(answers[2]).object == ("red car",)
-    assert parse_answer(answers[2]).background == ("road",)
+    assert [[(word.word, word.kind.value, word.start) for word in answer] for answer in answers] == [
+        [("dog", "subject", 2)],
+        [],
+        [("men", "subject", 4), ("red car", "object", 14), ("road", "background", 27)],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("caption", "word", "start"),
+    [
+        ("A man talks about a glove as he puts the glove on a table.", "glove", 41),
+        ("A player in a basketball game dunks the basketball.", "basketball", 40),
+        ("A woman without a hat looks at a hat.", "hat", 33),
+    ],
+)
+def test_a_word_stands_where_it_is_meant_and_not_where_it_is_only_spoken_of(
+    caption: str, word: str, start: int
+) -> None:
+    assert [found.start for found in extract(caption).words if found.word == word] == [start]
+
+
+def test_several_of_one_name_are_words_of_their_own_where_their_places_tell_them_apart() -> None:
+    caption = "A cat chases a cat past a table and a table."
+    (answer,) = LexiconEntityWords().extract([caption])
+
+    apart, alike = (check_answer(caption, answer, tells_places_apart=tells) for tells in (True, False))
+
+    assert [(word.word, word.start) for word in apart.words] == [("cat", 2), ("cat", 15), ("table", 26)]
+    assert apart.violations == ()
+    assert [(word.word, word.start) for word in alike.words] == [("cat", 2), ("table", 26)]
+    assert [violation.rule.value for violation in alike.violations] == ["same_head_word"]
 
 
 def test_the_extractor_is_named_by_its_word_lists() -> None:
