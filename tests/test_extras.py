@@ -30,15 +30,16 @@ def run_alone(extra: str, statement: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("package", ["dataset_schema", "modeling"])
+@pytest.mark.parametrize("package", ["dataset_schema", "video_reading", "modeling"])
 def test_modeling_needs_only_its_own_extra(package: str) -> None:
     done = run_alone("modeling", IMPORT_ALL.format(package=package))
 
     assert done.returncode == 0, done.stderr
 
 
-def test_curation_needs_only_its_own_extra() -> None:
-    done = run_alone("curation", IMPORT_ALL.format(package="curation"))
+@pytest.mark.parametrize("package", ["video_reading", "curation"])
+def test_curation_needs_only_its_own_extra(package: str) -> None:
+    done = run_alone("curation", IMPORT_ALL.format(package=package))
 
     assert done.returncode == 0, done.stderr
 

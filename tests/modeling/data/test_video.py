@@ -113,3 +113,23 @@ def test_a_larger_clip_is_scaled_to_cover_the_bucket_and_cropped_around_its_cent
 def test_what_is_no_video_is_an_error(content: bytes) -> None:
     with pytest.raises(ValueError, match="cannot be decoded"):
         decode_clip(content, BUCKET)
+
+
+def test_a_packet_that_was_damaged_since_curation_is_an_error(tmp_path: Path) -> None:
+    path = counting_video(tmp_path / "clip.mp4", frames=17, fps=24.0)
+    with av.open(path, "r") as container:
+        packet = [packet for packet in container.demux() if packet.size][5]
+    start = packet.pos or 0
+    content = bytearray(path.read_bytes())
+    content[start : start + packet.size] = bytes(packet.size)
+
+    with pytest.raises(ValueError, match="packets that are not valid: 1"):
+        decode_clip(bytes(content), BUCKET)
+
+
+def test_a_span_between_two_frames_begins_with_the_later_one(tmp_path: Path) -> None:
+    path = counting_video(tmp_path / "clip.mp4", frames=58, fps=24.0)
+
+    numbers = frame_numbers(decode_clip(path, BUCKET, start_s=36.3 / 24))
+
+    assert numbers == list(range(37, 54))
