@@ -126,6 +126,7 @@ def is_text(kind: object) -> bool:
 
 def _plain(value: object, place: str) -> Any:
     if is_text(type(value)):
+        _read_text(type(value), str(value), place)  # what cannot be read again is not written
         return str(value)
     if is_dataclass(value):
         names = [field.name for field in fields(value)]

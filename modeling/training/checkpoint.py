@@ -24,7 +24,7 @@ from modeling.training.config import RunConfig, TrainingConfig, phase_at
 from modeling.training.ema import WeightAverage
 from modeling.training.optimizer import Optimizer
 from modeling.training.parallel import Team
-from storage.configs import differing_fields, read_config, write_config
+from storage.configs import differing_fields, read_config, to_plain, write_config
 from storage.whole_files import publish, unfinished
 
 _RUN_NAME = "run.json"
@@ -54,9 +54,13 @@ class Checkpoints:
         folder: of the run's checkpoints; one run at a time may write there.
         config: of the run.
         team: the processes that save together.
+
+    Raises:
+        ValueError: the config holds what no file can, such as a solver of one's own.
     """
 
     def __init__(self, folder: Path, config: RunConfig, team: Team) -> None:
+        to_plain(config)  # what no checkpoint could hold is refused before the first step
         self._folder = folder
         self._config = config
         self._team = team

@@ -6,8 +6,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from modeling.sampling.denoising import DenoisingConfig
 from modeling.sampling.pipeline import Pipeline
+from modeling.sampling.solvers import Euler
 from modeling.training.checkpoint import Checkpoints, Done, finished_checkpoints, read_done, read_tensors
+from modeling.training.config import ValidationConfig
 from modeling.training.export import export_checkpoint
 from modeling.training.loop import train
 from modeling.training.parallel import Team
@@ -32,6 +35,16 @@ def test_what_training_changes_while_a_checkpoint_is_written_is_not_in_it(tmp_pa
     read = tensors(0.0)
     assert checkpoints.load(tmp_path / "step-00000003", read) == Done(step=3, skipped_steps=1)
     assert same(read, tensors(1.0))
+
+
+def test_a_config_that_no_checkpoint_could_hold_is_refused_before_the_first_step(tmp_path: Path) -> None:
+    class Own(Euler):
+        """A solver that only its own script knows."""
+
+    validation = ValidationConfig(sampling=DenoisingConfig(solver=Own()))
+
+    with pytest.raises(ValueError, match=r"^training\.validation\.sampling\.solver: solver is 'own', .* Python alone$"):
+        Checkpoints(tmp_path, run_config(validation=validation), Team(CPU))
 
 
 def test_old_checkpoints_go_and_unfinished_ones_do_not_count(tmp_path: Path) -> None:
