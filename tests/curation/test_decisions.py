@@ -153,7 +153,7 @@ def good_places(row: Clip | Sample, stages: Sequence[Stage]) -> list[list[int]]:
 
 
 @given(clip=clips(), one=configs(), other=configs(), leak=st.sampled_from([0.1, 0.3]), cut=st.sampled_from([0.3, 0.5]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_row_is_decided_again_as_a_run_with_the_other_limits_decides(
     clip: Clip, one: ReferenceImagesConfig, other: ReferenceImagesConfig, leak: float, cut: float
 ) -> None:

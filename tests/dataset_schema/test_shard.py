@@ -41,7 +41,7 @@ def failure(number: int, message: str = "broken") -> FailedClip:
 
 
 @given(messages=st.lists(st.text(), min_size=1, max_size=40))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_write_then_read_is_identity_for_any_text(
     tmp_path_factory: pytest.TempPathFactory, messages: list[str]
 ) -> None:

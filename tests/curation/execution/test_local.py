@@ -41,7 +41,7 @@ def make_record(number: int, script: dict[str, str] | str) -> Clip | RejectedCli
     return make_failed_clip(number) if script == "unreadable" else make_rejected_clip(number)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(RECORDS, st.integers(1, 5), st.booleans())
 def test_every_clip_is_kept_rejected_or_failed_exactly_once(
     scripts: list[dict[str, str] | str], batch_size: int, score_all: bool

@@ -112,7 +112,7 @@ def test_the_steps_of_one_bucket_do_not_use_up_the_clips_of_another() -> None:
     assert sorted(rows) == list(range(50))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2**32), step=st.integers(0, 6000), share=st.sampled_from([0.0, 0.6]))
 def test_from_any_step_on_the_batches_are_those_of_a_run_that_began_at_the_first(
     seed: int, step: int, share: float

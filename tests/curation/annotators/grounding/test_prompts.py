@@ -95,7 +95,7 @@ def test_a_prompt_holds_no_more_words_than_it_may() -> None:
     assert asked("man", "dog", "old man", max_words=2) == in_two
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.text(st.sampled_from("aAbm no.?[]ÉßİdgЯ犬-'\u2019\u0301"), max_size=40), max_size=12))
 def test_no_prompt_is_too_long_and_every_asked_word_stands_in_one_whole(words: list[str]) -> None:
     prompts = build_prompts(words, TOKENIZER, max_tokens=MAX_TOKENS, max_words=3)
