@@ -31,9 +31,10 @@ class OpenedClip:
 
 @contextmanager
 def open_clip(part: VideoPart, *, enough_s: float | None = None) -> Iterator[OpenedClip]:
-    """Open a clip. Decoding begins when its first frame is taken.
+    """Open a clip; decoding begins when its first frame is taken.
 
-    Where so many seconds from the first frame on are `enough_s`, the timeline may end after them.
+    Whoever looks at no more than `enough_s` from its first frame on is spared what lies behind: of a film, most of it.
+    The timeline then may end there, but not before.
 
     Raises:
         VideoError: there is no such clip.
