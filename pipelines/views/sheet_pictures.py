@@ -1,9 +1,8 @@
 """The pictures on a contact sheet: frames of a published clip, outlines of its masks, reference images."""
 
 import io
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from fractions import Fraction
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -12,11 +11,13 @@ import av.error
 import cv2
 import numpy as np
 import numpy.typing as npt
-from av.container import InputContainer
 from PIL import Image, ImageColor
 
 from dataset_schema import Payload, ReferenceImage, Sample
+from video_reading.clip import OpenedClip, open_clip
 from video_reading.look import Look
+from video_reading.part import Span, VideoPart
+from video_reading.video_error import VideoError
 
 Picture = npt.NDArray[np.uint8]  # (height, width, 3), RGB
 
@@ -24,6 +25,7 @@ _CHECKER_SIDE: Final = 8
 _CHECKER_GREYS: Final = (232, 208)
 _OUTLINE: Final = 2
 _LATE_S: Final = 0.001  # timestamps are rounded
+_LONG_ON_SHOW_S: Final = 1.0  # a frame that began earlier than this is hardly still the one on show
 
 
 def shown_times_s(sample: Sample) -> list[float]:
@@ -45,11 +47,32 @@ def shown_times_s(sample: Sample) -> list[float]:
 def frames_at(sample: Sample, times_s: Sequence[float]) -> list[Picture | None]:
     """The clip's frames on show at presentation times of its source; None where the video does not give one."""
     offset_s = sample.video_start_s - (sample.source.start_s or 0.0)
+    wanted_s = [time_s + offset_s for time_s in times_s]
+    start_s = max(0.0, min(wanted_s) - _LONG_ON_SHOW_S)
+    file = sample.video.bytes if sample.video.bytes is not None else sample.video.path or ""
+    pictures: list[Picture | None] = [None] * len(wanted_s)
+    part = VideoPart(file=file, span=Span(start_s=start_s or None))
+    enough_s = max(wanted_s) - start_s + _LONG_ON_SHOW_S
+    with suppress(VideoError, OSError, av.error.FFmpegError), open_clip(part, enough_s=enough_s) as clip:
+        for place, frame in _on_show(clip, wanted_s).items():
+            look = Look.of(frame, clip.video.sample_aspect)
+            pictures[place] = look.painter(*look.size)(frame)
+    return pictures
+
+
+def _on_show(clip: OpenedClip, times_s: Sequence[float]) -> dict[int, av.VideoFrame]:
+    """The last frame that has begun at each of the times; the first one for those before it."""
+    found: dict[int, av.VideoFrame] = {}
     try:
-        with _opened(sample.video) as container:
-            return [_frame_at(container, time_s + offset_s) for time_s in times_s]
-    except (OSError, av.error.FFmpegError):
-        return [None] * len(times_s)
+        for shown in clip.frames:
+            for place, time_s in enumerate(times_s):
+                if shown.time_s <= time_s + _LATE_S or place not in found:
+                    found[place] = shown.frame
+            if shown.time_s > max(times_s) + _LATE_S:
+                break
+    except av.error.FFmpegError:
+        pass  # a damaged tail: the frame before it is the one on show
+    return found
 
 
 def outlined(frame: Picture, sample: Sample, references: Sequence[tuple[ReferenceImage, str]]) -> Picture:
@@ -103,35 +126,3 @@ def fit(image: Image.Image, width: int, height: int) -> Image.Image:
     scale = min(width / image.width, height / image.height)
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     return image.resize(size, Image.Resampling.LANCZOS)
-
-
-@contextmanager
-def _opened(video: Payload) -> Iterator[InputContainer]:
-    # The prefix keeps a name that looks like an address a plain file name.
-    source = io.BytesIO(video.bytes) if video.bytes is not None else f"file:{video.path}"
-    with av.open(source, "r") as container:
-        yield container
-
-
-def _frame_at(container: InputContainer, time_s: float) -> Picture | None:
-    """The last frame that is on show at a time, counted from the container's start."""
-    if not container.streams.video:
-        return None
-    stream = container.streams.video[0]
-    origin_s = (container.start_time or 0) / av.time_base
-    container.seek(max(0, round((time_s + origin_s) * av.time_base)), backward=True)
-    shown: av.VideoFrame | None = None
-    try:
-        for frame in container.decode(stream):
-            is_later = frame.time is not None and frame.time - origin_s > time_s + _LATE_S
-            if is_later and shown is not None:
-                break
-            shown = frame
-            if is_later:
-                break
-    except av.error.FFmpegError:
-        pass  # a damaged tail: the frame before it is the one on show
-    if shown is None:
-        return None
-    look = Look.of(shown, stream.sample_aspect_ratio or Fraction(1))
-    return look.painter(*look.size)(shown)
