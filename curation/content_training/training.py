@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch.nn import functional
+from transformers.utils import logging as transformers_logging
 
-from curation.annotators.content.network import HIDE_PROGRESS, autocast
+from curation.annotators.content.network import autocast
 from curation.content_training.dataset import LabelledInputs, Progress, SplitInputs
 from curation.content_training.drawn import DrawnClips
 from curation.content_training.evaluation import FilterReport
@@ -70,7 +71,7 @@ def train_filter(config: FilterTrainingConfig, folder: Path, progress: Progress 
         ValueError: labels or checkpoint are not fit for it, or the training diverges.
     """
     folder.mkdir(parents=True, exist_ok=True)  # before the work, so that a wrong name costs nothing
-    HIDE_PROGRESS()
+    transformers_logging.disable_progress_bar()  # a library draws none
     torch.manual_seed(config.seed)
     torch.set_num_threads(config.threads)
     start = config.network.start()

@@ -22,7 +22,7 @@ import ray
 from ray.data import ActorPoolStrategy, Dataset
 
 from curation.execution.chain import PlannedStage, StageChain
-from curation.execution.executor import Job, OnProgress, SourceRecord
+from curation.execution.executor import BrokenRunError, Job, OnProgress, SourceRecord
 from curation.execution.feed import Feed, FeedState
 from curation.execution.guard import StageSetupError
 from curation.execution.outcomes import Record, finished
@@ -47,10 +47,6 @@ class RunStalledError(RuntimeError):
     """The workers have shown no sign of life for too long."""
 
 
-class BrokenRunError(RuntimeError):
-    """Ray lost something that the run cannot do without: a writer, the feed, the machine they were on."""
-
-
 class RayExecutor:
     """Runs a job with Ray Data.
 
@@ -64,6 +60,8 @@ class RayExecutor:
         recycle_after: clips after which a worker process gives way to a fresh one, since libraries leak. Our choice:
             5000, some hours of work, beside which loading the weights again is nothing.
     """
+
+    is_one_group: bool = False
 
     def __init__(self, address: str | None = None, *, patience_s: float = 600.0, recycle_after: int = 5000) -> None:
         if recycle_after < 1:
