@@ -6,6 +6,7 @@ One path for the small network that ships, drawn clips and fresh weights, and fo
 import json
 import logging
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
@@ -71,7 +72,8 @@ def train_filter(config: FilterTrainingConfig, folder: Path, progress: Progress 
         ValueError: labels or checkpoint are not fit for it, or the training diverges.
     """
     folder.mkdir(parents=True, exist_ok=True)  # before the work, so that a wrong name costs nothing
-    transformers_logging.disable_progress_bar()  # a library draws none
+    hide_progress: Callable[[], None] = transformers_logging.disable_progress_bar
+    hide_progress()  # a library draws none
     torch.manual_seed(config.seed)
     torch.set_num_threads(config.threads)
     start = config.network.start()

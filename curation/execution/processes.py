@@ -32,6 +32,8 @@ from curation.funnel import Counts
 _CONTEXT: Final = multiprocessing.get_context("spawn")
 
 _LOOK_EVERY_S: Final = 1.0
+# Our choice: a process of Python begins within a second, or within minutes on a machine with far more to do than cores.
+_START_PATIENCE_S: Final = 600.0
 _CLOSE_TIMEOUT_S: Final = 30.0
 
 # Our choice: records read ahead for each worker, in units; near the end of a run the units become smaller with what is
@@ -105,7 +107,7 @@ class _Worker:
         self.name = name
         self.unit: _Unit | None = None
         self.clips = 0
-        self.last_sign_s = time.monotonic()
+        self.last_sign_s = time.monotonic() + _START_PATIENCE_S
         self.pipe, theirs = _CONTEXT.Pipe()
         self._process = _CONTEXT.Process(
             target=serve,
@@ -122,7 +124,7 @@ class _Worker:
         """Send it a unit. That it died meanwhile shows when it is listened to."""
         self.unit = unit
         self.clips += len(unit.records)
-        self.last_sign_s = time.monotonic()
+        self.last_sign_s = max(self.last_sign_s, time.monotonic())
         self._send(unit.records)
 
     def answer(self, deaths: Sequence[int]) -> None:

@@ -44,10 +44,11 @@ class VideoMae(nn.Module):
         eps = config.get("layer_norm_eps", 1e-12)
         self.patches = nn.Conv3d(config.get("num_channels", 3), hidden, cube, stride=cube)
         self.blocks = nn.ModuleList(_Block(hidden, config, eps) for _ in range(config.get("num_hidden_layers", 12)))
-        # One of the two: all tokens' mean normalized, or the first one of the normalized.
-        is_mean = config.get("use_mean_pooling", True)
-        self.fc_norm = nn.LayerNorm(hidden) if is_mean else None
-        self.layernorm = None if is_mean else nn.LayerNorm(hidden, eps=eps)
+        self.is_mean = config.get("use_mean_pooling", True)
+        if self.is_mean:
+            self.fc_norm = nn.LayerNorm(hidden)
+        else:
+            self.layernorm = nn.LayerNorm(hidden, eps=eps)
         self.classifier = nn.Linear(hidden, len(config["id2label"]))
 
     def forward(self, pixels: Tensor) -> Tensor:
@@ -56,7 +57,7 @@ class VideoMae(nn.Module):
         tokens = tokens + _positions(*tokens.shape[1:]).to(tokens)
         for block in self.blocks:
             tokens = block(tokens)
-        pooled = self.fc_norm(tokens.mean(1)) if self.layernorm is None else self.layernorm(tokens)[:, 0]
+        pooled = self.fc_norm(tokens.mean(1)) if self.is_mean else self.layernorm(tokens)[:, 0]
         logits: Tensor = self.classifier(pooled)
         return logits
 
@@ -76,12 +77,14 @@ class _Block(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         shown = self.layernorm_before(tokens)
         query, key, value = (
-            functional.linear(shown, layer.weight, bias).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            functional.linear(shown, layer.weight, bias).view(*shown.shape[:2], self.heads, -1).transpose(1, 2)
             for layer, bias in ((self.query, self.q_bias), (self.key, None), (self.value, self.v_bias))
         )
         attended = functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
         tokens = tokens + self.attention_output(attended)
-        return tokens + self.output(functional.gelu(self.intermediate(self.layernorm_after(tokens))))
+        widened = functional.gelu(self.intermediate(self.layernorm_after(tokens)))
+        narrowed: Tensor = self.output(widened)
+        return tokens + narrowed
 
 
 def load_videomae(folder: Path, config: Mapping[str, Any]) -> VideoMae:
