@@ -87,17 +87,15 @@ def _expect_ray_at(address: str) -> None:
             f"nobody answers at the address {address} ({error}); expected the head of a running Ray cluster: look at "
             "it with `ray status` there, or start one with: ray start --head"
         ) from error
-    if not scheme and not _is_ray(place):
-        raise ValueError(
-            f"what answers at the address {address} is no head of a Ray cluster that this version of Ray can join; "
-            f"look at it with: ray status --address {place}"
-        )
+    if not scheme and (trouble := _trouble_at(place)):
+        raise ValueError(f"what answers at the address {address} is no Ray cluster that can be joined: {trouble}")
 
 
-def _is_ray(place: str) -> bool:
-    """Whether Ray's own command finds a cluster there: the library itself would try for five minutes."""
+def _trouble_at(place: str) -> str | None:
+    """What Ray's own command finds wrong there, None if nothing: the library itself would try for five minutes."""
     command = [sys.executable, "-m", "ray.scripts.scripts", "status", "--address", place]
     try:
-        return subprocess.run(command, capture_output=True, timeout=_STATUS_TIMEOUT_S, check=False).returncode == 0
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_STATUS_TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired:
-        return False
+        return f"`ray status --address {place}` has no answer after {_STATUS_TIMEOUT_S:.0f} s"
+    return None if done.returncode == 0 else (done.stderr.strip().splitlines() or ["no reason given"])[-1]
