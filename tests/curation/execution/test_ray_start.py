@@ -16,14 +16,14 @@ TOO_SLOW = "The current node timed out during startup. This could happen because
 def silent_port() -> Iterator[int]:
     """Somebody listens, takes connections, and is no Ray."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        threading.Thread(target=lambda: [connection.close() for connection in accepted(server)], daemon=True).start()
+        threading.Thread(target=hang_up, args=(server,), daemon=True).start()
         yield server.getsockname()[1]
 
 
-def accepted(server: socket.socket) -> Iterator[socket.socket]:
+def hang_up(server: socket.socket) -> None:
     while True:
         try:
-            yield server.accept()[0]
+            server.accept()[0].close()
         except OSError:
             return
 
@@ -59,7 +59,7 @@ class SlowRay:
     def init(self, **options: Any) -> None:
         self.starts.append(options)
         if len(self.starts) <= self._failures:
-            raise Exception(TOO_SLOW)  # noqa: TRY002 - as Ray does
+            raise Exception(TOO_SLOW)
 
 
 def test_a_start_that_was_too_slow_is_tried_once_more_and_said(
