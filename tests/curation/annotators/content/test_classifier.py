@@ -188,7 +188,7 @@ def test_a_gpu_is_asked_for_where_the_device_is_one(checkpoint: Path) -> None:
     on_gpu = classifier_of(checkpoint, name="cuda", gpus=0.5, batch_size=16).resources
 
     assert (on_gpu.gpus, on_gpu.batch_size) == (0.5, 16)
-    assert (VideoMaeContentClassifier().resources.gpus, VideoMaeContentClassifier().resources.batch_size) == (0, 4)
+    assert (VideoMaeContentClassifier().resources.gpus, VideoMaeContentClassifier().resources.batch_size) == (0, 1)
 
 
 def test_describes_itself_by_its_revision_and_the_hash_of_its_files(checkpoint: Path) -> None:
