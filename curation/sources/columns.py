@@ -70,17 +70,19 @@ def _wanted(role: str, config: SourcesConfig) -> str:
 def _alike(role: str, config: SourcesConfig, free: Sequence[str], *, has_start: bool) -> str | None:
     """What to do about a column that looks like the one that is not there."""
     wanted, flag = _wanted(role, config), f"--sources.{role}-column"
-    leave = "" if role == "video" else f"; if it is not, give {flag} ''"
+    leave = f"give {flag} '' to leave it out"
     for name in free:
         if looks_like(role, name):
-            return f"{name!r} looks like {wanted!r}, which is not there: rename it or give {flag} {name!r}{leave}"
+            seconds = " in seconds" if role in ("start", "end") else ""
+            advice = f"give {flag} {name!r} to read it{seconds}" + ("" if role == "video" else f", or {leave}")
+            return f"{name!r} looks like {wanted!r}, which is not there: {advice}"
     for name in free:
         if is_in_other_unit(role, name):
-            return f"{name!r} looks like {wanted!r} in another unit: write seconds to a column {wanted!r}{leave}"
+            return f"{name!r} looks like {wanted!r} in another unit: write seconds to a column {wanted!r}, or {leave}"
         if role == "start" and is_whole_span(name):
-            return f"{name!r} looks like spans: write columns {wanted!r} and {config.end_column!r}, in seconds{leave}"
+            return f"{name!r} looks like spans: write {wanted!r} and {config.end_column!r} in seconds, or {leave}"
         if role == "end" and has_start and is_length(name):
-            return f"{name!r} looks like the length of the spans: write their end to a column {wanted!r}{leave}"
+            return f"{name!r} looks like the length of the spans: write their end to a column {wanted!r}, or {leave}"
     return None
 
 

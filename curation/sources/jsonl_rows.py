@@ -11,6 +11,8 @@ from curation.sources.config import SourcesConfig
 from curation.sources.rows import Listing, Row
 from storage.text_files import text_encoding
 
+_FROM_OTHER_LAYOUTS = "jq -c 'if type == \"array\" then .[] else . end' makes such lines of JSON in another layout"
+
 
 def list_jsonl(path: Path, config: SourcesConfig) -> Listing:
     """The rows of a JSONL file; a line that is no object costs one row.
@@ -28,7 +30,7 @@ def list_jsonl(path: Path, config: SourcesConfig) -> Listing:
     if count and not objects:
         raise ValueError(
             f'manifest {path} has no line that is an object, expected lines like {{"video": "dog.mp4", "caption": "A '
-            f'dog runs."}}; JSON in another layout becomes such lines by: jq -c \'if type == "array" then .[] else . end\''
+            f'dog runs."}}; {_FROM_OTHER_LAYOUTS}'
         )
     if not count:
         return Listing(count=0, read=partial(iter, ()))

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import Final
 
 from curation.execution.lock import LOCKS
@@ -93,12 +94,19 @@ def _visible(entries: list[os.DirEntry[str]]) -> Iterator[os.DirEntry[str]]:
 
 def _sort(entry: os.DirEntry[str], content: FolderContent, folders: list[Path], links: deque[Path]) -> None:
     path = Path(entry.path)
-    if entry.is_dir():
+    if not entry.is_symlink():
+        is_folder, is_file = entry.is_dir(), entry.is_file()
+    else:
+        try:
+            mode = path.stat().st_mode
+        except OSError as error:  # nothing there, links in a circle, not ours to read
+            content.problems[path] = f"is a link to {path.readlink()} ({error.strerror}); mend or remove it"
+            return
+        is_folder, is_file = S_ISDIR(mode), S_ISREG(mode)
+    if is_folder:
         (links if entry.is_symlink() else folders).append(path)
-    elif entry.is_file():
+    elif is_file:
         content.files.append(path)
-    elif entry.is_symlink() and not path.exists():
-        content.problems[path] = f"is a link to {path.readlink()}, where nothing is; mend or remove it"
 
 
 def _is_written(place: Path, names: frozenset[str]) -> bool:
