@@ -15,7 +15,7 @@ from curation.sources.column_names import looks_like, plain
 from curation.sources.columns import Columns, find_columns
 from curation.sources.config import SourcesConfig
 from curation.sources.rows import Listing, Row
-from storage.text_files import text_encoding
+from storage.text_files import open_text
 
 _DELIMITERS: Final = ",;\t|"
 _LONGEST_FIELD: Final = 1 << 26  # characters; the csv module refuses longer ones than its own small limit otherwise
@@ -54,11 +54,9 @@ def list_csv(path: Path, config: SourcesConfig) -> Listing:
         ValueError: it is no text, lacks a column, or holds a quote that swallows rows.
     """
     csv.field_size_limit(_LONGEST_FIELD)
-    encoding = text_encoding(path)
-    with _opened(path, encoding) as file:
+    with open_text(path, keeps_faults=True) as file:
         header = _read_header(file, path, config)
-    count = _look_through(path, encoding, header)
-    return Listing(count=count, read=partial(_rows, path, encoding, header))
+    return Listing(count=_look_through(path, header), read=partial(_rows, path, header))
 
 
 def csv_columns(path: Path) -> list[str]:
@@ -67,14 +65,8 @@ def csv_columns(path: Path) -> list[str]:
     Raises:
         ValueError: it is no text.
     """
-    with _opened(path, text_encoding(path)) as file:
+    with open_text(path, keeps_faults=True) as file:
         return [name for name in _names(file, "video")[1] if name.strip()]
-
-
-def _opened(path: Path, encoding: str) -> TextIO:
-    # Only UTF-8 is read with its faults: they then cost one row.
-    errors = "surrogateescape" if encoding.startswith("utf-8") else "strict"
-    return path.open(encoding=encoding, errors=errors, newline="")
 
 
 def _read_header(file: TextIO, path: Path, config: SourcesConfig) -> _Header:
@@ -98,7 +90,7 @@ def _names(file: TextIO, videos: str) -> tuple[str, list[str]]:
     return chosen, split(chosen)
 
 
-def _look_through(path: Path, encoding: str, header: _Header) -> int:
+def _look_through(path: Path, header: _Header) -> int:
     """Count the rows.
 
     Raises:
@@ -107,7 +99,7 @@ def _look_through(path: Path, encoding: str, header: _Header) -> int:
     count = 0
     endings: set[str] = set()
     suspects: dict[str, tuple[_Record, int]] = {}  # ending of a name in the midst of a field -> where
-    for record in _records(path, encoding, header):
+    for record in _records(path, header):
         count += 1
         if len(record.lines) == 1:
             endings.add(_ending(record.fields, header))
@@ -129,8 +121,8 @@ def _ending(fields: list[str], header: _Header) -> str:
     return PurePath(fields[at].strip()).suffix.lower() if at < len(fields) else ""
 
 
-def _rows(path: Path, encoding: str, header: _Header) -> Iterator[Row]:
-    for number, record in enumerate(_records(path, encoding, header), start=1):
+def _rows(path: Path, header: _Header) -> Iterator[Row]:
+    for number, record in enumerate(_records(path, header), start=1):
         problem = record.problem
         if any(record.fields[len(header.names) :]):
             problem = f"has more than {len(header.names)} fields; quote a caption with commas"
@@ -138,15 +130,12 @@ def _rows(path: Path, encoding: str, header: _Header) -> Iterator[Row]:
         yield header.columns.row(f"line {record.line} of {path.name}", number, fields, problem)
 
 
-def _records(path: Path, encoding: str, header: _Header) -> Iterator[_Record]:
+def _records(path: Path, header: _Header) -> Iterator[_Record]:
     """What stands below the header, blank lines aside."""
-    with _opened(path, encoding) as file:
-        try:
-            records = (record for record in _split(file, path, header.delimiter) if any(map(str.strip, record.lines)))
-            next(records, None)
-            yield from records
-        except UnicodeError as error:
-            raise ValueError(f"manifest {path} is not {encoding.upper()} to its end; save it as UTF-8") from error
+    with open_text(path, keeps_faults=True) as file:
+        records = (record for record in _split(file, path, header.delimiter) if any(map(str.strip, record.lines)))
+        next(records, None)
+        yield from records
 
 
 def _split(file: TextIO, path: Path, delimiter: str) -> Iterator[_Record]:

@@ -9,7 +9,7 @@ from typing import Any
 from curation.sources.columns import Columns, find_columns
 from curation.sources.config import SourcesConfig
 from curation.sources.rows import Listing, Row
-from storage.text_files import text_encoding
+from storage.text_files import open_text
 
 _FROM_OTHER_LAYOUTS = "jq -c 'if type == \"array\" then .[] else . end' makes such lines of JSON in another layout"
 
@@ -59,15 +59,10 @@ def _rows(path: Path, columns: Columns) -> Iterator[Row]:
 
 def _lines(path: Path) -> Iterator[tuple[int, Any]]:
     """What every line that is not blank holds, with its number: a value, or why there is none."""
-    encoding = text_encoding(path)
-    errors = "surrogateescape" if encoding.startswith("utf-8") else "strict"
-    with path.open(encoding=encoding, errors=errors) as file:
-        try:
-            for number, line in enumerate(file, start=1):
-                if text := line.strip().strip("\ufeff"):
-                    yield number, _parsed(text)
-        except UnicodeError as error:
-            raise ValueError(f"manifest {path} is not {encoding.upper()} to its end; save it as UTF-8") from error
+    with open_text(path, keeps_faults=True) as file:
+        for number, line in enumerate(file, start=1):
+            if text := line.strip().strip("\ufeff"):
+                yield number, _parsed(text)
 
 
 def _parsed(text: str) -> Any:
