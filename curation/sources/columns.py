@@ -74,7 +74,9 @@ def _alike(role: str, config: SourcesConfig, free: Sequence[str], *, has_start: 
     for name in free:
         if looks_like(role, name):
             seconds = " in seconds" if role in ("start", "end") else ""
-            advice = f"give {flag} {name!r} to read it{seconds}" + ("" if role == "video" else f", or {leave}")
+            advice = f"give {flag} {name!r} to read it{seconds}" + (
+                "" if role == "video" else ", or '' to leave it out"
+            )
             return f"{name!r} looks like {wanted!r}, which is not there: {advice}"
     for name in free:
         if is_in_other_unit(role, name):

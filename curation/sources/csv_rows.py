@@ -6,6 +6,7 @@ of this manifest do. Captions with line breaks do none of that.
 """
 
 import csv
+import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path, PurePath
@@ -18,6 +19,7 @@ from curation.sources.rows import Listing, Row
 from storage.text_files import open_text
 
 _DELIMITERS: Final = ",;\t|"
+_DECIMAL_COMMA: Final = re.compile(r"\d+,\d+")
 _LONGEST_FIELD: Final = 1 << 26  # characters; the csv module refuses longer ones than its own small limit otherwise
 
 
@@ -127,7 +129,16 @@ def _rows(path: Path, header: _Header) -> Iterator[Row]:
         if any(record.fields[len(header.names) :]):
             problem = f"has more than {len(header.names)} fields; quote a caption with commas"
         fields = {name: text for name, text in zip(header.names, record.fields, strict=False) if name.strip()}
+        if header.delimiter == ";":
+            _point_for_comma(fields, header.columns)
         yield header.columns.row(f"line {record.line} of {path.name}", number, fields, problem)
+
+
+def _point_for_comma(fields: dict[str, str], columns: Columns) -> None:
+    """Spreadsheets separate by semicolons where a comma stands in their decimal numbers."""
+    for name in (columns.start, columns.end):
+        if name in fields and _DECIMAL_COMMA.fullmatch(fields[name].strip()):
+            fields[name] = fields[name].replace(",", ".")
 
 
 def _records(path: Path, header: _Header) -> Iterator[_Record]:

@@ -67,9 +67,9 @@ def _opened(path: Path) -> pq.ParquetFile:
 
 def _look_through(table: Path, path: Path, config: SourcesConfig) -> _Part:
     place = path.relative_to(table).as_posix() if path != table else path.name
-    partition = _partition(place)
     with _opened(path) as file:
         schema, count = file.schema_arrow, file.metadata.num_rows
+    partition = {name: value for name, value in _partition(place).items() if name not in schema.names}
     columns = find_columns([*schema.names, *partition], config, where=f"manifest {path}")
     own = {name for name in (columns.video, columns.caption, columns.start, columns.end, columns.id) if name}
     for name in own.intersection(schema.names):

@@ -52,7 +52,7 @@ def read_sources(location: Path, config: SourcesConfig, *, output: Path | None =
         raise ValueError(f"input {location} is empty; expected at least one video")
     if listing.left_out:
         logger.warning(
-            "input %s: left out %d folders that earlier commands wrote: %s",
+            "input %s: %d of its folders left out, which earlier commands wrote: %s",
             location,
             len(listing.left_out),
             ", ".join(map(str, listing.left_out)),

@@ -98,7 +98,12 @@ def with_own_videos(world: Path, videos: Path, combined: Path) -> Path:
     """One manifest of the world's clips and the user's."""
     records = [record for place in (world, videos) for record in read_sources(place, SourcesConfig())]
     rows = [
-        {"video": record.source.uri, "caption": record.caption if isinstance(record, Clip) else ""}
+        {
+            "video": record.source.uri,
+            "caption": record.caption if isinstance(record, Clip) else "",
+            "start_s": record.source.start_s,
+            "end_s": record.source.end_s,
+        }
         for record in records
     ]
     combined.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")

@@ -22,6 +22,14 @@ def test_the_header_says_what_separates_the_fields(tmp_path: Path, delimiter: st
     assert (clip.caption, clip.source.end_s) == ("A dog, a cat; and | a bird.", 2.5)
 
 
+def test_commas_are_decimal_points_where_semicolons_separate(tmp_path: Path) -> None:
+    path = write(tmp_path / "m.csv", "video;caption;start_s;end_s\na.mp4;A dog, a cat.;0,5;1,25\n")
+
+    (clip,) = clips(read(path))
+
+    assert (clip.caption, clip.source.start_s, clip.source.end_s) == ("A dog, a cat.", 0.5, 1.25)
+
+
 def test_semicolons_in_captions_alone_separate_nothing(tmp_path: Path) -> None:
     path = write(tmp_path / "m.csv", "video,caption\na.mp4,A dog; a cat; a bird.\nb.mp4,A fox; a hen.\n")
 

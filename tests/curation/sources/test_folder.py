@@ -1,4 +1,5 @@
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -117,18 +118,17 @@ def make_labels(folder: Path) -> None:
 
 @pytest.mark.parametrize("made", [make_dataset, begin_dataset, make_labels])
 def test_what_earlier_commands_wrote_into_the_folder_is_left_out(
-    tmp_path: Path, made: object, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, made: Callable[[Path], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     write(tmp_path / "a.mp4")
     write(tmp_path / "old" / "b.mp4")
-    assert callable(made)
     made(tmp_path / "old" / "out")
 
     sources = read_sources(tmp_path, SourcesConfig(caption="A dog."))
 
     assert names(list(sources)) == ["a.mp4", "b.mp4"]
     assert sources.left_out == (tmp_path / "old" / "out",)
-    assert f"left out 1 folders that earlier commands wrote: {tmp_path / 'old' / 'out'}" in caplog.text
+    assert f"1 of its folders left out, which earlier commands wrote: {tmp_path / 'old' / 'out'}" in caplog.text
 
 
 def test_the_output_is_left_out_whatever_it_holds(tmp_path: Path) -> None:
@@ -147,8 +147,7 @@ def test_a_file_of_another_program_named_dataset_json_is_no_dataset(tmp_path: Pa
 
 
 @pytest.mark.parametrize("made", [make_dataset, begin_dataset])
-def test_a_dataset_is_no_folder_of_videos(tmp_path: Path, made: object) -> None:
-    assert callable(made)
+def test_a_dataset_is_no_folder_of_videos(tmp_path: Path, made: Callable[[Path], None]) -> None:
     made(tmp_path)
 
     with pytest.raises(ValueError, match="was written by an earlier command"):

@@ -146,6 +146,12 @@ def test_a_folder_of_parts_is_one_table_in_the_order_of_their_names(tmp_path: Pa
     assert len(sources) == 3
 
 
+def test_a_column_that_stands_in_the_path_of_a_part_and_in_it_is_the_one_in_it(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "t/lang=en/part-0.parquet", video=["a.mp4"], caption=["A dog."], lang=["en-GB"])
+
+    assert [clip.extra for clip in clips(read(tmp_path / "t"))] == ['{"lang": "en-GB"}']
+
+
 def test_rows_of_two_parts_are_repetitions_of_each_other(tmp_path: Path) -> None:
     for part in ("part-0", "part-1"):
         write_parquet(tmp_path / "t" / f"{part}.parquet", video=["a.mp4"], caption=["A dog."])

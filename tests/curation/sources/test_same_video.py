@@ -77,6 +77,8 @@ def test_ids_are_made_of_the_name_as_it_stands_in_the_row(tmp_path: Path) -> Non
     records = read(manifest(tmp_path, *written))
 
     assert [record.clip_id for record in records] == [clip_id_of(name, None, None) for name in written]
+    # Datasets that were begun with this id go on.
+    assert clip_id_of("b.mp4", 0.5, None) == "4578160af7d10722b1ac73411d7bf93d"
 
 
 def test_a_name_in_the_home_folder_is_found_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

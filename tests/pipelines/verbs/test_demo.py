@@ -22,3 +22,13 @@ def test_own_videos_are_curated_together_with_the_world(tmp_path: Path) -> None:
         (str(videos / "holiday.mov"), "A dog swims in a lake."),
         (str(videos / "silent.mp4"), ""),
     }
+
+
+def test_own_videos_keep_their_spans(tmp_path: Path) -> None:
+    for name in ("world.csv", "own.csv"):
+        (tmp_path / name).write_text(f"video,caption,start_s,end_s\n{name}.mp4,A cat runs.,0.5,2\n")
+
+    manifest = with_own_videos(tmp_path / "world.csv", tmp_path / "own.csv", tmp_path / "both.jsonl")
+
+    found = [(record.source.start_s, record.source.end_s) for record in read_sources(manifest, SourcesConfig())]
+    assert found == [(0.5, 2.0), (0.5, 2.0)]
