@@ -16,26 +16,25 @@ from curation.sources.rows import Row
 _ROLES: Final = ("video", "caption", "start", "end", "id")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Columns:
-    """What the manifest itself calls the columns that curation reads; None where it has no such column."""
+    """What each column that curation reads is to it: `video`, `caption`, `start`, `end` or `id`, by its own name."""
 
-    video: str
-    caption: str | None
-    start: str | None
-    end: str | None
-    id: str | None
+    roles: Mapping[str, str]
+
+    def name_of(self, role: str) -> str | None:
+        """What the manifest calls the column; None where it has none."""
+        return next((name for name, its_role in self.roles.items() if its_role == role), None)
 
     def row(self, place: str, number: int, fields: Mapping[str, Any], problem: str | None = None) -> Row:
         """The row that these fields are."""
-        own = {role: getattr(self, role) for role in _ROLES}
-        return Row(
-            place=place,
-            number=number,
-            problem=problem,
-            extra={name: value for name, value in fields.items() if name not in own.values()},
-            **{role: fields.get(name) for role, name in own.items() if name is not None},
-        )
+        own, extra = {}, {}
+        for name, value in fields.items():
+            if role := self.roles.get(name):
+                own[role] = value
+            else:
+                extra[name] = value
+        return Row(place=place, number=number, problem=problem, extra=extra, **own)
 
 
 def find_columns(names: Sequence[str], config: SourcesConfig, *, where: str) -> Columns:
@@ -45,22 +44,23 @@ def find_columns(names: Sequence[str], config: SourcesConfig, *, where: str) -> 
         ValueError: a column that is needed, or was named in the config, is not there; or another one looks like one
             that is not there; or two have the same name. The message has all of it.
     """
-    found: dict[str, Any] = {}
+    found: dict[str, str] = {}  # role -> name
     problems = [f"{name!r} stands there twice: rename one" for name in sorted({n for n in names if names.count(n) > 1})]
     for role in _ROLES:
         wanted = _wanted(role, config)
         alike = [name for name in dict.fromkeys(names) if wanted and plain(name) == plain(wanted)]
         if len(alike) > 1:
             problems.append(f"{' and '.join(map(repr, alike))} are both {wanted!r} but for blanks and case: rename one")
-        found[role] = alike[0] if alike else None
+        if alike:
+            found[role] = alike[0]
     free = [name for name in names if name not in found.values()]
     for role in _ROLES:
-        if found[role] is None and _wanted(role, config):
-            problem = _alike(role, config, free, has_start=found["start"] is not None) or _missing(role, config)
+        if role not in found and _wanted(role, config):
+            problem = _alike(role, config, free, has_start="start" in found) or _missing(role, config)
             problems += [problem] if problem else []
     if problems:
         raise ValueError(f"{where} has the columns {', '.join(names) or '(none)'}; {'; '.join(problems)}")
-    return Columns(**found)
+    return Columns({name: role for role, name in found.items()})
 
 
 def _wanted(role: str, config: SourcesConfig) -> str:

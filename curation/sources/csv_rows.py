@@ -119,7 +119,7 @@ def _look_through(path: Path, header: _Header) -> int:
 
 def _ending(fields: list[str], header: _Header) -> str:
     """Such as `.mp4`, of the name in the column of videos."""
-    at = header.names.index(header.columns.video)
+    at = header.names.index(str(header.columns.name_of("video")))
     return PurePath(fields[at].strip()).suffix.lower() if at < len(fields) else ""
 
 
@@ -136,7 +136,7 @@ def _rows(path: Path, header: _Header) -> Iterator[Row]:
 
 def _point_for_comma(fields: dict[str, str], columns: Columns) -> None:
     """Spreadsheets separate by semicolons where a comma stands in their decimal numbers."""
-    for name in (columns.start, columns.end):
+    for name in (columns.name_of("start"), columns.name_of("end")):
         if name in fields and _DECIMAL_COMMA.fullmatch(fields[name].strip()):
             fields[name] = fields[name].replace(",", ".")
 

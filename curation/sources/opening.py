@@ -68,7 +68,8 @@ def _list_manifest(path: Path, config: SourcesConfig) -> Listing:
 def _list_folder(folder: Path, config: SourcesConfig, output: Path | None) -> Listing:
     content = list_folder(folder, output=output)
     if _is_table(folder, content):
-        return list_parquet(folder, _parts(folder, content), config)
+        parts = [path for path in content.files if not _is_beside_parts(path.relative_to(folder))]
+        return list_parquet(folder, parts, config)
     if config.caption is None and not has_captions(content.files):
         _refuse_manifest(folder, content, config)
     return list_videos(folder, content)
@@ -76,12 +77,11 @@ def _list_folder(folder: Path, config: SourcesConfig, output: Path | None) -> Li
 
 def _is_table(folder: Path, content: FolderContent) -> bool:
     """Whether nothing lies in the folder but Parquet files and what lies beside such, or its name says so."""
-    is_named_so = folder.suffix.lower() == _PARQUET
-    return is_named_so or {path.suffix.lower() for path in _parts(folder, content)} == {_PARQUET}
-
-
-def _parts(folder: Path, content: FolderContent) -> list[Path]:
-    return [path for path in content.files if not _is_beside_parts(path.relative_to(folder))]
+    endings = {path.suffix.lower() for path in content.files}
+    return folder.suffix.lower() == _PARQUET or (
+        _PARQUET in endings
+        and all(path.suffix.lower() == _PARQUET or _is_beside_parts(path.relative_to(folder)) for path in content.files)
+    )
 
 
 def _is_beside_parts(path: Path) -> bool:

@@ -71,8 +71,8 @@ def _look_through(table: Path, path: Path, config: SourcesConfig) -> _Part:
         schema, count = file.schema_arrow, file.metadata.num_rows
     partition = {name: value for name, value in _partition(place).items() if name not in schema.names}
     columns = find_columns([*schema.names, *partition], config, where=f"manifest {path}")
-    own = {name for name in (columns.video, columns.caption, columns.start, columns.end, columns.id) if name}
-    for name in own.intersection(schema.names):
+    own = columns.roles.keys() & set(schema.names)
+    for name in sorted(own):
         _check_type(path, name, schema.field(name).type)
     names = [field.name for field in schema if field.name in own or not _holds_bytes(field.type)]
     return _Part(path, place, partition, names, columns, count)

@@ -48,7 +48,7 @@ def list_folder(folder: Path, *, output: Path | None = None) -> FolderContent:
         output: is left out where it lies inside, whatever it holds.
 
     Raises:
-        ValueError: the folder itself is the output, or an earlier command wrote it.
+        ValueError: the folder itself is the output, or an earlier command wrote it, or it cannot be read.
     """
     written = os.path.realpath(output) if output is not None else None
     if os.path.realpath(folder) == written:
@@ -74,6 +74,8 @@ def list_folder(folder: Path, *, output: Path | None = None) -> FolderContent:
         raise ValueError(
             f"input {folder} was written by an earlier command; expected a folder of videos, or a manifest"
         )
+    if folder in content.problems:
+        raise ValueError(f"input {folder} {content.problems[folder]}")
     content.files.sort()
     return content
 
