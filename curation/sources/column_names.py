@@ -7,18 +7,20 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-_UNIT: Final = "(s|at|times?|secs?|seconds?|timestamps?|pts)*"
+_PART: Final = "(clip|shot|scene|segment|event|time|t)?"
+_UNIT: Final = "(s|at|times?|secs?|seconds?|timestamps?|timecodes?|pts)*"
 
 _ALIKE: Final[Mapping[str, re.Pattern[str]]] = {
     "video": re.compile(
-        "videos?|clips?|media|mp4|source|src|location|fullpath|contenturl"
-        "|(video|clip|media)?(path|file|filename|filepath|uri|url)s?|(video|clip)(name|id)"
+        "videos?|clips?|media|mp4|source|src|location"
+        "|(video|clip|media|mp4|content|local|full|rel|relative|abs|absolute)*(path|file|filename|fname|filepath|uri|url)s?"
+        "|(video|clip)(name|id)"
     ),
     "caption": re.compile(
-        ".*caption.*|(text|prompt|textprompt|description|title|sentence|summary|annotation|narration|alttext|name)s?|desc"
+        ".*caption.*|.*(prompt|description|sentence)s?|(text|title|summary|annotation|narration|alttext|name)s?|desc"
     ),
-    "start": re.compile(f"(clip|segment|time|t)?(start|begin){_UNIT}|onset"),
-    "end": re.compile(f"(clip|segment|time|t)?(end|stop){_UNIT}|offset"),
+    "start": re.compile(f"{_PART}(start|begin){_UNIT}|onset"),
+    "end": re.compile(f"{_PART}(end|stop){_UNIT}|offset"),
     "id": re.compile("(?!)"),  # a name of one's own has any name
 }
 

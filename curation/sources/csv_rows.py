@@ -73,6 +73,10 @@ def csv_columns(path: Path) -> list[str]:
 
 def _read_header(file: TextIO, path: Path, config: SourcesConfig) -> _Header:
     delimiter, names = _names(file, config.video_column)
+    if any(name != name.rstrip("\r\n") for name in names):
+        raise ValueError(
+            f"manifest {path} has a quote in its header that is not closed on that line; close or remove it"
+        )
     columns = find_columns([name for name in names if name.strip()], config, where=f"manifest {path}")
     return _Header(delimiter, names, columns)
 
@@ -103,9 +107,7 @@ def _look_through(path: Path, header: _Header) -> int:
     suspects: dict[str, tuple[_Record, int]] = {}  # ending of a name in the midst of a field -> where
     for record in _records(path, header):
         count += 1
-        if len(record.lines) == 1:
-            endings.add(_ending(record.fields, header))
-            continue
+        endings.add(_ending(record.fields, header))
         for offset, line in enumerate(record.lines[1:], start=1):
             fields = next(csv.reader([line], delimiter=header.delimiter, skipinitialspace=True), [])
             ending = _ending(fields, header) if len(fields) >= min(2, len(header.names)) else ""

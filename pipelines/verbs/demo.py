@@ -96,7 +96,8 @@ def _curate(command: Demo, console: Console) -> Path:
 
 def with_own_videos(world: Path, videos: Path, combined: Path) -> Path:
     """One manifest of the world's clips and the user's."""
-    records = [record for place in (world, videos) for record in read_sources(place, SourcesConfig())]
+    output = combined.parent  # where the world lies
+    records = [record for place in (world, videos) for record in read_sources(place, SourcesConfig(), output=output)]
     rows = [
         {
             "video": record.source.uri,

@@ -31,8 +31,14 @@ def test_blanks_and_case_in_a_column_name_do_not_matter(tmp_path: Path, ending: 
 @pytest.mark.parametrize(
     ("column", "option"),
     [
-        *((name, "--sources.caption-column") for name in ("text", "Prompt", "Description", "video_caption", "name")),
-        *((name, "--sources.start-column") for name in ("start", "begin", "Start Time", "start_sec", "startTimestamp")),
+        *(
+            (name, "--sources.caption-column")
+            for name in ("text", "Prompt", "Long description", "video_caption", "name")
+        ),
+        *(
+            (name, "--sources.start-column")
+            for name in ("start", "begin_s", "Start Time (seconds)", "clip_start", "startTimestamp")
+        ),
         *((name, "--sources.end-column") for name in ("end", "end_time", "Stop")),
     ],
 )
@@ -48,7 +54,7 @@ def test_a_column_that_looks_like_a_missing_one_stops_the_run_and_is_named(
     assert "or '' to leave it out" in str(error.value)
 
 
-@pytest.mark.parametrize("column", ["path", "file_name", "videoPath", "clip", "contentUrl", "videoID"])
+@pytest.mark.parametrize("column", ["path", "file_name", "videoPath", "clip", "contentUrl", "videoID", "relative_path"])
 def test_a_column_that_looks_like_the_videos_is_named(tmp_path: Path, column: str) -> None:
     path = manifest(tmp_path, "csv", {column: "a.mp4", "caption": "A dog."})
 

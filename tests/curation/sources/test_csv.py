@@ -78,12 +78,26 @@ def test_a_quote_that_swallows_rows_stops_the_run_and_its_line_is_named(tmp_path
             read_sources(path, SourcesConfig())
 
 
+def test_a_quote_that_swallows_every_other_row_is_found(tmp_path: Path) -> None:
+    path = write(tmp_path / "m.csv", 'video,caption\na.mp4,"Birds fly.\nb.mp4,A screen of 40"\n')
+
+    with pytest.raises(ValueError, match=r"line 2 of .*m\.csv has a quote .*line 3 looks like a row"):
+        read_sources(path, SourcesConfig())
+
+
 def test_a_quote_that_is_closed_by_an_inch_two_rows_below_is_found_all_the_same(tmp_path: Path) -> None:
     path = write(
         tmp_path / "m.csv", 'video,caption\na.mp4,"Birds fly.\nb.mp4,Birds.\nc.mp4,A screen of 40"\nd.mp4,Hm.\n'
     )
 
     with pytest.raises(ValueError, match=r"line 2 of .*m\.csv has a quote .*line 3 looks like a row"):
+        read_sources(path, SourcesConfig())
+
+
+def test_a_quote_that_swallows_the_header_stops_the_run(tmp_path: Path) -> None:
+    path = write(tmp_path / "m.csv", '"video,caption\na.mp4,A dog.\n')
+
+    with pytest.raises(ValueError, match=r"m\.csv has a quote in its header"):
         read_sources(path, SourcesConfig())
 
 
