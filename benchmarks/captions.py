@@ -20,6 +20,7 @@ from typing import Any, Final
 from benchmarks.measuring import cpu_seconds, machine, verdict
 from curation.annotators.lexicon.extractor import LexiconEntityWords
 from curation.entity_words import CheckedAnswer, check_answer
+from storage.text_files import open_text
 from worlds.sprites import SpriteWorldConfig, plan_clip
 
 GOAL_PER_S: Final = 20_000
@@ -29,7 +30,7 @@ SPRITE_CLIPS: Final = 1_000
 
 def read_captions(path: Path) -> list[str]:
     """All captions of a file, in its order."""
-    with path.open(encoding="utf-8", newline="") as file:
+    with open_text(path) as file:
         records = json.load(file) if path.suffix == ".json" else list(csv.DictReader(file))
     return [caption for record in records for caption in _captions(record, path)]
 

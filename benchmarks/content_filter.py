@@ -30,6 +30,7 @@ from curation.content_training.evaluation import DESIRABLE, FilterReport, class_
 from curation.content_training.real_clips import Lost, decode_clips
 from curation.records import Clip, Image, Video
 from dataset_schema import Source
+from storage.text_files import open_text, read_text
 
 # `train-filter` draws with seeds 0, 1,000,003 and 2,000,006.
 SEED: Final = 31
@@ -158,7 +159,7 @@ def score_real(classifier: VideoMaeContentClassifier, clips: Sequence[Labelled])
 
 def manifest_clips(media: Path) -> list[Labelled]:
     """The clips of the manifest, with their classes."""
-    with (media / "clips" / "manifest.csv").open(encoding="utf-8", newline="") as file:
+    with open_text(media / "clips" / "manifest.csv") as file:
         rows = list(csv.DictReader(file))
     return [
         Labelled(
@@ -174,7 +175,7 @@ def second_clips(media: Path) -> list[Labelled]:
     whole = [*sorted((media / "msrvttp" / "videos").glob("*.mp4")), *sorted((media / "masks").rglob("*.mp4"))]
     sources = [Source(id=path.stem, uri=str(path)) for path in whole]
     natural = media / "shots" / "natural"
-    truth = json.loads((natural / "truth.json").read_text(encoding="utf-8"))
+    truth = json.loads(read_text(natural / "truth.json"))
     for video in truth["videos"]:
         path = natural / Path(video["file"]).name
         for start_s, end_s in single_shot_parts(video):

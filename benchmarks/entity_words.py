@@ -24,6 +24,7 @@ from benchmarks.figures import Figure
 from curation.annotators.lexicon.extractor import LexiconEntityWords
 from curation.annotators.protocols import EntityWordExtractor
 from curation.entity_words import CheckedAnswer, check_answer
+from storage.text_files import open_text, read_text
 from worlds.sprites import SpriteWorldConfig, plan_clip
 
 JOB: Final = "entity_words"
@@ -121,9 +122,9 @@ def sprite_truth() -> Truth:
 def read_truth(path: Path) -> Truth:
     """What a truth file says, and the kinds that it is complete in."""
     if path.suffix == ".json":
-        records = json.loads(path.read_text(encoding="utf-8"))
+        records = json.loads(read_text(path))
         return [(record["caption"], record["all_entity_words_annotated"]) for record in records], KINDS
-    with path.open(encoding="utf-8", newline="") as file:
+    with open_text(path) as file:
         rows = list(csv.DictReader(file))
     if "subject_words" in rows[0]:
         return [

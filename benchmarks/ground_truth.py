@@ -38,6 +38,7 @@ from curation.stages.publish import Publish, PublishConfig
 from curation.stages.reference_images import ReferenceImages, ReferenceImagesConfig
 from curation.stages.single_shot import SingleShotConfig, SingleShotFilter
 from dataset_schema import Annotator, Bucket, EntityKind, RejectedClip, Sample, Source, read_shard, shard_paths
+from storage.text_files import open_text
 
 # No threshold drops a picture: what is tested is that the right pixels arrive.
 EVERYTHING = ReferenceImagesConfig(
@@ -217,7 +218,7 @@ def _compare(clip: TrueClip, truth: _Knowing, sample: Sample) -> Outcome:
 
 def read_masks_manifest(manifest: Path) -> Iterator[TrueClip]:
     """The clips of a manifest with masks."""
-    with manifest.open(encoding="utf-8", newline="") as file:
+    with open_text(manifest) as file:
         for row in csv.DictReader(file):
             words = tuple(zip(row["entity_words"].split("|"), map(EntityKind, row["roles"].split("|")), strict=True))
             masks = sorted(_find(manifest, row["masks_dir"]).glob("*.png"))
@@ -244,7 +245,7 @@ def _find(manifest: Path, name: str) -> Path:
 
 
 def _read_captions(manifest: Path) -> Iterator[tuple[str, str, list[tuple[str, EntityKind]]]]:
-    with manifest.open(encoding="utf-8", newline="") as file:
+    with open_text(manifest) as file:
         for row in csv.DictReader(file):
             words = [
                 (word, kind) for kind in EntityKind for word in row[f"{kind.value}_words"].split("|") if word.strip()

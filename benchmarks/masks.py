@@ -31,6 +31,7 @@ from curation.annotators.protocols import Scene
 from curation.records import Clip, EntityWord, Image, Mask, ReferenceFrame
 from curation.stages.decode import Decode, DecodeConfig
 from dataset_schema import Annotator, EntityKind, Source
+from storage.text_files import open_text
 from worlds.sprites import SpriteWorldConfig, plan_clip, render_shot, write_video
 
 WINDOWS: Final = {"first half": (0.0, 0.5), "middle": (0.25, 0.75), "second half": (0.5, 1.0)}
@@ -179,7 +180,7 @@ def real_cases(manifest: Path, *, with_windows: bool) -> Iterator[Case]:
     """The sequences of the manifest that show one entity."""
     decode = Decode(DecodeConfig())
     try:
-        with manifest.open(encoding="utf-8", newline="") as file:
+        with open_text(manifest) as file:
             rows = [row for row in csv.DictReader(file) if "|" not in row["entity_words"]]
         for row in rows:
             video = _find(manifest, row["video"].split(" (")[0])

@@ -33,6 +33,7 @@ from curation.stages.decode import Decode, DecodeConfig
 from curation.stages.entity_masks import EntityMasks, EntityMasksConfig
 from curation.stages.reference_images import ReferenceImages, ReferenceImagesConfig
 from dataset_schema import EntityKind, Source
+from storage.text_files import open_text
 from worlds.sprites import SpriteWorldConfig, plan_clip, render_shot, write_video
 
 JOB: Final = "references"
@@ -185,7 +186,7 @@ def _run(stages: Sequence[Stage], clip: Clip) -> Clip | None:
 
 def read_sequences(masks: Path) -> Iterator[KnownSequence]:
     """The sequences of a manifest; every object of theirs is the subject."""
-    with (masks / "manifest.csv").open(encoding="utf-8", newline="") as file:
+    with open_text(masks / "manifest.csv") as file:
         for row in csv.DictReader(file):
             video, folder = masks.parent / row["video"].split(" (")[0], masks.parent / row["masks_dir"]
             word = row["entity_words"].split("|")[0]
@@ -207,7 +208,7 @@ def draw_sequences(folder: Path, *, count: int) -> Iterator[KnownSequence]:
 def _read_clips(clips: Path) -> Iterator[tuple[Mapping[str, str], Clip]]:
     """Every row of the manifest and its clip, with the row's words."""
     kinds = {"subject_words": EntityKind.SUBJECT, "object_words": EntityKind.OBJECT}
-    with (clips / "manifest.csv").open(encoding="utf-8", newline="") as file:
+    with open_text(clips / "manifest.csv") as file:
         for row in csv.DictReader(file):
             caption = row["caption"]
             words = [(word, kind) for column, kind in kinds.items() for word in row[column].split("|") if word]

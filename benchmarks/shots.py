@@ -35,6 +35,7 @@ from curation.stages.decode import DecodeConfig
 from curation.stages.single_shot import SingleShotConfig, cut_frames
 from curation.video.child import Child
 from curation.video.requests import Decoded, DecodeRequest
+from storage.text_files import open_text, read_text
 from video_reading.part import Span, VideoPart
 
 TOLERANCE_FRAMES: Final = 2
@@ -136,7 +137,7 @@ def compare(found: list[int], transitions: tuple[tuple[int, int], ...]) -> Found
 
 def read_truth(folder: Path) -> Iterator[Video]:
     """The videos that `truth.json` describes."""
-    for entry in json.loads((folder / "truth.json").read_text(encoding="utf-8"))["videos"]:
+    for entry in json.loads(read_text(folder / "truth.json"))["videos"]:
         yield Video(
             path=folder / Path(entry["file"]).name,
             frames=entry["frames"],
@@ -156,7 +157,7 @@ def _transitions(entry: dict[str, Any]) -> Iterator[tuple[int, int]]:
 
 def read_manifest(path: Path) -> Iterator[Video]:
     """The videos of a manifest, with decisions only."""
-    with path.open(encoding="utf-8", newline="") as file:
+    with open_text(path) as file:
         for row in csv.DictReader(file):
             is_single = row["single_shot"].split()[0] == "yes"
             yield Video(path=path.parent / row["video"], frames=None, transitions=None, is_single_shot=is_single)

@@ -61,7 +61,9 @@ def curate(
         PlanError: the stages cannot work as asked; one line says why.
         OtherConfigurationError: the dataset was begun with other stages, or other limits.
     """
-    records = read_sources(Path(source), SourcesConfig()) if isinstance(source, Path | str) else source
+    records = (
+        read_sources(Path(source), SourcesConfig(), output=Path(output)) if isinstance(source, Path | str) else source
+    )
     run = CurationRun(
         stages=stages, output=Path(output), profile="script", config=_described(stages), score_all=score_all
     )

@@ -6,7 +6,7 @@
 
 from dataset_schema.arrow import FAILURES_SCHEMA, REJECTIONS_SCHEMA, SAMPLES_SCHEMA
 from dataset_schema.buckets import FRAMES_PER_SECOND, TABLE_6_BUCKETS, Bucket, largest_bucket, shortest_duration_s
-from dataset_schema.manifest import Annotator, DatasetManifest, FunnelRow, read_manifest, write_manifest
+from dataset_schema.manifest import Annotator, DatasetManifest, FunnelRow, is_dataset, read_manifest, write_manifest
 from dataset_schema.records import (
     CORE_SCORES,
     SHARE_SCORES,
@@ -69,6 +69,7 @@ __all__ = [
     "Scores",
     "Source",
     "from_rows",
+    "is_dataset",
     "largest_bucket",
     "leaves",
     "open_shard",

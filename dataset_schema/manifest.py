@@ -66,6 +66,15 @@ def write_manifest(dataset: Path, manifest: DatasetManifest) -> None:
     write_whole_text(dataset / _NAME, json.dumps(asdict(manifest), indent=2, ensure_ascii=False) + "\n")
 
 
+def is_dataset(folder: Path) -> bool:
+    """Whether a curation run wrote this folder, in whichever version: other programs too call a file `dataset.json`."""
+    try:
+        content = json.loads((folder / _NAME).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and {"schema_version", "funnel"} <= content.keys()
+
+
 def read_manifest(dataset: Path) -> DatasetManifest:
     """Read `dataset.json`.
 

@@ -24,6 +24,7 @@ from tyro.constructors import (
 from pipelines.chosen_profiles import with_chosen_profiles
 from pipelines.preset_only import has_preset_only, preset_only, turned_without_flag
 from storage.configs import from_plain, is_text, read_fields, to_plain
+from storage.text_files import read_text
 
 Command = TypeVar("Command")
 
@@ -71,11 +72,13 @@ def read_preset(command: type[Any], path: Path) -> dict[str, Any]:
         ConfigError: no such file, no TOML, an unknown key, or a value of another type.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(read_text(path))
     except FileNotFoundError:
         raise ConfigError(f"config {path} does not exist") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"config {path} is no TOML: {error}") from error
+    except ValueError as error:
+        raise ConfigError(f"config {error}") from error
     try:
         return read_fields(command, content)
     except ValueError as error:

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from storage.text_files import read_text
 from storage.whole_files import write_whole_text
 
 Config = TypeVar("Config")
@@ -53,7 +54,7 @@ def read_config(path: Path, kind: type[Config]) -> Config:
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist; expected a directory that save_pretrained or training wrote")
     try:
-        return from_plain(kind, json.loads(path.read_text(encoding="utf-8")))
+        return from_plain(kind, json.loads(read_text(path)))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 

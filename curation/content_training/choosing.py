@@ -9,16 +9,16 @@ import numpy as np
 from curation.annotators.protocols import CONTENT_CLASSES
 from curation.content_training.real_clips import Lost, RealClip
 from curation.records import Clip, Video
-from curation.sources import SourcesConfig, count_sources, read_sources
+from curation.sources import SourcesConfig, read_sources
 from dataset_schema import FailedClip
 
 
 def sample_sources(location: Path, config: SourcesConfig, *, count: int, seed: int) -> list[Clip | FailedClip]:
     """Rows of the input drawn at random, in random order; all of them if there are no more than `count`."""
-    total = count_sources(location, config)
-    drawn = np.random.default_rng(seed).choice(total, min(count, total), replace=False)
+    sources = read_sources(location, config)
+    drawn = np.random.default_rng(seed).choice(len(sources), min(count, len(sources)), replace=False)
     places = {int(row): place for place, row in enumerate(drawn)}
-    found = [(places[row], record) for row, record in enumerate(read_sources(location, config)) if row in places]
+    found = [(places[row], record) for row, record in enumerate(sources) if row in places]
     return [record for _, record in sorted(found, key=lambda item: item[0])]
 
 

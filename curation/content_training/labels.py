@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 from curation.annotators.protocols import CONTENT_CLASSES
 from curation.sources import clip_id_of
 from dataset_schema import Source
+from storage.text_files import read_text
 
 COLUMNS: Final = ("clip", "start_s", "end_s", "label", "annotator")
 
@@ -112,11 +113,7 @@ def _rows(file: Path) -> Iterator[tuple[str, dict[str, str]]]:
         raise FileNotFoundError(
             f"label file {file} does not exist; `python -m pipelines label-clips` writes one to fill"
         )
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"label file {file} is not UTF-8 at byte {error.start}; save it as UTF-8") from error
-    reader = csv.DictReader(io.StringIO(text, newline=""), restkey=_SURPLUS, restval=_MISSING, strict=True)
+    reader = csv.DictReader(io.StringIO(read_text(file), newline=""), restkey=_SURPLUS, restval=_MISSING, strict=True)
     columns = reader.fieldnames or []
     if not _REQUIRED.issubset(columns) or not set(columns) <= set(COLUMNS):
         raise ValueError(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dataset_schema import EntityKind
+from storage.text_files import read_text
 
 _PROMPTS: Final = "curation.prompts"
 _KINDS: Final = (EntityKind.BACKGROUND, EntityKind.SUBJECT, EntityKind.OBJECT)  # Figure 7's order
@@ -53,7 +54,7 @@ def _shown(examples: Path | None) -> str:
     if examples is None:
         name, text = "entity_words_examples.json", _read("entity_words_examples.json")
     elif examples.is_file():
-        name, text = str(examples), examples.read_text(encoding="utf-8")
+        name, text = str(examples), read_text(examples)
     else:
         raise FileNotFoundError(f"examples {examples} do not exist; expected a JSON file of captions and their words")
     try:

@@ -10,6 +10,9 @@ from typing import Final
 _RUN_LOCK: Final = ".run.lock"
 _WRITERS_LOCK: Final = ".writers.lock"
 
+# Both lie in every dataset, also in one that was hardly begun.
+LOCKS: Final = frozenset({_RUN_LOCK, _WRITERS_LOCK})
+
 # Our choice: a writer on another machine learns of the death of its run within seconds, and may then finish a shard.
 _WRITERS_PATIENCE_S: Final = 60.0
 _RETRY_S: Final = 0.1

@@ -12,6 +12,7 @@ from dataset_schema import Bucket, EntityKind, ReferenceImage, Sample
 from modeling.data.store import SampleStore
 from modeling.data.video import Video, decode_clip
 from pipelines.views.sheet_pictures import read_image
+from storage.text_files import open_text
 from worlds.sprites import ClipTruth, Pattern, Texture, Way, read_truth
 
 
@@ -60,7 +61,7 @@ def read_held_out(manifest: Path, dataset: Path, bucket: Bucket) -> list[HeldOut
     Raises:
         ValueError: no clip is left.
     """
-    with manifest.open(encoding="utf-8", newline="") as file:
+    with open_text(manifest) as file:
         truths = {Path(row["video"]).name: manifest.parent / row["truth"] for row in csv.DictReader(file)}
     store = SampleStore(dataset, (bucket,))
     clips = []

@@ -17,7 +17,7 @@ from curation.execution.processes import ProcessExecutor
 from curation.execution.run import CurationRun, RunResult, run_curation
 from curation.funnel import Counts
 from curation.profiles import CurationConfig, build_stages
-from curation.sources import SourcesConfig, count_sources, read_sources
+from curation.sources import SourcesConfig, read_sources
 from curation.stage import Stage
 from dataset_schema import FailureKind
 from pipelines.config import parse
@@ -37,7 +37,7 @@ class Curate:
 
     Attributes:
         input: a folder (every file in it is a video, `NAME.txt` beside one its caption) or a .csv, .jsonl or .parquet
-            manifest with the columns `video` and `caption`.
+            manifest with the columns `video` and `caption`; a folder of Parquet parts is one manifest.
         output: the dataset directory.
         sources: how to read the input.
         curation: annotators and thresholds.
@@ -85,8 +85,8 @@ def curate(command: Curate) -> RunResult:
     """Run the command, with a progress bar."""
     # How many clips a video is split into, nobody knows before.
     is_counted = command.curation.several_shots == "reject"
-    total = count_sources(command.input, command.sources) if is_counted else None
-    records = read_sources(command.input, command.sources)
+    records = read_sources(command.input, command.sources, output=command.output)
+    total = len(records) if is_counted else None
     with progress("curate", total=total, unit="clip") as report:
 
         def on_progress(counts: Counts) -> None:

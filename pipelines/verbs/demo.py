@@ -96,9 +96,15 @@ def _curate(command: Demo, console: Console) -> Path:
 
 def with_own_videos(world: Path, videos: Path, combined: Path) -> Path:
     """One manifest of the world's clips and the user's."""
-    records = [record for place in (world, videos) for record in read_sources(place, SourcesConfig())]
+    output = combined.parent  # where the world lies
+    records = [record for place in (world, videos) for record in read_sources(place, SourcesConfig(), output=output)]
     rows = [
-        {"video": record.source.uri, "caption": record.caption if isinstance(record, Clip) else ""}
+        {
+            "video": record.source.uri,
+            "caption": record.caption if isinstance(record, Clip) else "",
+            "start_s": record.source.start_s,
+            "end_s": record.source.end_s,
+        }
         for record in records
     ]
     combined.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")

@@ -79,6 +79,20 @@ def test_a_preset_is_read_strictly(tmp_path: Path, text: str, problem: str) -> N
     assert problem in str(error.value)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_preset_may_begin_with_a_byte_order_mark(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "preset.toml").write_text('kinds = ["plüm"]\n', encoding=encoding)
+
+    assert read_preset(Bake, tmp_path / "preset.toml") == {"kinds": ("plüm",)}
+
+
+def test_a_preset_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "preset.toml").write_bytes(b"minutes = 5  # \xff")
+
+    with pytest.raises(ConfigError, match=r"config .*preset\.toml is not UTF-8 at byte 15"):
+        read_preset(Bake, tmp_path / "preset.toml")
+
+
 def test_a_preset_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nothing\.toml does not exist"):
         read_preset(Bake, tmp_path / "nothing.toml")

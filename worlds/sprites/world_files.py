@@ -12,6 +12,7 @@ import av
 import numpy as np
 
 from dataset_schema import Box, EntityKind
+from storage.text_files import read_text
 from worlds.arrays import Labels, Mask, Video
 from worlds.sprites.clip_plan import ClipKind, ClipPlan, SpriteWorldConfig, Word, plan_clip
 from worlds.sprites.render import RenderedShot, render_shot
@@ -88,7 +89,7 @@ def make_world(
 
 def read_truth(path: Path) -> ClipTruth:
     """Read one of the JSON files that the manifest's column `truth` names."""
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = json.loads(read_text(path))
     return ClipTruth(
         kind=ClipKind(content["kind"]),
         caption=content["caption"],

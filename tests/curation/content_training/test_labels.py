@@ -117,6 +117,15 @@ def test_a_file_that_is_no_label_file_is_an_error(tmp_path: Path, content: bytes
         read_labels([tmp_path / "labels.csv"])
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_label_file_may_begin_with_a_byte_order_mark(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "labels.csv").write_text("clip,label,annotator\r\na.mp4,desirable,Änn\r\n", encoding=encoding)
+
+    (label,) = read_labels([tmp_path / "labels.csv"]).given
+
+    assert (label.source.uri, label.annotator) == (str(tmp_path / "a.mp4"), "Änn")
+
+
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="label-clips"):
         read_labels([tmp_path / "labels.csv"])

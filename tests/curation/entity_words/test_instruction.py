@@ -1,5 +1,10 @@
 """The instruction of Figure 7 as it is sent."""
 
+import json
+from pathlib import Path
+
+import pytest
+
 from curation.entity_words import check_answer, entity_word_instruction
 
 
@@ -36,3 +41,14 @@ def test_a_caption_is_text_whatever_it_says() -> None:
 
     assert instruction.endswith(f"Caption: {' '.join(caption.split())} ### Output:")
     assert len(instruction.splitlines()) == len(entity_word_instruction("A dog.").splitlines())
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_file_of_examples_may_begin_with_a_byte_order_mark(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "examples.json"
+    example = {"caption": "A dögling swims.", "subject": ["dögling"], "object": [], "background": []}
+    path.write_text(json.dumps([example], ensure_ascii=False), encoding=encoding)
+
+    shown = examples(entity_word_instruction("A dog barks.", examples=path))
+
+    assert "A dögling swims." in [caption for caption, _ in shown]

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
+from curation.funnel import Counts
 from curation.profiles import CurationConfig
 from dataset_schema import (
     FailedClip,
@@ -129,6 +130,18 @@ def test_every_executor_publishes_the_same_rows(
     for read in (samples, rejected, failed):
         here, there = (sorted(read(place), key=lambda record: record.clip_id) for place in (dataset, tmp_path))
         assert here == there
+
+
+def test_a_dataset_inside_its_input_is_left_out_when_the_run_goes_on(tmp_path: Path) -> None:
+    # Captions about several dogs end a clip before its video is opened.
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.mp4").touch()
+        (tmp_path / f"{name}.txt").write_text("\ufeffTwo dogs run.")
+    command = Curate(input=tmp_path, output=tmp_path / "dataset", curation=SMALL, executor="local")
+
+    first, second = curate(command).counts, curate(command).counts
+
+    assert first == second == Counts(rejected=2)
 
 
 def test_score_all_lists_every_reason_and_the_first_decides(world: Path, tmp_path: Path, dataset: Path) -> None:

@@ -1,31 +1,13 @@
 import json
-import os
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from curation.records import Clip
 from curation.sources import SourcesConfig, count_sources, read_sources
-from dataset_schema import FailedClip, FailureKind
-
-
-def read(location: Path, **config: str) -> list[Clip | FailedClip]:
-    return list(read_sources(location, SourcesConfig(**config)))
-
-
-def write(path: Path, content: str | bytes) -> Path:
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return path
-
-
-def clips(records: list[Clip | FailedClip]) -> list[Clip]:
-    return [record for record in records if isinstance(record, Clip)]
-
-
-def failures(records: list[Clip | FailedClip]) -> list[FailedClip]:
-    return [record for record in records if isinstance(record, FailedClip)]
+from dataset_schema import FailureKind
+from tests.curation.sources.inputs import clips, failures, read, write
 
 
 def test_csv_rows_become_clips_with_absolute_paths_and_extra_columns(tmp_path: Path) -> None:
@@ -72,35 +54,19 @@ def test_ids_do_not_depend_on_where_the_manifest_lies(tmp_path: Path) -> None:
     assert read(here)[0].clip_id == read(there)[0].clip_id
 
 
-def test_a_folder_means_every_file_in_it_but_side_cars_and_hidden_ones(tmp_path: Path) -> None:
-    (tmp_path / "deep").mkdir()
-    (tmp_path / ".git").mkdir()
-    for name in ("a.mp4", "b", "deep/c.mkv", ".hidden.mp4", ".git/config", "notes.txt"):
-        write(tmp_path / name, "")
-    write(tmp_path / "a.txt", "A dog runs.\n")
-    write(tmp_path / "deep/c.mkv.txt", "A cat sits.")
-
-    found = {Path(c.source.uri).name: c.caption for c in clips(read(tmp_path, caption="A bird flies."))}
-
-    # A text file that describes no video is not a side-car: it is read, and will fail as a video.
-    assert found == {
-        "a.mp4": "A dog runs.",
-        "b": "A bird flies.",
-        "c.mkv": "A cat sits.",
-        "notes.txt": "A bird flies.",
-    }
-
-
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
         (b"b.mp4,A c\xffat.,,", "not UTF-8 at character 3"),
         (b",A cat.,,", "column 'video' is empty"),
         (b"b.mp4,A cat.,five,", "column 'start_s' holds 'five', expected seconds"),
+        (b'b.mp4,A cat.,"1,5",', "expected seconds as a number with a point, not a comma"),
+        (b"b.mp4,A cat.,0:75:00,", "expected less than 60 minutes"),
         (b"b.mp4,A cat.,-1,", "column 'start_s' holds -1"),
         (b"b.mp4,A cat.,7,3", "span [7.0, 3.0)"),
         (b"b.mp4,A cat, and a dog.,1,2", "more than 4 fields"),
         (b"s3://bucket/b.mp4,A cat.,,", "s3:// address"),
+        (b"file://host/b.mp4,A cat.,,", "file:// address"),
         (b"a.mp4,A dog again.,,", "repeats the video and span (or the id) of line 2"),
     ],
 )
@@ -120,18 +86,20 @@ def test_a_bad_row_fails_alone_and_says_where_and_why(tmp_path: Path, line: byte
     assert len({record.clip_id for record in records}) == 3
 
 
-def test_a_line_of_broken_json_fails_alone(tmp_path: Path) -> None:
-    manifest = write(
-        tmp_path / "m.jsonl", b'{"video": "a.mp4", "caption": "A dog."}\n{"video": \n\n[1]\n{"video": "b.mp4"}\n'
-    )
+def test_spans_are_seconds_or_hours_minutes_and_seconds(tmp_path: Path) -> None:
+    path = write(tmp_path / "m.csv", "video,caption,start_s,end_s\na.mp4,A dog.,1:30,01:02:03.5\nb.mp4,A cat.,NaN,\n")
 
-    records = read(manifest)
+    found = [(clip.source.start_s, clip.source.end_s) for clip in clips(read(path))]
 
-    assert [Path(clip.source.uri).name for clip in clips(records)] == ["a.mp4", "b.mp4"]
-    assert [failure.message.split(":")[0] for failure in failures(records)] == [
-        "line 2 of m.jsonl",
-        "line 4 of m.jsonl",
-    ]
+    assert found == [(90.0, 3723.5), (None, None)]
+
+
+def test_an_input_that_was_looked_through_is_counted_and_read_as_often_as_wanted(tmp_path: Path) -> None:
+    path = write(tmp_path / "m.csv", "video,caption\na.mp4,A dog.\n./a.mp4,A dog.\n,\n")
+
+    sources = read_sources(path, SourcesConfig())
+
+    assert len(sources) == len(list(sources)) == len(list(sources)) == 3
 
 
 def test_the_same_id_twice_is_a_failure_even_for_different_videos(tmp_path: Path) -> None:
@@ -156,11 +124,17 @@ def test_a_caption_of_100_kilobytes_comes_through_whole(tmp_path: Path) -> None:
     [
         ("m.csv", b"", "(none)"),
         ("m.csv", b"video,caption\n", "is empty"),
-        ("m.csv", b"file,text\na.mp4,A dog.\n", "columns file, text, expected one named 'video'"),
-        ("m.csv", "video,caption\na.mp4,A dog.\n".encode("utf-16"), "not UTF-8 text"),
-        ("m.jsonl", b"video,caption\na.mp4,A dog.\n", "none of its first 2 lines"),
+        ("m.csv", b"a,b\na.mp4,A dog.\n", "columns a, b; expected one named 'video'"),
+        ("m.csv", b"video,caption,caption\na.mp4,A dog.,A cat.\n", "'caption' stands there twice"),
+        ("m.csv", "video,caption\na.mp4,A dog.\n".encode("utf-16-le"), "not UTF-8 text"),
+        ("m.jsonl", b"", "is empty"),
+        ("m.jsonl", b'{"a": 1}', "columns a; expected one named 'video'"),
         ("m.parquet", b"PAR1 no more", "no Parquet file"),
         ("m.xlsx", b"PK", "expected a name ending in .csv"),
+        ("m.json", b'[{"video": "a.mp4"}]', "jq -c '.[]' m.json > m.jsonl"),
+        ("m.txt", b"a.mp4\nb.mp4\n", "a first line `video`"),
+        ("m.csv.gz", b"\x1f\x8b", "gunzip -k m.csv.gz"),
+        ("m.mp4", b"", "for one video there is `explain`"),
     ],
 )
 def test_a_wholly_wrong_manifest_stops_before_anything_runs(
@@ -175,15 +149,3 @@ def test_a_wholly_wrong_manifest_stops_before_anything_runs(
 def test_a_missing_input_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"nowhere\.csv does not exist"):
         read_sources(tmp_path / "nowhere.csv", SourcesConfig())
-
-
-def test_a_file_name_that_is_not_utf_8_fails_alone_in_words_that_can_be_stored(tmp_path: Path) -> None:
-    write(tmp_path / "a.mp4", "")
-    write(tmp_path / os.fsdecode(b"b\xff.mp4"), "")
-
-    records = read(tmp_path, caption="A dog runs.")
-
-    assert [Path(clip.source.uri).name for clip in clips(records)] == ["a.mp4"]
-    (failure,) = failures(records)
-    assert "not UTF-8" in failure.message
-    assert (failure.message + failure.source.uri).encode()

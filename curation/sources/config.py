@@ -1,0 +1,31 @@
+"""How to read the input."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourcesConfig:
+    """How to read the input.
+
+    Column names count without outer blanks and case. A column that only looks like one of these stops the run, unless
+    it is named here, or the name here is empty: then there is no such column, whatever the others are called.
+
+    Attributes:
+        caption: for videos that come without one; None leaves them without, and they are rejected.
+        video_column: path or file:// URI, relative to the manifest's folder.
+        caption_column: the caption; the column may be absent where `caption` or side-car files stand in.
+        start_column: start of the span in seconds of presentation time; may be absent or empty.
+        end_column: end of the span, not included; may be absent or empty.
+        id_column: a name of your own for each row; may be absent.
+    """
+
+    caption: str | None = None
+    video_column: str = "video"
+    caption_column: str = "caption"
+    start_column: str = "start_s"
+    end_column: str = "end_s"
+    id_column: str = "id"
+
+    def __post_init__(self) -> None:
+        if not self.video_column.strip():
+            raise ValueError("video_column is empty, expected the name of the column with the videos")
