@@ -145,11 +145,13 @@ def _executor_of(command: Curate, stages: Sequence[Stage]) -> Executor:
 
 
 def _plan_table(command: Curate) -> Table:
+    sources = read_sources(command.input, command.sources, output=command.output)
     stages = build_stages(command.curation)
     executor = _executor_of(command, stages)
     plan = make_plan(stages, output=command.output, machines=executor.machines(), is_one_group=executor.is_one_group)
     table = Table(
-        title=f"plan of a run by {type(executor).__name__}, profile {command.curation.annotators.profile}; "
+        title=f"plan of a run of {len(sources)} rows by {type(executor).__name__}, "
+        f"profile {command.curation.annotators.profile}; "
         "CPUs, GPUs and GiB of each worker",
         show_footer=True,
         box=SIMPLE,
