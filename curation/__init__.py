@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from curation.decisions import decide
     from curation.execution.local import LocalExecutor
+    from curation.execution.processes import ProcessExecutor
     from curation.execution.ray_executor import RayExecutor
     from curation.profiles import CurationConfig, EmbeddedAnnotators, PaperAnnotators
     from curation.records import Clip
@@ -28,6 +29,7 @@ _HOMES = {
     "EmbeddedAnnotators": "profiles",
     "LocalExecutor": "execution.local",
     "PaperAnnotators": "profiles",
+    "ProcessExecutor": "execution.processes",
     "RayExecutor": "execution.ray_executor",
     "Resources": "stage",
     "Rule": "rules",
@@ -48,6 +50,7 @@ __all__ = [
     "EmbeddedAnnotators",
     "LocalExecutor",
     "PaperAnnotators",
+    "ProcessExecutor",
     "RayExecutor",
     "Resources",
     "Rule",

@@ -52,7 +52,8 @@ def curate(
         source: a folder of videos, a .csv, .jsonl or .parquet manifest, or clips of one's own.
         stages: in order; the last one adds the sample.
         output: the dataset directory.
-        executor: where to run; None is this process, and `RayExecutor()` every core or a cluster.
+        executor: where to run; None is this process, `ProcessExecutor()` every core of this machine (call it below
+            `if __name__ == "__main__":`), `RayExecutor()` a cluster.
         score_all: every stage scores every clip, also those that an earlier one rejected.
         on_progress: gets the counts of the whole dataset now and then.
 

@@ -6,6 +6,7 @@ One path for the small network that ships, drawn clips and fresh weights, and fo
 import json
 import logging
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
@@ -14,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch.nn import functional
+from transformers.utils import logging as transformers_logging
 
-from curation.annotators.content.network import HIDE_PROGRESS, autocast
+from curation.annotators.content.network import autocast
 from curation.content_training.dataset import LabelledInputs, Progress, SplitInputs
 from curation.content_training.drawn import DrawnClips
 from curation.content_training.evaluation import FilterReport
@@ -70,7 +72,8 @@ def train_filter(config: FilterTrainingConfig, folder: Path, progress: Progress 
         ValueError: labels or checkpoint are not fit for it, or the training diverges.
     """
     folder.mkdir(parents=True, exist_ok=True)  # before the work, so that a wrong name costs nothing
-    HIDE_PROGRESS()
+    hide_progress: Callable[[], None] = transformers_logging.disable_progress_bar
+    hide_progress()  # a library draws none
     torch.manual_seed(config.seed)
     torch.set_num_threads(config.threads)
     start = config.network.start()

@@ -23,8 +23,18 @@ class Job:
     destination: Destination
 
 
+class BrokenRunError(RuntimeError):
+    """What runs the stages lost something that the run cannot do without: its workers, a writer, the machine."""
+
+
 class Executor(Protocol):
-    """Runs a job."""
+    """Runs a job.
+
+    Attributes:
+        is_one_group: a worker runs all stages; otherwise neighbours that need the same share workers.
+    """
+
+    is_one_group: bool
 
     def machines(self) -> Sequence[Machine] | None:
         """What the workers may use; None where there are no workers, only this process."""

@@ -13,6 +13,8 @@ from curation.funnel import Counts
 class LocalExecutor:
     """Needs nothing but this process. It takes only as many records at a time as the largest batch of a stage."""
 
+    is_one_group: bool = True
+
     def machines(self) -> None:
         """There are no workers to place."""
         return

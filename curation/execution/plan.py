@@ -150,13 +150,14 @@ class Plan:
         ]
 
 
-def make_plan(stages: Sequence[Stage], *, output: Path, machines: Sequence[Machine] | None) -> Plan:
+def make_plan(stages: Sequence[Stage], *, output: Path, machines: Sequence[Machine] | None, is_one_group: bool) -> Plan:
     """A plan that will not stop for a reason known now.
 
     Args:
         stages: in order.
         output: the dataset directory.
         machines: what the run may use; None for the process that asks.
+        is_one_group: every worker runs all stages; otherwise neighbours that need the same share workers.
 
     Raises:
         PlanError: inputs do not chain, weights are missing, the output cannot be written, the machines are too small.
@@ -165,10 +166,9 @@ def make_plan(stages: Sequence[Stage], *, output: Path, machines: Sequence[Machi
     _check_inputs(stages)
     _check_output(output)
     planned = _with_drops(stages)
-    if machines is None:
-        groups = [_group(planned)]
-    else:
-        groups = _sized([_group(tuple(some)) for _, some in groupby(planned, key=_share)], machines)
+    groups = [_group(planned)] if is_one_group else [_group(tuple(some)) for _, some in groupby(planned, key=_share)]
+    if machines is not None:
+        groups = _sized(groups, machines)
     return Plan(groups=tuple(groups), annotators=_annotators(stages))
 
 

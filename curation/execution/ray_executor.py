@@ -22,11 +22,12 @@ import ray
 from ray.data import ActorPoolStrategy, Dataset
 
 from curation.execution.chain import PlannedStage, StageChain
-from curation.execution.executor import Job, OnProgress, SourceRecord
+from curation.execution.executor import BrokenRunError, Job, OnProgress, SourceRecord
 from curation.execution.feed import Feed, FeedState
 from curation.execution.guard import StageSetupError
 from curation.execution.outcomes import Record, finished
 from curation.execution.plan import Machine, Plan
+from curation.execution.ray_start import join_cluster, start_here
 from curation.execution.writer import Destination, open_writer
 from curation.funnel import Counts
 
@@ -47,10 +48,6 @@ class RunStalledError(RuntimeError):
     """The workers have shown no sign of life for too long."""
 
 
-class BrokenRunError(RuntimeError):
-    """Ray lost something that the run cannot do without: a writer, the feed, the machine they were on."""
-
-
 class RayExecutor:
     """Runs a job with Ray Data.
 
@@ -64,6 +61,8 @@ class RayExecutor:
         recycle_after: clips after which a worker process gives way to a fresh one, since libraries leak. Our choice:
             5000, some hours of work, beside which loading the weights again is nothing.
     """
+
+    is_one_group: bool = False
 
     def __init__(self, address: str | None = None, *, patience_s: float = 600.0, recycle_after: int = 5000) -> None:
         if recycle_after < 1:
@@ -105,8 +104,10 @@ class RayExecutor:
         if ray.is_initialized():
             return
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray offers no other way to keep it from phoning home
-        own: dict[str, Any] = {"include_dashboard": False} if self._address is None else {}
-        ray.init(address=self._address or "local", log_to_driver=False, logging_level=logging.ERROR, **own)
+        if self._address is None:
+            start_here()
+        else:
+            join_cluster(self._address)
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         self._is_own = True
 

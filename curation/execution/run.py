@@ -73,7 +73,7 @@ def run_curation(
         OtherConfigurationError: the dataset was begun with another configuration.
         StageSetupError: a stage cannot be made ready on a worker.
     """
-    plan = make_plan(run.stages, output=run.output, machines=executor.machines())
+    plan = make_plan(run.stages, output=run.output, machines=executor.machines(), is_one_group=executor.is_one_group)
     with locked_for_run(run.output):
         manifest = _manifest(run, plan)
         _check_same(run, manifest)

@@ -6,7 +6,7 @@ not opened here: a manifest may have millions of rows, and workers open them. do
 """
 
 from curation.sources.config import SourcesConfig
-from curation.sources.reading import Sources, count_sources, read_sources
+from curation.sources.reading import Sources, read_sources
 from curation.sources.records import clip_id_of
 
-__all__ = ["Sources", "SourcesConfig", "clip_id_of", "count_sources", "read_sources"]
+__all__ = ["Sources", "SourcesConfig", "clip_id_of", "read_sources"]

@@ -58,8 +58,3 @@ def read_sources(location: Path, config: SourcesConfig, *, output: Path | None =
             ", ".join(map(str, listing.left_out)),
         )
     return Sources(listing, (location if location.is_dir() else location.parent).resolve(), config)
-
-
-def count_sources(location: Path, config: SourcesConfig, *, output: Path | None = None) -> int:
-    """How many rows `read_sources` gives."""
-    return len(read_sources(location, config, output=output))

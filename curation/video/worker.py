@@ -8,16 +8,15 @@ import os
 import resource
 import signal
 import sys
-import threading
-import time
 import traceback
 from collections.abc import Callable
 from functools import partial
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO
 
 import av.error
 import av.logging
 
+from curation.orphan import end_with_parent
 from curation.stage import ClipError
 from curation.video.child_messages import Defect, Done, Lost, Ready, read_from, receive, send
 from curation.video.cutting import cut
@@ -25,8 +24,6 @@ from curation.video.decoding import decode
 from curation.video.requests import CutRequest, DecodeRequest
 from dataset_schema import FailureKind
 from video_reading.video_error import VideoError
-
-_PARENT_CHECK_S: Final = 0.5
 
 
 def serve(answer: Callable[[Any], Any], *, parent: int, memory_bytes: int, timeout_s: float) -> None:
@@ -45,7 +42,7 @@ def serve(answer: Callable[[Any], Any], *, parent: int, memory_bytes: int, timeo
     faulthandler.enable()
     resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
+    end_with_parent(parent)
     send(answers, Ready())
     while True:
         try:
@@ -95,13 +92,6 @@ def _take_over_pipes() -> tuple[BinaryIO, BinaryIO]:
     os.dup2(nothing, 0)
     os.close(nothing)
     return requests, answers
-
-
-def _end_with_parent(parent: int) -> None:
-    """Watch the parent. Linux could signal its death, but does so already when the *thread* that started us ends."""
-    while os.getppid() == parent:
-        time.sleep(_PARENT_CHECK_S)
-    os._exit(1)
 
 
 def main() -> None:

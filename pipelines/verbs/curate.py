@@ -9,13 +9,16 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from curation.execution.choice import choose_executor
 from curation.execution.executor import Executor
 from curation.execution.local import LocalExecutor
 from curation.execution.plan import Plan, make_plan
+from curation.execution.processes import ProcessExecutor
 from curation.execution.run import CurationRun, RunResult, run_curation
 from curation.funnel import Counts
 from curation.profiles import CurationConfig, build_stages
 from curation.sources import SourcesConfig, read_sources
+from curation.stage import Stage
 from dataset_schema import FailureKind
 from pipelines.config import parse
 from pipelines.progress import progress
@@ -41,9 +44,10 @@ class Curate:
         score_all: let every stage score every clip, also those that an earlier one rejected, and list all reasons.
         retry: take failures of these kinds out of the dataset and try them again.
         dry_run: print the plan and stop: stages, workers, GPUs, expected memory.
-        executor: `ray` uses every core, or a cluster; `local` runs in this process, for debugging.
-        address: of a Ray cluster to join, such as `auto`; None starts Ray on this machine.
-        recycle_after: clips after which a worker process of Ray gives way to a fresh one, since libraries leak.
+        executor: `processes` uses every core of this machine, `ray` also its GPUs, or a cluster; `auto` takes `ray`
+            where there is an address or a stage on a GPU, else `processes`. `local` is this process, for debugging.
+        address: of a Ray cluster to join, such as `auto`; None stays on this machine.
+        recycle_after: clips after which a worker process gives way to a fresh one, since libraries leak.
     """
 
     input: Path
@@ -53,9 +57,16 @@ class Curate:
     score_all: bool = False
     retry: tuple[FailureKind, ...] = ()
     dry_run: bool = False
-    executor: Literal["ray", "local"] = "ray"
+    executor: Literal["auto", "processes", "ray", "local"] = "auto"
     address: str | None = None
     recycle_after: int = 5000
+
+    def __post_init__(self) -> None:
+        if self.address is not None and self.executor not in ("auto", "ray"):
+            raise ValueError(
+                f"address is {self.address!r} with the executor {self.executor!r}, expected `ray` or `auto`: "
+                "no other one joins a cluster"
+            )
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -81,7 +92,8 @@ def curate(command: Curate) -> RunResult:
         def on_progress(counts: Counts) -> None:
             report(counts.read, f"kept {counts.kept}, rejected {counts.rejected}, failed {counts.failed}")
 
-        return run_curation(records, run_of(command), executor=_executor_of(command), on_progress=on_progress)
+        run = run_of(command)
+        return run_curation(records, run, executor=_executor_of(command, run.stages), on_progress=on_progress)
 
 
 def show_result(console: Console, command: Curate, result: RunResult) -> None:
@@ -118,18 +130,28 @@ def run_of(command: Curate) -> CurationRun:
     )
 
 
-def _executor_of(command: Curate) -> Executor:
-    if command.executor == "local":
-        return LocalExecutor()
-    from curation.execution.ray_executor import RayExecutor
+def _executor_of(command: Curate, stages: Sequence[Stage]) -> Executor:
+    match command.executor:
+        case "auto":
+            return choose_executor(stages, address=command.address, recycle_after=command.recycle_after)
+        case "processes":
+            return ProcessExecutor(recycle_after=command.recycle_after)
+        case "ray":
+            from curation.execution.ray_executor import RayExecutor
 
-    return RayExecutor(address=command.address, recycle_after=command.recycle_after)
+            return RayExecutor(address=command.address, recycle_after=command.recycle_after)
+        case "local":
+            return LocalExecutor()
 
 
 def _plan_table(command: Curate) -> Table:
-    plan = make_plan(build_stages(command.curation), output=command.output, machines=_executor_of(command).machines())
+    sources = read_sources(command.input, command.sources, output=command.output)
+    stages = build_stages(command.curation)
+    executor = _executor_of(command, stages)
+    plan = make_plan(stages, output=command.output, machines=executor.machines(), is_one_group=executor.is_one_group)
     table = Table(
-        title=f"plan of a {command.executor} run, profile {command.curation.annotators.profile}; "
+        title=f"plan of a run of {len(sources)} rows by {type(executor).__name__}, "
+        f"profile {command.curation.annotators.profile}; "
         "CPUs, GPUs and GiB of each worker",
         show_footer=True,
         box=SIMPLE,

@@ -1,7 +1,7 @@
 """A fine-tuned VideoMAE: what it reads of frames, and the probabilities that it answers with."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -10,21 +10,16 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-from transformers import VideoMAEForVideoClassification
-from transformers.utils.logging import disable_progress_bar
 
 from curation.annotators.content.motion import motion_channels
+from curation.annotators.content.videomae import VideoMae, load_videomae
 from curation.annotators.device import Device
 from curation.annotators.tensors import check_finite, dtype_of
 from curation.records import Video
-from storage.checkpoints import load_whole
 
 # What VideoMAE's published checkpoints were trained with; a folder's own preprocessor_config.json comes first.
 _IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
 _IMAGENET_STD: Final = (0.229, 0.224, 0.225)
-
-# Of `transformers`, when it reads or writes weights: a library draws none. The annotation is what its module lacks.
-HIDE_PROGRESS: Final[Callable[[], None]] = disable_progress_bar
 
 InputChannels = Literal["rgb", "motion"]
 
@@ -65,7 +60,7 @@ class ContentInput:
 class ContentNetwork:
     """The loaded network, and how it wants its frames."""
 
-    model: VideoMAEForVideoClassification
+    model: VideoMae
     input: ContentInput
     device: Device
 
@@ -82,7 +77,7 @@ class ContentNetwork:
             ValueError: the weights are not those of a whole network.
         """
         form = content_input(folder, config)
-        return cls(model=_read(folder).to(device.name).eval(), input=form, device=device)
+        return cls(model=load_videomae(folder, config).to(device.name), input=form, device=device)
 
     def classify(self, videos: npt.NDArray[np.uint8], name: str) -> npt.NDArray[np.float64]:
         """Probabilities (batch, classes); an answer that holds no numbers is told under the name."""
@@ -94,7 +89,7 @@ class ContentNetwork:
     def _logits(self, videos: npt.NDArray[np.uint8]) -> torch.Tensor:
         pixels = self.input.normalize(np.stack([self.input.prepare(video) for video in videos])).to(self.device.name)
         with torch.inference_mode(), autocast(self.device.name, dtype_of(self.device)):
-            logits: torch.Tensor = self.model(pixels).logits
+            logits: torch.Tensor = self.model(pixels)
             return logits.double().cpu()
 
 
@@ -123,8 +118,3 @@ def content_input(folder: Path, config: Mapping[str, Any]) -> ContentInput:
         mean=tuple(stored.get("image_mean", _IMAGENET_MEAN)),
         std=tuple(stored.get("image_std", _IMAGENET_STD)),
     )
-
-
-def _read(folder: Path) -> Any:
-    HIDE_PROGRESS()
-    return load_whole(VideoMAEForVideoClassification, folder, dtype=torch.float32)

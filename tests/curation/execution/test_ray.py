@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import ray
 
-from curation.execution.executor import SourceRecord
+from curation.execution.executor import BrokenRunError, SourceRecord
 from curation.execution.guard import StageSetupError
 from curation.execution.local import LocalExecutor
 from curation.execution.plan import Machine
-from curation.execution.ray_executor import BrokenRunError, RayExecutor, RunStalledError
+from curation.execution.ray_executor import RayExecutor, RunStalledError
 from curation.funnel import Counts
 from curation.records import Clip
 from curation.stage import Resources, Stage

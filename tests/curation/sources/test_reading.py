@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from curation.sources import SourcesConfig, count_sources, read_sources
+from curation.sources import SourcesConfig, read_sources
 from dataset_schema import FailureKind
 from tests.curation.sources.inputs import clips, failures, read, write
 
@@ -42,7 +42,7 @@ def test_the_three_manifest_formats_say_the_same(tmp_path: Path, ending: str) ->
     assert [row[1:] for row in found] == [(1.5, 4.0, "A dog."), (None, None, "Ä cat.")]
     reference = write(tmp_path / "reference.jsonl", "\n".join(json.dumps(row) for row in rows))
     assert [row[0] for row in found] == [clip.clip_id for clip in read(reference)]
-    assert count_sources(manifest, SourcesConfig()) == 2
+    assert len(read_sources(manifest, SourcesConfig())) == 2
 
 
 def test_ids_do_not_depend_on_where_the_manifest_lies(tmp_path: Path) -> None:

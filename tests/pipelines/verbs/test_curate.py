@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -120,8 +121,11 @@ def test_the_manifest_says_what_ran_and_what_became_of_every_clip(dataset: Path)
     assert manifest.config["curation"]["buckets"] == ["17x80x144"]
 
 
-def test_ray_and_local_publish_the_same_rows(dataset: Path, world: Path, tmp_path: Path) -> None:
-    curate(Curate(input=world, output=tmp_path, curation=SMALL, executor="ray"))
+@pytest.mark.parametrize("executor", ["processes", "ray"])
+def test_every_executor_publishes_the_same_rows(
+    executor: Literal["processes", "ray"], dataset: Path, world: Path, tmp_path: Path
+) -> None:
+    curate(Curate(input=world, output=tmp_path, curation=SMALL, executor=executor))
 
     for read in (samples, rejected, failed):
         here, there = (sorted(read(place), key=lambda record: record.clip_id) for place in (dataset, tmp_path))
@@ -150,6 +154,16 @@ def test_score_all_lists_every_reason_and_the_first_decides(world: Path, tmp_pat
     plural = next(clip for clip in listed.values() if clip.reasons[0].reason == "plural_subject_word")
     assert plural.scores.shot_change is not None
     assert plural.scores.desirable is not None
+
+
+def test_only_ray_joins_a_cluster(world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--input", str(world), "--output", str(tmp_path / "out"), "--address", "10.0.0.1:6379"]
+
+    with pytest.raises(SystemExit) as ended:
+        main(["curate", *arguments, "--executor", "processes"])
+
+    assert ended.value.code == 2
+    assert "no other one joins a cluster" in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_dry_run_prints_the_plan_and_writes_nothing(

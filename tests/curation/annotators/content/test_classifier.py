@@ -78,6 +78,28 @@ def test_gives_the_probabilities_of_transformers_own_processor_and_forward(check
     np.testing.assert_allclose(probabilities, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("change", [{"use_mean_pooling": False}, {"qv_bias": False}, {"tubelet_size": 4}])
+def test_every_form_of_the_network_gives_what_transformers_gives(tmp_path: Path, change: dict[str, Any]) -> None:
+    config = tiny_config()
+    for name, value in change.items():
+        setattr(config, name, value)
+    torch.manual_seed(1)
+    model = VideoMAEForVideoClassification(config)
+    with torch.no_grad():
+        for weights in model.parameters():
+            weights.normal_(std=0.2)
+    model.save_pretrained(tmp_path, max_shard_size="40KB")
+    videos = random_videos()
+
+    probabilities = classifier_of(tmp_path).classify(videos)
+
+    mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+    pixels = torch.from_numpy(np.moveaxis((videos / 255 - mean) / std, -1, 2)).float()
+    expected = forward_of_transformers(tmp_path, pixels)
+    assert np.ptp(expected) > 0.05
+    np.testing.assert_allclose(probabilities, expected, atol=1e-5)
+
+
 def test_larger_frames_are_averaged_over_areas(checkpoint: Path) -> None:
     small = random_videos()
     large = small.repeat(7, axis=2).repeat(7, axis=3)
@@ -166,7 +188,7 @@ def test_a_gpu_is_asked_for_where_the_device_is_one(checkpoint: Path) -> None:
     on_gpu = classifier_of(checkpoint, name="cuda", gpus=0.5, batch_size=16).resources
 
     assert (on_gpu.gpus, on_gpu.batch_size) == (0.5, 16)
-    assert (VideoMaeContentClassifier().resources.gpus, VideoMaeContentClassifier().resources.batch_size) == (0, 4)
+    assert (VideoMaeContentClassifier().resources.gpus, VideoMaeContentClassifier().resources.batch_size) == (0, 1)
 
 
 def test_describes_itself_by_its_revision_and_the_hash_of_its_files(checkpoint: Path) -> None:
