@@ -186,7 +186,7 @@ def cut_pictures(sample: Sample) -> list[tuple[object, ...]]:
     place = next(entity for entity in sample.entities if not entity.references)
     found: list[tuple[object, ...]] = []
     for entity, payload in [*named, (place, sample.background.image)]:
-        picture = Image.open(io.BytesIO(payload.bytes or b""))
+        picture = Image.open(io.BytesIO(payload.bytes or b"")).convert("RGBA")
         found.append((entity.start, entity.end, picture.mode, picture.tobytes()))
     return found
 
