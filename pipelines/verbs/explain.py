@@ -15,6 +15,7 @@ from curation.profiles import CurationConfig
 from curation.sources import SourcesConfig, read_sources
 from dataset_schema import FailedClip, RejectedClip, Sample
 from pipelines.config import Positional, parse
+from pipelines.outputs import output_file
 from pipelines.progress import progress
 from pipelines.verbs.curate import Curate, run_of
 from pipelines.views.explained.explanation import Explanation
@@ -56,24 +57,19 @@ def main(arguments: Sequence[str]) -> int:
     from pipelines.views.explained.page import explained_page
     from pipelines.views.explained.text import print_explanation
 
+    _check(command)
     output = command.output or Path("out/explain") / f"{command.video.stem}.png"
-    explanation = explain(command)
     console = Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH)
-    print_explanation(console, explanation)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    explained_page(explanation).save(output)
+    with output_file(output) as written:
+        explanation = explain(command)
+        print_explanation(console, explanation)
+        explained_page(explanation).save(written, "PNG")
     console.print(f"as a picture: {output}", soft_wrap=True, markup=False, highlight=False)
     return exit_status(explanation)
 
 
 def explain(command: Explain) -> Explanation:
-    """Run the stages of `curate` on the video, and keep what each of them made of it.
-
-    Raises:
-        FileNotFoundError: there is no such video.
-        ValueError: the video is a folder, or the dataset is not new.
-    """
-    _check(command)
+    """Run the stages of `curate` on the video, and keep what each of them made of it."""
     with tempfile.TemporaryDirectory(prefix="openalchemist-") as scratch:
         manifest = Path(scratch) / "manifest.jsonl"
         row = {"video": str(command.video.resolve()), "caption": command.caption}
