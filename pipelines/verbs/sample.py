@@ -1,5 +1,6 @@
 """`sample`: a prompt and reference images in, a video out."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -49,6 +50,7 @@ class Sample:
 def main(arguments: Sequence[str]) -> int:
     """Sample, and say where the video is."""
     command = parse(Sample, arguments, verb="sample")
+    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # a phone's 108 megapixels are no attack
     try:
         print(f"video: {sample(command)}")
     except torch.OutOfMemoryError as error:

@@ -102,6 +102,15 @@ def test_a_picture_samples_the_same_from_the_command_line_and_the_library(model:
     assert len({(tmp_path / f"{name}.mp4").read_bytes() for name in "vab"}) == 1
 
 
+@pytest.mark.parametrize(("pixels", "status"), [(601, 0), (599, 2)])
+def test_a_large_picture_is_taken_without_a_word_and_one_of_twice_the_size_refused(
+    model: Path, tmp_path: Path, picture: str, monkeypatch: pytest.MonkeyPatch, pixels: int, status: int
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", pixels)  # the picture has 1200
+
+    assert sample(model, tmp_path / "v.mp4", "--reference", f"cat={picture}") == status
+
+
 @pytest.mark.parametrize(
     ("option", "value", "problem"),
     [
