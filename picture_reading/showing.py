@@ -11,7 +11,8 @@ from picture_reading.color_profiles import in_srgb
 
 WHITE: Final = (255, 255, 255)
 _ORIENTATION: Final = 0x0112  # an EXIF tag
-_PHOTOMETRIC: Final = 262  # a TIFF tag, 0 where white is zero
+_BITS: Final = 258  # a TIFF tag
+_PHOTOMETRIC: Final = 262  # another, 0 where white is zero
 
 # What turns a picture with this EXIF orientation upright.
 _UPRIGHT: Final = {
@@ -77,7 +78,7 @@ def _orientation(image: Image.Image) -> object:
 def _in_8_bits(image: Image.Image, name: str, raw_mode: str) -> Image.Image:
     """The picture in a mode of 8 bits, a transparent color as Pillow expects it."""
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
-        return _greys_in_8_bits(image, np.asarray(image).astype(np.uint16), bits=12 if raw_mode == "I;12" else 16)
+        return _greys_in_8_bits(image, np.asarray(image).astype(np.uint16))
     if image.mode in ("I", "F"):
         raise ValueError(
             f"{name} has 32-bit numbers, and nobody knows which of them is white; save it with 8 or 16 bits a channel"
@@ -93,10 +94,12 @@ def _in_8_bits(image: Image.Image, name: str, raw_mode: str) -> Image.Image:
     return image
 
 
-def _greys_in_8_bits(image: Image.Image, values: npt.NDArray[np.uint16], *, bits: int) -> Image.Image:
-    """Grey values of more bits than Pillow's conversions know: they would cut them off at 255."""
+def _greys_in_8_bits(image: Image.Image, values: npt.NDArray[np.uint16]) -> Image.Image:
+    """Grey values of 16 bits, and of a TIFF also of 12: Pillow's own conversions cut them off at 255."""
+    tags = getattr(image, "tag_v2", {})
+    (bits,) = tags.get(_BITS, (16,))
     greys = np.round(values * (255.0 / (2**bits - 1))).astype(np.uint8)
-    if getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == 0:
+    if tags.get(_PHOTOMETRIC) == 0:
         greys = 255 - greys
     seen = Image.fromarray(greys)
     seen.info["icc_profile"] = image.info.get("icc_profile")

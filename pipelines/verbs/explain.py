@@ -57,7 +57,7 @@ def main(arguments: Sequence[str]) -> int:
     from pipelines.views.explained.page import explained_page
     from pipelines.views.explained.text import print_explanation
 
-    _check(command)
+    _check(command)  # here too, before the folder of the page is made
     output = command.output or Path("out/explain") / f"{command.video.stem}.png"
     console = Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH)
     with output_file(output) as written:
@@ -69,7 +69,13 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def explain(command: Explain) -> Explanation:
-    """Run the stages of `curate` on the video, and keep what each of them made of it."""
+    """Run the stages of `curate` on the video, and keep what each of them made of it.
+
+    Raises:
+        FileNotFoundError: there is no such video.
+        ValueError: the video is a folder, or the dataset is not new.
+    """
+    _check(command)
     with tempfile.TemporaryDirectory(prefix="openalchemist-") as scratch:
         manifest = Path(scratch) / "manifest.jsonl"
         row = {"video": str(command.video.resolve()), "caption": command.caption}

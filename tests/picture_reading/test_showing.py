@@ -129,7 +129,11 @@ def test_16_bits_show_the_same_greys_as_8() -> None:
 
 
 def test_12_bits_reach_from_black_to_white() -> None:
-    assert pixels(tiff(b"\xff\xf0\x00", width=2, bits=12, photometric=1))[0, :, 0].tolist() == [255, 0]
+    content = tiff(b"\xff\xf0\x00", width=2, bits=12, photometric=1)
+    loaded = Image.open(io.BytesIO(content))
+    loaded.load()
+
+    assert [pixels(source)[0, :, 0].tolist() for source in (content, loaded)] == [[255, 0], [255, 0]]
 
 
 def test_colors_are_those_of_the_color_profile() -> None:
