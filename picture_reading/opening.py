@@ -102,7 +102,8 @@ def _shown(opened: Callable[[], Image.Image], name: str) -> Image.Image:
     except (UnidentifiedImageError, MemoryError):
         raise
     except Exception as error:  # of a damaged file a decoder may say anything
-        raise ValueError(f"{name} cannot be decoded ({error}); copy or save it again") from error
+        found = str(error) or type(error).__name__
+        raise ValueError(f"{name} cannot be decoded ({found}); copy or save it again") from error
     return as_seen(image, name=name, raw_mode=raw_mode)
 
 
