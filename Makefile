@@ -17,7 +17,9 @@ DATASET ?=
 VIDEOS ?=
 ADDRESS ?=
 # Clips with their truth: those beside the project, where there are any.
-MEDIA ?= $(wildcard ../shared/media)
+ifndef MEDIA
+MEDIA := $(wildcard ../shared/media)
+endif
 MODEL ?=
 PROMPT ?=
 REF ?=
@@ -26,12 +28,19 @@ LABELS ?=
 CHECKPOINT ?=
 ARGS ?=
 
-# Recipes read them from the environment, so that a caption may hold an apostrophe.
-export INPUT OUTPUT CAPTION VIDEO CONFIG DATASET VIDEOS ADDRESS MEDIA MODEL PROMPT REF BUCKET LABELS CHECKPOINT
+# What the user wrote stays as it is: make would take the $5 of a caption for a variable. Recipes read most of them from
+# the environment, so that a caption may hold an apostrophe; ARGS is several words, quoted as in a shell.
+AS_WRITTEN := INPUT OUTPUT CAPTION VIDEO CONFIG DATASET VIDEOS ADDRESS MEDIA MODEL PROMPT REF BUCKET LABELS CHECKPOINT
+$(foreach name,$(AS_WRITTEN) ARGS,$(eval override $(name) := $$(value $(name))))
+export $(AS_WRITTEN)
 
 # make fails on an unset variable with a sentence, not with a usage page.
 need = $(if $($(1)),,$(error $(1) is not set; $(2)))
 option = $(if $($(1)),$(2) "$$$(1)")
+
+# REF holds WORD=PICTURE once or several times. The next begins with the last word before its =, so that blanks may stand
+# in names of files, and in the first word.
+each_reference = readarray -t references < <(sed -E ':next; s/(=.*[^[:blank:]])[[:blank:]]+([^[:blank:]=\n]+=)/\1\n\2/; t next' <<< "$$REF")
 
 .PHONY: help setup demo prove ablations check test test-slow test-legacy explain curate inspect describe cache train sample submit label-clips train-filter bench bench-quality bench-model clean
 
@@ -104,9 +113,10 @@ train: setup  ## train the model: make train DATASET=out/dataset OUTPUT=out/mode
 	$(call need,DATASET,name a dataset directory)$(call need,OUTPUT,name the directory for checkpoints)
 	$(PYTHON) -m pipelines train --dataset "$$DATASET" --output "$$OUTPUT" $(call option,CONFIG,--config) $(ARGS)
 
-sample: setup  ## a video from a prompt: make sample PROMPT="A cat moves left on the beach." [REF="cat=cat.png"] OUTPUT=cat.mp4 [MODEL=out/model/pipeline BUCKET=9x64x112]; without MODEL the small one that ships
+sample: setup  ## a video from a prompt: make sample PROMPT="A cat moves left on the beach." [REF="cat=cat.png dog=my dog.png"] OUTPUT=cat.mp4 [MODEL=out/model/pipeline BUCKET=9x64x112]; without MODEL the small one that ships
 	$(call need,PROMPT,write what to show)$(call need,OUTPUT,name the .mp4 to write)
-	$(PYTHON) -m pipelines sample $(if $(MODEL),--model "$$MODEL",--config configs/sample_small_world.toml) --prompt "$$PROMPT" --output "$$OUTPUT" $(call option,REF,--reference) $(call option,BUCKET,--sampling.bucket) $(ARGS)
+	$(if $(REF),$(each_reference) && )$(PYTHON) -m pipelines sample $(if $(MODEL),--model "$$MODEL",--config configs/sample_small_world.toml) \
+		--prompt "$$PROMPT" --output "$$OUTPUT" $(if $(REF),--reference "$${references[@]}") $(call option,BUCKET,--sampling.bucket) $(ARGS)
 
 submit: setup  ## curate as a job on a Ray cluster: make submit ADDRESS=http://head:8265 INPUT=... OUTPUT=...
 	$(call need,ADDRESS,name the dashboard of a Ray cluster such as http://127.0.0.1:8265)$(call need,INPUT,as for make curate)$(call need,OUTPUT,as for make curate)

@@ -15,7 +15,6 @@ and text tokens instead of videos.
 """
 
 import argparse
-import io
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -44,6 +43,7 @@ from modeling.data.store import SampleStore
 from modeling.data.video import decode_clip
 from modeling.randomness import numpy_generator
 from modeling.training.presets import tiny
+from picture_reading.opening import open_picture
 
 CLIPS_PER_BATCH: Final = 8
 MAX_IMAGES: Final = 6
@@ -125,7 +125,7 @@ def _references(row: Row) -> list[Image.Image]:
     generator = numpy_generator("references", SEED, row["clip_id"], 0)
     images = []
     for selected in select_reference_images(from_row(row, Sample), generator, max_images=MAX_IMAGES):
-        image = Image.open(io.BytesIO(selected.image.bytes or b""))
+        image = open_picture(selected.image.bytes or b"")
         images.append(augment(image, draw_augmentation(image.width, image.height, generator)))
     return images
 

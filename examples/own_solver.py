@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from PIL import Image
 from torch import Tensor
 
 import modeling
@@ -32,7 +31,6 @@ class AdamsBashforth(modeling.Solver):
 
 if __name__ == "__main__":
     pipeline = modeling.Pipeline.from_pretrained(MODEL)
-    cat = Image.open(MODEL / "cat.png")
     sampling = modeling.SamplingConfig(bucket=Bucket(9, 48, 96), steps=12, text_scale=0.5, solver=AdamsBashforth())
-    video = pipeline("A cat moves left on the beach.", references={"cat": [cat]}, sampling=sampling)
+    video = pipeline("A cat moves left on the beach.", references={"cat": MODEL / "cat.png"}, sampling=sampling)
     modeling.write_video(Path(sys.argv[1]), video)

@@ -3,7 +3,7 @@
 Read `model/dit.py` for the model, `training/loop.py` for the loop, `sampling/` for the mathematics.
 
     pipeline = modeling.Pipeline.from_pretrained(directory)
-    video = pipeline("A dog runs on the beach.", references={"dog": [image]})
+    video = pipeline("A dog runs on the beach.", references={"dog": "dog.png"})
     modeling.write_video(path, video)
 """
 

@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import EISDIR
 from pathlib import Path
 
 
@@ -16,8 +17,13 @@ def whole_file(path: Path) -> Iterator[Path]:
     """A path to write to; at the end of the block the file takes its place, and after an error nothing has changed.
 
     It is as readable as the umask makes any other, whatever a library thinks of it.
+
+    Raises:
+        OSError: no file can be put there; the block has not begun then.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        raise IsADirectoryError(EISDIR, os.strerror(EISDIR), str(path))
     written = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         written.touch()

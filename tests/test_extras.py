@@ -30,7 +30,7 @@ def run_alone(extra: str, statement: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("package", ["dataset_schema", "video_reading", "modeling"])
+@pytest.mark.parametrize("package", ["dataset_schema", "picture_reading", "video_reading", "modeling"])
 def test_modeling_needs_only_its_own_extra(package: str) -> None:
     done = run_alone("modeling", IMPORT_ALL.format(package=package))
 

@@ -4,6 +4,8 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -31,6 +33,65 @@ def test_a_caption_may_hold_an_apostrophe_and_quotes() -> None:
         *("-m", "pipelines", "curate", "--input", "my videos", "--output", "out"),
         *("--sources.caption", caption, "--score-all"),
     ]
+
+
+AWKWARD = """A $5 dog's "ball" (#1), $$ $(HOME) ${HOME} `pwd` \\ 100 %; a & b | c > d * ? ~ [x] é\\"""
+
+
+@pytest.mark.parametrize("variable", ["VIDEO", "CAPTION", "CONFIG", "OUTPUT"])
+def test_whatever_a_variable_holds_arrives_whole(variable: str) -> None:
+    found = arguments("explain", **{"VIDEO": "dog.mp4", variable: AWKWARD})
+
+    assert AWKWARD in found
+
+
+@pytest.mark.parametrize(
+    ("target", "given"),
+    [
+        ("curate", ("INPUT", "OUTPUT", "CAPTION", "CONFIG")),
+        ("sample", ("PROMPT", "OUTPUT", "MODEL", "REF", "BUCKET")),
+        ("train", ("DATASET", "OUTPUT", "CONFIG")),
+        ("train-filter", ("OUTPUT", "LABELS", "CHECKPOINT")),
+        ("submit", ("ADDRESS", "INPUT", "OUTPUT")),
+        ("demo", ("VIDEOS",)),
+        ("bench-quality", ("MEDIA",)),
+    ],
+)
+def test_make_takes_no_dollar_for_a_variable_of_its_own(target: str, given: tuple[str, ...]) -> None:
+    values = {name: f"{name.lower()} $5 {number}" for number, name in enumerate(given)}
+
+    assert set(arguments(target, **values)) >= set(values.values())
+
+
+def test_a_variable_of_the_environment_arrives_whole_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAPTION", AWKWARD)
+
+    assert arguments("explain", VIDEO="dog.mp4")[-1] == AWKWARD
+
+
+def test_further_arguments_are_quoted_as_in_a_shell() -> None:
+    found = arguments("train", DATASET="d", OUTPUT="o", ARGS="""--one 'costs $5' --two "it's" --three c#d""")
+
+    assert found[-6:] == ["--one", "costs $5", "--two", "it's", "--three", "c#d"]
+
+
+@pytest.mark.parametrize(
+    ("references", "expected"),
+    [
+        ("cat=cat.png", ["cat=cat.png"]),
+        ("cat=cat.png dog=dog.png", ["cat=cat.png", "dog=dog.png"]),
+        (
+            "cat=my $5 cat.png cat#2=man's.png  dog=a/dog (1).png",
+            ["cat=my $5 cat.png", "cat#2=man's.png", "dog=a/dog (1).png"],
+        ),
+        ("polar bear=bear.png\tdog=dog.png", ["polar bear=bear.png", "dog=dog.png"]),
+    ],
+)
+def test_every_subject_has_its_own_picture(references: str, expected: list[str]) -> None:
+    found = arguments("sample", MODEL="m", PROMPT="p", OUTPUT="v.mp4", REF=references, BUCKET="9x64x112")
+
+    first = found.index("--reference") + 1
+    assert found[first : found.index("--sampling.bucket")] == expected
 
 
 def test_a_proof_and_its_ablations_take_the_same_options() -> None:

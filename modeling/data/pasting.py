@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from picture_reading.showing import on_white
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackgroundCrop:
@@ -31,6 +33,6 @@ def paste(image: Image.Image, background: Image.Image, crop: BackgroundCrop) -> 
     width, height = scale * image.width, scale * image.height
     left, top = crop.x * (background.width - width), crop.y * (background.height - height)
     box = (left, top, left + width, top + height)
-    ground = background.convert("RGB").resize(image.size, Image.Resampling.BICUBIC, box=box)
+    ground = on_white(background).resize(image.size, Image.Resampling.BICUBIC, box=box)
     ground.paste(image, mask=image.getchannel("A"))
     return ground

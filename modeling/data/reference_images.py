@@ -1,6 +1,5 @@
 """The images that a clip is conditioned on in training: drawn (A.3), augmented (Table 4), some pasted (D)."""
 
-import io
 from dataclasses import dataclass
 from functools import cache
 
@@ -13,6 +12,7 @@ from modeling.data.pasting import draw_background_crop, paste
 from modeling.data.reference_choice import all_reference_images, select_reference_images
 from modeling.data.store import SampleStore
 from modeling.randomness import numpy_generator
+from picture_reading.opening import open_picture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -93,9 +93,6 @@ class ReferenceImages:
 
     def _open(self, payload: Payload, name: str) -> Image.Image:
         try:
-            content = self._store.content(payload)
-            image = Image.open(io.BytesIO(content) if isinstance(content, bytes) else content)
-            image.load()
+            return open_picture(self._store.content(payload))
         except (ValueError, OSError) as error:
             raise ValueError(f"{name} cannot be read ({error}); curate the clip again") from error
-        return image

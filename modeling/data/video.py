@@ -51,9 +51,9 @@ def decode_clip(video: bytes | Path, bucket: Bucket, *, start_s: float = 0.0) ->
 
 
 def write_video(path: Path, video: Video, *, fps: float = FRAMES_PER_SECOND) -> None:
-    """Write an H.264 mp4 that every player opens; height and width must be even."""
+    """Write an H.264 mp4 that every player opens, whatever the path ends in; height and width must be even."""
     _, height, width, _ = video.shape
-    with av.open(os.fspath(path), "w") as container:
+    with av.open(os.fspath(path), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.options = {"crf": "18"}

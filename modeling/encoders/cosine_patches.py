@@ -13,8 +13,7 @@ from torch import Tensor, nn
 
 from modeling.encoders.dct_codec import OPPONENT_COLORS, cosine
 from modeling.model.positions import sinusoids
-
-_WHITE: Final = (255, 255, 255)
+from picture_reading.showing import WHITE, on_white
 
 # Standard deviations of the coefficients for pixels in [-1, 1], as shares of a patch's side: that of the mean, and that
 # of frequency 1, from which it falls as 1 / frequency. Color differences have half of both. Our choice, rounded.
@@ -63,20 +62,10 @@ class CosinePatches(nn.Module):
 
 def white_square(image: Image.Image, *, side: int) -> Image.Image:
     """The image on white, padded to a square with white, resized: how reference images enter an encoder."""
-    on_white = on_white_background(image)
-    longest = max(on_white.size)
-    square = Image.new("RGB", (longest, longest), _WHITE)
-    square.paste(on_white, ((longest - on_white.width) // 2, (longest - on_white.height) // 2))
+    longest = max(image.size)
+    square = Image.new("RGB", (longest, longest), WHITE)
+    square.paste(on_white(image), ((longest - image.width) // 2, (longest - image.height) // 2))
     return square.resize((side, side), Image.Resampling.BICUBIC)
-
-
-def on_white_background(image: Image.Image) -> Image.Image:
-    """The image in RGB, transparent pixels white."""
-    if image.mode != "RGBA":
-        return image.convert("RGB")
-    canvas = Image.new("RGB", image.size, _WHITE)
-    canvas.paste(image, mask=image.getchannel("A"))
-    return canvas
 
 
 def _cosine_basis(side: int, channels: int) -> Float[Tensor, "pixels channels"]:

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import torch
-from PIL import Image
 from safetensors import SafetensorError
 from torch import Tensor
 
@@ -22,6 +22,7 @@ from modeling.randomness import torch_generator
 from modeling.sampling.condition_encoding import encode_conditions
 from modeling.sampling.denoising import SamplingConfig, sample_latents
 from modeling.sampling.flow import FlowConfig
+from picture_reading.opening import PictureSource, open_picture
 from storage.configs import differing_fields, read_config, write_config
 
 CONFIG_NAME = "config.json"
@@ -94,8 +95,8 @@ class Pipeline:
         self,
         prompt: str,
         *,
-        references: Mapping[str, Sequence[Image.Image]] | None = None,
-        background: Image.Image | None = None,
+        references: Mapping[str, PictureSource | Sequence[PictureSource]] | None = None,
+        background: PictureSource | None = None,
         background_word: str | None = None,
         sampling: SamplingConfig | None = None,
         on_step: Callable[[], object] = lambda: None,
@@ -104,21 +105,22 @@ class Pipeline:
 
         Args:
             prompt: what happens in the video.
-            references: for each entity word, copied from the prompt, one or more pictures of it on a transparent or
-                white background. Where the prompt has the word several times, `cat` is the first and `cat#2` the
-                second.
+            references: for each entity word, copied from the prompt, a picture of it on a transparent or white
+                background, or several: paths, PIL images or arrays (height, width, 3 or 4) of RGB or RGBA in uint8.
+                Where the prompt has the word several times, `cat` is the first and `cat#2` the second.
             background: a picture of the place.
             background_word: the prompt's word for the place, to which `background` is then bound.
             sampling: size, seed and guidance.
             on_step: called after every denoising step, for progress bars.
 
         Raises:
-            ValueError: a word is not in the prompt or has no pictures, there are too many images, the prompt is empty
-                or too long.
+            ValueError: a word is not in the prompt or has no pictures, one of them cannot be opened, there are too many
+                images, the prompt is empty or too long.
+            TypeError: `references` does not say of which word its pictures are.
             torch.OutOfMemoryError: the message says what to change.
         """
         sampling = sampling or SamplingConfig()
-        images = self._reference_images(prompt, references or {}, background, background_word)
+        images = self._reference_images(prompt, {} if references is None else references, background, background_word)
         shape = (1, LATENT_CHANNELS, *latent_shape(sampling.bucket))
         noise = torch.randn(shape, generator=torch_generator("sample", sampling.seed)).to(self._device)
         with _saying_what_takes_less_memory(sampling):
@@ -142,31 +144,34 @@ class Pipeline:
     def _reference_images(
         self,
         prompt: str,
-        references: Mapping[str, Sequence[Image.Image]],
-        background: Image.Image | None,
+        references: Mapping[str, PictureSource | Sequence[PictureSource]],
+        background: PictureSource | None,
         background_word: str | None,
     ) -> list[ReferenceImage]:
         """All reference images in the order of training: entities as given, the background last."""
-        images, names = [], []
+        if not isinstance(references, Mapping):
+            raise TypeError(
+                f"references is a {type(references).__name__}, expected pictures by word: {{'cat': picture}}"
+            )
+        given: list[tuple[str, tuple[int, int], PictureSource]] = []
         for word, pictures in references.items():
-            start, end = _span_in_prompt(word, prompt)
-            if not pictures:
+            span = _span_in_prompt(word, prompt)
+            several = _several(pictures)
+            if not several:
                 raise ValueError(f"reference word {word!r} has no picture; give it one or leave it out")
-            images += [ReferenceImage(start=start, end=end, image=picture) for picture in pictures]
-            names += [f"picture {number} of {word!r}" for number in range(1, len(pictures) + 1)]
+            given += [(f"picture {number} of {word!r}", span, each) for number, each in enumerate(several, start=1)]
         if background is not None:
-            start, end = _span_in_prompt(background_word, prompt) if background_word is not None else (0, 0)
-            images.append(ReferenceImage(start=start, end=end, image=background))
-            names.append("the background")
+            span = _span_in_prompt(background_word, prompt) if background_word is not None else (0, 0)
+            given.append(("the background", span, background))
         elif background_word is not None:
             raise ValueError(f"background word is {background_word!r}, but there is no background; give its picture")
         most = self.config.model.max_images
-        if len(images) > most:
+        if len(given) > most:
             raise ValueError(
-                f"{len(images)} reference images, expected at most {most}; leave out {len(images) - most}: "
-                f"past the first {most} come {', '.join(names[most:])}"
+                f"{len(given)} reference images, expected at most {most}; leave out {len(given) - most}: "
+                f"past the first {most} come {', '.join(name for name, _, _ in given[most:])}"
             )
-        return images
+        return [_reference_image(*each) for each in given]
 
     def _encode(self, prompt: str, images: Sequence[ReferenceImage]) -> Conditions:
         tokens = self._encoders.text.encode([prompt])[0]
@@ -205,6 +210,18 @@ def _span_in_prompt(word: str, prompt: str) -> tuple[int, int]:
         found = "not" if not starts else "only once" if len(starts) == 1 else f"only {len(starts)} times"
         raise ValueError(f"reference word {word!r} is {found} in the prompt {prompt!r}; copy the word from the prompt")
     return starts[number - 1], starts[number - 1] + len(name)
+
+
+def _reference_image(name: str, span: tuple[int, int], picture: PictureSource) -> ReferenceImage:
+    try:
+        return ReferenceImage(start=span[0], end=span[1], image=open_picture(picture))
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+
+
+def _several(pictures: PictureSource | Sequence[PictureSource]) -> Sequence[PictureSource]:
+    is_one = isinstance(pictures, str | bytes) or not isinstance(pictures, Sequence)
+    return cast("Sequence[PictureSource]", [pictures] if is_one else pictures)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from modeling.sampling.pipeline import WEIGHTS_NAME, Pipeline
 from modeling.training.config import RunConfig
 from modeling.training.presets import tiny
 from pipelines.config import ConfigError, parse
+from pipelines.outputs import output_folder
 from pipelines.progress import Report, progress
 from pipelines.proof.curves import curves_chart
 from pipelines.proof.example_sheet import Example, examples_sheet
@@ -146,10 +147,10 @@ def expect_same_settings(command: Prove) -> None:
     """Refuse to go on in an output directory that other settings began; the first ones are kept there.
 
     Raises:
-        ConfigError: they did.
+        ConfigError: they did, or nothing can be written there.
     """
     settings = {name: value for name, value in to_plain(command).items() if name not in _ELSEWHERE}
-    kept = command.output / "settings.json"
+    kept = output_folder(command.output) / "settings.json"
     if not kept.is_file():
         write_whole_text(kept, json.dumps(settings, indent=2) + "\n")
     elif json.loads(kept.read_text(encoding="utf-8")) != settings:

@@ -12,6 +12,7 @@ from modeling.data.store import SampleStore
 from modeling.training.config import RunConfig
 from modeling.training.presets import tiny
 from pipelines.config import parse
+from pipelines.outputs import output_folder
 from pipelines.progress import progress
 
 _FAILURES_SHOWN = 20
@@ -54,6 +55,7 @@ def main(arguments: Sequence[str]) -> int:
 def cache_with_bar(command: Cache) -> CacheReport:
     """Encode with a progress bar."""
     store = SampleStore(command.dataset, command.run.training.data.buckets)
+    output_folder(command.dataset / "cache")
     device = torch.device(command.device)
     encoders = command.run.pipeline.encoders.build()
     encoders.to(device)

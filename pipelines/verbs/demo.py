@@ -20,6 +20,7 @@ from modeling.sampling.pipeline import Pipeline
 from modeling.training.config import RunConfig
 from modeling.training.presets import tiny
 from pipelines.config import parse
+from pipelines.outputs import output_folder
 from pipelines.progress import progress
 from pipelines.verbs.curate import Curate, curate, show_result
 from pipelines.verbs.inspect import Sheets, inspect
@@ -83,7 +84,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _curate(command: Demo, console: Console) -> Path:
-    world = command.output / "world"
+    world = output_folder(command.output) / "world"
     with progress("draw the world", total=command.world.clips, unit="clip") as report:
         drawn = iter(range(1, command.world.clips + 1))
         manifest = make_world(world, command.world, on_clip=lambda: report(next(drawn)))

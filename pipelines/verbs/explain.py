@@ -15,6 +15,7 @@ from curation.profiles import CurationConfig
 from curation.sources import SourcesConfig, read_sources
 from dataset_schema import FailedClip, RejectedClip, Sample
 from pipelines.config import Positional, parse
+from pipelines.outputs import output_file
 from pipelines.progress import progress
 from pipelines.verbs.curate import Curate, run_of
 from pipelines.views.explained.explanation import Explanation
@@ -56,12 +57,13 @@ def main(arguments: Sequence[str]) -> int:
     from pipelines.views.explained.page import explained_page
     from pipelines.views.explained.text import print_explanation
 
+    _check(command)  # here too, before the folder of the page is made
     output = command.output or Path("out/explain") / f"{command.video.stem}.png"
-    explanation = explain(command)
     console = Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH)
-    print_explanation(console, explanation)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    explained_page(explanation).save(output)
+    with output_file(output) as written:
+        explanation = explain(command)
+        print_explanation(console, explanation)
+        explained_page(explanation).save(written, "PNG")
     console.print(f"as a picture: {output}", soft_wrap=True, markup=False, highlight=False)
     return exit_status(explanation)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from modeling.training.export import export_checkpoint
 from pipelines.config import ConfigError, parse
+from pipelines.outputs import output_folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,5 +31,5 @@ def main(arguments: Sequence[str]) -> int:
         raise ConfigError(
             f"--checkpoint is {command.checkpoint}, expected a directory such as .../checkpoints/step-00000400"
         )
-    print(f"pipeline: {export_checkpoint(command.checkpoint, command.output)}")
+    print(f"pipeline: {export_checkpoint(command.checkpoint, output_folder(command.output))}")
     return 0

@@ -27,6 +27,7 @@ from dataset_schema import (
     shard_paths,
 )
 from pipelines.config import parse
+from pipelines.outputs import output_folder
 from pipelines.views.dataset_summary import Summary, summarize
 
 _SHEETS_FOLDER: Final = "contact_sheets"
@@ -77,10 +78,11 @@ def inspect(dataset: Path, output: Path | None, limit: int, console: Console | N
 
     Raises:
         FileNotFoundError: `dataset` is no dataset.
-        ValueError: it is damaged.
+        ValueError: it is damaged, or the sheets cannot be written.
     """
     console = console or Console()
     manifest = _manifest(dataset)
+    folder = output_folder(output or dataset / _SHEETS_FOLDER)
     counts = dataset_counts(dataset)
     _print_head(console, dataset, manifest)
     console.print(render_funnel(manifest.funnel))
@@ -89,7 +91,7 @@ def inspect(dataset: Path, output: Path | None, limit: int, console: Console | N
         + ("" if manifest.complete else "   (the run has not finished: curate again to go on)")
     )
     _print_summary(console, summarize(dataset))
-    sheets = write_sheets(dataset, output or dataset / _SHEETS_FOLDER, limit, counts)
+    sheets = write_sheets(dataset, folder, limit, counts)
     console.print(f"kept clips: {sheets.kept}\nrejected clips: {sheets.rejected}", soft_wrap=True, markup=False)
     return sheets
 
@@ -98,7 +100,6 @@ def write_sheets(dataset: Path, output: Path, limit: int, counts: Counts) -> She
     """Draw the first `limit` kept, rejected and failed clips as `kept.png` and `rejected.png`."""
     from pipelines.views.contact_sheet import kept_sheet, rejected_sheet
 
-    output.mkdir(parents=True, exist_ok=True)
     sheets = Sheets(output / "kept.png", output / "rejected.png")
     kept_sheet(_first(dataset, Sample, limit), total=counts.kept).save(sheets.kept)
     rejected_sheet(

@@ -14,6 +14,7 @@ from curation.records import Clip, Video
 from curation.sources import SourcesConfig
 from dataset_schema import FailedClip
 from pipelines.config import parse
+from pipelines.outputs import output_folder
 from pipelines.progress import Report, progress
 
 _SHOWN = 5
@@ -83,10 +84,11 @@ def label_clips(command: LabelClips) -> LabelFolder:
 
     Raises:
         FileNotFoundError: there is no input.
-        ValueError: the output exists already, or no clip could be decoded.
+        ValueError: the output exists already or cannot be written, or no clip could be decoded.
     """
     if command.output.exists():
         raise ValueError(f"output {command.output} exists, expected a new folder: labels in it would be overwritten")
+    output_folder(command.output.parent)
     drawn = sample_sources(
         command.input, command.sources, count=math.ceil(command.clips * command.spread), seed=command.seed
     )

@@ -1,5 +1,6 @@
 """`sample`: a prompt and reference images in, a video out."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -12,7 +13,9 @@ from dataset_schema import FRAMES_PER_SECOND
 from modeling.data.video import write_video
 from modeling.sampling.denoising import SamplingConfig, steps_for
 from modeling.sampling.pipeline import Pipeline
+from picture_reading.opening import open_picture
 from pipelines.config import ConfigError, parse
+from pipelines.outputs import output_file
 from pipelines.progress import progress
 
 
@@ -47,6 +50,7 @@ class Sample:
 def main(arguments: Sequence[str]) -> int:
     """Sample, and say where the video is."""
     command = parse(Sample, arguments, verb="sample")
+    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # a phone's 108 megapixels are no attack
     try:
         print(f"video: {sample(command)}")
     except torch.OutOfMemoryError as error:
@@ -67,19 +71,19 @@ def sample(command: Sample) -> Path:
     )
     sampling = command.sampling
     steps = sampling.steps or steps_for(sampling.bucket)
-    pipeline = Pipeline.from_pretrained(command.model, device=command.device)
-    with progress("sample", total=steps, unit="step") as report:
-        done = count(1)
-        video = pipeline(
-            command.prompt,
-            references=references,
-            background=background,
-            background_word=background_word,
-            sampling=sampling,
-            on_step=lambda: report(next(done)),
-        )
-    command.output.parent.mkdir(parents=True, exist_ok=True)
-    write_video(command.output, video, fps=FRAMES_PER_SECOND)
+    with output_file(command.output) as written:
+        pipeline = Pipeline.from_pretrained(command.model, device=command.device)
+        with progress("sample", total=steps, unit="step") as report:
+            done = count(1)
+            video = pipeline(
+                command.prompt,
+                references=references,
+                background=background,
+                background_word=background_word,
+                sampling=sampling,
+                on_step=lambda: report(next(done)),
+            )
+        write_video(written, video, fps=FRAMES_PER_SECOND)
     return command.output
 
 
@@ -88,7 +92,6 @@ def _word_and_picture(flag: str, argument: str) -> tuple[str, Image.Image]:
     if not separator or not word or not path:
         raise ConfigError(f"{flag} is {argument!r}, expected WORD=PICTURE such as cat=cat.png")
     try:
-        with Image.open(path) as image:
-            return word, image.convert("RGBA")
-    except OSError as error:
-        raise ConfigError(f"{flag} {argument!r}: {path} is no picture that can be opened ({error})") from error
+        return word, open_picture(path)
+    except ValueError as error:
+        raise ConfigError(f"{flag} {argument!r}: {error}") from error

@@ -14,6 +14,7 @@ from ray.job_submission import JobStatus, JobSubmissionClient
 import curation
 import dataset_schema
 import modeling
+import picture_reading
 import pipelines
 import storage
 import video_reading
@@ -25,7 +26,16 @@ _NOT_READY: Final = "No available agent"
 _PATIENCE_S: Final = 60.0
 
 # What a worker may import; the cluster has none of it.
-_PACKAGES: Final = (curation, dataset_schema, modeling, pipelines, storage, video_reading, worlds)
+_PACKAGES: Final = (
+    curation,
+    dataset_schema,
+    modeling,
+    picture_reading,
+    pipelines,
+    storage,
+    video_reading,
+    worlds,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

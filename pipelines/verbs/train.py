@@ -14,6 +14,7 @@ from modeling.training.loop import train
 from modeling.training.presets import tiny
 from modeling.training.run_log import StepReport
 from pipelines.config import parse
+from pipelines.outputs import output_folder
 from pipelines.progress import Report, progress
 
 
@@ -58,6 +59,7 @@ def train_with_bar(command: Train) -> Path:
     """Train with a progress bar; returns the directory of the finished pipeline."""
     if not is_first():
         return _train(command, lambda _: None)
+    output_folder(command.output)
     with progress("train", total=command.run.training.steps, unit="step") as report:
         return _train(command, _telling(report))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from curation.content_training.evaluation import class_table, confusion_table
 from curation.content_training.training import FilterResult, FilterTrainingConfig, train_filter
 from pipelines.config import parse
+from pipelines.outputs import output_folder
 from pipelines.progress import Report, progress
 
 _UNITS = {"draw clips": "clip", "decode clips": "clip", "train": "step"}
@@ -64,4 +65,4 @@ def train_with_bars(command: TrainFilter) -> FilterResult:
             phase, before = now, done
             bar(done)
 
-        return train_filter(command.training, command.output, on_progress)
+        return train_filter(command.training, output_folder(command.output), on_progress)

@@ -1,9 +1,7 @@
 """The pictures on a contact sheet: frames of a published clip, outlines of its masks, reference images."""
 
-import io
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
 import av
@@ -14,6 +12,7 @@ import numpy.typing as npt
 from PIL import Image, ImageColor
 
 from dataset_schema import Payload, ReferenceImage, Sample
+from picture_reading.opening import open_picture
 from video_reading.clip import OpenedClip, open_clip
 from video_reading.look import Look
 from video_reading.part import Span, VideoPart
@@ -94,7 +93,7 @@ def outlined(frame: Picture, sample: Sample, references: Sequence[tuple[Referenc
         picture = read_image(reference.image)
         if picture is None or reference.is_face or x1 <= x0 or y1 <= y0:
             continue
-        alpha = np.asarray(picture.convert("RGBA").resize((x1 - x0, y1 - y0)).getchannel("A"))
+        alpha = np.asarray(picture.resize((x1 - x0, y1 - y0)).getchannel("A"))
         contours, _ = cv2.findContours(
             (alpha > 127).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE, offset=(x0, y0)
         )
@@ -103,13 +102,11 @@ def outlined(frame: Picture, sample: Sample, references: Sequence[tuple[Referenc
 
 
 def read_image(payload: Payload) -> Image.Image | None:
-    """The picture, or None where it cannot be read."""
+    """The picture in RGBA, or None where it cannot be read."""
     try:
-        image = Image.open(io.BytesIO(payload.bytes) if payload.bytes is not None else Path(payload.path or ""))
-        image.load()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return open_picture(payload.bytes if payload.bytes is not None else payload.path or "")
+    except ValueError:
         return None
-    return image
 
 
 def on_checkerboard(image: Image.Image) -> Image.Image:

@@ -44,6 +44,15 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_folder_in_its_place_is_an_error_before_the_block(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+
+    with pytest.raises(IsADirectoryError), whole_file(tmp_path / "folder"):
+        raise AssertionError("the block began")
+
+    assert list(tmp_path.iterdir()) == [tmp_path / "folder"]
+
+
 def test_a_killed_process_leaves_the_old_file_and_a_hidden_one(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     write_whole_text(path, "old")

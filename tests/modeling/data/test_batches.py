@@ -307,7 +307,8 @@ def pictures(sample: Sample) -> set[bytes]:
     """The pixels of all pictures of a clip."""
     assert sample.background is not None
     payloads = [reference.image for entity in sample.entities for reference in entity.references]
-    return {Image.open(io.BytesIO(each.bytes or b"")).tobytes() for each in [*payloads, sample.background.image]}
+    opened = (Image.open(io.BytesIO(each.bytes or b"")) for each in [*payloads, sample.background.image])
+    return {image.convert("RGBA").tobytes() for image in opened}
 
 
 def test_a_reference_from_another_time_than_its_clip_is_one_like_any_other(

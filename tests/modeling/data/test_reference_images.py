@@ -18,6 +18,7 @@ from modeling.data.reference_choice import select_reference_images
 from modeling.data.reference_images import ReferenceImage, ReferenceImages
 from modeling.data.store import SampleStore
 from modeling.randomness import numpy_generator
+from picture_reading.showing import on_white
 
 BUCKET, LONGER = Bucket(5, 32, 48), Bucket(9, 32, 48)
 # One for each clip, so that a background tells whose it is; none is a color of the world's shapes.
@@ -186,7 +187,7 @@ def cut_pictures(sample: Sample) -> list[tuple[object, ...]]:
     place = next(entity for entity in sample.entities if not entity.references)
     found: list[tuple[object, ...]] = []
     for entity, payload in [*named, (place, sample.background.image)]:
-        picture = Image.open(io.BytesIO(payload.bytes or b""))
+        picture = Image.open(io.BytesIO(payload.bytes or b"")).convert("RGBA")
         found.append((entity.start, entity.end, picture.mode, picture.tobytes()))
     return found
 
@@ -221,6 +222,34 @@ def test_without_drawing_every_visit_shows_every_picture_once(
         assert shown == bits(images.of(samples[0], visit))
         orders.add(tuple(shown))
     assert len(orders) > 1
+
+
+def test_a_picture_in_another_form_trains_the_same(samples: list[Sample], tmp_path: Path) -> None:
+    plain = maker(samples, tmp_path / "plain", draws=False).of(samples[0], 3)
+    exif = Image.Exif()
+    exif[0x0112] = 8  # to be turned back by a quarter
+
+    def turned_and_in_few_colors(payload: Payload) -> Payload:
+        file, picture = io.BytesIO(), Image.open(io.BytesIO(payload.bytes or b""))
+        picture.transpose(Image.Transpose.ROTATE_270).quantize(16).save(file, "PNG", exif=exif)
+        return Payload(bytes=file.getvalue())
+
+    entities = tuple(
+        replace(
+            entity,
+            references=tuple(
+                replace(reference, image=turned_and_in_few_colors(reference.image)) for reference in entity.references
+            ),
+        )
+        for entity in samples[0].entities
+    )
+    samples[0] = replace(samples[0], entities=entities)
+
+    changed = maker(samples, tmp_path / "changed", draws=False).of(samples[0], 3)
+
+    for before, after in zip(plain, changed, strict=True):
+        seen = [np.asarray(on_white(each.image)).astype(int) for each in (before, after)]
+        assert np.abs(seen[0] - seen[1]).max() <= 2
 
 
 def _with_pictures_of_their_own(sample: Sample) -> Sample:

@@ -1,3 +1,4 @@
+import inspect
 from dataclasses import replace
 from pathlib import Path
 
@@ -95,6 +96,40 @@ def test_references_background_and_their_words_change_the_video(pipeline: Pipeli
 
     assert len({video.tobytes() for video in videos}) == 4
     assert np.array_equal(videos[2], videos[4])
+
+
+def test_a_picture_is_the_same_however_it_is_given(pipeline: Pipeline, tmp_path: Path) -> None:
+    cutout = Image.new("RGBA", (30, 20), (0, 0, 0, 0))
+    cutout.paste((200, 40, 40, 255), (5, 5, 20, 15))
+    cutout.quantize(8).save(tmp_path / "ball.png")  # its transparency is one of the palette
+
+    videos = {
+        pipeline(PROMPT, references={"ball": given}, background=given, sampling=SAMPLING).tobytes()
+        for given in (cutout, str(tmp_path / "ball.png"), tmp_path / "ball.png", np.asarray(cutout))
+    }
+    listed = {
+        pipeline(PROMPT, references={"ball": given}, background=cutout, sampling=SAMPLING).tobytes()
+        for given in ([cutout], (tmp_path / "ball.png",), [Image.open(tmp_path / "ball.png")])
+    }
+
+    assert videos == listed
+    assert len(videos) == 1
+
+
+def test_a_picture_that_cannot_be_opened_is_named(pipeline: Pipeline, tmp_path: Path) -> None:
+    with pytest.raises(
+        ValueError, match=r"picture 2 of 'ball': .*none\.png does not exist, expected a picture such as"
+    ):
+        pipeline(PROMPT, references={"ball": [picture(), tmp_path / "none.png"]}, sampling=SAMPLING)
+    with pytest.raises(ValueError, match=r"the background: the picture is transparent everywhere"):
+        pipeline(PROMPT, background=Image.new("RGBA", (4, 4)), sampling=SAMPLING)
+
+
+def test_pictures_without_a_word_are_refused(pipeline: Pipeline) -> None:
+    choose = inspect.unwrap(Pipeline._reference_images)  # without the check of types that all tests here have
+
+    with pytest.raises(TypeError, match=r"references is a list, expected pictures by word: \{'cat': picture\}"):
+        choose(pipeline, PROMPT, [picture()], None, None)
 
 
 def test_a_word_that_is_not_in_the_prompt_is_refused(pipeline: Pipeline) -> None:

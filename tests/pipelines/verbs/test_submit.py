@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ import psutil
 import pytest
 
 from dataset_schema import read_manifest
-from pipelines.verbs.submit import Submit, entrypoint, submit_when_ready
+from pipelines.verbs.submit import Submit, _own_packages, entrypoint, submit_when_ready
 from worlds.sprites import SpriteWorldConfig, make_world
 
 ROOT = Path(__file__).parents[3]
@@ -40,6 +41,13 @@ def test_the_entrypoint_is_the_same_curation_with_absolute_paths() -> None:
         *("--input", str(Path.cwd() / "my videos"), "--output", "/data/out"),
         *("--score-all", "--sources.caption", "A dog runs."),
     ]
+
+
+def test_a_job_brings_every_package_of_the_project() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    installed = project["tool"]["setuptools"]["packages"]["find"]["include"]
+
+    assert sorted(Path(package).name for package in _own_packages()) == sorted(name.strip("*") for name in installed)
 
 
 class StartingCluster:

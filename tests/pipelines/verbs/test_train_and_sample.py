@@ -12,7 +12,9 @@ import pytest
 from PIL import Image
 from safetensors.torch import load_file
 
-from dataset_schema import Sample, write_shard
+from dataset_schema import Bucket, Sample, write_shard
+from modeling import Pipeline, SamplingConfig, write_video
+from picture_reading.opening import PictureSource
 from pipelines.__main__ import main
 
 QUICK = ["--run.training.phases.0.steps", "2", "--run.training.reference-gain-every-steps", "1"]
@@ -66,7 +68,8 @@ def test_the_same_command_writes_the_same_video_and_another_seed_another(model: 
     [
         (["--reference", "dog={}"], "'dog' is not in the prompt"),
         (["--reference", "cat"], "expected WORD=PICTURE"),
-        (["--reference", "cat=nothing.png"], "nothing.png is no picture"),
+        (["--reference", "cat=nothing.png"], "--reference 'cat=nothing.png': nothing.png does not exist, expected a"),
+        (["--background", "meadow=/"], "--background 'meadow=/': / is a folder, expected a picture"),
         (["--reference", *["cat={}"] * 7], "7 reference images, expected at most 6"),
     ],
 )
@@ -79,6 +82,33 @@ def test_a_wrong_request_is_one_line_and_status_2(
     message = capsys.readouterr().err
     assert problem in message
     assert message.count("\n") == 1
+
+
+def test_a_picture_samples_the_same_from_the_command_line_and_the_library(model: Path, tmp_path: Path) -> None:
+    upright = Image.new("RGBA", (40, 30), (0, 0, 0, 0))
+    upright.paste((200, 30, 30, 255), (0, 0, 20, 10))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by a quarter
+    upright.transpose(Image.Transpose.ROTATE_90).quantize(4).save(tmp_path / "cat.png", exif=exif)
+    sampling = SamplingConfig(bucket=Bucket(9, 64, 112), steps=2)
+
+    assert sample(model, tmp_path / "v.mp4", "--reference", f"cat={tmp_path / 'cat.png'}") == 0
+
+    pipeline = Pipeline.from_pretrained(model)
+    given: dict[str, PictureSource] = {"a": upright, "b": tmp_path / "cat.png"}
+    for name, picture in given.items():
+        video = pipeline("A cat runs across a meadow.", references={"cat": picture}, sampling=sampling)
+        write_video(tmp_path / f"{name}.mp4", video)
+    assert len({(tmp_path / f"{name}.mp4").read_bytes() for name in "vab"}) == 1
+
+
+@pytest.mark.parametrize(("pixels", "status"), [(601, 0), (599, 2)])
+def test_a_large_picture_is_taken_without_a_word_and_one_of_twice_the_size_refused(
+    model: Path, tmp_path: Path, picture: str, monkeypatch: pytest.MonkeyPatch, pixels: int, status: int
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", pixels)  # the picture has 1200
+
+    assert sample(model, tmp_path / "v.mp4", "--reference", f"cat={picture}") == status
 
 
 @pytest.mark.parametrize(
