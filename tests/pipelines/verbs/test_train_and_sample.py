@@ -84,7 +84,7 @@ def test_a_wrong_request_is_one_line_and_status_2(
 @pytest.mark.parametrize(
     ("option", "value", "problem"),
     [
-        ("--sampling.steps", "0", "sampling has 0 steps, expected at least 1"),
+        ("--sampling.steps", "0", "sampling has steps 0, expected at least 1"),
         ("--sampling.bucket", "9x65x112", "--sampling.bucket: bucket has height 65, expected a"),
         ("--sampling.solver", "rk4", "--sampling.solver: solver is 'rk4', expected euler or heun"),
     ],
