@@ -65,7 +65,8 @@ def select(dataset: Path, where: str, output: Path) -> Counts:
     if not shards:
         raise FileNotFoundError(f"dataset {dataset} has no samples; expected what `curate` or `select` wrote")
     for path in shards:
-        open_shard(path, Sample).close()
+        with open_shard(path, Sample):
+            pass  # its columns are looked at before they are asked
     manifest = _manifest(dataset)
     kept = _kept_rows(shards, where)
     if not any(kept.values()):
