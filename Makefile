@@ -14,6 +14,7 @@ VIDEO ?=
 SCORE_ALL ?=
 CONFIG ?=
 DATASET ?=
+WHERE ?=
 VIDEOS ?=
 ADDRESS ?=
 # Clips with their truth: those beside the project, where there are any.
@@ -30,7 +31,7 @@ ARGS ?=
 
 # What the user wrote stays as it is: make would take the $5 of a caption for a variable. Recipes read most of them from
 # the environment, so that a caption may hold an apostrophe; ARGS is several words, quoted as in a shell.
-AS_WRITTEN := INPUT OUTPUT CAPTION VIDEO CONFIG DATASET VIDEOS ADDRESS MEDIA MODEL PROMPT REF BUCKET LABELS CHECKPOINT
+AS_WRITTEN := INPUT OUTPUT CAPTION VIDEO CONFIG DATASET WHERE VIDEOS ADDRESS MEDIA MODEL PROMPT REF BUCKET LABELS CHECKPOINT
 $(foreach name,$(AS_WRITTEN) ARGS,$(eval override $(name) := $$(value $(name))))
 export $(AS_WRITTEN)
 
@@ -42,7 +43,7 @@ option = $(if $($(1)),$(2) "$$$(1)")
 # in names of files, and in the first word.
 each_reference = readarray -t references < <(sed -E ':next; s/(=.*[^[:blank:]])[[:blank:]]+([^[:blank:]=\n]+=)/\1\n\2/; t next' <<< "$$REF")
 
-.PHONY: help setup demo prove ablations check test test-slow test-legacy explain curate inspect describe cache train sample submit label-clips train-filter bench bench-quality bench-model clean
+.PHONY: help setup demo prove ablations check test test-slow test-legacy explain curate inspect select describe cache train sample submit label-clips train-filter bench bench-quality bench-model clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -101,6 +102,10 @@ curate: setup  ## videos and captions into a dataset: make curate INPUT=videos/ 
 inspect: setup  ## tables and contact sheets of a dataset: make inspect DATASET=out/dataset
 	$(call need,DATASET,name a dataset directory)
 	$(PYTHON) -m pipelines inspect --dataset "$$DATASET" $(ARGS)
+
+select: setup  ## part of a dataset as a dataset: make select DATASET=out/dataset WHERE="scores.desirable >= 0.4" OUTPUT=out/desirable
+	$(call need,DATASET,name a dataset directory or a Parquet file of samples)$(call need,OUTPUT,name the new directory)
+	$(PYTHON) -m pipelines select --dataset "$$DATASET" --output "$$OUTPUT" $(call option,WHERE,--where) $(ARGS)
 
 describe: setup  ## what a training run would cost, and whether it fits: make describe [CONFIG=configs/train_paper.toml] [DATASET=out/dataset] [ARGS="--gpus 64"]
 	$(PYTHON) -m pipelines describe $(call option,CONFIG,--config) $(call option,DATASET,--dataset) $(ARGS)

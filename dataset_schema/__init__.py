@@ -6,7 +6,15 @@
 
 from dataset_schema.arrow import FAILURES_SCHEMA, REJECTIONS_SCHEMA, SAMPLES_SCHEMA
 from dataset_schema.buckets import FRAMES_PER_SECOND, TABLE_6_BUCKETS, Bucket, largest_bucket, shortest_duration_s
-from dataset_schema.manifest import Annotator, DatasetManifest, FunnelRow, is_dataset, read_manifest, write_manifest
+from dataset_schema.manifest import (
+    Annotator,
+    DatasetManifest,
+    FunnelRow,
+    Selection,
+    is_dataset,
+    read_manifest,
+    write_manifest,
+)
 from dataset_schema.records import (
     CORE_SCORES,
     SHARE_SCORES,
@@ -28,6 +36,7 @@ from dataset_schema.records import (
 )
 from dataset_schema.shard import (
     TABLES,
+    dataset_root,
     from_rows,
     leaves,
     open_shard,
@@ -67,7 +76,9 @@ __all__ = [
     "Sample",
     "SchemaVersion",
     "Scores",
+    "Selection",
     "Source",
+    "dataset_root",
     "from_rows",
     "is_dataset",
     "largest_bucket",

@@ -5,10 +5,9 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from dataset_schema.shard import MANIFEST_NAME
 from dataset_schema.version import SCHEMA_VERSION, check_version
 from storage.whole_files import write_whole_text
-
-_NAME = "dataset.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +43,21 @@ class FunnelRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """That a dataset was selected from another.
+
+    Attributes:
+        dataset: where the other lay.
+        where: the SQL condition; of the samples it was put to, it `kept` some and `dropped` the others.
+    """
+
+    dataset: str
+    where: str
+    kept: int
+    dropped: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetManifest:
     """The head of a dataset.
 
@@ -51,6 +65,7 @@ class DatasetManifest:
         profile: the annotator profile that ran (`embedded`, `paper`).
         config: the resolved configuration, as the command would read it again.
         complete: False while the run has sources left.
+        selections: what was selected since, the first one first; none in what a curation run wrote.
     """
 
     profile: str
@@ -58,18 +73,19 @@ class DatasetManifest:
     annotators: tuple[Annotator, ...]
     funnel: tuple[FunnelRow, ...]
     complete: bool
+    selections: tuple[Selection, ...] = ()
     schema_version: str = str(SCHEMA_VERSION)
 
 
 def write_manifest(dataset: Path, manifest: DatasetManifest) -> None:
     """Write `dataset.json`, replacing an older one in one step."""
-    write_whole_text(dataset / _NAME, json.dumps(asdict(manifest), indent=2, ensure_ascii=False) + "\n")
+    write_whole_text(dataset / MANIFEST_NAME, json.dumps(asdict(manifest), indent=2, ensure_ascii=False) + "\n")
 
 
 def is_dataset(folder: Path) -> bool:
     """Whether a curation run wrote this folder, in whichever version: other programs too call a file `dataset.json`."""
     try:
-        content = json.loads((folder / _NAME).read_bytes())
+        content = json.loads((folder / MANIFEST_NAME).read_bytes())
     except (OSError, ValueError):
         return False
     return isinstance(content, dict) and {"schema_version", "funnel"} <= content.keys()
@@ -82,9 +98,9 @@ def read_manifest(dataset: Path) -> DatasetManifest:
         FileNotFoundError: `dataset` is not a dataset directory.
         ValueError: the dataset has another major schema version.
     """
-    path = dataset / _NAME
+    path = dataset / MANIFEST_NAME
     if not path.is_file():
-        raise FileNotFoundError(f"{dataset} has no {_NAME}; expected the output directory of a curation run")
+        raise FileNotFoundError(f"{dataset} has no {MANIFEST_NAME}; expected what `curate` or `select` wrote")
     content = json.loads(path.read_text(encoding="utf-8"))
     check_version(str(content.get("schema_version")), where=f"dataset {dataset}")
     known = {each.name for each in fields(DatasetManifest)}
@@ -94,5 +110,6 @@ def read_manifest(dataset: Path) -> DatasetManifest:
             "schema_version": str(content["schema_version"]),
             "annotators": tuple(Annotator(**annotator) for annotator in content["annotators"]),
             "funnel": tuple(FunnelRow(**row) for row in content["funnel"]),
+            "selections": tuple(Selection(**selection) for selection in content.get("selections", ())),
         }
     )

@@ -1,11 +1,12 @@
 """From records to the rows of their tables and back, as it follows from the types of the records."""
 
+import math
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
 
@@ -35,9 +36,13 @@ def from_row(row: Mapping[str, Any], kind: Any) -> Any:
     """The record that `to_row` wrote; checks itself again. Values that its row lacks are the defaults.
 
     Raises:
-        ValueError: the row contradicts itself, or has no value where one is needed.
+        ValueError: the row contradicts itself, or has no value where one is needed; the message names it.
     """
-    return _reader(kind)(row)
+    try:
+        return _reader(kind)(row)
+    except ValueError as error:
+        clip_id = str(row.get("clip_id"))
+        raise (error if clip_id in str(error) else ValueError(f"clip {clip_id}: {error}")) from error
 
 
 @cache
@@ -54,7 +59,7 @@ def _reader(hint: Any) -> Callable[[Any], Any]:
         read = _reader(typing.get_args(hint)[0])
         return lambda items: tuple(None if item is None else read(item) for item in items)
     if hint is Payload:
-        return lambda row: Payload(bytes=row["bytes"], path=row["path"])
+        return lambda row: Payload(bytes=row.get("bytes"), path=row.get("path"))
     if is_dataclass(hint):
         return _record_reader(hint)
     return hint if isinstance(hint, type) and issubclass(hint, StrEnum) else lambda value: value
@@ -64,9 +69,12 @@ def _record_reader(kind: Any) -> Callable[[Any], Any]:
     hints = typing.get_type_hints(kind)
     read = {each.name: _reader(hints[each.name]) for each in fields(kind)}
     defaulted = frozenset(optional_fields(kind))
+    needed = [name for name in read if name not in defaulted and without_none(hints[name]) is hints[name]]
 
     def record(row: Mapping[str, Any]) -> Any:
         found = {name: row.get(name) for name in read}
+        if missing := [name for name in needed if found[name] is None]:
+            raise ValueError(f"{', '.join(missing)} of a {kind.__name__} is null, expected a value")
         return kind(
             **{
                 name: None if value is None else read[name](value)
@@ -80,7 +88,7 @@ def _record_reader(kind: Any) -> Callable[[Any], Any]:
 
 def _as_int(value: Any) -> int:
     """Tools that know no missing integers write them as floats."""
-    if value != int(value):
+    if not math.isfinite(value) or value != int(value):
         raise ValueError(f"a column of integers holds {value}")
     return int(value)
 
@@ -91,7 +99,7 @@ def optional_fields(kind: Any) -> list[str]:
 
 
 def missing_columns(found: pa.DataType | pa.Schema, kind: Any, *, below: str = "") -> list[str]:
-    """The columns that a record of this kind needs and a table of this type lacks, with their full names."""
+    """The columns that a record of this kind needs and a table of this type lacks or has otherwise, by full names."""
     hints = typing.get_type_hints(kind)
     names = {member.name: member.type for member in found}
     missing = []
@@ -100,8 +108,27 @@ def missing_columns(found: pa.DataType | pa.Schema, kind: Any, *, below: str = "
         if arrow is None:
             missing += [] if name in optional_fields(kind) else [f"{below}{name}"]
             continue
-        while typing.get_origin(inner) is tuple:
-            inner, arrow = without_none(typing.get_args(inner)[0]), getattr(arrow, "value_type", arrow)
-        if is_dataclass(inner) and inner is not Payload and pa.types.is_struct(arrow):
-            missing += missing_columns(arrow, inner, below=f"{below}{name}.")
+        while typing.get_origin(inner) is tuple and hasattr(arrow, "value_type"):
+            inner, arrow = without_none(typing.get_args(inner)[0]), arrow.value_type
+        if pa.types.is_struct(arrow) and is_dataclass(inner):
+            missing += [] if inner is Payload else missing_columns(arrow, inner, below=f"{below}{name}.")
+        elif expected := _unlike(arrow, inner):
+            missing.append(f"{below}{name} as {expected} (it is {str(arrow)[:40]})")
     return missing
+
+
+def _unlike(arrow: pa.DataType, hint: Any) -> str:
+    """What a column should hold instead; nothing where its type will do. A column without any value has no type."""
+    plain = arrow.value_type if pa.types.is_dictionary(arrow) else arrow
+    if pa.types.is_null(plain):
+        return ""
+    if isinstance(hint, type) and issubclass(hint, str):
+        return "" if any(is_text(plain) for is_text in _TEXTS) else "text"
+    if hint in (bool, int, float):
+        return "" if any(is_number(plain) for is_number in _NUMBERS) else "a number"
+    is_list = typing.get_origin(hint) is Mapping and hasattr(plain, "value_type")
+    return "" if is_list else "the nested column that it was"
+
+
+_TEXTS: Final = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+_NUMBERS: Final = (pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)

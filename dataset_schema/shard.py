@@ -25,6 +25,8 @@ from storage.whole_files import whole_file
 
 Record = TypeVar("Record", Sample, RejectedClip, FailedClip)
 
+MANIFEST_NAME = "dataset.json"
+
 # How tools name the levels of a list in a Parquet file.
 _LIST_LEVELS = frozenset({"list", "element", "item", "array", "bag", "array_element"})
 
@@ -53,8 +55,32 @@ TABLES: dict[Kind, Table] = {
 
 
 def shard_paths(dataset: Path, kind: Kind) -> list[Path]:
-    """The finished shards of one table, sorted by name; empty where the table has none."""
-    return sorted((dataset / TABLES[kind].folder).glob("[!.]*.parquet"))
+    """The finished shards of one table, sorted by name; empty where the table has none.
+
+    What other tools select has no folder for each table: a file, or a folder with nothing but files, is all samples.
+    """
+    folder = dataset / TABLES[kind].folder
+    if folder.is_dir():
+        return _parquet_files(folder)
+    if kind is not Sample or any((dataset / table.folder).is_dir() for table in TABLES.values()):
+        return []
+    return [dataset] if dataset.is_file() else _parquet_files(dataset)
+
+
+def dataset_root(dataset: Path) -> Path:
+    """The directory of the dataset that `dataset` is, or is a file or folder of: relative paths start there."""
+    if dataset.is_dir() and (dataset / _SAMPLES.folder).is_dir():
+        return dataset
+    above = (dataset, *dataset.absolute().parents[:2])
+    described = [folder for folder in above if (folder / MANIFEST_NAME).is_file()]
+    return described[0] if described else dataset if dataset.is_dir() else dataset.parent
+
+
+def _parquet_files(folder: Path) -> list[Path]:
+    """All below a folder, but what tools hide, and a cache."""
+    paths = (path.relative_to(folder) for path in folder.rglob("*.parquet"))
+    shown = (path for path in paths if path.parts[0] != "cache" and not any(part[0] in "._" for part in path.parts))
+    return sorted(folder / path for path in shown if (folder / path).is_file())
 
 
 def write_shard(path: Path, records: Sequence[Sample | RejectedClip | FailedClip]) -> None:
@@ -110,7 +136,7 @@ def open_shard(path: Path, kind: Kind) -> pq.ParquetFile:
         file = pq.ParquetFile(path)
     except pa.ArrowInvalid as error:
         raise ValueError(
-            f"shard {path} cannot be read ({error}); delete it and curate again to redo its clips"
+            f"shard {path} cannot be read ({error}); delete it and curate again to redo its clips, or write it anew"
         ) from error
     try:
         _check(path, file.schema_arrow, kind)
@@ -125,7 +151,10 @@ def _check(path: Path, schema: pa.Schema, kind: Kind) -> None:
     if found is not None:
         check_version(found.decode(), where=f"shard {path}")
     if missing := missing_columns(schema, kind):
-        raise ValueError(f"shard {path} lacks {', '.join(missing)}; a selection must keep these columns")
+        raise ValueError(
+            f"shard {path} lacks {', '.join(missing)}; a selection must keep these columns: take all of them, or let "
+            "`select` make it"
+        )
 
 
 def from_rows(rows: Iterable[Row], kind: type[Record]) -> Iterator[Record]:

@@ -113,3 +113,11 @@ def test_what_is_not_given_is_not_handed_over() -> None:
     found = arguments("sample", MODEL="m", PROMPT="It's a cat.", OUTPUT="v.mp4")
 
     assert found == ["-m", "pipelines", "sample", "--model", "m", "--prompt", "It's a cat.", "--output", "v.mp4"]
+
+
+def test_a_condition_may_hold_quotes_and_signs() -> None:
+    where = "scores.desirable >= 0.4 AND caption LIKE '%dog''s%'"
+
+    found = arguments("select", DATASET="ds", WHERE=where, OUTPUT="some")
+
+    assert found == ["-m", "pipelines", "select", "--dataset", "ds", "--output", "some", "--where", where]

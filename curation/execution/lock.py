@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from storage.busy import BusyError
+from storage.lock import try_lock
+
 _RUN_LOCK: Final = ".run.lock"
 _WRITERS_LOCK: Final = ".writers.lock"
 
@@ -18,7 +21,7 @@ _WRITERS_PATIENCE_S: Final = 60.0
 _RETRY_S: Final = 0.1
 
 
-class DatasetBusyError(RuntimeError):
+class DatasetBusyError(BusyError):
     """Another run is writing the dataset."""
 
 
@@ -31,7 +34,7 @@ def locked_for_run(dataset: Path, *, patience_s: float = _WRITERS_PATIENCE_S) ->
     """
     dataset.mkdir(parents=True, exist_ok=True)
     with (dataset / _RUN_LOCK).open("ab") as lock:
-        if not _try_lock(lock.fileno()):
+        if not try_lock(lock.fileno()):
             raise DatasetBusyError(f"dataset {dataset} is being written by another run; wait for its end, or stop it")
         _wait_for_writers(dataset, patience_s)
         yield
@@ -48,18 +51,10 @@ def held_by_writer(dataset: Path) -> Iterator[None]:
 def _wait_for_writers(dataset: Path, patience_s: float) -> None:
     deadline = time.monotonic() + patience_s
     with (dataset / _WRITERS_LOCK).open("ab") as lock:
-        while not _try_lock(lock.fileno()):
+        while not try_lock(lock.fileno()):
             if time.monotonic() > deadline:
                 raise DatasetBusyError(
                     f"dataset {dataset} still has writers of a run that was stopped, after {patience_s:g} s; "
                     "stop them, then start again"
                 )
             time.sleep(_RETRY_S)
-
-
-def _try_lock(file_descriptor: int) -> bool:
-    try:
-        fcntl.flock(file_descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

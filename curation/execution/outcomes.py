@@ -1,5 +1,6 @@
 """What becomes of a clip: a sample, a rejected clip or a failed one. Exactly one of the three."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from io import BytesIO
 from typing import Final, TypeAlias
@@ -10,7 +11,7 @@ from PIL import Image as PillowImage
 from curation.execution.guard import StageError
 from curation.records import Clip, Frames, Image
 from curation.references.judging import scores_alone
-from dataset_schema import Entity, FailedClip, FailureKind, MediaFacts, Payload, RejectedClip, Sample
+from dataset_schema import Entity, FailedClip, FailureKind, MediaFacts, Payload, Reason, RejectedClip, Sample
 
 Record: TypeAlias = Clip | RejectedClip | FailedClip | Sample
 Outcome: TypeAlias = Sample | RejectedClip | FailedClip
@@ -30,22 +31,37 @@ def rejected(clip: Clip) -> RejectedClip:
         scores=clip.scores,
         media=clip.media,
         thumbnail=clip.thumbnail,
-        entities=_without_images(clip),
+        entities=_words(clip) if clip.entities is None else _without_images(clip.entities),
     )
 
 
-def _without_images(clip: Clip) -> tuple[Entity, ...]:
-    """Its words, and the scores of their pictures as far as it came."""
-    if clip.entities is None:
-        words = clip.entity_words or ()
-        return tuple(Entity(word=word.word, kind=word.kind, start=word.start, end=word.end) for word in words)
+def passed_over(sample: Sample, reason: Reason) -> RejectedClip:
+    """The row of a clip that was kept and is not wanted."""
+    return RejectedClip(
+        clip_id=sample.clip_id,
+        source=sample.source,
+        caption=sample.caption,
+        reasons=(reason,),
+        scores=sample.scores,
+        media=sample.media,
+        entities=_without_images(sample.entities),
+    )
+
+
+def _words(clip: Clip) -> tuple[Entity, ...]:
+    words = clip.entity_words or ()
+    return tuple(Entity(word=word.word, kind=word.kind, start=word.start, end=word.end) for word in words)
+
+
+def _without_images(entities: Sequence[Entity]) -> tuple[Entity, ...]:
+    """The words, and the scores of their pictures."""
     return tuple(
         replace(
             entity,
             references=(),
             rejected_references=tuple(map(scores_alone, (*entity.references, *entity.rejected_references))),
         )
-        for entity in clip.entities
+        for entity in entities
     )
 
 

@@ -120,9 +120,14 @@ def _manifest(
 
 def _check_same(run: CurationRun, manifest: DatasetManifest) -> None:
     try:
-        former = _decisive(read_manifest(run.output), run.undecisive)
+        found = read_manifest(run.output)
     except FileNotFoundError:
         return
+    if found.selections:
+        raise OtherConfigurationError(
+            f"dataset {run.output} was selected from {found.selections[-1].dataset}; curate into that, and select again"
+        )
+    former = _decisive(found, run.undecisive)
     present = _decisive(manifest, run.undecisive)
     changed = [
         f"{name} was {former.get(name, 'absent')}, is {present.get(name, 'absent')}"

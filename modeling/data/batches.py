@@ -25,6 +25,7 @@ from modeling.data.store import SampleStore
 from modeling.data.video import Video
 from modeling.encoders import TextTokens
 from modeling.randomness import numpy_generator
+from storage.numbers import expect_at_least, expect_share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,9 @@ class DataConfig:
         random_background_probability: how often a segmented reference image is pasted onto a background, so that users
             need not segment their pictures. The supplement (D) only plans it, so 0 leaves all on white. Our choice: a
             part of another clip's background, after Table 4, each image for itself.
+        most_unread_references: of all reference images, the share whose word may lie behind what the text encoder reads
+            of the caption. Such images are left out of every batch and named before training; more of them stop it. Our
+            choice: a tenth; beyond that the captions and the encoder do not belong together.
         uses_cache: latents and text tokens come from the dataset's cache, which `make cache` writes; no video is
             decoded, and neither autoencoder nor text encoder runs.
         memory_mb: of decoded clips to keep, for datasets that are small beside the memory.
@@ -56,19 +60,16 @@ class DataConfig:
     draws_references: bool = True
     augments_references: bool = True
     random_background_probability: float = 0.0
+    most_unread_references: float = 0.1
     uses_cache: bool = False
     memory_mb: int = 1024
     threads: int = 4
 
     def __post_init__(self) -> None:
-        if self.threads < 1 or self.memory_mb < 0:
-            raise ValueError(
-                f"data has {self.threads} threads and {self.memory_mb} MB of memory, expected at least 1 and 0"
-            )
-        if not 0 <= self.random_background_probability <= 1:
-            raise ValueError(
-                f"data has random_background_probability {self.random_background_probability}, expected 0 to 1"
-            )
+        expect_at_least(1, "data", self, "threads")
+        expect_at_least(0, "data", self, "memory_mb")
+        shares = ("text_dropout", "image_dropout", "random_background_probability", "most_unread_references")
+        expect_share("data", self, *shares)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -18,6 +18,7 @@ from modeling.data.prefetch import prefetch
 from modeling.data.store import SampleStore
 from modeling.data.video import Video, decode_clip
 from modeling.encoders import Encoders, TextTokens
+from storage.lock import held_alone
 
 # Enough to keep an encoder busy; each holds one decoded clip.
 _CLIPS_AHEAD: Final = 4
@@ -25,6 +26,8 @@ _CLIPS_AHEAD: Final = 4
 # What an interrupted run does again, at most.
 _SHARD_BYTES: Final = 2**26
 _SHARD_ENTRIES: Final = 4096
+
+_LOCK_NAME: Final = ".writing.lock"
 
 
 class ClipCache:
@@ -41,8 +44,8 @@ class ClipCache:
 
     def __init__(self, store: SampleStore, *, autoencoder_version: str, text_version: str) -> None:
         self.store = store
-        self._latents = CacheTable(store.dataset, kind=LATENTS, version=autoencoder_version)
-        self._text = CacheTable(store.dataset, kind=TEXT, version=text_version)
+        self._latents = CacheTable(store.root, kind=LATENTS, version=autoencoder_version)
+        self._text = CacheTable(store.root, kind=TEXT, version=text_version)
         self._keys: dict[tuple[Bucket, int], EntryKey] = {}
         for bucket in store.clips_per_bucket():
             for clip_id in store.clip_ids(bucket):
@@ -139,8 +142,16 @@ def write_cache(
         encoders: those of training, on `device`.
         device: where they are.
         on_clip: is told how many clips are done.
+
+    Raises:
+        BusyError: another run writes the cache.
     """
-    writer = _CacheWriter(store, encoders, device)
+    busy = f"the cache of dataset {store.root} is being written by another run; wait for its end, or stop it"
+    with held_alone(store.root / "cache" / _LOCK_NAME, busy=busy):
+        return _write(_CacheWriter(store, encoders, device), store, on_clip)
+
+
+def _write(writer: "_CacheWriter", store: SampleStore, on_clip: Callable[[int], None] | None) -> CacheReport:
     places = [
         _Place(bucket, row, clip_id)
         for bucket in store.clips_per_bucket()
@@ -188,8 +199,8 @@ class _CacheWriter:
         self._store = store
         self._encoders = encoders
         self._device = device
-        self.latents = _OpenShard(CacheTable(store.dataset, kind=LATENTS, version=encoders.autoencoder.version))
-        self.text = _OpenShard(CacheTable(store.dataset, kind=TEXT, version=encoders.text.version))
+        self.latents = _OpenShard(CacheTable(store.root, kind=LATENTS, version=encoders.autoencoder.version))
+        self.text = _OpenShard(CacheTable(store.root, kind=TEXT, version=encoders.text.version))
 
     def prepare(self, place: _Place) -> _Prepared | CacheFailure:
         try:

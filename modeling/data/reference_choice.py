@@ -40,16 +40,17 @@ def select_reference_images(
     and whole bodies alike; 5. with probability one half, the background.
 
     Our choice: the five steps give up to ten images, but the model takes six (Table 5). Images beyond that are dropped
-    at random, except that every drawn subject and the background keep at least one.
+    at random, except that every drawn subject and the background keep at least one; a model that takes fewer than four
+    gets fewer subjects.
     """
     entities = [entity for entity in sample.entities if entity.references]
     chosen: list[list[ReferenceChoice]] = []
     if entities:
         count = generator.integers(1, _MOST_SUBJECTS + 1)
-        picks = generator.integers(len(entities), size=count)
+        picks = generator.integers(len(entities), size=count)[: max(1, max_images - 1)]
         chosen.extend(_some_images_of(entities[pick], generator) for pick in picks)
     background = _background_images(sample)
-    if background and generator.random() < _BACKGROUND_PROBABILITY:
+    if background and generator.random() < _BACKGROUND_PROBABILITY and len(chosen) < max_images:
         chosen.append(background)
     return _cut(chosen, generator, max_images=max_images)
 

@@ -13,6 +13,7 @@ from dataset_schema import TABLE_6_BUCKETS, Bucket
 from modeling.data.epochs import MOST_VISITS, Epoch
 from modeling.encoders import latent_shape
 from modeling.randomness import numpy_generator
+from storage.numbers import expect_at_least
 
 _logger = logging.getLogger(__name__)
 
@@ -39,11 +40,7 @@ class BatchingConfig:
     multi_subject_share: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.tokens_per_device < 1 or self.devices_per_group < 1:
-            raise ValueError(
-                f"batching has {self.tokens_per_device} tokens per device and {self.devices_per_group} devices, "
-                "expected positive numbers"
-            )
+        expect_at_least(1, "batching", self, "tokens_per_device", "devices_per_group")
         if not 0 <= self.multi_subject_share < 1:
             raise ValueError(
                 f"batching has multi_subject_share {self.multi_subject_share}, expected at least 0 and below 1"

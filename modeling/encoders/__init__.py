@@ -13,7 +13,10 @@ from modeling.encoders.protocols import (
     LatentShape,
     TextEncoder,
     TextTokens,
+    TokenSpans,
     latent_shape,
+    tokens_inside,
+    unread_part,
 )
 
 __all__ = [
@@ -26,5 +29,8 @@ __all__ = [
     "PaperEncoders",
     "TextEncoder",
     "TextTokens",
+    "TokenSpans",
     "latent_shape",
+    "tokens_inside",
+    "unread_part",
 ]

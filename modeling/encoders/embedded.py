@@ -6,7 +6,8 @@ from typing import Literal
 from modeling.encoders.cosine_patches import CosinePatches
 from modeling.encoders.dct_codec import DctCodec
 from modeling.encoders.hashed_words import HashedWords
-from modeling.encoders.protocols import Encoders
+from modeling.encoders.protocols import ENCODER_SIZES, Encoders
+from storage.numbers import expect_at_least
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,7 @@ class EmbeddedEncoders:
     patch_side: int = 14
 
     def __post_init__(self) -> None:
+        expect_at_least(1, "encoders", self, *ENCODER_SIZES)
         if self.text_channels % 8 or self.image_channels % 4:
             raise ValueError(
                 f"encoders have {self.text_channels} text and {self.image_channels} image channels, expected multiples "

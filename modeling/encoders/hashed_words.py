@@ -5,13 +5,14 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import sha256, shake_256
+from itertools import islice
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from modeling.encoders.protocols import TextTokens
+from modeling.encoders.protocols import TextTokens, TokenSpans
 from modeling.model.positions import sinusoids
 
 _WORD = re.compile(r"\w+|[^\w\s]")
@@ -38,18 +39,25 @@ class HashedWords:
         constants = repr((_WORD.pattern, self._channels, self.max_tokens))
         return f"hashed-words-{sha256(constants.encode()).hexdigest()[:12]}"
 
+    def spans(self, texts: Sequence[str]) -> list[TokenSpans]:
+        """Where the words stand."""
+        return [tuple(word.span() for word in self._words(text)) for text in texts]
+
     def encode(self, texts: Sequence[str]) -> list[TextTokens]:
         """The tokens of each text; an empty text has none."""
         return [self._encode(text) for text in texts]
 
     def _encode(self, text: str) -> TextTokens:
-        words = list(_WORD.finditer(text))[: self.max_tokens]
+        words = self._words(text)
         vectors = [_signs(word.group().lower(), self._channels) for word in words]
         embeddings = torch.stack(vectors) if vectors else torch.zeros(0, self._channels)
         return TextTokens(
             embeddings=(embeddings + self._places[: len(words)]) / math.sqrt(1.5),
             spans=tuple(word.span() for word in words),
         )
+
+    def _words(self, text: str) -> list[re.Match[str]]:
+        return list(islice(_WORD.finditer(text), self.max_tokens))
 
 
 @lru_cache(maxsize=65_536)

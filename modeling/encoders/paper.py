@@ -5,11 +5,12 @@ from typing import Literal
 
 from modeling.encoders.cogvideox import CogVideoXAutoencoder
 from modeling.encoders.frozen import library
-from modeling.encoders.protocols import Encoders
+from modeling.encoders.protocols import ENCODER_SIZES, Encoders
 from modeling.encoders.t5 import T5Tokens
 from modeling.encoders.vision_patches import ImageKind, VisionPatches
 from modeling.model.precision import Precision
 from storage.checkpoints import checkpoint_folder
+from storage.numbers import expect_at_least
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,7 @@ class PaperEncoders:
     precision: Precision = Precision.BFLOAT16
 
     def __post_init__(self) -> None:
+        expect_at_least(1, "encoders", self, *ENCODER_SIZES)
         if self.image_side % self.patch_side:
             raise ValueError(f"image side {self.image_side} is not a multiple of the patch side {self.patch_side}")
 

@@ -6,7 +6,7 @@ latents; text tokens that know which characters they stand for; patch tokens of 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol, runtime_checkable
+from typing import Final, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import torch
 from jaxtyping import Float, UInt8
@@ -18,6 +18,9 @@ from dataset_schema import Bucket
 LATENT_CHANNELS: Final = 16
 FRAMES_PER_LATENT: Final = 4
 PIXELS_PER_LATENT: Final = 8
+
+# The fields of every config of encoders that are sizes.
+ENCODER_SIZES: Final = ("text_channels", "max_text_tokens", "image_channels", "image_side", "patch_side")
 
 
 class LatentShape(NamedTuple):
@@ -52,16 +55,30 @@ def check_video_size(videos: UInt8[Tensor, "batch frames height width 3"]) -> No
         )
 
 
+# For every token of a text the characters `[start, end)` that it stands for.
+TokenSpans: TypeAlias = tuple[tuple[int, int], ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextTokens:
     """One encoded text.
 
     Attributes:
-        spans: for every token the characters `[start, end)` of the text that it stands for.
+        spans: of each token.
     """
 
     embeddings: Float[Tensor, "tokens channels"]
-    spans: tuple[tuple[int, int], ...]
+    spans: TokenSpans
+
+
+def tokens_inside(spans: TokenSpans, start: int, end: int) -> list[int]:
+    """Which tokens stand for characters of `[start, end)`; none where the encoder cut the text before them."""
+    return [index for index, (first, last) in enumerate(spans) if first < end and start < last]
+
+
+def unread_part(text: str, spans: TokenSpans, *, max_tokens: int) -> str:
+    """What the encoder cut off the end of a text; nothing where it read all of it."""
+    return text[spans[-1][1] :].strip() if spans and len(spans) >= max_tokens else ""
 
 
 @runtime_checkable
@@ -98,6 +115,10 @@ class TextEncoder(Protocol):
     @property
     def max_tokens(self) -> int:
         """Later tokens are cut off."""
+        ...
+
+    def spans(self, texts: Sequence[str]) -> list[TokenSpans]:
+        """Those of the tokens of each text, without the work of encoding it."""
         ...
 
     def encode(self, texts: Sequence[str]) -> list[TextTokens]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from modeling.encoders.frozen import FrozenEncoder, library, load_frozen
-from modeling.encoders.protocols import TextTokens
+from modeling.encoders.protocols import TextTokens, TokenSpans
 from modeling.model.precision import Precision
 from storage.checkpoints import files_hash, read_json
 
@@ -51,13 +52,18 @@ class T5Tokens(FrozenEncoder):
         """Follows from the checkpoint's files, the precision, and how many tokens are read."""
         return f"t5-{files_hash(self._folder)[:12]}-{self._precision}-tokens{self.max_tokens}"
 
+    def spans(self, texts: Sequence[str]) -> list[TokenSpans]:
+        """Of the tokens but the mark; no weights are loaded."""
+        encodings = self._tokenizer.encode_batch(list(texts))
+        return [tuple(encoding.offsets[place] for place in _without_mark(encoding)) for encoding in encodings]
+
     def encode(self, texts: Sequence[str]) -> list[TextTokens]:
         """The contextual tokens of each text; an empty text has none."""
         encodings = self._tokenizer.encode_batch(list(texts))
         embeddings = self._embed([encoding.ids for encoding in encodings])
         tokens = []
         for encoding, embedded in zip(encodings, embeddings, strict=True):
-            kept = [place for place, is_mark in enumerate(encoding.special_tokens_mask) if not is_mark]
+            kept = _without_mark(encoding)
             spans = tuple(encoding.offsets[place] for place in kept)
             tokens.append(TextTokens(embeddings=embedded[kept], spans=spans))
         return tokens
@@ -76,3 +82,8 @@ class T5Tokens(FrozenEncoder):
             input_ids=padded.to(self.device), attention_mask=is_text.to(self.device, dtype=torch.int64)
         )
         return output.last_hidden_state.float()
+
+
+def _without_mark(encoding: Any) -> list[int]:
+    """The places of the tokens that stand for characters."""
+    return [place for place, is_mark in enumerate(encoding.special_tokens_mask) if not is_mark]

@@ -19,6 +19,7 @@ from modeling.model.conditions import Conditions, ReferenceTokens
 from modeling.model.positions import Rotation, grid_code, rotary_embedding, sinusoids
 from modeling.model.precision import Float32LayerNorm, Float32Linear
 from modeling.model.sequence import TokenSequence, WholeSequence
+from storage.numbers import expect_at_least, expect_share
 
 _PATCH = 2
 _TIMESTEP_CHANNELS = 256
@@ -62,6 +63,9 @@ class DiTConfig:
     absolute_positions: bool = False
 
     def __post_init__(self) -> None:
+        sizes = ("latent_channels", "width", "blocks", "heads", "text_channels", "image_channels", "mlp_ratio")
+        expect_at_least(1, "model", self, *sizes, "max_images", "words_per_image")
+        expect_share("model", self, "dropout")
         if self.width % self.heads or self.head_channels % 8:
             raise ValueError(
                 f"model has width {self.width} and {self.heads} heads, expected head channels that are a multiple of 8"

@@ -46,7 +46,7 @@ class LoraConfig:
     layers: tuple[str, ...] = ("to_qkv", "to_query", "to_key_value", "to_out")
 
     def __post_init__(self) -> None:
-        if self.rank < 1 or self.alpha <= 0 or not self.layers:
+        if self.rank < 1 or not 0 < self.alpha < math.inf or not self.layers:
             raise ValueError(
                 f"LoRA has rank {self.rank}, alpha {self.alpha} and the layers {', '.join(self.layers) or 'none'}, "
                 "expected a positive rank and alpha and at least one layer"

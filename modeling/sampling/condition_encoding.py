@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from modeling.data.reference_images import ReferenceImage
-from modeling.encoders import Encoders, ImageEncoder, TextTokens
+from modeling.encoders import Encoders, ImageEncoder, TextTokens, tokens_inside
 from modeling.model.conditions import Conditions, ReferenceTokens
 
 
@@ -46,7 +46,11 @@ def bind_conditions(
     words_per_image: int,
     device: torch.device,
 ) -> Conditions:
-    """The same of captions that are encoded already."""
+    """The same of captions that are encoded already.
+
+    Raises:
+        ValueError: the word of an image has no token: the image would belong to nothing.
+    """
     text = pad_sequence([tokens.embeddings for tokens in texts], batch_first=True)
     lengths = torch.tensor([len(tokens.spans) for tokens in texts])
     if text.shape[1] == 0:  # attention needs something to look at, if only padding
@@ -62,9 +66,14 @@ def word_tokens(text: TextTokens, start: int, end: int, *, count: int) -> Float[
 
     A token belongs to the word if they share a character; an empty span has none.
     """
-    inside = [index for index, (first, last) in enumerate(text.spans) if first < end and start < last][:count]
+    inside = tokens_inside(text.spans, start, end)[:count]
     found = text.embeddings[inside]
     return torch.cat([found, found.new_zeros(count - len(inside), text.embeddings.shape[1])])
+
+
+def is_read(text: TextTokens, image: ReferenceImage) -> bool:
+    """Whether the encoder read the word of an image; an image without a word has nothing to be read."""
+    return image.start == image.end or bool(tokens_inside(text.spans, image.start, image.end))
 
 
 def _encode_references(
@@ -74,6 +83,12 @@ def _encode_references(
     words_per_image: int,
 ) -> ReferenceTokens:
     """Encode all images of the batch at once, then give each clip its own, padded to the clip with the most."""
+    for text, clip in zip(texts, images, strict=True):
+        if unread := [image for image in clip if not is_read(text, image)]:
+            raise ValueError(
+                f"the word at the characters [{unread[0].start}, {unread[0].end}) has a reference image and no token: "
+                f"the text encoder made {len(text.spans)} of the text; shorten the text, or use another word"
+            )
     encoded = image_encoder.encode([image.image for clip in images for image in clip])
     words = torch.stack(
         [

@@ -17,6 +17,7 @@ from modeling.model.precision import Precision
 from modeling.sampling.flow import FlowConfig, integrate, timestep_schedule
 from modeling.sampling.guidance import GuidanceForm, GuidedVelocity, guidance_weights
 from modeling.sampling.solvers import Euler, Solver
+from storage.numbers import expect_at_least
 
 # What the paper's scores are measured at (Table 1).
 _EVALUATED_BUCKET: Final = Bucket(49, 288, 512)
@@ -48,8 +49,7 @@ class DenoisingConfig:
     batches_branches: bool = True
 
     def __post_init__(self) -> None:
-        if self.steps is not None and self.steps < 1:
-            raise ValueError(f"sampling has {self.steps} steps, expected at least 1")
+        expect_at_least(1, "sampling", self, "steps")
         for name in ("text_scale", "image_scale"):
             scale = getattr(self, name)
             if not 0 <= scale < math.inf:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from dataset_schema import Bucket
 from modeling.sampling.solvers import Solver, Velocity
+from storage.numbers import expect_positive
 
 # Where the shift is 1: the smallest resolution of Table 6.
 _REFERENCE_PIXELS = 144 * 256
@@ -40,8 +41,7 @@ class FlowConfig:
     base_shift: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.base_shift <= 0:
-            raise ValueError(f"base shift is {self.base_shift}, expected a positive number")
+        expect_positive("flow", self, "base_shift")
 
     def shift(self, bucket: Bucket) -> float:
         """The time shift of a resolution (B.3).

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from modeling.data.reference_images import ReferenceImage
 from modeling.data.video import Video
-from modeling.encoders import LATENT_CHANNELS, EmbeddedEncoders, PaperEncoders, latent_shape
+from modeling.encoders import LATENT_CHANNELS, EmbeddedEncoders, PaperEncoders, latent_shape, unread_part
 from modeling.model.conditions import Conditions
 from modeling.model.dit import DiT, DiTConfig
 from modeling.model.precision import computing_in
@@ -177,10 +177,11 @@ class Pipeline:
         tokens = self._encoders.text.encode([prompt])[0]
         if not tokens.spans:
             raise ValueError(f"prompt is {prompt!r}, expected at least one word")
-        if tokens.spans[-1][1] < len(prompt.rstrip()):
+        most = self._encoders.text.max_tokens
+        if unread := unread_part(prompt, tokens.spans, max_tokens=most):
             raise ValueError(
-                f"prompt has more than the {self._encoders.text.max_tokens} tokens that the text encoder reads; "
-                f"shorten it to what comes before {prompt[tokens.spans[-1][1] :].strip()[:40]!r}"
+                f"prompt has more than the {most} tokens that the text encoder reads; shorten it to what comes before "
+                f"{unread[:40]!r}"
             )
         return encode_conditions(
             [prompt],

@@ -8,7 +8,7 @@ import json
 import shutil
 import warnings
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from modeling.training.config import RunConfig, TrainingConfig, phase_at
 from modeling.training.ema import WeightAverage
 from modeling.training.optimizer import Optimizer
 from modeling.training.parallel import Team
+from modeling.training.trained_on import TrainedOn
 from storage.configs import differing_fields, read_config, to_plain, write_config
 from storage.whole_files import publish, unfinished
 
@@ -40,11 +41,12 @@ class Done:
 
     Attributes:
         step: steps done.
-        skipped_steps: those of them whose loss or gradient was not finite.
+        skipped_steps: those of them whose loss or gradient was not finite; `skipped_in_a_row` are the last ones.
     """
 
     step: int = 0
     skipped_steps: int = 0
+    skipped_in_a_row: int = 0
 
 
 class Checkpoints:
@@ -54,16 +56,18 @@ class Checkpoints:
         folder: of the run's checkpoints; one run at a time may write there.
         config: of the run.
         team: the processes that save together.
+        data: what the run trains on.
 
     Raises:
         ValueError: the config holds what no file can, such as a solver of one's own.
     """
 
-    def __init__(self, folder: Path, config: RunConfig, team: Team) -> None:
+    def __init__(self, folder: Path, config: RunConfig, team: Team, data: TrainedOn) -> None:
         to_plain(config)  # what no checkpoint could hold is refused before the first step
         self._folder = folder
         self._config = config
         self._team = team
+        self._data = data
         self._pending: tuple[Future[Any], Path, Done] | None = None
         # Saving goes on while training does, so it must not talk among the messages of training.
         self._group = None if team.is_alone else dist.new_group(backend="gloo")
@@ -134,8 +138,8 @@ class Checkpoints:
 
     def _publish(self, path: Path, done: Done) -> None:
         write_config(unfinished(path) / _RUN_NAME, self._config)
-        state = {"step": done.step, "skipped_steps": done.skipped_steps}
-        (unfinished(path) / _STATE_NAME).write_text(json.dumps(state) + "\n", encoding="utf-8")
+        self._data.write(unfinished(path))
+        (unfinished(path) / _STATE_NAME).write_text(json.dumps(asdict(done)) + "\n", encoding="utf-8")
         publish(path)
         for old in finished_checkpoints(self._folder)[: -self._config.training.checkpoints_kept]:
             shutil.rmtree(old)
@@ -218,13 +222,14 @@ def _past(config: RunConfig, step: int) -> RunConfig:
     past = replace(
         training,
         phases=phases,
-        data=replace(training.data, uses_cache=False, memory_mb=0, threads=1),
+        data=replace(training.data, uses_cache=False, memory_mb=0, threads=1, most_unread_references=1.0),
         execution=reporting.execution,
         validation=reporting.validation,
         log_every_steps=reporting.log_every_steps,
         reference_gain_every_steps=reporting.reference_gain_every_steps,
         checkpoint_every_steps=reporting.checkpoint_every_steps,
         checkpoints_kept=reporting.checkpoints_kept,
+        accepts_other_data=reporting.accepts_other_data,
     )
     return replace(config, training=past)
 

@@ -9,6 +9,7 @@ from modeling.sampling.denoising import DenoisingConfig
 from modeling.sampling.pipeline import PipelineConfig
 from modeling.training.optimizer import OptimizerConfig
 from modeling.training.parallel import ExecutionConfig
+from storage.numbers import expect_at_least, expect_share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +32,8 @@ class TrainingPhase:
     cooldown_steps: int = 0
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.warmup_steps < 0:
-            raise ValueError(f"training phase {self.name} has {self.steps} steps, expected at least 1")
+        expect_at_least(1, f"training phase {self.name}", self, "steps")
+        expect_at_least(0, f"training phase {self.name}", self, "warmup_steps")
         if not 0 <= self.cooldown_steps <= self.steps:
             raise ValueError(
                 f"training phase {self.name} has {self.cooldown_steps} cooldown steps, expected 0 to its {self.steps}"
@@ -67,15 +68,15 @@ class ValidationConfig:
     )
 
     def __post_init__(self) -> None:
-        if self.every_steps < 0 or self.clips < 1:
-            raise ValueError(
-                f"validation has {self.clips} clips every {self.every_steps} steps, expected at least 1 and 0"
-            )
+        expect_at_least(0, "validation", self, "every_steps")
+        expect_at_least(1, "validation", self, "clips")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingConfig:
     """How a model is trained.
+
+    A period of 0 steps means never.
 
     Attributes:
         seed: of everything that is drawn.
@@ -83,10 +84,14 @@ class TrainingConfig:
             authors' sibling model; the paper says only that it is used.
         ema_decay: of the averaged weights that the finished pipeline gets; None keeps the last weights. Our choice:
             the paper is silent, averaging is usual.
-        log_every_steps: lines of the metrics file.
+        log_every_steps: how often a line goes to the metrics file; steps that were skipped, and those that measured the
+            reference gain, always have one.
         reference_gain_every_steps: how often to measure it; it costs about two steps. It is also measured after the
             first step of every training phase with references.
+        checkpoint_every_steps: how often to save; the last step always is.
         checkpoints_kept: older ones are deleted after a new one is complete.
+        accepts_other_data: whether the run goes on from a checkpoint that was trained on other data, such as the same
+            dataset before it grew.
         lora: adapters for a personal fine-tune, which are then all that the training phases change; None trains the
             model itself.
     """
@@ -103,9 +108,14 @@ class TrainingConfig:
     reference_gain_every_steps: int = 100
     checkpoint_every_steps: int = 1_000
     checkpoints_kept: int = 2
+    accepts_other_data: bool = False
     lora: LoraConfig | None = None
 
     def __post_init__(self) -> None:
+        expect_share("training", self, "self_conditioning_probability", "ema_decay")
+        periods = ("log_every_steps", "reference_gain_every_steps", "checkpoint_every_steps")
+        expect_at_least(0, "training", self, *periods)
+        expect_at_least(1, "training", self, "checkpoints_kept")
         if not self.phases:
             raise ValueError("training has no phases, expected at least one")
         for phase in self.phases:
@@ -119,6 +129,11 @@ class TrainingConfig:
     def steps(self) -> int:
         """Of all training phases together."""
         return sum(phase.steps for phase in self.phases)
+
+
+def is_due(step: int, *, every_steps: int) -> bool:
+    """Whether a period ends after this many steps; one of 0 steps never does."""
+    return every_steps > 0 and step % every_steps == 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

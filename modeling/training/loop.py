@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -16,11 +17,12 @@ from modeling.data.batches import Batch, BatchLoader
 from modeling.data.cache import ClipCache
 from modeling.data.schedule import latent_tokens
 from modeling.data.store import SampleStore
+from modeling.data.survey import Survey, survey
 from modeling.model.precision import computing_in
 from modeling.model.weights import fill, seeded, whole
 from modeling.randomness import numpy_generator, torch_seed
 from modeling.training.checkpoint import Checkpoints, Done, optimizer_tensors, prepare_optimizer, weight_tensors
-from modeling.training.config import RunConfig, TrainingPhase, phase_at
+from modeling.training.config import RunConfig, TrainingPhase, is_due, phase_at
 from modeling.training.ema import WeightAverage
 from modeling.training.export import empty_model_of, starting_weights, write_run
 from modeling.training.meter import Meter
@@ -36,9 +38,16 @@ from modeling.training.objective import (
 from modeling.training.optimizer import Optimizer
 from modeling.training.parallel import Team
 from modeling.training.run_log import RunLog, StepReport
+from modeling.training.trained_on import TrainedOn
 from modeling.training.validation import ValidationSamples
+from storage.lock import held_alone
 
 _logger = logging.getLogger(__name__)
+
+_LOCK_NAME: Final = ".training.lock"
+
+# Our choice: a bad clip costs a step now and then; so many in a row say that the model is lost, and would be for good.
+_MOST_SKIPPED_IN_A_ROW: Final = 20
 
 
 def train(
@@ -56,7 +65,7 @@ def train(
 
     Args:
         config: the model, its encoders and the training phases.
-        dataset: output directory of a curation run.
+        dataset: what `curate` or `select` wrote; or a selection by another tool, one Parquet file or a folder of them.
         output: gets `checkpoints/`, `metrics.jsonl`, `samples/` and, at the end, `pipeline/`.
         device: where this process computes.
         start: a pipeline whose weights the model starts from, such as a text-to-video model; new weights without one.
@@ -66,12 +75,18 @@ def train(
         The directory of the finished pipeline, for `Pipeline.from_pretrained`.
 
     Raises:
-        ValueError: the dataset is empty, or `output` holds checkpoints of another config.
+        BusyError: another training writes to `output`.
+        ValueError: the dataset is empty, its captions are too long for the text encoder, or `output` holds checkpoints
+            of another config or other data; or no step of the last ones could be taken.
         MemoryError: a step does not fit; the message says what to change.
     """
     store = SampleStore(dataset, config.training.data.buckets)
+    busy = f"{output} is being written by another training; wait for its end, or choose another output"
     team = Team(torch.device(device), devices_per_clip=config.training.execution.devices_per_clip)
-    with closing(Trainer(config, store, output=output, team=team, start=start)) as trainer:
+    with (
+        held_alone(output / _LOCK_NAME, busy=busy) if team.is_first else nullcontext(),
+        closing(Trainer(config, store, output=output, team=team, start=start)) as trainer,
+    ):
         for phase, steps in phases_left(config.training.phases, done=trainer.done.step):
             for batch in trainer.loader.batches(steps, with_references=phase.uses_references):
                 report = trainer.step(batch)
@@ -110,8 +125,11 @@ class Trainer:
         )
         self._team = team
         self._output = output
-        self._checkpoints = Checkpoints(output / "checkpoints", config, team)
+        data = TrainedOn.of(store.dataset, self._survey(store))
+        self._checkpoints = Checkpoints(output / "checkpoints", config, team, data)
         resumes_from = self._checkpoints.latest()
+        if resumes_from is not None and not training.accepts_other_data:
+            data.expect_same(resumes_from)
         self.model = team.prepare(empty_model_of(config), training.execution).to_empty(device=team.device)
         if resumes_from is None:
             fill(self.model, starting_weights(config, start), source=f"pipeline {start}")
@@ -133,6 +151,15 @@ class Trainer:
             encoded=self._probe,
         )
         self._meter = Meter(pipeline.model, team.device, devices_per_clip=training.execution.devices_per_clip)
+
+    def _survey(self, store: SampleStore) -> Survey:
+        """Look at what the text encoder will read before anything is trained, and say what it cuts."""
+        found = survey(store, self._encoders.text)
+        if any(phase.uses_references for phase in self.config.training.phases):
+            found.expect_read(most_unread=self.config.training.data.most_unread_references)
+        if found.findings and self._team.is_first:
+            _logger.warning("%s", found.findings)
+        return found
 
     def _enter_phase(self, resumes_from: Path | None = None) -> None:
         """Begin the training phase of the next step, or take it up again where a checkpoint left it."""
@@ -159,8 +186,10 @@ class Trainer:
         skipped_clips: tuple[str, ...] = ()
         if is_finite:
             self._update(share)
+            self.done.skipped_in_a_row = 0
         else:
             self.done.skipped_steps += 1
+            self.done.skipped_in_a_row += 1
             skipped_clips = self._team.gathered(tuple(example.clip_id for example in batch.examples))
             _logger.warning("step %d skipped: loss is %g, clips %s", batch.step + 1, loss, ", ".join(skipped_clips))
         self._optimizer.zero_grad()
@@ -181,15 +210,20 @@ class Trainer:
         )
 
     def record(self, report: StepReport) -> None:
-        """Write what is due after a step: a line of metrics, samples, a checkpoint."""
+        """Write what is due after a step: a line of metrics, samples, a checkpoint.
+
+        Raises:
+            ValueError: too many steps in a row could not be taken.
+        """
         every = self.config.training
         is_notable = report.reference_losses or report.skipped_clips
-        if self._log is not None and (report.step % every.log_every_steps == 0 or is_notable):
+        if self._log is not None and (is_due(report.step, every_steps=every.log_every_steps) or is_notable):
             self._log.write(report)
         if self._samples.is_due(report.step):
             self._write_samples()
-        if report.step % every.checkpoint_every_steps == 0 or report.step == report.steps:
+        if is_due(report.step, every_steps=every.checkpoint_every_steps) or report.step == report.steps:
             self.save()
+        self._expect_taken_steps()
         self._meter.start()
 
     def save(self) -> None:
@@ -198,8 +232,13 @@ class Trainer:
         self._checkpoints.save(weight_tensors(self.model, self._average) | optimizer, self.done)
 
     def finish(self) -> Path:
-        """Write the pipeline, with the averaged weights where the run keeps them."""
+        """Write the pipeline, with the averaged weights where the run keeps them.
+
+        Raises:
+            ValueError: too many steps in a row could not be taken.
+        """
         self._checkpoints.finish()
+        self._expect_taken_steps()
         weights = self.model.named_parameters() if self._average is None else self._average.weights.items()
         directory = self._output / "pipeline"
         if self._team.is_first:
@@ -232,6 +271,15 @@ class Trainer:
         norm = clip_grad_norm_(self._trained, self.config.training.optimizer.gradient_clip)
         norm = norm.full_tensor() if isinstance(norm, DTensor) else norm
         return self._team.mean(loss).item(), norm.item()
+
+    def _expect_taken_steps(self) -> None:
+        if self.done.skipped_in_a_row < min(_MOST_SKIPPED_IN_A_ROW, self.config.training.steps):
+            return
+        raise ValueError(
+            f"the last {self.done.skipped_in_a_row} steps up to {self.done.step} had a loss or a gradient that is not "
+            f"finite, and changed nothing; look at their clips in {self._output / 'metrics.jsonl'}, lower "
+            "training.optimizer.learning_rate, or compute in float32 (training.execution.precision)"
+        )
 
     def _turns(self, batch: Batch) -> list[Batch]:
         """The batch in parts that a device can hold."""
@@ -291,8 +339,9 @@ class Trainer:
         A training phase without references gains exactly nothing from them, and measures nothing.
         """
         training = self.config.training
-        is_due = self._phase_step == 1 or self.done.step % training.reference_gain_every_steps == 0
-        if not is_due or not self._phase.uses_references:
+        every_steps = training.reference_gain_every_steps
+        is_first = every_steps > 0 and self._phase_step == 1
+        if not self._phase.uses_references or not (is_first or is_due(self.done.step, every_steps=every_steps)):
             return None
         with computing_in(training.execution.precision, self._team.device):
             losses = reference_losses(self.model, self._probe, self._probe_places, seed=training.seed)

@@ -13,7 +13,7 @@ from modeling.encoders import Encoders
 from modeling.model.conditions import Conditions
 from modeling.model.dit import DiT
 from modeling.randomness import torch_generator
-from modeling.sampling.condition_encoding import bind_conditions
+from modeling.sampling.condition_encoding import bind_conditions, is_read
 from modeling.sampling.flow import TimestepDistribution, data_estimate, draw_timesteps, noisy_latents
 
 # Noise levels of the reference gain. References help first where the noisy latents already show the place (0.3), and
@@ -50,12 +50,19 @@ class ReferenceLosses(NamedTuple):
 def encode_batch(batch: Batch, encoders: Encoders, *, words_per_image: int, device: torch.device) -> EncodedBatch:
     """Latents and conditions, with the batch's dropped texts set to zero.
 
-    A batch from the cache touches neither the autoencoder nor the text encoder.
+    A batch from the cache touches neither the autoencoder nor the text encoder. Our choice: a reference image whose
+    word lies behind what the text encoder reads is left out; bound to no word, it would teach the model to show
+    pictures that the text does not ask for.
     """
     texts, latents = batch.texts(), batch.latents()
+    if texts is None:
+        texts = encoders.text.encode([example.caption for example in batch.examples])
     conditions = bind_conditions(
-        encoders.text.encode([example.caption for example in batch.examples]) if texts is None else texts,
-        [example.images for example in batch.examples],
+        texts,
+        [
+            [image for image in example.images if is_read(text, image)]
+            for text, example in zip(texts, batch.examples, strict=True)
+        ],
         image_encoder=encoders.image,
         words_per_image=words_per_image,
         device=device,

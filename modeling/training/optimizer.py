@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from modeling.model.parts import Part
+from storage.numbers import expect_at_least, expect_positive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,12 @@ class OptimizerConfig:
     weight_decay: float = 0.01
     gradient_clip: float = 0.05
     matrix_learning_rate: float | None = None
+
+    def __post_init__(self) -> None:
+        expect_at_least(0, "optimizer", self, "learning_rate", "matrix_learning_rate", "weight_decay")
+        expect_positive("optimizer", self, "gradient_clip")
+        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"optimizer has betas {self.betas}, expected two numbers of at least 0 and below 1")
 
 
 # Our choice: updates are scaled to the size of AdamW's, so that both learning rates mean the same; the momentum and

@@ -16,6 +16,7 @@ from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard, register_f
 from modeling.model.dit import Block, DiT
 from modeling.model.precision import Precision
 from modeling.model.sequence import DividedSequence
+from storage.numbers import expect_at_least
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +38,7 @@ class ExecutionConfig:
     devices_per_clip: int = 1
 
     def __post_init__(self) -> None:
-        if self.devices_per_clip < 1:
-            raise ValueError(f"execution has {self.devices_per_clip} devices per clip, expected at least 1")
+        expect_at_least(1, "execution", self, "devices_per_clip")
 
 
 class Team:

@@ -13,7 +13,7 @@ from modeling.model.dit import DiT
 from modeling.model.precision import Precision, computing_in
 from modeling.sampling.denoising import sample_latents
 from modeling.sampling.flow import FlowConfig
-from modeling.training.config import ValidationConfig
+from modeling.training.config import ValidationConfig, is_due
 from modeling.training.objective import EncodedBatch, draw_noise
 
 
@@ -50,7 +50,7 @@ class ValidationSamples:
 
     def is_due(self, step: int) -> bool:
         """Whether it is time after this step."""
-        return self._every_steps > 0 and step % self._every_steps == 0
+        return is_due(step, every_steps=self._every_steps)
 
     @torch.no_grad()
     def write(self, model: DiT, autoencoder: Autoencoder, *, step: int, seed: int) -> Path:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import torch
 
+from dataset_schema import dataset_root
 from modeling.data.cache import CacheReport, write_cache
 from modeling.data.store import SampleStore
+from modeling.data.survey import survey
 from modeling.training.config import RunConfig
 from modeling.training.presets import tiny
 from pipelines.config import parse
@@ -27,7 +29,7 @@ class Cache:
     python -m pipelines cache --dataset out/dataset --config configs/train_tiny.toml
 
     Attributes:
-        dataset: output directory of a curation run; gets `cache/`.
+        dataset: as for `train`; its directory gets `cache/`.
         run: the training run that will use it: its encoders and its buckets count.
         device: where the encoders run, such as `cpu` or `cuda`.
     """
@@ -43,8 +45,8 @@ def main(arguments: Sequence[str]) -> int:
     report = cache_with_bar(command)
     _show_failures(report)
     print(
-        f"cache: {command.dataset / 'cache'}   clips: {report.clips}, newly encoded: {report.encoded_videos} videos "
-        f"and {report.encoded_captions} captions, failed: {len(report.failures)}"
+        f"cache: {dataset_root(command.dataset) / 'cache'}   clips: {report.clips}, newly encoded: "
+        f"{report.encoded_videos} videos and {report.encoded_captions} captions, failed: {len(report.failures)}"
     )
     if report.failures:
         return 1
@@ -59,6 +61,8 @@ def cache_with_bar(command: Cache) -> CacheReport:
     device = torch.device(command.device)
     encoders = command.run.pipeline.encoders.build()
     encoders.to(device)
+    if findings := survey(store, encoders.text).findings:
+        print(findings, file=sys.stderr)
     with progress("cache", total=sum(store.clips_per_bucket().values()), unit="clip") as report:
         return write_cache(store, encoders, device=device, on_clip=report)
 

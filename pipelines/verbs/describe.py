@@ -25,6 +25,7 @@ from modeling.training.run_costs import (
     trained_weights,
 )
 from pipelines.config import parse
+from storage.numbers import expect_at_least, expect_positive
 
 _GIB: Final = 2**30
 
@@ -40,13 +41,17 @@ class Describe:
         run: the model, its encoders and how it is trained; the values shown are those of the tiny preset.
         gpus: devices that train together; None takes those of one group, `data.batching.devices_per_group`.
         memory_gib: of each device; the paper's have 80.
-        dataset: output directory of a curation run, to count its clips and to leave out buckets without any.
+        dataset: as for `train`, to count its clips and to leave out buckets without any.
     """
 
     run: RunConfig = field(default_factory=tiny)
     gpus: int | None = None
     memory_gib: float = 80.0
     dataset: Path | None = None
+
+    def __post_init__(self) -> None:
+        expect_at_least(1, "describe", self, "gpus")
+        expect_positive("describe", self, "memory_gib")
 
 
 def main(arguments: Sequence[str]) -> int:

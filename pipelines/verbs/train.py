@@ -30,7 +30,7 @@ class Train:
     --output out/model
 
     Attributes:
-        dataset: output directory of a curation run.
+        dataset: what `curate` or `select` wrote; or a selection by another tool, a Parquet file or a folder of them.
         output: gets `checkpoints/`, `metrics.jsonl`, `samples/` and, at the end, `pipeline/`.
         run: the model, its encoders and how it is trained; the values shown are those of the tiny preset.
         device: where to train, such as `cpu` or `cuda`.

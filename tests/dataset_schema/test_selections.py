@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from datasets import load_dataset
 
-from dataset_schema import Sample, leaves, read_shard
+from dataset_schema import RejectedClip, Sample, dataset_root, leaves, read_shard, shard_paths
 from dataset_schema.rows import missing_columns
 from tests.dataset_schema.golden_records import GOLDEN_SAMPLES, GOLDEN_SHARD
 
@@ -80,3 +80,102 @@ def test_what_is_missing_is_looked_for_inside_lists(tmp_path: Path) -> None:
     at = schema.get_field_index("entities")
 
     assert missing_columns(schema.set(at, pa.field("entities", entity)), Sample) == ["entities.kind", "entities.end"]
+
+
+def by_large_types(shard: Path, selection: Path) -> None:
+    """As Polars writes: 64-bit offsets everywhere, and no metadata of ours."""
+    table = pq.read_table(shard).replace_schema_metadata(None)
+    rows = [row for row in table.to_pylist() if (row["scores"]["desirable"] or 0) >= 0.4]
+    schema = pa.schema([pa.field(each.name, with_large_types(each.type)) for each in table.schema])
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), selection)
+
+
+def with_large_types(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_struct(kind):
+        return pa.struct([pa.field(each.name, with_large_types(each.type)) for each in kind])
+    if pa.types.is_list(kind):
+        return pa.large_list(with_large_types(kind.value_type))
+    return {pa.string(): pa.large_string(), pa.binary(): pa.large_binary()}.get(kind, kind)
+
+
+def test_a_selection_with_large_types_reads_as_what_was_selected(tmp_path: Path) -> None:
+    by_large_types(GOLDEN_SHARD, tmp_path / "selected.parquet")
+
+    assert list(read_shard(tmp_path / "selected.parquet", Sample)) == [GOLDEN_SAMPLES[0]]
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ("'[]' AS entities", r"entities as the nested column that it was \(it is string\)"),
+        ("encode(caption) AS caption", r"caption as text \(it is binary\)"),
+        ("'9' AS num_frames", r"num_frames as a number \(it is string\)"),
+        ("video.path AS video", r"video as the nested column that it was \(it is string\)"),
+    ],
+)
+def test_a_column_of_another_type_is_told_with_what_it_should_be(change: str, problem: str, tmp_path: Path) -> None:
+    duckdb.sql(
+        f"COPY (SELECT * REPLACE ({change}) FROM '{GOLDEN_SHARD}') TO '{tmp_path}/part.parquet' (FORMAT parquet)"
+    )
+
+    with pytest.raises(ValueError, match=rf"part\.parquet lacks {problem}; .*`select`"):
+        list(read_shard(tmp_path / "part.parquet", Sample))
+
+
+@pytest.mark.parametrize("column", ["caption", "video", "entities", "media"])
+def test_a_row_without_a_value_that_is_needed_is_told_with_its_clip(column: str, tmp_path: Path) -> None:
+    cleared = f"CASE WHEN bucket = '49x144x256' THEN NULL ELSE {column} END AS {column}"
+    duckdb.sql(
+        f"COPY (SELECT * REPLACE ({cleared}) FROM '{GOLDEN_SHARD}') TO '{tmp_path}/part.parquet' (FORMAT parquet)"
+    )
+
+    with pytest.raises(ValueError, match=rf"clip {GOLDEN_SAMPLES[1].clip_id}: {column} of a Sample is null"):
+        list(read_shard(tmp_path / "part.parquet", Sample))
+
+
+@pytest.mark.parametrize(
+    ("name", "dataset"),
+    [
+        ("samples/part.parquet", "."),
+        ("samples/bucket/deep.parquet", "."),
+        ("kept.parquet", "."),
+        ("kept.parquet", "kept.parquet"),
+        ("kept.parquet/data_0.parquet", "."),
+        ("kept.parquet/data_0.parquet", "kept.parquet"),
+    ],
+)
+def test_the_samples_of_a_selection_are_found_wherever_a_tool_put_them(name: str, dataset: str, tmp_path: Path) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_bytes(GOLDEN_SHARD.read_bytes())
+
+    assert shard_paths(tmp_path / dataset, Sample) == [tmp_path / name]
+
+
+@pytest.mark.parametrize("name", ["samples/.part.parquet", "_temporary/part.parquet", "cache/part.parquet"])
+def test_what_tools_hide_and_a_cache_are_no_samples(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).parent.mkdir(parents=True)
+    (tmp_path / name).write_bytes(GOLDEN_SHARD.read_bytes())
+
+    assert shard_paths(tmp_path, Sample) == []
+
+
+def test_files_beside_tables_are_no_table(tmp_path: Path) -> None:
+    (tmp_path / "rejections").mkdir()
+    (tmp_path / "statistics.parquet").touch()
+
+    assert shard_paths(tmp_path, Sample) == shard_paths(tmp_path, RejectedClip) == []
+
+
+@pytest.mark.parametrize("dataset", ["ds", "ds/samples", "ds/samples/part.parquet", "ds/kept.parquet", "ds/some"])
+def test_what_lies_in_a_dataset_starts_its_paths_there(dataset: str, tmp_path: Path) -> None:
+    for folder in ("samples", "some"):
+        (tmp_path / "ds" / folder).mkdir(parents=True)
+    (tmp_path / "ds" / "dataset.json").touch()
+
+    assert dataset_root(tmp_path / dataset) == tmp_path / "ds"
+
+
+def test_a_file_of_no_dataset_starts_its_paths_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "kept.parquet").touch()
+
+    assert dataset_root(tmp_path / "kept.parquet") == dataset_root(tmp_path) == tmp_path

@@ -17,7 +17,7 @@ from curation.execution.lock import DatasetBusyError, held_by_writer, locked_for
 from curation.execution.run import CurationRun, OtherConfigurationError, run_curation
 from curation.funnel import Counts
 from curation.records import Clip
-from dataset_schema import FailedClip, FailureKind, read_manifest, shard_paths, write_shard
+from dataset_schema import FailedClip, FailureKind, Selection, read_manifest, shard_paths, write_manifest, write_shard
 from tests.curation.scripted_stages import (
     JudgeStage,
     MeasureStage,
@@ -242,6 +242,15 @@ def test_another_configuration_is_refused_by_the_names_of_what_differs(
         curate([make_clip(1)], tmp_path, LocalExecutor(), **{"config": config, **change})
 
     curate([make_clip(1)], tmp_path, LocalExecutor(), config=config)
+
+
+def test_nothing_is_curated_into_a_selection(tmp_path: Path) -> None:
+    curate([make_clip(1)], tmp_path, LocalExecutor(), config={})
+    chosen = Selection(dataset="/all", where="true", kept=1, dropped=0)
+    write_manifest(tmp_path, replace(read_manifest(tmp_path), selections=(chosen,)))
+
+    with pytest.raises(OtherConfigurationError, match="was selected from /all; curate into that, and select again"):
+        curate([make_clip(2)], tmp_path, LocalExecutor(), config={})
 
 
 def test_another_machine_may_go_on_with_a_dataset(tmp_path: Path) -> None:

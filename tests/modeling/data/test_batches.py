@@ -129,7 +129,7 @@ def test_neither_memory_nor_threads_change_a_batch(make_dataset: MakeDataset, me
 
 @pytest.mark.parametrize(("memory_mb", "threads"), [(-1, 4), (1024, 0)])
 def test_limits_below_zero_are_an_error(memory_mb: int, threads: int) -> None:
-    with pytest.raises(ValueError, match="expected at least 1 and 0"):
+    with pytest.raises(ValueError, match="expected at least"):
         DataConfig(memory_mb=memory_mb, threads=threads)
 
 

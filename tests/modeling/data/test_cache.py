@@ -20,6 +20,7 @@ from modeling.data.store import SampleStore
 from modeling.encoders import Encoders
 from modeling.training.objective import EncodedBatch, encode_batch
 from modeling.training.presets import tiny
+from storage.busy import BusyError
 
 SMALL, LONG = Bucket(5, 32, 48), Bucket(9, 32, 48)
 CPU = torch.device("cpu")
@@ -37,7 +38,7 @@ class Forbidden:
     def encode(self, *args: object, **options: object) -> Any:
         raise AssertionError("something was encoded or decoded")
 
-    decode = encode
+    decode = spans = encode
 
 
 class Constant:
@@ -366,3 +367,14 @@ def test_a_loader_takes_what_its_config_says_and_nothing_else(make_dataset: Make
 
     with pytest.raises(ValueError, match=f"uses_cache {uses_cache}, but the loader got a {type(clips).__name__}"):
         BatchLoader(clips, DataConfig(uses_cache=uses_cache), seed=0, max_images=6)
+
+
+def test_two_runs_do_not_write_one_cache(make_dataset: MakeDataset) -> None:
+    dataset = make_dataset({SMALL: 2})
+
+    def second(_: int) -> None:
+        cache(dataset)
+
+    with pytest.raises(BusyError, match=r"the cache of dataset .* is being written by another run"):
+        write_cache(SampleStore(dataset), ENCODERS, device=CPU, on_clip=second)
+    assert cache(dataset).failures == ()

@@ -95,6 +95,14 @@ def test_images_beyond_six_are_dropped_but_no_subject_and_no_background_disappea
         assert {word for word, _ in kept} == {word for word, _ in all_images}
 
 
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_a_model_that_takes_few_images_gets_fewer_subjects(sample: Sample, most: int) -> None:
+    found = draws(sample, max_images=most)
+
+    assert {len(images) for images in found} == set(range(1, most + 1))
+    assert any(word == "dog" for images in found for word, _ in images)
+
+
 def test_the_same_generator_gives_the_same_images(sample: Sample) -> None:
     first, again, other = (
         select_reference_images(sample, np.random.default_rng(seed), max_images=6) for seed in (1, 1, 2)

@@ -2,6 +2,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -168,3 +169,123 @@ def test_backgrounds_are_found_and_read_alone(make_sample: Callable[..., Sample]
         assert sample.background is not None
         assert store.read_background(clip.bucket, clip.row) == sample.background.image
         assert store.read(clip.bucket, clip.row) == sample
+
+
+def rewritten(shard: Path, selection: Path, columns: str = "*", rest: str = "") -> Path:
+    """What DuckDB selects from a shard."""
+    selection.parent.mkdir(parents=True, exist_ok=True)
+    duckdb.sql(f"COPY (SELECT {columns} FROM '{shard}' {rest}) TO '{selection}' (FORMAT parquet)")
+    return selection
+
+
+def ids(store: SampleStore) -> list[str]:
+    return store.clip_ids(SMALL)
+
+
+def test_a_selection_by_another_tool_is_a_dataset_as_a_file_and_as_a_folder(
+    make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    dataset = make_dataset({SMALL: 5})
+    (shard,) = shard_paths(dataset, Sample)
+    some = sorted(ids(SampleStore(dataset)))[:2]
+    kept = rewritten(shard, tmp_path / "some" / "kept.parquet", rest=f"WHERE clip_id IN ({str(some)[1:-1]})")
+
+    stores = [SampleStore(kept), SampleStore(kept.parent)]
+
+    assert [ids(store) for store in stores] == [some, some]
+    assert stores[0].read(SMALL, 0) == SampleStore(dataset).read(SMALL, ids(SampleStore(dataset)).index(some[0]))
+
+
+def test_columns_that_a_tool_added_are_passed_over(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    (shard,) = shard_paths(make_dataset({SMALL: 2}), Sample)
+
+    store = SampleStore(rewritten(shard, tmp_path / "kept.parquet", "*, 0.5 AS score_of_mine"))
+
+    assert len([store.read(SMALL, row) for row in range(2)]) == 2
+
+
+def test_a_column_without_any_value_is_one_without_pictures(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    (shard,) = shard_paths(make_dataset({SMALL: 2}), Sample)
+    store = SampleStore(rewritten(shard, tmp_path / "kept.parquet", "* REPLACE (NULL AS background)"))
+
+    assert store.clips_with_background() == []
+    assert [clip.has_background for clip in store.captions()] == [False, False]
+    assert store.read(SMALL, 0).background is None
+
+
+def test_a_selection_beside_the_samples_it_was_taken_from_is_not_passed_over(make_dataset: MakeDataset) -> None:
+    dataset = make_dataset({SMALL: 3})
+    (shard,) = shard_paths(dataset, Sample)
+    kept = rewritten(shard, dataset / "kept.parquet", rest="LIMIT 1")
+
+    with pytest.raises(ValueError, match=r"kept\.parquet beside its folder samples.*; name .*kept\.parquet, or move"):
+        SampleStore(dataset)
+    assert SampleStore(kept).clips_per_bucket() == {SMALL: 1}
+
+
+def test_rows_of_other_tables_are_told(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    (shard,) = shard_paths(make_dataset({SMALL: 2}), Sample)
+    other = "UNION ALL BY NAME SELECT 'aaaaaaaaaaaaaaaa' AS clip_id, 'read' AS stage"
+    kept = rewritten(shard, tmp_path / "kept.parquet", rest=other)
+
+    with pytest.raises(
+        ValueError, match=r"kept\.parquet, row 2 of .*bucket, num_frames, .* are null, expected the row of"
+    ):
+        SampleStore(kept)
+
+
+def test_frames_without_a_pace_are_told(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    (shard,) = shard_paths(make_dataset({SMALL: 2}), Sample)
+
+    with pytest.raises(ValueError, match="5 frames at 0 fps, expected positive numbers"):
+        SampleStore(rewritten(shard, tmp_path / "kept.parquet", "* REPLACE (0 AS fps)"), buckets=[SMALL])
+
+
+def test_clips_that_stand_there_twice_are_told(
+    make_dataset: MakeDataset, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (shard,) = shard_paths(make_dataset({SMALL: 2}), Sample)
+    kept = rewritten(shard, tmp_path / "kept.parquet", rest=f"UNION ALL SELECT * FROM '{shard}' LIMIT 3")
+
+    assert SampleStore(kept).clips_per_bucket() == {SMALL: 3}
+    assert "has 3 rows of 2 clips" in caplog.text
+
+
+def test_a_file_in_one_large_row_group_is_refused_with_what_divides_it(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = make_dataset({SMALL: 6})
+    (shard,) = shard_paths(dataset, Sample)
+    kept = rewritten(shard, tmp_path / "kept.parquet")
+    monkeypatch.setattr("modeling.data.sample_shards._GROUP_BYTES", 1000)
+
+    with pytest.raises(
+        ValueError, match=r"has 6 rows .* in one row group.*divide it: make select DATASET=.*kept\.parquet"
+    ):
+        SampleStore(kept)
+    assert SampleStore(dataset).clips_per_bucket() == {SMALL: 6}
+
+
+def test_a_new_caption_without_its_entity_words_is_told_before_training(
+    make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    (shard,) = shard_paths(make_dataset({SMALL: 2}), Sample)
+    kept = rewritten(shard, tmp_path / "kept.parquet", "* REPLACE ('Look: ' || caption AS caption)")
+
+    with pytest.raises(
+        ValueError, match=r"clip [0-9a-f]+: entity word .* the caption reads .*needs its own entity words"
+    ):
+        list(SampleStore(kept).captions())
+
+
+def test_a_file_of_another_kind_is_told(make_dataset: MakeDataset) -> None:
+    head = make_dataset({SMALL: 1}) / "dataset.json"
+    head.touch()
+
+    with pytest.raises(ValueError, match=r"dataset\.json is a file, expected one named \.parquet, or a directory"):
+        SampleStore(head)
+
+
+def test_a_dataset_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"nowhere does not exist; expected what `curate` or `select` wrote"):
+        SampleStore(tmp_path / "nowhere")

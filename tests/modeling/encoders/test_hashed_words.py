@@ -54,3 +54,9 @@ def test_the_version_changes_with_the_tokens() -> None:
 
     assert len(versions) == 4
     assert encoder().version == encoder().version
+
+
+def test_the_spans_of_tokens_are_those_of_encoded_texts() -> None:
+    texts = ["A red ball, moving.", "", "Ball"]
+
+    assert encoder(max_tokens=3).spans(texts) == [tokens.spans for tokens in encoder(max_tokens=3).encode(texts)]

@@ -158,3 +158,10 @@ def test_refuses_a_checkpoint_without_its_tokenizer(folder: Path, tmp_path: Path
 
     with pytest.raises(FileNotFoundError, match=r"tokenizer\.json does not exist"):
         load(copy)
+
+
+@pytest.mark.parametrize("max_tokens", [3, 32])
+def test_the_spans_of_tokens_are_those_of_encoded_texts(folder: Path, max_tokens: int) -> None:
+    encoder, texts = load(folder, max_tokens=max_tokens), ["A red ball moves right over the meadow.", "", "Ball"]
+
+    assert encoder.spans(texts) == [tokens.spans for tokens in encoder.encode(texts)]

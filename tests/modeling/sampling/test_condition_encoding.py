@@ -84,3 +84,12 @@ def test_an_empty_caption_still_gives_attention_something_to_look_at() -> None:
 
     assert conditions.text.shape == (1, 1, 64)
     assert not conditions.is_text.any()
+
+
+def test_an_image_whose_word_has_no_token_is_an_error_and_never_unbound() -> None:
+    preface = "so " * 70
+    start = len(preface) + CAPTION.index("man")
+    behind = ReferenceImage(start=start, end=start + len("man"), image=Image.new("RGB", (20, 20)))
+
+    with pytest.raises(ValueError, match=rf"the word at the characters \[{start}, .* no token.*made 64 of the text"):
+        encode([preface + CAPTION], [[behind]])

@@ -14,10 +14,12 @@ from modeling.training.config import ValidationConfig
 from modeling.training.export import export_checkpoint
 from modeling.training.loop import train
 from modeling.training.parallel import Team
+from modeling.training.trained_on import TrainedOn
 from tests.modeling.training.small_runs import SMALL, checkpoint, run_config, same
 
 MakeDataset = Callable[..., Path]
 CPU = torch.device("cpu")
+DATA = TrainedOn(dataset="one", clips=2, fingerprint="0" * 32)
 
 
 def tensors(value: float) -> dict[str, torch.Tensor]:
@@ -25,7 +27,7 @@ def tensors(value: float) -> dict[str, torch.Tensor]:
 
 
 def test_what_training_changes_while_a_checkpoint_is_written_is_not_in_it(tmp_path: Path) -> None:
-    checkpoints, saved = Checkpoints(tmp_path, run_config(), Team(CPU)), tensors(1.0)
+    checkpoints, saved = Checkpoints(tmp_path, run_config(), Team(CPU), DATA), tensors(1.0)
 
     checkpoints.save(saved, Done(step=3, skipped_steps=1))
     for tensor in saved.values():
@@ -44,12 +46,12 @@ def test_a_config_that_no_checkpoint_could_hold_is_refused_before_the_first_step
     validation = ValidationConfig(sampling=DenoisingConfig(solver=Own()))
 
     with pytest.raises(ValueError, match=r"^training\.validation\.sampling\.solver: solver is 'own', .* Python alone$"):
-        Checkpoints(tmp_path, run_config(validation=validation), Team(CPU))
+        Checkpoints(tmp_path, run_config(validation=validation), Team(CPU), DATA)
 
 
 def test_old_checkpoints_go_and_unfinished_ones_do_not_count(tmp_path: Path) -> None:
     (tmp_path / ".step-00000099.tmp").mkdir()
-    checkpoints = Checkpoints(tmp_path, run_config(checkpoints_kept=2), Team(CPU))
+    checkpoints = Checkpoints(tmp_path, run_config(checkpoints_kept=2), Team(CPU), DATA)
 
     for step in (1, 2, 3):
         checkpoints.save(tensors(float(step)), Done(step=step))
@@ -61,7 +63,7 @@ def test_old_checkpoints_go_and_unfinished_ones_do_not_count(tmp_path: Path) -> 
 
 
 def test_a_checkpoint_that_cannot_be_written_raises_and_the_one_before_stays(tmp_path: Path) -> None:
-    checkpoints = Checkpoints(tmp_path, run_config(), Team(CPU))
+    checkpoints = Checkpoints(tmp_path, run_config(), Team(CPU), DATA)
     checkpoints.save(tensors(1.0), Done(step=1))
     checkpoints.finish()
     (tmp_path / ".step-00000002.tmp").write_text("a file where the folder should be")

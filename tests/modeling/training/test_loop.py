@@ -6,6 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from dataset_schema import Sample, write_shard
 from modeling.data.batches import BatchLoader
 from modeling.data.cache import write_cache
 from modeling.data.store import SampleStore
@@ -28,7 +29,9 @@ from modeling.training.loop import Trainer, phases_left, train
 from modeling.training.objective import EncodedBatch, draw_noise, encode_batch, reference_losses, velocity_loss
 from modeling.training.optimizer import OptimizerConfig
 from modeling.training.parallel import Team
+from modeling.training.presets import tiny
 from modeling.training.run_log import StepReport
+from storage.busy import BusyError
 from tests.modeling.training.small_runs import (
     LONG,
     PHASES,
@@ -369,3 +372,80 @@ def test_training_from_the_cache_decodes_no_video_and_takes_the_same_steps_but_f
     assert len(losses[1]) == 6
     assert losses[1] == pytest.approx(losses[0], rel=1e-3)
     assert losses[1] != losses[0]
+
+
+def test_a_period_of_zero_steps_never_ends(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    never = {"log_every_steps": 0, "reference_gain_every_steps": 0, "checkpoint_every_steps": 0}
+
+    train(run_config(**never), dataset=make_dataset({SMALL: 5}), output=tmp_path)
+
+    assert metrics(tmp_path) == []
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000006"]
+
+
+def test_two_trainings_do_not_write_one_output(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    dataset, config = make_dataset({SMALL: 5}), run_config()
+
+    def second(_: StepReport) -> None:
+        train(config, dataset=dataset, output=tmp_path / "run")
+
+    with pytest.raises(BusyError, match=r"run is being written by another training; wait for its end, or choose"):
+        train(config, dataset=dataset, output=tmp_path / "run", on_step=second)
+
+    assert train(config, dataset=dataset, output=tmp_path / "run").is_dir()
+
+
+def test_a_run_does_not_go_on_with_other_data_unless_it_is_told_to(
+    make_dataset: MakeDataset, make_sample: Callable[..., Sample], tmp_path: Path
+) -> None:
+    dataset, config = make_dataset({SMALL: 5}), run_config()
+    train(config, dataset=dataset, output=tmp_path / "run")
+    write_shard(dataset / "samples" / "more.parquet", [make_sample(77, SMALL, tmp_path)])
+    phase = replace(config.training.phases[0], steps=8)
+
+    with pytest.raises(ValueError, match=r"trained on 5 clips of .*, and this is 6 clips of .*accepts_other_data"):
+        train(run_config(phase), dataset=dataset, output=tmp_path / "run")
+    train(run_config(phase, accepts_other_data=True), dataset=dataset, output=tmp_path / "run")
+    train(run_config(phase), dataset=dataset, output=tmp_path / "run")
+
+    assert metrics(tmp_path / "run")[-1]["step"] == 8
+
+
+def test_a_checkpoint_that_does_not_say_what_it_saw_is_gone_on_from_with_a_warning(
+    make_dataset: MakeDataset, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    dataset, config = make_dataset({SMALL: 5}), run_config()
+    train(config, dataset=dataset, output=tmp_path)
+    (checkpoint(tmp_path, 6) / "data.json").unlink()
+
+    train(run_config(replace(config.training.phases[0], steps=7)), dataset=dataset, output=tmp_path)
+
+    assert "does not say what it was trained on" in caplog.text
+
+
+def test_a_run_that_takes_no_step_any_more_stops(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    trainer = Trainer(run_config(), SampleStore(make_dataset({SMALL: 5})), output=tmp_path, team=Team(CPU))
+    trainer.model.to_velocity.register_forward_hook(lambda *_: torch.full((4, 12, 64), torch.nan, requires_grad=True))
+
+    for step in range(5):
+        trainer.record(trainer.step(trainer.loader.batch(step)))
+
+    lost = r"the last 6 steps up to 6 .*not finite.*learning_rate"
+    with pytest.raises(ValueError, match=lost):
+        trainer.record(trainer.step(trainer.loader.batch(5)))
+    with pytest.raises(ValueError, match=lost):
+        trainer.finish()
+
+
+def test_what_the_text_encoder_does_not_read_is_said_before_the_first_step_or_refused(
+    make_dataset: MakeDataset, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config, dataset = run_config(), make_dataset({SMALL: 5})
+    short = replace(config.pipeline, encoders=replace(tiny().pipeline.encoders, max_text_tokens=2))
+    lenient = replace(config.training, data=replace(config.training.data, most_unread_references=1.0))
+
+    with pytest.raises(ValueError, match=r"of 5 captions 5 are cut, and of 20 reference images 5 lose their word"):
+        train(replace(config, pipeline=short), dataset=dataset, output=tmp_path)
+    train(RunConfig(pipeline=short, training=lenient), dataset=dataset, output=tmp_path)
+
+    assert "of 5 captions 5 are cut" in caplog.text

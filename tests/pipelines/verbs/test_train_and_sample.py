@@ -114,7 +114,7 @@ def test_a_large_picture_is_taken_without_a_word_and_one_of_twice_the_size_refus
 @pytest.mark.parametrize(
     ("option", "value", "problem"),
     [
-        ("--sampling.steps", "0", "sampling has 0 steps, expected at least 1"),
+        ("--sampling.steps", "0", "sampling has steps 0, expected at least 1"),
         ("--sampling.bucket", "9x65x112", "--sampling.bucket: bucket has height 65, expected a"),
         ("--sampling.solver", "rk4", "--sampling.solver: solver is 'rk4', expected euler or heun"),
     ],

@@ -1,0 +1,60 @@
+"""What is said of the clips of a dataset: captions and entity words, without pictures and videos."""
+
+from typing import Final, NamedTuple
+
+from dataset_schema import Bucket, EntityKind
+from dataset_schema.rows import Row
+
+# The leaves of a row that say it.
+CAPTION_LEAVES: Final = [
+    *("clip_id", "caption", "entities.word", "entities.start", "entities.end", "entities.kind"),
+    *("entities.references.is_face", "background.frame_index"),
+]
+
+
+class NamedEntity(NamedTuple):
+    """An entity word, its characters `[start, end)` in the caption, and how many reference images it has."""
+
+    word: str
+    kind: EntityKind
+    start: int
+    end: int
+    references: int
+
+
+class CaptionedClip(NamedTuple):
+    """What is said of a clip."""
+
+    clip_id: str
+    bucket: Bucket
+    caption: str
+    entities: tuple[NamedEntity, ...]
+    has_background: bool
+
+
+def captioned(row: Row, bucket: Bucket) -> CaptionedClip:
+    """What a row says.
+
+    Raises:
+        ValueError: it says nothing, or not as a curated row does.
+    """
+    entities = tuple(
+        NamedEntity(
+            word=entity["word"],
+            kind=EntityKind(entity["kind"]),
+            start=int(entity["start"]),
+            end=int(entity["end"]),
+            references=len(entity.get("references") or ()),
+        )
+        for entity in row["entities"]
+    )
+    if row["caption"] is None:
+        raise ValueError("its caption is null, expected a text")
+    for entity in entities:
+        found = row["caption"][entity.start : entity.end]
+        if found != entity.word:
+            raise ValueError(
+                f"entity word {entity.word!r} at [{entity.start}, {entity.end}): the caption reads {found!r} there, "
+                "expected the same text; a new caption needs its own entity words"
+            )
+    return CaptionedClip(row["clip_id"], bucket, row["caption"], entities, row.get("background") is not None)
