@@ -161,15 +161,33 @@ def make_plan(stages: Sequence[Stage], *, output: Path, machines: Sequence[Machi
     Raises:
         PlanError: inputs do not chain, weights are missing, the output cannot be written, the machines are too small.
     """
+    return place(stages, check(stages, output=output), machines)
+
+
+def check(stages: Sequence[Stage], *, output: Path) -> tuple[Annotator, ...]:
+    """All of a plan that needs no machines, before anything is started; gives the annotators that will run.
+
+    Raises:
+        PlanError: inputs do not chain, weights are missing, or the output cannot be written.
+    """
     _check_names(stages)
     _check_inputs(stages)
     _check_output(output)
+    return _annotators(stages)
+
+
+def place(stages: Sequence[Stage], annotators: Sequence[Annotator], machines: Sequence[Machine] | None) -> Plan:
+    """The plan of stages that were checked, on machines; None for the process that asks.
+
+    Raises:
+        PlanError: the machines are too small.
+    """
     planned = _with_drops(stages)
     if machines is None:
         groups = [_group(planned)]
     else:
         groups = _sized([_group(tuple(some)) for _, some in groupby(planned, key=_share)], machines)
-    return Plan(groups=tuple(groups), annotators=_annotators(stages))
+    return Plan(groups=tuple(groups), annotators=tuple(annotators))
 
 
 def _check_names(stages: Sequence[Stage]) -> None:

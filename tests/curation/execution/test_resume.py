@@ -264,6 +264,25 @@ def test_two_runs_cannot_write_one_dataset(tmp_path: Path) -> None:
     curate([make_clip(1)], tmp_path, LocalExecutor())
 
 
+class MachinesNotWanted(LocalExecutor):
+    """An executor that takes a minute to say what it has, as a cluster does, and must not be asked."""
+
+    def machines(self) -> None:
+        raise AssertionError("machines were asked for before all that is known without them was checked")
+
+
+def test_what_is_wrong_with_the_output_is_said_before_machines_are_asked_for(tmp_path: Path) -> None:
+    with (
+        locked_for_run(tmp_path / "busy"),
+        pytest.raises(DatasetBusyError, match="is being written by another run"),
+    ):
+        curate([make_clip(1)], tmp_path / "busy", MachinesNotWanted())
+
+    curate([make_clip(1)], tmp_path / "other", LocalExecutor(), config={"fps": 24})
+    with pytest.raises(OtherConfigurationError, match=r"config\.fps was 24, is 25"):
+        curate([make_clip(1)], tmp_path / "other", MachinesNotWanted(), config={"fps": 25})
+
+
 def test_a_run_waits_until_the_writers_of_a_killed_one_are_gone(tmp_path: Path) -> None:
     with (
         held_by_writer(tmp_path),
