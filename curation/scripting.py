@@ -11,6 +11,7 @@ from curation.execution.run import CurationRun, RunResult, run_curation
 from curation.profiles import CurationConfig, EmbeddedAnnotators, PaperAnnotators, build_stages
 from curation.sources import SourcesConfig, read_sources
 from curation.stage import Stage
+from storage.places import local_path
 
 
 def embedded(config: CurationConfig | None = None) -> list[Stage]:
@@ -60,9 +61,9 @@ def curate(
         PlanError: the stages cannot work as asked; one line says why.
         OtherConfigurationError: the dataset was begun with other stages, or other limits.
     """
-    records = read_sources(Path(source), SourcesConfig()) if isinstance(source, Path | str) else source
+    records = read_sources(local_path(source), SourcesConfig()) if isinstance(source, Path | str) else source
     run = CurationRun(
-        stages=stages, output=Path(output), profile="script", config=_described(stages), score_all=score_all
+        stages=stages, output=local_path(output), profile="script", config=_described(stages), score_all=score_all
     )
     return run_curation(records, run, executor=executor or LocalExecutor(), on_progress=on_progress)
 

@@ -1,6 +1,5 @@
 """The plan of a run, checked before it starts: inputs, weights, the output, and whether it fits the machines."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -15,6 +14,7 @@ from curation.records import Clip
 from curation.rules import About
 from curation.stage import Stage
 from dataset_schema import CORE_SCORES, Annotator, MediaFacts
+from storage.places import expect_folder_to_write
 
 # The pseudo-stage of the manifest reader, for clips that were rejected or lost before the first stage.
 READ_STAGE: Final = "read"
@@ -235,11 +235,10 @@ def _check_rules(stage: Stage, filled: frozenset[str]) -> None:
 
 
 def _check_output(output: Path) -> None:
-    existing = next(path for path in (output, *output.absolute().parents) if path.exists())
-    if not existing.is_dir():
-        raise PlanError(f"the output {output} cannot be a directory: {existing} is a file; choose another output")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise PlanError(f"the output {output} cannot be written: no permission in {existing}; choose another output")
+    try:
+        expect_folder_to_write(output)
+    except (OSError, ValueError) as error:
+        raise PlanError(f"output {error}") from error
 
 
 def _annotators(stages: Sequence[Stage]) -> tuple[Annotator, ...]:

@@ -27,6 +27,7 @@ from pipelines.proof.table import console_table, markdown_table
 from pipelines.verbs.cache import Cache, cache_with_bar
 from pipelines.verbs.curate import Curate, curate, show_result
 from pipelines.verbs.train import Train, train_with_bar
+from pipelines.written_places import WRITES_FOLDER
 from storage.configs import PRESET_ONLY, to_plain
 from storage.whole_files import publish, unfinished, write_whole_text
 from worlds.sprites import SmallWorldConfig, make_world
@@ -81,7 +82,7 @@ class Prove:
         device: where to train and sample.
     """
 
-    output: Path = Path("out/proof")
+    output: Path = field(default=Path("out/proof"), metadata=WRITES_FOLDER)
     seed: int = 0
     world: SmallWorldConfig = field(default_factory=SmallWorldConfig)
     held_out: int = 240

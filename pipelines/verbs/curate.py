@@ -20,6 +20,7 @@ from dataset_schema import FailureKind
 from pipelines.config import parse
 from pipelines.progress import progress
 from pipelines.verbs.inspect import render_funnel
+from pipelines.written_places import WRITES_FOLDER
 from storage.configs import to_plain, undecisive_fields
 
 _GIB = 1 << 30
@@ -47,7 +48,7 @@ class Curate:
     """
 
     input: Path
-    output: Path
+    output: Path = field(metadata=WRITES_FOLDER)
     sources: SourcesConfig = field(default_factory=SourcesConfig)
     curation: CurationConfig = field(default_factory=CurationConfig)
     score_all: bool = False

@@ -26,6 +26,7 @@ from pipelines.verbs.inspect import Sheets, inspect
 from pipelines.verbs.train import Train, train_with_bar
 from pipelines.views.sampled_sheet import sampled_sheet
 from pipelines.views.sheet_pictures import read_image
+from pipelines.written_places import WRITES_FOLDER
 from storage.configs import PRESET_ONLY
 from worlds.sprites import SpriteWorldConfig, make_world
 
@@ -47,7 +48,7 @@ class Demo:
         sampling: as in `sample`.
     """
 
-    output: Path = Path("out/demo")
+    output: Path = field(default=Path("out/demo"), metadata=WRITES_FOLDER)
     videos: Path | None = None
     world: SpriteWorldConfig = field(default_factory=SpriteWorldConfig)
     curation: CurationConfig = field(default_factory=CurationConfig, metadata=PRESET_ONLY)

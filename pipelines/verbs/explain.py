@@ -19,6 +19,7 @@ from pipelines.progress import progress
 from pipelines.verbs.curate import Curate, run_of
 from pipelines.views.explained.explanation import Explanation
 from pipelines.views.explained.watched_run import WatchingExecutor, remember_shots
+from pipelines.written_places import WRITES_FILE, WRITES_FOLDER
 
 REJECTED: Final = 3
 FAILED: Final = 4
@@ -45,8 +46,8 @@ class Explain:
 
     video: Positional[Path]
     caption: Positional[str] = ""
-    output: Path | None = None
-    dataset: Path | None = None
+    output: Path | None = field(default=None, metadata=WRITES_FILE)
+    dataset: Path | None = field(default=None, metadata=WRITES_FOLDER)
     curation: CurationConfig = field(default_factory=CurationConfig)
 
 

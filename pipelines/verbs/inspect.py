@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Final, TypeVar
@@ -28,6 +28,7 @@ from dataset_schema import (
 )
 from pipelines.config import parse
 from pipelines.views.dataset_summary import Summary, summarize
+from pipelines.written_places import WRITES_FOLDER
 
 _SHEETS_FOLDER: Final = "contact_sheets"
 _TOP_WORDS: Final = 10
@@ -49,7 +50,7 @@ class Inspect:
     """
 
     dataset: Path
-    output: Path | None = None
+    output: Path | None = field(default=None, metadata=WRITES_FOLDER)
     limit: int = 16
 
     def __post_init__(self) -> None:

@@ -15,6 +15,7 @@ from curation.sources import SourcesConfig
 from dataset_schema import FailedClip
 from pipelines.config import parse
 from pipelines.progress import Report, progress
+from pipelines.written_places import WRITES_FOLDER
 
 _SHOWN = 5
 
@@ -42,7 +43,7 @@ class LabelClips:
     """
 
     input: Path
-    output: Path
+    output: Path = field(metadata=WRITES_FOLDER)
     sources: SourcesConfig = field(default_factory=SourcesConfig)
     clips: int = 200
     seed: int = 0

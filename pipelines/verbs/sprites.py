@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipelines.config import parse
 from pipelines.progress import progress
+from pipelines.written_places import WRITES_FOLDER
 from worlds.sprites import SmallWorldConfig, SpriteWorldConfig, make_world
 
 
@@ -23,7 +24,7 @@ class Sprites:
         world: what the world looks like; `profile` chooses another kind of world.
     """
 
-    output: Path
+    output: Path = field(metadata=WRITES_FOLDER)
     world: SpriteWorldConfig | SmallWorldConfig = field(default_factory=SpriteWorldConfig)
 
 

@@ -15,6 +15,7 @@ from modeling.training.presets import tiny
 from modeling.training.run_log import StepReport
 from pipelines.config import parse
 from pipelines.progress import Report, progress
+from pipelines.written_places import WRITES_FOLDER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,7 @@ class Train:
     """
 
     dataset: Path
-    output: Path
+    output: Path = field(metadata=WRITES_FOLDER)
     run: RunConfig = field(default_factory=tiny)
     device: str = "cpu"
     start: Path | None = None

@@ -9,6 +9,7 @@ from curation.content_training.evaluation import class_table, confusion_table
 from curation.content_training.training import FilterResult, FilterTrainingConfig, train_filter
 from pipelines.config import parse
 from pipelines.progress import Report, progress
+from pipelines.written_places import WRITES_FOLDER
 
 _UNITS = {"draw clips": "clip", "decode clips": "clip", "train": "step"}
 _SHOWN = 5
@@ -28,7 +29,7 @@ class TrainFilter:
         training: the clips, the network and the recipe.
     """
 
-    output: Path
+    output: Path = field(metadata=WRITES_FOLDER)
     training: FilterTrainingConfig = field(default_factory=FilterTrainingConfig)
 
 
