@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from storage.busy import BusyError
+
 _RUN_LOCK: Final = ".run.lock"
 _WRITERS_LOCK: Final = ".writers.lock"
 
@@ -15,7 +17,7 @@ _WRITERS_PATIENCE_S: Final = 60.0
 _RETRY_S: Final = 0.1
 
 
-class DatasetBusyError(RuntimeError):
+class DatasetBusyError(BusyError):
     """Another run is writing the dataset."""
 
 
