@@ -24,6 +24,7 @@ from pipelines.proof.prove import (
 )
 from pipelines.proof.scores import Condition, Figure
 from pipelines.proof.scoring import figures
+from pipelines.terminal import terminal
 from storage.whole_files import write_whole_text
 
 _WHOLE: Final = "the whole method"
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
         raise ConfigError(f"--only names {', '.join(sorted(unknown))}, expected some of the config's ablations")
     chosen = [ablation for ablation in command.ablations if not command.only or ablation.name in command.only]
     changes = {ablation.name: with_change(command, ablation) for ablation in chosen}
-    console = Console()
+    console = terminal()
     for started in (command, *changes.values()):
         expect_both_kinds_of_phases(started)
         expect_same_settings(started)

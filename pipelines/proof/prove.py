@@ -24,6 +24,7 @@ from pipelines.proof.sampling import Sampler, clips_for
 from pipelines.proof.scores import ClipScore, Condition, Figure
 from pipelines.proof.scoring import Judge, figures
 from pipelines.proof.table import console_table, markdown_table
+from pipelines.terminal import terminal
 from pipelines.verbs.cache import Cache, cache_with_bar
 from pipelines.verbs.curate import Curate, curate, show_result
 from pipelines.verbs.train import Train, train_with_bar
@@ -114,7 +115,7 @@ class Material:
 def main(arguments: Sequence[str]) -> int:
     """Prove; the exit status is 1 if a goal is missed."""
     command = parse(Prove, arguments, verb="prove", preset=PRESET)
-    console = Console()
+    console = terminal()
     expect_both_kinds_of_phases(command)
     expect_same_settings(command)
     material = prepare(command, console)

@@ -19,6 +19,7 @@ from curation.sources import SourcesConfig, count_sources, read_sources
 from dataset_schema import FailureKind
 from pipelines.config import parse
 from pipelines.progress import progress
+from pipelines.terminal import terminal
 from pipelines.verbs.inspect import render_funnel
 from pipelines.written_places import WRITES_FOLDER
 from storage.configs import to_plain, undecisive_fields
@@ -62,7 +63,7 @@ class Curate:
 def main(arguments: Sequence[str]) -> int:
     """Curate; the exit status is 0 although clips are rejected or fail: the tables say which and why."""
     command = parse(Curate, arguments, verb="curate")
-    console = Console()
+    console = terminal()
     if command.dry_run:
         console.print(_plan_table(command))
         return 0

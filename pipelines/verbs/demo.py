@@ -21,6 +21,7 @@ from modeling.training.config import RunConfig
 from modeling.training.presets import tiny
 from pipelines.config import parse
 from pipelines.progress import progress
+from pipelines.terminal import terminal
 from pipelines.verbs.curate import Curate, curate, show_result
 from pipelines.verbs.inspect import Sheets, inspect
 from pipelines.verbs.train import Train, train_with_bar
@@ -69,13 +70,13 @@ class _Request:
 def main(arguments: Sequence[str]) -> int:
     """Run the demo; the exit status is 1 if no clip was kept."""
     command = parse(Demo, arguments, verb="demo", preset=PRESET)
-    console = Console()
+    console = terminal()
     start = time.monotonic()
     dataset = _curate(command, console)
     if not shard_paths(dataset, CuratedSample):
         console.print("no clip was kept, so there is nothing to train on; the tables above say why")
         return 1
-    sheets = inspect(dataset, None, limit=12, console=Console(quiet=True))
+    sheets = inspect(dataset, None, limit=12, console=terminal(is_quiet=True))
     pipeline = train_with_bar(Train(dataset=dataset, output=command.output / "model", run=command.run))
     video, picture = _sample(command, dataset, pipeline)
     _say_where(console, command, sheets, video, picture)

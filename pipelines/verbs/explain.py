@@ -1,14 +1,11 @@
 """`explain`: what curation finds in one video, what it keeps and rejects, and why, in the terminal and on one page."""
 
 import json
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
-
-from rich.console import Console
 
 from curation.execution.run import run_curation
 from curation.profiles import CurationConfig
@@ -16,6 +13,7 @@ from curation.sources import SourcesConfig, read_sources
 from dataset_schema import FailedClip, RejectedClip, Sample
 from pipelines.config import Positional, parse
 from pipelines.progress import progress
+from pipelines.terminal import terminal
 from pipelines.verbs.curate import Curate, run_of
 from pipelines.views.explained.explanation import Explanation
 from pipelines.views.explained.watched_run import WatchingExecutor, remember_shots
@@ -23,8 +21,6 @@ from pipelines.written_places import WRITES_FILE, WRITES_FOLDER
 
 REJECTED: Final = 3
 FAILED: Final = 4
-
-_PIPED_WIDTH: Final = 100  # where there is no terminal that has a width
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +55,11 @@ def main(arguments: Sequence[str]) -> int:
 
     output = command.output or Path("out/explain") / f"{command.video.stem}.png"
     explanation = explain(command)
-    console = Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH)
+    console = terminal()
     print_explanation(console, explanation)
     output.parent.mkdir(parents=True, exist_ok=True)
     explained_page(explanation).save(output)
-    console.print(f"as a picture: {output}", soft_wrap=True, markup=False, highlight=False)
+    console.print(f"as a picture: {output}", soft_wrap=True)
     return exit_status(explanation)
 
 

@@ -11,8 +11,8 @@ from typing import Final, TypeVar
 import pyarrow as pa
 from rich.columns import Columns
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from curation.funnel import Counts, dataset_counts
 from dataset_schema import (
@@ -27,6 +27,7 @@ from dataset_schema import (
     shard_paths,
 )
 from pipelines.config import parse
+from pipelines.terminal import terminal
 from pipelines.views.dataset_summary import Summary, summarize
 from pipelines.written_places import WRITES_FOLDER
 
@@ -80,7 +81,7 @@ def inspect(dataset: Path, output: Path | None, limit: int, console: Console | N
         FileNotFoundError: `dataset` is no dataset.
         ValueError: it is damaged.
     """
-    console = console or Console()
+    console = console or terminal()
     manifest = _manifest(dataset)
     counts = dataset_counts(dataset)
     _print_head(console, dataset, manifest)
@@ -91,7 +92,7 @@ def inspect(dataset: Path, output: Path | None, limit: int, console: Console | N
     )
     _print_summary(console, summarize(dataset))
     sheets = write_sheets(dataset, output or dataset / _SHEETS_FOLDER, limit, counts)
-    console.print(f"kept clips: {sheets.kept}\nrejected clips: {sheets.rejected}", soft_wrap=True, markup=False)
+    console.print(f"kept clips: {sheets.kept}\nrejected clips: {sheets.rejected}", soft_wrap=True)
     return sheets
 
 
@@ -120,11 +121,11 @@ def render_funnel(rows: Sequence[FunnelRow]) -> Table:
     for row in rows:
         rejected, failed = sum(row.rejected.values()), sum(row.failed.values())
         reasons = [
-            *(f"{escape(reason)} {count}" for reason, count in row.rejected.items()),
-            *(f"[red]{escape(kind)} {count}[/red]" for kind, count in row.failed.items()),
+            *(Text(f"{reason} {count}") for reason, count in row.rejected.items()),
+            *(Text(f"{kind} {count}", "red") for kind, count in row.failed.items()),
         ]
         numbers = (str(number) if number else "-" for number in (row.entered, row.passed, rejected, failed))
-        table.add_row(escape(row.stage), *numbers, "\n".join(reasons))
+        table.add_row(row.stage, *numbers, Text("\n").join(reasons))
     return table
 
 
@@ -150,13 +151,13 @@ def _records(dataset: Path, kind: type[Record]) -> Iterator[Record]:
 
 
 def _print_head(console: Console, dataset: Path, manifest: DatasetManifest) -> None:
-    console.print(f"[bold]{escape(str(dataset))}[/bold]   profile: {escape(manifest.profile)}", soft_wrap=True)
+    console.print(Text.assemble((str(dataset), "bold"), f"   profile: {manifest.profile}"), soft_wrap=True)
     table = Table(title="annotators", title_justify="left")
     for name in ("job", "annotator", "revision", "weights"):
         table.add_column(name)
     for annotator in manifest.annotators:
         weights = (annotator.weights_sha256 or "")[:12]
-        table.add_row(*map(escape, (annotator.job, annotator.name, annotator.revision, weights or "-")))
+        table.add_row(annotator.job, annotator.name, annotator.revision, weights or "-")
     console.print(table)
 
 
@@ -165,8 +166,7 @@ def _print_summary(console: Console, summary: Summary) -> None:
     for kind in EntityKind:
         words.add_column(kind.value)
     columns = [
-        [f"{escape(word)} {count}" for word, count in summary.words[kind].most_common(_TOP_WORDS)]
-        for kind in EntityKind
+        [f"{word} {count}" for word, count in summary.words[kind].most_common(_TOP_WORDS)] for kind in EntityKind
     ]
     for index in range(max(map(len, columns))):
         words.add_row(*(column[index] if index < len(column) else "" for column in columns))
