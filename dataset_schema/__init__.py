@@ -7,6 +7,7 @@
 from dataset_schema.arrow import FAILURES_SCHEMA, REJECTIONS_SCHEMA, SAMPLES_SCHEMA
 from dataset_schema.buckets import FRAMES_PER_SECOND, TABLE_6_BUCKETS, Bucket, largest_bucket, shortest_duration_s
 from dataset_schema.manifest import Annotator, DatasetManifest, FunnelRow, read_manifest, write_manifest
+from dataset_schema.place import expect_directory
 from dataset_schema.records import (
     CORE_SCORES,
     SHARE_SCORES,
@@ -68,6 +69,7 @@ __all__ = [
     "SchemaVersion",
     "Scores",
     "Source",
+    "expect_directory",
     "from_rows",
     "largest_bucket",
     "leaves",

@@ -5,10 +5,9 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from dataset_schema.place import MANIFEST_NAME, expect_directory
 from dataset_schema.version import SCHEMA_VERSION, check_version
 from storage.whole_files import write_whole_text
-
-_NAME = "dataset.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +62,7 @@ class DatasetManifest:
 
 def write_manifest(dataset: Path, manifest: DatasetManifest) -> None:
     """Write `dataset.json`, replacing an older one in one step."""
-    write_whole_text(dataset / _NAME, json.dumps(asdict(manifest), indent=2, ensure_ascii=False) + "\n")
+    write_whole_text(dataset / MANIFEST_NAME, json.dumps(asdict(manifest), indent=2, ensure_ascii=False) + "\n")
 
 
 def read_manifest(dataset: Path) -> DatasetManifest:
@@ -71,13 +70,26 @@ def read_manifest(dataset: Path) -> DatasetManifest:
 
     Raises:
         FileNotFoundError: `dataset` is not a dataset directory.
-        ValueError: the dataset has another major schema version.
+        NotADirectoryError: it is a part of one, or a file.
+        ValueError: the dataset has another major schema version, or the file is damaged.
     """
-    path = dataset / _NAME
+    expect_directory(dataset)
+    path = dataset / MANIFEST_NAME
     if not path.is_file():
-        raise FileNotFoundError(f"{dataset} has no {_NAME}; expected the output directory of a curation run")
-    content = json.loads(path.read_text(encoding="utf-8"))
-    check_version(str(content.get("schema_version")), where=f"dataset {dataset}")
+        raise FileNotFoundError(f"{dataset} has no {MANIFEST_NAME}; expected the output directory of a curation run")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        version = str(content.get("schema_version"))
+    except (ValueError, AttributeError) as error:
+        raise ValueError(_damaged(path, error)) from error
+    check_version(version, where=f"dataset {dataset}")
+    try:
+        return _manifest(content)
+    except (ValueError, AttributeError, KeyError, TypeError) as error:
+        raise ValueError(_damaged(path, error)) from error
+
+
+def _manifest(content: dict[str, Any]) -> DatasetManifest:
     known = {each.name for each in fields(DatasetManifest)}
     return DatasetManifest(
         **{
@@ -87,3 +99,7 @@ def read_manifest(dataset: Path) -> DatasetManifest:
             "funnel": tuple(FunnelRow(**row) for row in content["funnel"]),
         }
     )
+
+
+def _damaged(path: Path, error: Exception) -> str:
+    return f"{path} is not what a curation run writes ({error}); delete it and curate again: the shards stay"

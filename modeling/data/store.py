@@ -12,6 +12,7 @@ from dataset_schema import (
     Bucket,
     Payload,
     Sample,
+    expect_directory,
     from_rows,
     largest_bucket,
     leaves,
@@ -66,10 +67,13 @@ class SampleStore:
             to the one it was curated for.
 
     Raises:
+        FileNotFoundError: there is no dataset.
+        NotADirectoryError: it is a file, or a part of a dataset.
         ValueError: the dataset has no samples, or a shard is unreadable or of another schema version.
     """
 
     def __init__(self, dataset: Path, buckets: Sequence[Bucket] = ()) -> None:
+        expect_directory(dataset)
         self.dataset = dataset
         self._buckets = buckets
         self._shards = shard_paths(dataset, Sample)

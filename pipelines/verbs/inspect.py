@@ -1,6 +1,5 @@
 """`inspect`: what became of every clip, in the terminal and as contact sheets."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -82,7 +81,7 @@ def inspect(dataset: Path, output: Path | None, limit: int, console: Console | N
         ValueError: it is damaged.
     """
     console = console or terminal()
-    manifest = _manifest(dataset)
+    manifest = read_manifest(dataset)
     counts = dataset_counts(dataset)
     _print_head(console, dataset, manifest)
     console.print(render_funnel(manifest.funnel))
@@ -127,15 +126,6 @@ def render_funnel(rows: Sequence[FunnelRow]) -> Table:
         numbers = (str(number) if number else "-" for number in (row.entered, row.passed, rejected, failed))
         table.add_row(row.stage, *numbers, Text("\n").join(reasons))
     return table
-
-
-def _manifest(dataset: Path) -> DatasetManifest:
-    try:
-        return read_manifest(dataset)
-    except (json.JSONDecodeError, UnicodeDecodeError, AttributeError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"{dataset / 'dataset.json'} is not what a curation run writes ({error}); curate again to write it anew"
-        ) from error
 
 
 def _first(dataset: Path, kind: type[Record], limit: int) -> list[Record]:
