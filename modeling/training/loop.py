@@ -37,6 +37,7 @@ from modeling.training.optimizer import Optimizer
 from modeling.training.parallel import Team
 from modeling.training.run_log import RunLog, StepReport
 from modeling.training.validation import ValidationSamples
+from storage.devices import torch_device
 
 _logger = logging.getLogger(__name__)
 
@@ -69,8 +70,9 @@ def train(
         ValueError: the dataset is empty, or `output` holds checkpoints of another config.
         MemoryError: a step does not fit; the message says what to change.
     """
+    place = torch_device(device)
     store = SampleStore(dataset, config.training.data.buckets)
-    team = Team(torch.device(device), devices_per_clip=config.training.execution.devices_per_clip)
+    team = Team(place, devices_per_clip=config.training.execution.devices_per_clip)
     with closing(Trainer(config, store, output=output, team=team, start=start)) as trainer:
         for phase, steps in phases_left(config.training.phases, done=trainer.done.step):
             for batch in trainer.loader.batches(steps, with_references=phase.uses_references):

@@ -30,6 +30,7 @@ from pipelines.verbs.curate import Curate, curate, show_result
 from pipelines.verbs.train import Train, train_with_bar
 from pipelines.written_places import WRITES_FOLDER
 from storage.configs import PRESET_ONLY, to_plain
+from storage.devices import torch_device
 from storage.whole_files import publish, unfinished, write_whole_text
 from worlds.sprites import SmallWorldConfig, make_world
 
@@ -116,6 +117,7 @@ def main(arguments: Sequence[str]) -> int:
     """Prove; the exit status is 1 if a goal is missed."""
     command = parse(Prove, arguments, verb="prove", preset=PRESET)
     console = terminal()
+    torch_device(command.device)
     expect_both_kinds_of_phases(command)
     expect_same_settings(command)
     material = prepare(command, console)

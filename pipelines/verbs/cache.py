@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
-
 from modeling.data.cache import CacheReport, write_cache
 from modeling.data.store import SampleStore
 from modeling.training.config import RunConfig
 from modeling.training.presets import tiny
 from pipelines.config import parse
 from pipelines.progress import progress
+from storage.devices import torch_device
+from storage.places import expect_folder_to_write
 
 _FAILURES_SHOWN = 20
 
@@ -53,8 +53,9 @@ def main(arguments: Sequence[str]) -> int:
 
 def cache_with_bar(command: Cache) -> CacheReport:
     """Encode with a progress bar."""
+    device = torch_device(command.device)
     store = SampleStore(command.dataset, command.run.training.data.buckets)
-    device = torch.device(command.device)
+    expect_folder_to_write(command.dataset / "cache")
     encoders = command.run.pipeline.encoders.build()
     encoders.to(device)
     with progress("cache", total=sum(store.clips_per_bucket().values()), unit="clip") as report:

@@ -29,6 +29,7 @@ from pipelines.config import parse
 from pipelines.terminal import terminal
 from pipelines.views.dataset_summary import Summary, summarize
 from pipelines.written_places import WRITES_FOLDER
+from storage.places import expect_folder_to_write
 
 _SHEETS_FOLDER: Final = "contact_sheets"
 _TOP_WORDS: Final = 10
@@ -77,11 +78,13 @@ def inspect(dataset: Path, output: Path | None, limit: int, console: Console | N
     """Print a dataset's tables and write its contact sheets, by default into the dataset's own folder.
 
     Raises:
-        FileNotFoundError: `dataset` is no dataset.
+        OSError: `dataset` is no dataset, or the sheets cannot be written.
         ValueError: it is damaged.
     """
     console = console or terminal()
     manifest = read_manifest(dataset)
+    output = output or dataset / _SHEETS_FOLDER
+    expect_folder_to_write(output)
     counts = dataset_counts(dataset)
     _print_head(console, dataset, manifest)
     console.print(render_funnel(manifest.funnel))
@@ -90,7 +93,7 @@ def inspect(dataset: Path, output: Path | None, limit: int, console: Console | N
         + ("" if manifest.complete else "   (the run has not finished: curate again to go on)")
     )
     _print_summary(console, summarize(dataset))
-    sheets = write_sheets(dataset, output or dataset / _SHEETS_FOLDER, limit, counts)
+    sheets = write_sheets(dataset, output, limit, counts)
     console.print(f"kept clips: {sheets.kept}\nrejected clips: {sheets.rejected}", soft_wrap=True)
     return sheets
 
