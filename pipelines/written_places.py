@@ -30,4 +30,4 @@ def expect_writable(command: Any) -> None:
         try:
             expect(place)
         except (OSError, ValueError) as error:
-            raise ValueError(f"--{field.name} {error}") from error
+            raise ValueError(f"--{field.name} {error}; choose another") from error

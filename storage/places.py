@@ -75,14 +75,14 @@ def _expect_writable(folder: Path, wanted: Path) -> None:
         existing = next(path for path in (folder, *folder.absolute().parents) if _is_there(path))
         if not existing.is_dir():
             what = "a link that leads nowhere" if existing.is_symlink() and not existing.exists() else "a file"
-            raise NotADirectoryError(f"{wanted} cannot be written: {existing} is {what}; choose another output")
+            raise NotADirectoryError(f"{wanted} cannot be written: {existing} is {what}")
         with tempfile.TemporaryFile(dir=existing) as probe:
             probe.write(bytes(_PROBE_BYTES))
             probe.flush()
     except OSError as error:
         if error.errno is None:
             raise
-        raise type(error)(f"{wanted} cannot be written: {error.strerror}; choose another output") from error
+        raise type(error)(f"{wanted} cannot be written: {error.strerror}") from error
 
 
 def _is_there(path: Path) -> bool:

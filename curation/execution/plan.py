@@ -238,7 +238,7 @@ def _check_output(output: Path) -> None:
     try:
         expect_folder_to_write(output)
     except (OSError, ValueError) as error:
-        raise PlanError(f"output {error}") from error
+        raise PlanError(f"output {error}; choose another output") from error
 
 
 def _annotators(stages: Sequence[Stage]) -> tuple[Annotator, ...]:

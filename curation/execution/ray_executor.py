@@ -27,6 +27,7 @@ from curation.execution.feed import Feed, FeedState
 from curation.execution.guard import StageSetupError
 from curation.execution.outcomes import Record, finished
 from curation.execution.plan import Machine, Plan
+from curation.execution.ray_folder import ray_folder
 from curation.execution.writer import Destination, open_writer
 from curation.funnel import Counts
 
@@ -105,7 +106,9 @@ class RayExecutor:
         if ray.is_initialized():
             return
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray offers no other way to keep it from phoning home
-        own: dict[str, Any] = {"include_dashboard": False} if self._address is None else {}
+        own: dict[str, Any] = (
+            {"include_dashboard": False, "_temp_dir": str(ray_folder())} if self._address is None else {}
+        )
         ray.init(address=self._address or "local", log_to_driver=False, logging_level=logging.ERROR, **own)
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         self._is_own = True

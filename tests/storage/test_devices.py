@@ -16,9 +16,7 @@ def test_names_of_torch_are_taken(name: str) -> None:
 @pytest.mark.parametrize("name", ["", "gpu", "CUDA", "cuda:", "cuda:x", "cuda0", "0", "meta", "cpu cuda"])
 def test_other_names_are_refused_before_anything_is_loaded(name: str) -> None:
     for make in (lambda: Device(name=name), lambda: FilterTrainingConfig(device=name), lambda: torch_device(name)):
-        with pytest.raises(
-            ValueError, match="expected one of cpu, cuda, mps, xpu, or one with a number"
-        ):
+        with pytest.raises(ValueError, match="expected one of cpu, cuda, mps, xpu, or one with a number"):
             make()
 
 
