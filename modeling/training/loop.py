@@ -70,7 +70,7 @@ def train(
         ValueError: the dataset is empty, or `output` holds checkpoints of another config.
         MemoryError: a step does not fit; the message says what to change.
     """
-    place = torch_device(device)
+    place = torch_device(str(device))
     store = SampleStore(dataset, config.training.data.buckets)
     team = Team(place, devices_per_clip=config.training.execution.devices_per_clip)
     with closing(Trainer(config, store, output=output, team=team, start=start)) as trainer:
