@@ -246,7 +246,7 @@ def _split_preset(arguments: Sequence[str], preset: Path | None) -> tuple[Path |
             if not separator and index + 1 == len(rest):
                 raise ConfigError("--config needs the path of a TOML file")
             taken = 1 if separator else 2
-            return _local_path(value or rest[index + 1]), rest[:index] + rest[index + taken :]
+            return _local_path(value if separator else rest[index + 1]), rest[:index] + rest[index + taken :]
     return preset, rest
 
 

@@ -109,5 +109,5 @@ def _about_address(text: str, scheme: str) -> str:
         return f"path {text!r} is one of Windows, expected one of this machine, such as /mnt/{scheme}/..."
     return (
         f"path {text!r} is an address ({scheme}), expected a path on this machine; "
-        "copy the files to a disk, or mount them, and give that path"
+        "mount the store, or copy the files, and give that path"
     )

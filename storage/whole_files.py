@@ -10,13 +10,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from storage.places import local_path
+
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """A path to write to; at the end of the block the file takes its place, and after an error nothing has changed.
 
     It is as readable as the umask makes any other, whatever a library thinks of it.
+
+    Raises:
+        ValueError: it is no path of this machine.
+        OSError: it cannot be written.
     """
+    local_path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     written = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -25,6 +32,9 @@ def whole_file(path: Path) -> Iterator[Path]:
         yield written
         written.chmod(mode)
         _put(written, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a write to a full disk does not say to what
+        raise
     finally:
         written.unlink(missing_ok=True)
 

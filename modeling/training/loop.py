@@ -38,6 +38,7 @@ from modeling.training.parallel import Team
 from modeling.training.run_log import RunLog, StepReport
 from modeling.training.validation import ValidationSamples
 from storage.devices import torch_device
+from storage.places import expect_folder_to_write
 
 _logger = logging.getLogger(__name__)
 
@@ -67,10 +68,12 @@ def train(
         The directory of the finished pipeline, for `Pipeline.from_pretrained`.
 
     Raises:
-        ValueError: the dataset is empty, or `output` holds checkpoints of another config.
+        OSError: there is no dataset, or `output` cannot be written.
+        ValueError: the dataset is empty, there is no such device, or `output` holds checkpoints of another config.
         MemoryError: a step does not fit; the message says what to change.
     """
     place = torch_device(str(device))
+    expect_folder_to_write(output)
     store = SampleStore(dataset, config.training.data.buckets)
     team = Team(place, devices_per_clip=config.training.execution.devices_per_clip)
     with closing(Trainer(config, store, output=output, team=team, start=start)) as trainer:

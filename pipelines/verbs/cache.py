@@ -1,5 +1,6 @@
 """`cache`: the latents and text tokens of a dataset, encoded once instead of in every epoch."""
 
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -47,7 +48,9 @@ def main(arguments: Sequence[str]) -> int:
     )
     if report.failures:
         return 1
-    print(f"use it: make train DATASET={command.dataset} OUTPUT=... ARGS=--run.training.data.uses-cache")
+    print(
+        f"use it: make train DATASET={shlex.quote(str(command.dataset))} OUTPUT=... ARGS=--run.training.data.uses-cache"
+    )
     return 0
 
 

@@ -1,5 +1,6 @@
 """`curate`: videos and captions in, a dataset out."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,7 +95,8 @@ def show_result(console: Console, command: Curate, result: RunResult) -> None:
         f"read {counts.read} = kept {counts.kept} + rejected {counts.rejected} + failed {counts.failed}"
         f"   profile: {command.curation.annotators.profile}"
     )
-    console.print(f"dataset: {command.output}   look at it: make inspect DATASET={command.output}", soft_wrap=True)
+    look = f"make inspect DATASET={shlex.quote(str(command.output))}"
+    console.print(f"dataset: {command.output}   look at it: {look}", soft_wrap=True)
 
 
 def run_of(command: Curate) -> CurationRun:

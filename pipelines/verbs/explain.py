@@ -17,7 +17,8 @@ from pipelines.terminal import terminal
 from pipelines.verbs.curate import Curate, run_of
 from pipelines.views.explained.explanation import Explanation
 from pipelines.views.explained.watched_run import WatchingExecutor, remember_shots
-from pipelines.written_places import WRITES_FILE, WRITES_FOLDER
+from pipelines.written_places import WRITES_FOLDER
+from storage.places import expect_file_to_write
 
 REJECTED: Final = 3
 FAILED: Final = 4
@@ -42,7 +43,7 @@ class Explain:
 
     video: Positional[Path]
     caption: Positional[str] = ""
-    output: Path | None = field(default=None, metadata=WRITES_FILE)
+    output: Path | None = None
     dataset: Path | None = field(default=None, metadata=WRITES_FOLDER)
     curation: CurationConfig = field(default_factory=CurationConfig)
 
@@ -54,6 +55,7 @@ def main(arguments: Sequence[str]) -> int:
     from pipelines.views.explained.text import print_explanation
 
     output = command.output or Path("out/explain") / f"{command.video.stem}.png"
+    expect_file_to_write(output)
     explanation = explain(command)
     console = terminal()
     print_explanation(console, explanation)

@@ -1,6 +1,7 @@
 """`train`: a curated dataset in, a trained pipeline out."""
 
 import os
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
         pipeline = train_with_bar(replace(command, device=device))
         if is_first():
             print(f"pipeline: {pipeline}   metrics: {command.output / 'metrics.jsonl'}")
-            print(f"use it: make sample MODEL={pipeline} PROMPT='...' OUTPUT=out/video.mp4")
+            print(f"use it: make sample MODEL={shlex.quote(str(pipeline))} PROMPT='...' OUTPUT=out/video.mp4")
     return 0
 
 

@@ -77,7 +77,7 @@ def test_a_run_names_its_dataset_as_it_is() -> None:
         show_result(terminal(), command, RunResult(counts=Counts(kept=1, rejected=1, failed=1), funnel=FUNNEL))
 
     last = narrow.shown().splitlines()[-1]
-    assert last == f"dataset: runs/{ALL}/ds   look at it: make inspect DATASET=runs/{ALL}/ds"
+    assert last == f"dataset: runs/{ALL}/ds   look at it: make inspect DATASET='runs/{ALL}/ds'"
 
 
 def test_training_phases_are_described_by_their_names() -> None:
