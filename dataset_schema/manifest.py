@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from dataset_schema.place import MANIFEST_NAME, expect_directory
+from dataset_schema.place import expect_directory
+from dataset_schema.shard import MANIFEST_NAME
 from dataset_schema.version import SCHEMA_VERSION, check_version
 from storage.whole_files import write_whole_text
 

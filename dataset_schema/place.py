@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from dataset_schema.shard import TABLES
+from dataset_schema.shard import MANIFEST_NAME, TABLES
 from storage.places import local_path
 
-MANIFEST_NAME = "dataset.json"
 _EXPECTED = "expected the output directory of a curation run"
 
 

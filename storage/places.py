@@ -32,8 +32,8 @@ def local_path(given: str | Path) -> Path:
         raise ValueError(f"path {text!r} is empty, expected the name of a file or folder")
     if address := _ADDRESS.match(text):
         raise ValueError(_about_address(text, address[1].lower()))
-    if "\0" in text:
-        raise ValueError(f"path {text!r} holds a NUL character, expected the name of a file or folder")
+    if "\0" in text or not _is_unicode(text):
+        raise ValueError(f"path {text!r} holds what no table can, expected UTF-8 without NUL; rename it")
     path = Path(text)
     if (bare := _without_wrapping(text)) != text and not path.exists():
         raise ValueError(f"path {text!r} has quotes or white space around it; perhaps {bare!r} is meant")
@@ -90,6 +90,15 @@ def _is_there(path: Path) -> bool:
     try:
         path.lstat()
     except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def _is_unicode(text: str) -> bool:
+    """Not so are bytes of file names that are no UTF-8, and all beyond ASCII in a process told to know no more."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
         return False
     return True
 

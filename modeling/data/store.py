@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -12,7 +13,6 @@ from dataset_schema import (
     Bucket,
     Payload,
     Sample,
-    expect_directory,
     from_rows,
     largest_bucket,
     leaves,
@@ -67,13 +67,10 @@ class SampleStore:
             to the one it was curated for.
 
     Raises:
-        FileNotFoundError: there is no dataset.
-        NotADirectoryError: it is a file, or a part of a dataset.
         ValueError: the dataset has no samples, or a shard is unreadable or of another schema version.
     """
 
     def __init__(self, dataset: Path, buckets: Sequence[Bucket] = ()) -> None:
-        expect_directory(dataset)
         self.dataset = dataset
         self._buckets = buckets
         self._shards = shard_paths(dataset, Sample)
@@ -175,7 +172,7 @@ class SampleStore:
         return largest_bucket(self._buckets, duration_s=duration_s, height=clip["height"], width=clip["width"])
 
 
-def _opened(path: Path) -> pq.ParquetFile:
+def _opened(path: Path) -> AbstractContextManager[pq.ParquetFile]:
     return open_shard(path, Sample)
 
 

@@ -7,7 +7,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, TypeVar
 
-import pyarrow as pa
 from rich.columns import Columns
 from rich.console import Console
 from rich.table import Table
@@ -137,10 +136,7 @@ def _first(dataset: Path, kind: type[Record], limit: int) -> list[Record]:
 
 def _records(dataset: Path, kind: type[Record]) -> Iterator[Record]:
     for path in shard_paths(dataset, kind):
-        try:
-            yield from read_shard(path, kind)
-        except (pa.ArrowException, OSError) as error:
-            raise ValueError(f"shard {path} is damaged ({error}); delete it and curate again") from error
+        yield from read_shard(path, kind)
 
 
 def _print_head(console: Console, dataset: Path, manifest: DatasetManifest) -> None:

@@ -29,7 +29,8 @@ from storage.places import expect_file_to_write, expect_folder_to_write, local_p
         ("'my videos'", "perhaps 'my videos' is meant"),
         ('"videos"', "perhaps 'videos' is meant"),
         ("\u201cvideos\u201d", "perhaps 'videos' is meant"),
-        ("a\0b", "holds a NUL character"),
+        ("a\0b", "holds what no table can, expected UTF-8 without NUL"),
+        ("vid\udce9os", r"path 'vid\\udce9os' holds what no table can"),
         ("~nobody-of-this-name/videos", "write the folder out"),
     ],
 )
