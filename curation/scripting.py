@@ -11,6 +11,7 @@ from curation.execution.run import CurationRun, RunResult, run_curation
 from curation.profiles import CurationConfig, EmbeddedAnnotators, PaperAnnotators, build_stages
 from curation.sources import SourcesConfig, read_sources
 from curation.stage import Stage
+from storage.places import local_path
 
 
 def embedded(config: CurationConfig | None = None) -> list[Stage]:
@@ -48,6 +49,10 @@ def curate(
 ) -> RunResult:
     """Run the stages over every clip of the source, and write the dataset; again after an interruption, it goes on.
 
+    What must stay the same to go on with a dataset, and is compared: the names of the stages, the limits of their
+    rules, and what their annotators say of themselves. Not seen is what else a stage was made with, such as buckets,
+    payload or thresholds inside an annotator: after a change of those, choose another output.
+
     Args:
         source: a folder of videos, a .csv, .jsonl or .parquet manifest, or clips of one's own.
         stages: in order; the last one adds the sample.
@@ -58,15 +63,16 @@ def curate(
         on_progress: gets the counts of the whole dataset now and then.
 
     Raises:
+        DatasetBusyError: another run is writing the dataset.
         PlanError: the stages cannot work as asked; one line says why.
+        ValueError: the source is no manifest, or a path is none of this machine.
         OtherConfigurationError: the dataset was begun with other stages, or other limits.
     """
+    output = local_path(output)
     records = (
-        read_sources(Path(source), SourcesConfig(), output=Path(output)) if isinstance(source, Path | str) else source
+        read_sources(local_path(source), SourcesConfig(), output=output) if isinstance(source, Path | str) else source
     )
-    run = CurationRun(
-        stages=stages, output=Path(output), profile="script", config=_described(stages), score_all=score_all
-    )
+    run = CurationRun(stages=stages, output=output, profile="script", config=_described(stages), score_all=score_all)
     return run_curation(records, run, executor=executor or LocalExecutor(), on_progress=on_progress)
 
 

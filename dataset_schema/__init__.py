@@ -15,6 +15,7 @@ from dataset_schema.manifest import (
     read_manifest,
     write_manifest,
 )
+from dataset_schema.place import expect_directory
 from dataset_schema.records import (
     CORE_SCORES,
     SHARE_SCORES,
@@ -79,6 +80,7 @@ __all__ = [
     "Selection",
     "Source",
     "dataset_root",
+    "expect_directory",
     "from_rows",
     "is_dataset",
     "largest_bucket",

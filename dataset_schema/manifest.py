@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from dataset_schema.place import expect_directory
 from dataset_schema.shard import MANIFEST_NAME
 from dataset_schema.version import SCHEMA_VERSION, check_version
 from storage.whole_files import write_whole_text
@@ -96,13 +97,26 @@ def read_manifest(dataset: Path) -> DatasetManifest:
 
     Raises:
         FileNotFoundError: `dataset` is not a dataset directory.
-        ValueError: the dataset has another major schema version.
+        NotADirectoryError: it is a part of one, or a file.
+        ValueError: the dataset has another major schema version, or the file is damaged.
     """
+    expect_directory(dataset)
     path = dataset / MANIFEST_NAME
     if not path.is_file():
         raise FileNotFoundError(f"{dataset} has no {MANIFEST_NAME}; expected what `curate` or `select` wrote")
-    content = json.loads(path.read_text(encoding="utf-8"))
-    check_version(str(content.get("schema_version")), where=f"dataset {dataset}")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        version = str(content.get("schema_version"))
+    except (ValueError, AttributeError) as error:
+        raise ValueError(_damaged(path, error)) from error
+    check_version(version, where=f"dataset {dataset}")
+    try:
+        return _manifest(content)
+    except (ValueError, AttributeError, KeyError, TypeError) as error:
+        raise ValueError(_damaged(path, error)) from error
+
+
+def _manifest(content: dict[str, Any]) -> DatasetManifest:
     known = {each.name for each in fields(DatasetManifest)}
     return DatasetManifest(
         **{
@@ -113,3 +127,7 @@ def read_manifest(dataset: Path) -> DatasetManifest:
             "selections": tuple(Selection(**selection) for selection in content.get("selections", ())),
         }
     )
+
+
+def _damaged(path: Path, error: Exception) -> str:
+    return f"{path} is not what a curation run writes ({error}); delete it and curate again: the shards stay"

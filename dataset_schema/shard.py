@@ -4,6 +4,7 @@ A dataset directory has one folder per table; a shard in it that does not start 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -124,26 +125,26 @@ def read_shard(path: Path, kind: type[Record]) -> Iterator[Record]:
             yield from from_rows(file.read_row_group(group).to_pylist(), kind)
 
 
-def open_shard(path: Path, kind: Kind) -> pq.ParquetFile:
-    """The opened shard, after a check of its version and its columns. The caller closes it (`with`).
+@contextmanager
+def open_shard(path: Path, kind: Kind) -> Iterator[pq.ParquetFile]:
+    """The opened shard, after a check of its version and its columns.
 
     A file that another tool wrote, a selection say, has no version: its columns tell whether it can be read.
 
     Raises:
-        ValueError: as `read_shard`.
+        ValueError: as `read_shard`; also where the damage shows when the file is read in the block.
     """
     try:
-        file = pq.ParquetFile(path)
-    except pa.ArrowInvalid as error:
+        with pq.ParquetFile(path) as file:
+            _check(path, file.schema_arrow, kind)
+            yield file
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the system says it: there is no such file, or the disk is broken
+        problem = " ".join(str(error).split())
         raise ValueError(
-            f"shard {path} cannot be read ({error}); delete it and curate again to redo its clips, or write it anew"
+            f"shard {path} cannot be read ({problem}); delete it and curate again to redo its clips, or write it anew"
         ) from error
-    try:
-        _check(path, file.schema_arrow, kind)
-    except ValueError:
-        file.close()
-        raise
-    return file
 
 
 def _check(path: Path, schema: pa.Schema, kind: Kind) -> None:

@@ -1,14 +1,19 @@
 """`python -m pipelines VERB`: every command of the project, one thin module each."""
 
 import importlib
+import io
 import logging
 import os
+import signal
 import sys
 import threading
+from contextlib import suppress
+from difflib import get_close_matches
+from types import FrameType
 from typing import NoReturn
 
 from curation.execution.worker_thread import STAGE_THREAD
-from pipelines.config import ConfigError
+from pipelines.known_errors import BROKE, INTERRUPTED, TERMINATED, WRONG_INPUT, KnownError, defect, known
 
 _VERBS = {
     "curate": ("pipelines.verbs.curate", "videos and captions in, a dataset out"),
@@ -31,33 +36,52 @@ _VERBS = {
 
 
 def main(arguments: list[str]) -> int:
-    """Run one verb; the exit status is 0 for success, 1 for a run that broke, 2 for wrong input, 130 for Ctrl-C.
+    """Run one verb, and tell its errors; gives the exit status.
 
-    `explain` ends with 3 for a video that is rejected, and with 4 for one that is lost to an error.
+    | status | meaning |
+    |---|---|
+    | 0 | done |
+    | 1 | the run broke off, and one sentence says why; or the program has a defect, and a traceback shows it |
+    | 2 | wrong input: an option, a file, a place to write, a library that is not installed |
+    | 3, 4 | `explain` only: the video is rejected; it is lost to an error |
+    | 75 | another process works there; the same command can work later |
+    | 130, 143 | stopped by Ctrl-C, or by SIGTERM; the same command goes on |
     """
-    if not arguments or arguments[0] in ("-h", "--help"):
-        print(_usage())
-        return 0 if arguments else 2
-    verb, *rest = arguments
-    if verb not in _VERBS:
-        print(f"there is no verb {verb!r}\n\n{_usage()}", file=sys.stderr)
-        return 2
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    verb = arguments[0] if arguments else ""
     try:
-        return int(importlib.import_module(_VERBS[verb][0]).main(rest))
-    except (ConfigError, ValueError, FileNotFoundError, PermissionError) as error:
-        print(f"{verb}: {error}", file=sys.stderr)
-        return 2
-    except MemoryError as error:
-        print(f"{verb}: {error}", file=sys.stderr)
-        return 1
+        status = _run(verb, arguments[1:])
+        sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read our output has seen enough (`... --help | head`); nothing more can be printed, also not at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        _drop_output()  # whoever read it has seen enough (`... --help | head`)
+        return BROKE
     except KeyboardInterrupt:
-        print(f"{verb}: interrupted; run the same command again to continue", file=sys.stderr)
-        return 130
+        return _end_of(verb, "interrupted; run the same command again to continue", INTERRUPTED)
+    except SystemExit as end:
+        if end.code != signal.SIGTERM:
+            raise
+        return _end_of(verb, "stopped by SIGTERM; run the same command again to continue", TERMINATED)
+    except Exception as error:  # noqa: BLE001 - the last place that sees it
+        found = known(error) or KnownError(defect(error), BROKE)
+        return _end_of(verb, found.sentence, found.status)
+    return status
+
+
+def _run(verb: str, arguments: list[str]) -> int:
+    if verb in ("", "-h", "--help"):
+        print(_usage())
+        return 0 if verb else WRONG_INPUT
+    if verb not in _VERBS:
+        meant = get_close_matches(verb, _VERBS, n=1)
+        perhaps = f"; perhaps {meant[0]} is meant" if meant else ""
+        print(f"there is no verb {verb!r}{perhaps}\n\n{_usage()}", file=sys.stderr)
+        return WRONG_INPUT
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    return int(importlib.import_module(_VERBS[verb][0]).main(arguments))
+
+
+def _end_of(verb: str, sentence: str, status: int) -> int:
+    print(f"{verb}: {sentence}", file=sys.stderr)
+    return status
 
 
 def _usage() -> str:
@@ -74,17 +98,47 @@ def _usage() -> str:
     )
 
 
+def prepare() -> None:
+    """Make the process ready for whatever it was started with: closed streams, few letters, a system that stops it."""
+    for stream in (0, 1, 2):
+        try:
+            os.fstat(stream)
+        except OSError:  # else the next file that is opened would get its number, and what others print
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdout = sys.stdout or os.fdopen(1, "w")
+    sys.stderr = sys.stderr or os.fdopen(2, "w")
+    for printed in (sys.stdout, sys.stderr):
+        if isinstance(printed, io.TextIOWrapper):
+            printed.reconfigure(errors="backslashreplace")  # a name may hold letters that the terminal has not
+    signal.signal(signal.SIGTERM, _end)
+
+
+def _end(number: int, _: FrameType | None) -> NoReturn:
+    """What Ray does, too, which puts its own in this place: everybody on the way can put things in order."""
+    sys.exit(number)
+
+
 def leave(status: int) -> NoReturn:
     """End the process with this status, also while a stage that ran out of time still computes on its own thread.
 
     Such a thread cannot be stopped, and one that is inside native code when the interpreter ends aborts the process.
     """
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for printed in (sys.stdout, sys.stderr):
+        try:
+            printed.flush()
+        except OSError:
+            _drop_output()
     if any(thread.name.startswith(STAGE_THREAD) for thread in threading.enumerate()):
         os._exit(status)
     sys.exit(status)
 
 
+def _drop_output() -> None:
+    """Nothing more can be printed, also not at exit."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 if __name__ == "__main__":
+    prepare()
     leave(main(sys.argv[1:]))

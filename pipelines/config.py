@@ -8,6 +8,7 @@ also the settings that stand in the preset alone.
 import dataclasses
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -23,7 +24,9 @@ from tyro.constructors import (
 
 from pipelines.chosen_profiles import with_chosen_profiles
 from pipelines.preset_only import has_preset_only, preset_only, turned_without_flag
+from pipelines.written_places import expect_writable
 from storage.configs import from_plain, is_text, read_fields, to_plain
+from storage.places import local_path
 from storage.text_files import read_text
 
 Command = TypeVar("Command")
@@ -37,6 +40,14 @@ class ConfigError(ValueError):
     """A preset or an argument is wrong; the message says which, and what was expected."""
 
 
+class _RefusedPathError(Exception):
+    """A path that `storage.places` refuses. No ValueError: tyro would break its sentence into a box."""
+
+    def __init__(self, word: str, problem: ValueError) -> None:
+        super().__init__(str(problem))
+        self.word = word
+
+
 def parse(command: type[Command], arguments: Sequence[str], *, verb: str, preset: Path | None = None) -> Command:
     """The command that the preset and the arguments describe.
 
@@ -47,9 +58,20 @@ def parse(command: type[Command], arguments: Sequence[str], *, verb: str, preset
         preset: read when the arguments name none.
 
     Raises:
-        ConfigError: the preset is not what the command expects, or a flag turns what stands in presets alone.
+        ConfigError: the preset is not what the command expects, a flag turns what stands in presets alone, or a path
+            is none of this machine.
+        ValueError: the command cannot write where it is told to.
         SystemExit: with status 2 on a wrong argument, 0 after `--help`.
     """
+    try:
+        parsed = _parsed(command, arguments, verb=verb, preset=preset)
+    except _RefusedPathError as error:
+        raise ConfigError(f"{_flag_of(error.word, arguments)}{error}") from error
+    expect_writable(parsed)
+    return parsed
+
+
+def _parsed(command: type[Command], arguments: Sequence[str], *, verb: str, preset: Path | None) -> Command:
     chosen, overrides = _split_preset(arguments, preset)
     values = read_preset(command, chosen) if chosen is not None else {}
     missing = {field.name: tyro.MISSING for field in _fields(command) if _is_required(field)}
@@ -75,6 +97,8 @@ def read_preset(command: type[Any], path: Path) -> dict[str, Any]:
         content = tomllib.loads(read_text(path))
     except FileNotFoundError:
         raise ConfigError(f"config {path} does not exist") from None
+    except OSError as error:
+        raise ConfigError(f"config {path} cannot be read: {error.strerror}") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"config {path} is no TOML: {error}") from error
     except ValueError as error:
@@ -130,6 +154,7 @@ def _flags(*, lists_all: bool) -> ConstructorRegistry:
     """How tyro makes configs, beside its own rules."""
     registry = ConstructorRegistry()
     registry.primitive_rule(_text)
+    registry.primitive_rule(_path)
     if not lists_all:
         _hide_preset_only(registry)
     return registry
@@ -147,6 +172,25 @@ def _text(field: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
         is_instance=lambda value: isinstance(value, kind),
         str_from_instance=lambda value: [str(value)],
     )
+
+
+def _path(field: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+    if field.type is not Path:
+        return None
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="PATH",
+        instance_from_str=lambda words: _local_path(words[0]),
+        is_instance=lambda value: isinstance(value, Path),
+        str_from_instance=lambda value: [str(value)],
+    )
+
+
+def _local_path(word: str) -> Path:
+    try:
+        return local_path(word)
+    except ValueError as error:
+        raise _RefusedPathError(word, error) from error
 
 
 def _hide_preset_only(registry: ConstructorRegistry) -> None:
@@ -203,8 +247,17 @@ def _split_preset(arguments: Sequence[str], preset: Path | None) -> tuple[Path |
             if not separator and index + 1 == len(rest):
                 raise ConfigError("--config needs the path of a TOML file")
             taken = 1 if separator else 2
-            return Path(value or rest[index + 1]), rest[:index] + rest[index + taken :]
+            return _local_path(value if separator else rest[index + 1]), rest[:index] + rest[index + taken :]
     return preset, rest
+
+
+def _flag_of(word: str, arguments: Sequence[str]) -> str:
+    for before, argument in pairwise(["", *arguments]):
+        if argument == word and before.startswith("--"):
+            return f"{before}: "
+        if argument.startswith("--") and argument.endswith(f"={word}"):
+            return f"{argument.removesuffix(f'={word}')}: "
+    return ""
 
 
 def _fields(command: type[Any]) -> tuple[dataclasses.Field[Any], ...]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from storage.places import local_path
 from storage.text_files import read_text
 from storage.whole_files import write_whole_text
 
@@ -35,7 +36,6 @@ _SIMPLE: Final[Mapping[Any, tuple[tuple[type, ...], str]]] = {
     int: ((int,), "an integer"),
     float: ((int, float), "a number"),
     str: ((str,), "a text"),
-    Path: ((str,), "a path"),
 }
 
 
@@ -159,6 +159,15 @@ def _read_simple(kind: Any, value: Any, place: str) -> Any:
     return kind(value)
 
 
+def _read_path(_: Any, value: Any, place: str) -> Path:
+    if not isinstance(value, str):
+        raise _problem(place, value, "a path")
+    try:
+        return local_path(value)
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}") from error
+
+
 def _read_text(kind: Any, value: Any, place: str) -> Any:
     if not isinstance(value, str):
         raise _problem(place, value, "a text")
@@ -224,6 +233,7 @@ def _read_mapping(kind: Any, value: Any, place: str) -> Any:
 
 _READERS: Final[Sequence[tuple[Callable[[Any], bool], Callable[[Any, Any, str], Any]]]] = (
     (lambda kind: kind in _SIMPLE, _read_simple),
+    (lambda kind: kind is Path, _read_path),
     (is_text, _read_text),
     (is_dataclass, _read_config),
     (lambda kind: get_origin(kind) is Literal or (isinstance(kind, type) and issubclass(kind, Enum)), _read_choice),

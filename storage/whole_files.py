@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from errno import EISDIR
 from pathlib import Path
 
+from storage.places import local_path
+
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
@@ -19,8 +21,10 @@ def whole_file(path: Path) -> Iterator[Path]:
     It is as readable as the umask makes any other, whatever a library thinks of it.
 
     Raises:
+        ValueError: it is no path of this machine.
         OSError: no file can be put there; the block has not begun then.
     """
+    local_path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_dir():
         raise IsADirectoryError(EISDIR, os.strerror(EISDIR), str(path))
@@ -31,6 +35,9 @@ def whole_file(path: Path) -> Iterator[Path]:
         yield written
         written.chmod(mode)
         _put(written, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a write to a full disk does not say to what
+        raise
     finally:
         written.unlink(missing_ok=True)
 

@@ -5,6 +5,7 @@ from typing import Final, Literal
 
 from curation.stage import Resources
 from storage.configs import PRESET_ONLY, UNDECISIVE
+from storage.devices import check_device_name
 
 _GIB: Final = 1 << 30
 
@@ -14,7 +15,7 @@ class Device:
     """Where a network runs, and what it takes there.
 
     Attributes:
-        name: as torch calls it: `cuda`, `cpu`.
+        name: as torch calls it: `cpu`, `cuda`, `mps` or `xpu`, or one of several, such as `cuda:1`.
         gpus: share of one GPU, which is how many workers may have it together; not asked for on a CPU.
         gpu_memory_gib: weights and one batch; shown by a plan, so that shares are not chosen too small.
         memory_gib: of the machine.
@@ -30,6 +31,7 @@ class Device:
     precision: Literal["float32", "bfloat16", "float16"] = "bfloat16"
 
     def __post_init__(self) -> None:
+        check_device_name(self.name)
         if not 0 < self.gpus <= 1:
             raise ValueError(f"gpus is {self.gpus}, expected a share of one GPU above 0 and at most 1")
         if self.batch_size < 1:

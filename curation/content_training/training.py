@@ -25,6 +25,7 @@ from curation.content_training.labelled import LabelledClips
 from curation.content_training.model_card import CardFacts, model_card
 from curation.content_training.networks import FineTune, FromScratch, Start
 from curation.content_training.recipe import parameter_groups
+from storage.devices import check_device_name, torch_device
 
 _log = logging.getLogger(__name__)
 
@@ -49,6 +50,9 @@ class FilterTrainingConfig:
     precision: Literal["float32", "bfloat16"] = "float32"
     threads: int = 1
 
+    def __post_init__(self) -> None:
+        check_device_name(self.device)
+
 
 class FilterResult(NamedTuple):
     """What came of it.
@@ -69,8 +73,9 @@ def train_filter(config: FilterTrainingConfig, folder: Path, progress: Progress 
 
     Raises:
         FileNotFoundError: a label file or the checkpoint is missing.
-        ValueError: labels or checkpoint are not fit for it, or the training diverges.
+        ValueError: labels or checkpoint are not fit for it, there is no such device, or the training diverges.
     """
+    torch_device(config.device)
     folder.mkdir(parents=True, exist_ok=True)  # before the work, so that a wrong name costs nothing
     hide_progress: Callable[[], None] = transformers_logging.disable_progress_bar
     hide_progress()  # a library draws none

@@ -22,6 +22,9 @@ _CLOSE_TIMEOUT_S: Final = 30.0
 
 _MESSAGE_CHARACTERS: Final = 2000
 
+# What files, servers and libraries give rise to; anything else is a defect, and its traceback is logged.
+_EXPECTED_IN_SETUP: Final = (ClipError, MemoryError, OSError, ValueError, ImportError)
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -156,6 +159,8 @@ class Guard:
         self._crash_log.end(task, [self._worker])
         if error is not None:
             thread.stop()
+            if not isinstance(error, _EXPECTED_IN_SETUP):
+                logger.error("stage %s failed in setup", self._stage.name, exc_info=error)
             raise StageSetupError(f"stage {self._stage.name} cannot be set up: {_describe(error)}") from error
         self._thread = thread
         return thread

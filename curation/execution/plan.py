@@ -1,6 +1,5 @@
 """The plan of a run, checked before it starts: inputs, weights, the output, and whether it fits the machines."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -15,6 +14,7 @@ from curation.records import Clip
 from curation.rules import About
 from curation.stage import Stage
 from dataset_schema import CORE_SCORES, Annotator, MediaFacts
+from storage.places import expect_folder_to_write
 
 # The pseudo-stage of the manifest reader, for clips that were rejected or lost before the first stage.
 READ_STAGE: Final = "read"
@@ -162,14 +162,34 @@ def make_plan(stages: Sequence[Stage], *, output: Path, machines: Sequence[Machi
     Raises:
         PlanError: inputs do not chain, weights are missing, the output cannot be written, the machines are too small.
     """
+    return place(stages, check(stages, output=output), machines, is_one_group=is_one_group)
+
+
+def check(stages: Sequence[Stage], *, output: Path) -> tuple[Annotator, ...]:
+    """All of a plan that needs no machines, before anything is started; gives the annotators that will run.
+
+    Raises:
+        PlanError: inputs do not chain, weights are missing, or the output cannot be written.
+    """
     _check_names(stages)
     _check_inputs(stages)
     _check_output(output)
+    return _annotators(stages)
+
+
+def place(
+    stages: Sequence[Stage], annotators: Sequence[Annotator], machines: Sequence[Machine] | None, *, is_one_group: bool
+) -> Plan:
+    """The plan of stages that were checked, on machines; `make_plan` has both arguments.
+
+    Raises:
+        PlanError: the machines are too small.
+    """
     planned = _with_drops(stages)
     groups = [_group(planned)] if is_one_group else [_group(tuple(some)) for _, some in groupby(planned, key=_share)]
     if machines is not None:
         groups = _sized(groups, machines)
-    return Plan(groups=tuple(groups), annotators=_annotators(stages))
+    return Plan(groups=tuple(groups), annotators=tuple(annotators))
 
 
 def _check_names(stages: Sequence[Stage]) -> None:
@@ -217,11 +237,10 @@ def _check_rules(stage: Stage, filled: frozenset[str]) -> None:
 
 
 def _check_output(output: Path) -> None:
-    existing = next(path for path in (output, *output.absolute().parents) if path.exists())
-    if not existing.is_dir():
-        raise PlanError(f"the output {output} cannot be a directory: {existing} is a file; choose another output")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise PlanError(f"the output {output} cannot be written: no permission in {existing}; choose another output")
+    try:
+        expect_folder_to_write(output)
+    except (OSError, ValueError) as error:
+        raise PlanError(f"output {error}; choose another output") from error
 
 
 def _annotators(stages: Sequence[Stage]) -> tuple[Annotator, ...]:

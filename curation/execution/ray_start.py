@@ -10,6 +10,7 @@ from typing import Any, Final
 import ray
 
 from curation.execution.executor import BrokenRunError
+from curation.execution.ray_folder import ray_folder
 
 logger = logging.getLogger(__name__)
 
@@ -45,8 +46,14 @@ def start_here() -> None:
 
     Raises:
         BrokenRunError: it does not start.
+        OSError: its files have no place.
     """
-    options: dict[str, Any] = {"include_dashboard": False, "log_to_driver": False, "logging_level": logging.ERROR}
+    options: dict[str, Any] = {
+        "include_dashboard": False,
+        "log_to_driver": False,
+        "logging_level": logging.ERROR,
+        "_temp_dir": str(ray_folder()),
+    }
     try:
         ray.init(address="local", **options)
     except Exception as error:  # Ray raises no narrower one

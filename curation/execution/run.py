@@ -9,11 +9,11 @@ from typing import Any
 from curation.execution.executor import Executor, Job, OnProgress, SourceRecord
 from curation.execution.ledger import Ledger, drop_failures, read_ledger, remove_unfinished
 from curation.execution.lock import locked_for_run
-from curation.execution.plan import Plan, make_plan
+from curation.execution.plan import Plan, check, place
 from curation.execution.writer import Destination, ShardLimits
 from curation.funnel import Counts, dataset_counts, dataset_funnel
 from curation.stage import Stage
-from dataset_schema import DatasetManifest, FailureKind, FunnelRow, read_manifest, write_manifest
+from dataset_schema import Annotator, DatasetManifest, FailureKind, FunnelRow, read_manifest, write_manifest
 
 
 class OtherConfigurationError(ValueError):
@@ -73,10 +73,12 @@ def run_curation(
         OtherConfigurationError: the dataset was begun with another configuration.
         StageSetupError: a stage cannot be made ready on a worker.
     """
-    plan = make_plan(run.stages, output=run.output, machines=executor.machines(), is_one_group=executor.is_one_group)
+    annotators = check(run.stages, output=run.output)
     with locked_for_run(run.output):
-        manifest = _manifest(run, plan)
+        manifest = _manifest(run, annotators)
         _check_same(run, manifest)
+        # Last: asking for machines may start a cluster.
+        plan = place(run.stages, annotators, executor.machines(), is_one_group=executor.is_one_group)
         write_manifest(run.output, manifest)
         remove_unfinished(run.output)
         drop_failures(run.output, run.retry)
@@ -88,7 +90,7 @@ def run_curation(
             lambda counts: on_progress(ledger.counts + counts),
         )
         funnel = dataset_funnel(run.output, plan.stage_names)
-        write_manifest(run.output, _manifest(run, plan, funnel=funnel, complete=True))
+        write_manifest(run.output, _manifest(run, annotators, funnel=funnel, complete=True))
         return RunResult(counts=dataset_counts(run.output), funnel=funnel)
 
 
@@ -107,12 +109,12 @@ def _job(run: CurationRun, plan: Plan, ledger: Ledger) -> Job:
 
 
 def _manifest(
-    run: CurationRun, plan: Plan, *, funnel: tuple[FunnelRow, ...] = (), complete: bool = False
+    run: CurationRun, annotators: tuple[Annotator, ...], *, funnel: tuple[FunnelRow, ...] = (), complete: bool = False
 ) -> DatasetManifest:
     return DatasetManifest(
         profile=run.profile,
         config=json.loads(json.dumps(dict(run.config))),
-        annotators=plan.annotators,
+        annotators=annotators,
         funnel=funnel,
         complete=complete,
     )

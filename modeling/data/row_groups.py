@@ -1,11 +1,15 @@
 """Reads row groups of many shards in any order and from any thread."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+OpenShard: TypeAlias = Callable[[Path], AbstractContextManager[pq.ParquetFile]]
 
 # Footers kept, of some 100 kB each: parsing one takes longer than reading a row.
 _FOOTERS_IN_MEMORY = 64
@@ -20,7 +24,7 @@ class RowGroupReader:
         advice: what to do about a shard that turns out damaged.
     """
 
-    def __init__(self, shards: Sequence[Path], open_shard: Callable[[Path], pq.ParquetFile], *, advice: str) -> None:
+    def __init__(self, shards: Sequence[Path], open_shard: OpenShard, *, advice: str) -> None:
         self._shards = shards
         self._open = open_shard
         self._advice = advice

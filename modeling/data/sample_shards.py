@@ -1,6 +1,7 @@
 """The shards that hold the samples of a dataset, and whether clips can be read from them one by one."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
@@ -70,7 +71,7 @@ class SampleShards:
         return dict(found)
 
 
-def _opened(path: Path) -> pq.ParquetFile:
+def _opened(path: Path) -> AbstractContextManager[pq.ParquetFile]:
     return open_shard(path, Sample)
 
 

@@ -24,6 +24,7 @@ from modeling.sampling.denoising import SamplingConfig, sample_latents
 from modeling.sampling.flow import FlowConfig
 from picture_reading.opening import PictureSource, open_picture
 from storage.configs import differing_fields, read_config, write_config
+from storage.devices import torch_device
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
@@ -70,6 +71,7 @@ class Pipeline:
             FileNotFoundError: `directory` holds no pipeline.
             ValueError: its config has unknown fields, its weights are damaged, or they do not fit its config.
         """
+        place = torch_device(str(device))
         directory = Path(directory)
         if not directory.is_dir():
             raise FileNotFoundError(
@@ -84,7 +86,7 @@ class Pipeline:
             fill(model, read_weights(path), source=str(path))
         except SafetensorError as error:
             raise ValueError(f"{path} is damaged ({error}); copy it again, or train or save it again") from error
-        return cls(config, model, device=torch.device(device))
+        return cls(config, model, device=place)
 
     def save_pretrained(self, directory: Path | str) -> None:
         """Write the config as JSON and the weights as safetensors, the two files of a model repository."""

@@ -40,7 +40,9 @@ from modeling.training.parallel import Team
 from modeling.training.run_log import RunLog, StepReport
 from modeling.training.trained_on import TrainedOn
 from modeling.training.validation import ValidationSamples
+from storage.devices import torch_device
 from storage.lock import held_alone
+from storage.places import expect_folder_to_write
 
 _logger = logging.getLogger(__name__)
 
@@ -76,13 +78,16 @@ def train(
 
     Raises:
         BusyError: another training writes to `output`.
-        ValueError: the dataset is empty, its captions are too long for the text encoder, or `output` holds checkpoints
-            of another config or other data; or no step of the last ones could be taken.
+        OSError: there is no dataset, or `output` cannot be written.
+        ValueError: the dataset is empty, there is no such device, its captions are too long for the text encoder, or
+            `output` holds checkpoints of another config or other data; or no step of the last ones could be taken.
         MemoryError: a step does not fit; the message says what to change.
     """
+    place = torch_device(str(device))
+    expect_folder_to_write(output)
     store = SampleStore(dataset, config.training.data.buckets)
     busy = f"{output} is being written by another training; wait for its end, or choose another output"
-    team = Team(torch.device(device), devices_per_clip=config.training.execution.devices_per_clip)
+    team = Team(place, devices_per_clip=config.training.execution.devices_per_clip)
     with (
         held_alone(output / _LOCK_NAME, busy=busy) if team.is_first else nullcontext(),
         closing(Trainer(config, store, output=output, team=team, start=start)) as trainer,

@@ -24,6 +24,8 @@ from pipelines.proof.prove import (
 )
 from pipelines.proof.scores import Condition, Figure
 from pipelines.proof.scoring import figures
+from pipelines.terminal import terminal
+from storage.devices import torch_device
 from storage.whole_files import write_whole_text
 
 _WHOLE: Final = "the whole method"
@@ -53,7 +55,8 @@ def main(arguments: Sequence[str]) -> int:
         raise ConfigError(f"--only names {', '.join(sorted(unknown))}, expected some of the config's ablations")
     chosen = [ablation for ablation in command.ablations if not command.only or ablation.name in command.only]
     changes = {ablation.name: with_change(command, ablation) for ablation in chosen}
-    console = Console()
+    console = terminal()
+    torch_device(command.device)
     for started in (command, *changes.values()):
         expect_both_kinds_of_phases(started)
         expect_same_settings(started)

@@ -16,7 +16,6 @@ from modeling.sampling.pipeline import WEIGHTS_NAME, Pipeline
 from modeling.training.config import RunConfig
 from modeling.training.presets import tiny
 from pipelines.config import ConfigError, parse
-from pipelines.outputs import output_folder
 from pipelines.progress import Report, progress
 from pipelines.proof.curves import curves_chart
 from pipelines.proof.example_sheet import Example, examples_sheet
@@ -25,10 +24,13 @@ from pipelines.proof.sampling import Sampler, clips_for
 from pipelines.proof.scores import ClipScore, Condition, Figure
 from pipelines.proof.scoring import Judge, figures
 from pipelines.proof.table import console_table, markdown_table
+from pipelines.terminal import terminal
 from pipelines.verbs.cache import Cache, cache_with_bar
 from pipelines.verbs.curate import Curate, curate, show_result
 from pipelines.verbs.train import Train, train_with_bar
+from pipelines.written_places import WRITES_FOLDER
 from storage.configs import PRESET_ONLY, to_plain
+from storage.devices import torch_device
 from storage.whole_files import publish, unfinished, write_whole_text
 from worlds.sprites import SmallWorldConfig, make_world
 
@@ -82,7 +84,7 @@ class Prove:
         device: where to train and sample.
     """
 
-    output: Path = Path("out/proof")
+    output: Path = field(default=Path("out/proof"), metadata=WRITES_FOLDER)
     seed: int = 0
     world: SmallWorldConfig = field(default_factory=SmallWorldConfig)
     held_out: int = 240
@@ -114,7 +116,8 @@ class Material:
 def main(arguments: Sequence[str]) -> int:
     """Prove; the exit status is 1 if a goal is missed."""
     command = parse(Prove, arguments, verb="prove", preset=PRESET)
-    console = Console()
+    console = terminal()
+    torch_device(command.device)
     expect_both_kinds_of_phases(command)
     expect_same_settings(command)
     material = prepare(command, console)
@@ -150,7 +153,7 @@ def expect_same_settings(command: Prove) -> None:
         ConfigError: they did, or nothing can be written there.
     """
     settings = {name: value for name, value in to_plain(command).items() if name not in _ELSEWHERE}
-    kept = output_folder(command.output) / "settings.json"
+    kept = command.output / "settings.json"
     if not kept.is_file():
         write_whole_text(kept, json.dumps(settings, indent=2) + "\n")
     elif json.loads(kept.read_text(encoding="utf-8")) != settings:

@@ -1,11 +1,10 @@
 """`cache`: the latents and text tokens of a dataset, encoded once instead of in every epoch."""
 
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import torch
 
 from dataset_schema import dataset_root
 from modeling.data.cache import CacheReport, write_cache
@@ -14,8 +13,9 @@ from modeling.data.survey import survey
 from modeling.training.config import RunConfig
 from modeling.training.presets import tiny
 from pipelines.config import parse
-from pipelines.outputs import output_folder
 from pipelines.progress import progress
+from storage.devices import torch_device
+from storage.places import expect_folder_to_write
 
 _FAILURES_SHOWN = 20
 
@@ -50,15 +50,17 @@ def main(arguments: Sequence[str]) -> int:
     )
     if report.failures:
         return 1
-    print(f"use it: make train DATASET={command.dataset} OUTPUT=... ARGS=--run.training.data.uses-cache")
+    print(
+        f"use it: make train DATASET={shlex.quote(str(command.dataset))} OUTPUT=... ARGS=--run.training.data.uses-cache"
+    )
     return 0
 
 
 def cache_with_bar(command: Cache) -> CacheReport:
     """Encode with a progress bar."""
+    device = torch_device(command.device)
     store = SampleStore(command.dataset, command.run.training.data.buckets)
-    output_folder(command.dataset / "cache")
-    device = torch.device(command.device)
+    expect_folder_to_write(dataset_root(command.dataset) / "cache")
     encoders = command.run.pipeline.encoders.build()
     encoders.to(device)
     if findings := survey(store, encoders.text).findings:

@@ -1,5 +1,6 @@
 """`curate`: videos and captions in, a dataset out."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,9 @@ from curation.stage import Stage
 from dataset_schema import FailureKind
 from pipelines.config import parse
 from pipelines.progress import progress
+from pipelines.terminal import terminal
 from pipelines.verbs.inspect import render_funnel
+from pipelines.written_places import WRITES_FOLDER
 from storage.configs import to_plain, undecisive_fields
 
 _GIB = 1 << 30
@@ -51,7 +54,7 @@ class Curate:
     """
 
     input: Path
-    output: Path
+    output: Path = field(metadata=WRITES_FOLDER)
     sources: SourcesConfig = field(default_factory=SourcesConfig)
     curation: CurationConfig = field(default_factory=CurationConfig)
     score_all: bool = False
@@ -72,7 +75,7 @@ class Curate:
 def main(arguments: Sequence[str]) -> int:
     """Curate; the exit status is 0 although clips are rejected or fail: the tables say which and why."""
     command = parse(Curate, arguments, verb="curate")
-    console = Console()
+    console = terminal()
     if command.dry_run:
         console.print(_plan_table(command))
         return 0
@@ -104,7 +107,8 @@ def show_result(console: Console, command: Curate, result: RunResult) -> None:
         f"read {counts.read} = kept {counts.kept} + rejected {counts.rejected} + failed {counts.failed}"
         f"   profile: {command.curation.annotators.profile}"
     )
-    console.print(f"dataset: {command.output}   look at it: make inspect DATASET={command.output}", soft_wrap=True)
+    look = f"make inspect DATASET={shlex.quote(str(command.output))}"
+    console.print(f"dataset: {command.output}   look at it: {look}", soft_wrap=True)
 
 
 def run_of(command: Curate) -> CurationRun:

@@ -20,13 +20,14 @@ from modeling.sampling.pipeline import Pipeline
 from modeling.training.config import RunConfig
 from modeling.training.presets import tiny
 from pipelines.config import parse
-from pipelines.outputs import output_folder
 from pipelines.progress import progress
+from pipelines.terminal import terminal
 from pipelines.verbs.curate import Curate, curate, show_result
 from pipelines.verbs.inspect import Sheets, inspect
 from pipelines.verbs.train import Train, train_with_bar
 from pipelines.views.sampled_sheet import sampled_sheet
 from pipelines.views.sheet_pictures import read_image
+from pipelines.written_places import WRITES_FOLDER
 from storage.configs import PRESET_ONLY
 from worlds.sprites import SpriteWorldConfig, make_world
 
@@ -48,7 +49,7 @@ class Demo:
         sampling: as in `sample`.
     """
 
-    output: Path = Path("out/demo")
+    output: Path = field(default=Path("out/demo"), metadata=WRITES_FOLDER)
     videos: Path | None = None
     world: SpriteWorldConfig = field(default_factory=SpriteWorldConfig)
     curation: CurationConfig = field(default_factory=CurationConfig, metadata=PRESET_ONLY)
@@ -69,13 +70,13 @@ class _Request:
 def main(arguments: Sequence[str]) -> int:
     """Run the demo; the exit status is 1 if no clip was kept."""
     command = parse(Demo, arguments, verb="demo", preset=PRESET)
-    console = Console()
+    console = terminal()
     start = time.monotonic()
     dataset = _curate(command, console)
     if not shard_paths(dataset, CuratedSample):
         console.print("no clip was kept, so there is nothing to train on; the tables above say why")
         return 1
-    sheets = inspect(dataset, None, limit=12, console=Console(quiet=True))
+    sheets = inspect(dataset, None, limit=12, console=terminal(is_quiet=True))
     pipeline = train_with_bar(Train(dataset=dataset, output=command.output / "model", run=command.run))
     video, picture = _sample(command, dataset, pipeline)
     _say_where(console, command, sheets, video, picture)
@@ -84,7 +85,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _curate(command: Demo, console: Console) -> Path:
-    world = output_folder(command.output) / "world"
+    world = command.output / "world"
     with progress("draw the world", total=command.world.clips, unit="clip") as report:
         drawn = iter(range(1, command.world.clips + 1))
         manifest = make_world(world, command.world, on_clip=lambda: report(next(drawn)))

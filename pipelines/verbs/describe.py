@@ -8,6 +8,7 @@ from typing import Final
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from dataset_schema import Bucket
 from modeling.data.store import SampleStore
@@ -25,6 +26,7 @@ from modeling.training.run_costs import (
     trained_weights,
 )
 from pipelines.config import parse
+from pipelines.terminal import terminal
 from storage.numbers import expect_at_least, expect_positive
 
 _GIB: Final = 2**30
@@ -66,7 +68,7 @@ def describe(command: Describe, console: Console | None = None) -> None:
     Raises:
         ValueError: there is no device, or the dataset has no clips.
     """
-    console = console or Console()
+    console = console or terminal()
     run = command.run
     gpus = run.training.data.batching.devices_per_group if command.gpus is None else command.gpus
     devices = Devices(count=gpus, memory_bytes=int(command.memory_gib * _GIB))
@@ -77,9 +79,9 @@ def describe(command: Describe, console: Console | None = None) -> None:
     console.print(_phases_table(run))
     console.print(_buckets_table(costs, devices, clips))
     console.print(_setup_line(run, devices), soft_wrap=True)
-    console.print(_conclusion(run, costs, devices), markup=False, soft_wrap=True)
+    console.print(_conclusion(run, costs, devices), soft_wrap=True)
     if problem := problem_with_number(run, devices):
-        console.print(f"Training will not start so: {problem}.", markup=False, soft_wrap=True)
+        console.print(f"Training will not start so: {problem}.", soft_wrap=True)
 
 
 def _conclusion(run: RunConfig, costs: Sequence[BucketCosts], devices: Devices) -> str:
@@ -145,7 +147,7 @@ def _buckets_table(costs: Sequence[BucketCosts], devices: Devices, clips: Mappin
             f"{100 * cost.forward.attention_share:.0f}",
             f"{cost.model_flops / 1e15:.3g}",
             _gib(cost.memory.total),
-            "yes" if cost.memory.total <= devices.usable_bytes else "[red]no[/red]",
+            "yes" if cost.memory.total <= devices.usable_bytes else Text("no", "red"),
         )
     return table
 

@@ -1,30 +1,28 @@
 """`explain`: what curation finds in one video, what it keeps and rejects, and why, in the terminal and on one page."""
 
 import json
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console
-
 from curation.execution.run import run_curation
 from curation.profiles import CurationConfig
 from curation.sources import SourcesConfig, read_sources
 from dataset_schema import FailedClip, RejectedClip, Sample
 from pipelines.config import Positional, parse
-from pipelines.outputs import output_file
 from pipelines.progress import progress
+from pipelines.terminal import terminal
 from pipelines.verbs.curate import Curate, run_of
 from pipelines.views.explained.explanation import Explanation
 from pipelines.views.explained.watched_run import WatchingExecutor, remember_shots
+from pipelines.written_places import WRITES_FOLDER
+from storage.places import expect_file_to_write
+from storage.whole_files import whole_file
 
 REJECTED: Final = 3
 FAILED: Final = 4
-
-_PIPED_WIDTH: Final = 100  # where there is no terminal that has a width
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +45,7 @@ class Explain:
     video: Positional[Path]
     caption: Positional[str] = ""
     output: Path | None = None
-    dataset: Path | None = None
+    dataset: Path | None = field(default=None, metadata=WRITES_FOLDER)
     curation: CurationConfig = field(default_factory=CurationConfig)
 
 
@@ -59,12 +57,13 @@ def main(arguments: Sequence[str]) -> int:
 
     _check(command)  # here too, before the folder of the page is made
     output = command.output or Path("out/explain") / f"{command.video.stem}.png"
-    console = Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH)
-    with output_file(output) as written:
-        explanation = explain(command)
-        print_explanation(console, explanation)
+    expect_file_to_write(output)
+    explanation = explain(command)
+    console = terminal()
+    print_explanation(console, explanation)
+    with whole_file(output) as written:
         explained_page(explanation).save(written, "PNG")
-    console.print(f"as a picture: {output}", soft_wrap=True, markup=False, highlight=False)
+    console.print(f"as a picture: {output}", soft_wrap=True)
     return exit_status(explanation)
 
 

@@ -1,12 +1,12 @@
 """`export`: a training checkpoint in, a pipeline out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from modeling.training.export import export_checkpoint
 from pipelines.config import ConfigError, parse
-from pipelines.outputs import output_folder
+from pipelines.written_places import WRITES_FOLDER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +21,7 @@ class Export:
     """
 
     checkpoint: Path
-    output: Path
+    output: Path = field(metadata=WRITES_FOLDER)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -31,5 +31,5 @@ def main(arguments: Sequence[str]) -> int:
         raise ConfigError(
             f"--checkpoint is {command.checkpoint}, expected a directory such as .../checkpoints/step-00000400"
         )
-    print(f"pipeline: {export_checkpoint(command.checkpoint, output_folder(command.output))}")
+    print(f"pipeline: {export_checkpoint(command.checkpoint, command.output)}")
     return 0

@@ -1,18 +1,16 @@
 """`inspect`: what became of every clip, in the terminal and as contact sheets."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Final, TypeVar
 
-import pyarrow as pa
 from rich.columns import Columns
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from curation.funnel import Counts, dataset_counts
 from dataset_schema import (
@@ -27,8 +25,10 @@ from dataset_schema import (
     shard_paths,
 )
 from pipelines.config import parse
-from pipelines.outputs import output_folder
+from pipelines.terminal import terminal
 from pipelines.views.dataset_summary import Summary, summarize
+from pipelines.written_places import WRITES_FOLDER
+from storage.places import expect_folder_to_write
 
 _SHEETS_FOLDER: Final = "contact_sheets"
 _TOP_WORDS: Final = 10
@@ -50,7 +50,7 @@ class Inspect:
     """
 
     dataset: Path
-    output: Path | None = None
+    output: Path | None = field(default=None, metadata=WRITES_FOLDER)
     limit: int = 16
 
     def __post_init__(self) -> None:
@@ -77,12 +77,13 @@ def inspect(dataset: Path, output: Path | None, limit: int, console: Console | N
     """Print a dataset's tables and write its contact sheets, by default into the dataset's own folder.
 
     Raises:
-        FileNotFoundError: `dataset` is no dataset.
-        ValueError: it is damaged, or the sheets cannot be written.
+        OSError: `dataset` is no dataset, or the sheets cannot be written.
+        ValueError: it is damaged.
     """
-    console = console or Console()
-    manifest = _manifest(dataset)
-    folder = output_folder(output or dataset / _SHEETS_FOLDER)
+    console = console or terminal()
+    manifest = read_manifest(dataset)
+    output = output or dataset / _SHEETS_FOLDER
+    expect_folder_to_write(output)
     counts = dataset_counts(dataset)
     _print_head(console, dataset, manifest)
     console.print(render_funnel(manifest.funnel))
@@ -91,8 +92,8 @@ def inspect(dataset: Path, output: Path | None, limit: int, console: Console | N
         + ("" if manifest.complete else "   (the run has not finished: curate again to go on)")
     )
     _print_summary(console, summarize(dataset))
-    sheets = write_sheets(dataset, folder, limit, counts)
-    console.print(f"kept clips: {sheets.kept}\nrejected clips: {sheets.rejected}", soft_wrap=True, markup=False)
+    sheets = write_sheets(dataset, output, limit, counts)
+    console.print(f"kept clips: {sheets.kept}\nrejected clips: {sheets.rejected}", soft_wrap=True)
     return sheets
 
 
@@ -120,21 +121,12 @@ def render_funnel(rows: Sequence[FunnelRow]) -> Table:
     for row in rows:
         rejected, failed = sum(row.rejected.values()), sum(row.failed.values())
         reasons = [
-            *(f"{escape(reason)} {count}" for reason, count in row.rejected.items()),
-            *(f"[red]{escape(kind)} {count}[/red]" for kind, count in row.failed.items()),
+            *(Text(f"{reason} {count}") for reason, count in row.rejected.items()),
+            *(Text(f"{kind} {count}", "red") for kind, count in row.failed.items()),
         ]
         numbers = (str(number) if number else "-" for number in (row.entered, row.passed, rejected, failed))
-        table.add_row(escape(row.stage), *numbers, "\n".join(reasons))
+        table.add_row(row.stage, *numbers, Text("\n").join(reasons))
     return table
-
-
-def _manifest(dataset: Path) -> DatasetManifest:
-    try:
-        return read_manifest(dataset)
-    except (json.JSONDecodeError, UnicodeDecodeError, AttributeError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"{dataset / 'dataset.json'} is not what a curation run writes ({error}); curate again to write it anew"
-        ) from error
 
 
 def _first(dataset: Path, kind: type[Record], limit: int) -> list[Record]:
@@ -143,20 +135,17 @@ def _first(dataset: Path, kind: type[Record], limit: int) -> list[Record]:
 
 def _records(dataset: Path, kind: type[Record]) -> Iterator[Record]:
     for path in shard_paths(dataset, kind):
-        try:
-            yield from read_shard(path, kind)
-        except (pa.ArrowException, OSError) as error:
-            raise ValueError(f"shard {path} is damaged ({error}); delete it and curate again") from error
+        yield from read_shard(path, kind)
 
 
 def _print_head(console: Console, dataset: Path, manifest: DatasetManifest) -> None:
-    console.print(f"[bold]{escape(str(dataset))}[/bold]   profile: {escape(manifest.profile)}", soft_wrap=True)
+    console.print(Text.assemble((str(dataset), "bold"), f"   profile: {manifest.profile}"), soft_wrap=True)
     table = Table(title="annotators", title_justify="left")
     for name in ("job", "annotator", "revision", "weights"):
         table.add_column(name)
     for annotator in manifest.annotators:
         weights = (annotator.weights_sha256 or "")[:12]
-        table.add_row(*map(escape, (annotator.job, annotator.name, annotator.revision, weights or "-")))
+        table.add_row(annotator.job, annotator.name, annotator.revision, weights or "-")
     console.print(table)
 
 
@@ -165,8 +154,7 @@ def _print_summary(console: Console, summary: Summary) -> None:
     for kind in EntityKind:
         words.add_column(kind.value)
     columns = [
-        [f"{escape(word)} {count}" for word, count in summary.words[kind].most_common(_TOP_WORDS)]
-        for kind in EntityKind
+        [f"{word} {count}" for word, count in summary.words[kind].most_common(_TOP_WORDS)] for kind in EntityKind
     ]
     for index in range(max(map(len, columns))):
         words.add_row(*(column[index] if index < len(column) else "" for column in columns))

@@ -14,8 +14,8 @@ from curation.records import Clip, Video
 from curation.sources import SourcesConfig
 from dataset_schema import FailedClip
 from pipelines.config import parse
-from pipelines.outputs import output_folder
 from pipelines.progress import Report, progress
+from pipelines.written_places import WRITES_FOLDER
 
 _SHOWN = 5
 
@@ -43,7 +43,7 @@ class LabelClips:
     """
 
     input: Path
-    output: Path
+    output: Path = field(metadata=WRITES_FOLDER)
     sources: SourcesConfig = field(default_factory=SourcesConfig)
     clips: int = 200
     seed: int = 0
@@ -88,7 +88,6 @@ def label_clips(command: LabelClips) -> LabelFolder:
     """
     if command.output.exists():
         raise ValueError(f"output {command.output} exists, expected a new folder: labels in it would be overwritten")
-    output_folder(command.output.parent)
     drawn = sample_sources(
         command.input, command.sources, count=math.ceil(command.clips * command.spread), seed=command.seed
     )

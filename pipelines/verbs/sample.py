@@ -15,8 +15,9 @@ from modeling.sampling.denoising import SamplingConfig, steps_for
 from modeling.sampling.pipeline import Pipeline
 from picture_reading.opening import open_picture
 from pipelines.config import ConfigError, parse
-from pipelines.outputs import output_file
 from pipelines.progress import progress
+from storage.places import expect_file_to_write
+from storage.whole_files import whole_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,7 @@ def sample(command: Sample) -> Path:
     """Write the video; returns its path."""
     if command.output.suffix != ".mp4":
         raise ConfigError(f"--output is {command.output}, expected a name that ends in .mp4")
+    expect_file_to_write(command.output)
     references: dict[str, list[Image.Image]] = {}
     for argument in command.reference:
         word, picture = _word_and_picture("--reference", argument)
@@ -71,18 +73,18 @@ def sample(command: Sample) -> Path:
     )
     sampling = command.sampling
     steps = sampling.steps or steps_for(sampling.bucket)
-    with output_file(command.output) as written:
-        pipeline = Pipeline.from_pretrained(command.model, device=command.device)
-        with progress("sample", total=steps, unit="step") as report:
-            done = count(1)
-            video = pipeline(
-                command.prompt,
-                references=references,
-                background=background,
-                background_word=background_word,
-                sampling=sampling,
-                on_step=lambda: report(next(done)),
-            )
+    pipeline = Pipeline.from_pretrained(command.model, device=command.device)
+    with progress("sample", total=steps, unit="step") as report:
+        done = count(1)
+        video = pipeline(
+            command.prompt,
+            references=references,
+            background=background,
+            background_word=background_word,
+            sampling=sampling,
+            on_step=lambda: report(next(done)),
+        )
+    with whole_file(command.output) as written:
         write_video(written, video, fps=FRAMES_PER_SECOND)
     return command.output
 

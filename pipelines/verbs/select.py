@@ -1,11 +1,12 @@
 """`select`: an SQL condition in, part of a dataset out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipelines.config import parse
 from pipelines.selection import select
+from pipelines.written_places import WRITES_FOLDER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +24,7 @@ class Select:
     """
 
     dataset: Path
-    output: Path
+    output: Path = field(metadata=WRITES_FOLDER)
     where: str = "true"
 
 

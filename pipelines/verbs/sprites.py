@@ -6,8 +6,8 @@ from itertools import count
 from pathlib import Path
 
 from pipelines.config import parse
-from pipelines.outputs import output_folder
 from pipelines.progress import progress
+from pipelines.written_places import WRITES_FOLDER
 from worlds.sprites import SmallWorldConfig, SpriteWorldConfig, make_world
 
 
@@ -24,7 +24,7 @@ class Sprites:
         world: what the world looks like; `profile` chooses another kind of world.
     """
 
-    output: Path
+    output: Path = field(metadata=WRITES_FOLDER)
     world: SpriteWorldConfig | SmallWorldConfig = field(default_factory=SpriteWorldConfig)
 
 
@@ -33,6 +33,6 @@ def main(arguments: Sequence[str]) -> int:
     command = parse(Sprites, arguments, verb="sprites")
     with progress("sprites", total=command.world.clips, unit="clip") as report:
         done = count(1)
-        manifest = make_world(output_folder(command.output), command.world, on_clip=lambda: report(next(done)))
+        manifest = make_world(command.output, command.world, on_clip=lambda: report(next(done)))
     print(f"manifest: {manifest}")
     return 0

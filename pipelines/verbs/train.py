@@ -1,6 +1,7 @@
 """`train`: a curated dataset in, a trained pipeline out."""
 
 import os
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -14,8 +15,8 @@ from modeling.training.loop import train
 from modeling.training.presets import tiny
 from modeling.training.run_log import StepReport
 from pipelines.config import parse
-from pipelines.outputs import output_folder
 from pipelines.progress import Report, progress
+from pipelines.written_places import WRITES_FOLDER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,7 @@ class Train:
     """
 
     dataset: Path
-    output: Path
+    output: Path = field(metadata=WRITES_FOLDER)
     run: RunConfig = field(default_factory=tiny)
     device: str = "cpu"
     start: Path | None = None
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
         pipeline = train_with_bar(replace(command, device=device))
         if is_first():
             print(f"pipeline: {pipeline}   metrics: {command.output / 'metrics.jsonl'}")
-            print(f"use it: make sample MODEL={pipeline} PROMPT='...' OUTPUT=out/video.mp4")
+            print(f"use it: make sample MODEL={shlex.quote(str(pipeline))} PROMPT='...' OUTPUT=out/video.mp4")
     return 0
 
 
@@ -59,7 +60,6 @@ def train_with_bar(command: Train) -> Path:
     """Train with a progress bar; returns the directory of the finished pipeline."""
     if not is_first():
         return _train(command, lambda _: None)
-    output_folder(command.output)
     with progress("train", total=command.run.training.steps, unit="step") as report:
         return _train(command, _telling(report))
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from curation.content_training.evaluation import class_table, confusion_table
 from curation.content_training.training import FilterResult, FilterTrainingConfig, train_filter
 from pipelines.config import parse
-from pipelines.outputs import output_folder
 from pipelines.progress import Report, progress
+from pipelines.written_places import WRITES_FOLDER
 
 _UNITS = {"draw clips": "clip", "decode clips": "clip", "train": "step"}
 _SHOWN = 5
@@ -29,7 +29,7 @@ class TrainFilter:
         training: the clips, the network and the recipe.
     """
 
-    output: Path
+    output: Path = field(metadata=WRITES_FOLDER)
     training: FilterTrainingConfig = field(default_factory=FilterTrainingConfig)
 
 
@@ -65,4 +65,4 @@ def train_with_bars(command: TrainFilter) -> FilterResult:
             phase, before = now, done
             bar(done)
 
-        return train_filter(command.training, output_folder(command.output), on_progress)
+        return train_filter(command.training, command.output, on_progress)

@@ -103,6 +103,17 @@ def with_version(path: Path, version: str) -> Path:
     return path
 
 
+def test_damage_that_shows_only_when_rows_are_read_names_the_shard(tmp_path: Path) -> None:
+    path = tmp_path / "part.parquet"
+    write_shard(path, [failure(1)])
+    content = bytearray(path.read_bytes())
+    content[4:200] = bytes(196)  # the pages, not the footer
+    path.write_bytes(content)
+
+    with pytest.raises(ValueError, match=r"part\.parquet cannot be read \(.*\); delete it and curate again"):
+        list(read_shard(path, FailedClip))
+
+
 @pytest.mark.parametrize(
     ("version", "remedy"), [("1", "curate it again"), ("4.0", "update openalchemist"), ("99.3", "update openalchemist")]
 )

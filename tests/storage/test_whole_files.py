@@ -37,7 +37,7 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     write_whole_text(path, "old")
 
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match=f"No space left on device: '{path}'"):
         write_until_the_disk_is_full(path)
 
     assert path.read_text() == "old"
@@ -51,6 +51,15 @@ def test_a_folder_in_its_place_is_an_error_before_the_block(tmp_path: Path) -> N
         raise AssertionError("the block began")
 
     assert list(tmp_path.iterdir()) == [tmp_path / "folder"]
+
+
+def test_an_address_does_not_become_a_folder_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(ValueError, match=r"is an address \(s3\)"):
+        write_whole_text(Path("s3://bucket/a.json"), "new")
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_killed_process_leaves_the_old_file_and_a_hidden_one(tmp_path: Path) -> None:

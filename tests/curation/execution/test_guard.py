@@ -175,6 +175,22 @@ def test_a_clip_that_was_in_two_dying_workers_is_given_up_and_its_neighbours_are
     assert kinds(answers) == [None, FailureKind.CRASH, None]
 
 
+@pytest.mark.parametrize(
+    ("error", "is_defect"), [(TypeError("no such argument"), True), (FileNotFoundError("no weights in x"), False)]
+)
+def test_a_defect_in_setup_leaves_its_traceback_and_missing_weights_only_their_sentence(
+    error: Exception, is_defect: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    class BrokenStage(MeasureStage):
+        def setup(self) -> None:
+            raise error
+
+    with pytest.raises(StageSetupError, match=f"stage measure cannot be set up: {type(error).__name__}: {error}"):
+        judge(BrokenStage(), [make_clip(1)])
+
+    assert ("Traceback" in caplog.text) is is_defect
+
+
 def test_a_worker_that_dies_in_setup_twice_ends_the_run() -> None:
     log = MemoryCrashLog()
     for _ in range(2):

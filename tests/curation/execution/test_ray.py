@@ -1,8 +1,6 @@
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -19,6 +17,7 @@ from curation.funnel import Counts
 from curation.records import Clip
 from curation.stage import Resources, Stage
 from dataset_schema import Sample, shard_paths
+from tests.curation.execution.child_run import kill_run, start_run
 from tests.curation.scripted_stages import (
     JudgeStage,
     MeasureStage,
@@ -34,8 +33,6 @@ from tests.curation.scripted_stages import (
     read_tables,
     three_stages,
 )
-
-ROOT = Path(__file__).parents[3]
 
 # Ray warns of its own deprecated settings whenever it makes a context.
 pytestmark = pytest.mark.filterwarnings(r"ignore::DeprecationWarning:ray\..*")
@@ -278,16 +275,11 @@ curate(mixed_clips(40, slow=True), Path(sys.argv[1]), RayExecutor())
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_killed_ray_run_started_again_ends_like_an_undisturbed_one(tmp_path: Path, seed: int) -> None:
     disturbed = tmp_path / "disturbed"
-    command = [sys.executable, "-c", RUN_IN_CHILD, str(disturbed)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
 
-    with subprocess.Popen(command, cwd=ROOT, env=environment) as child:
-        while not list(disturbed.glob("*/*.parquet")):
-            time.sleep(0.02)
-        time.sleep(random.Random(seed).uniform(0.0, 0.5))
-        child.send_signal(signal.SIGKILL)
+    kill_run(RUN_IN_CHILD, disturbed, after_s=random.Random(seed).uniform(0.0, 0.5), sign="*/*.parquet")
     killed = read_tables(disturbed)
-    subprocess.run(command, cwd=ROOT, env=environment, check=True)
+    with start_run(RUN_IN_CHILD, disturbed) as child:
+        assert child.wait() == 0
     curate(mixed_clips(40, slow=True), tmp_path / "undisturbed", LocalExecutor())
 
     assert 0 < sum(map(len, killed.values())) < 40

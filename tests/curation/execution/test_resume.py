@@ -1,9 +1,4 @@
-import os
 import random
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +13,7 @@ from curation.execution.run import CurationRun, OtherConfigurationError, run_cur
 from curation.funnel import Counts
 from curation.records import Clip
 from dataset_schema import FailedClip, FailureKind, Selection, read_manifest, shard_paths, write_manifest, write_shard
+from tests.curation.execution.child_run import kill_run
 from tests.curation.scripted_stages import (
     JudgeStage,
     MeasureStage,
@@ -35,8 +31,6 @@ from tests.curation.scripted_stages import (
     splitting_stages,
     three_stages,
 )
-
-ROOT = Path(__file__).parents[3]
 
 
 def test_a_finished_run_does_nothing_a_second_time(tmp_path: Path) -> None:
@@ -84,13 +78,8 @@ def test_a_run_killed_at_any_moment_and_started_again_ends_like_an_undisturbed_o
     undisturbed: Path, tmp_path: Path, seed: int
 ) -> None:
     disturbed = tmp_path / "disturbed"
-    command = [sys.executable, "-c", RUN_IN_CHILD, str(disturbed)]
 
-    with subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}) as child:
-        while not (disturbed / "dataset.json").exists():
-            time.sleep(0.01)
-        time.sleep(random.Random(seed).uniform(0.1, 1.8))
-        child.send_signal(signal.SIGKILL)
+    kill_run(RUN_IN_CHILD, disturbed, after_s=random.Random(seed).uniform(0.1, 1.8))
     assert not read_manifest(disturbed).complete
     killed = read_tables(disturbed)
     curate(mixed_clips(40, slow=True), disturbed, LocalExecutor())
@@ -121,13 +110,8 @@ def test_a_run_that_splits_and_is_killed_at_any_moment_ends_like_an_undisturbed_
     undisturbed_split: Path, tmp_path: Path, seed: int
 ) -> None:
     disturbed = tmp_path / "disturbed"
-    command = [sys.executable, "-c", SPLIT_IN_CHILD, str(disturbed)]
 
-    with subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}) as child:
-        while not (disturbed / "dataset.json").exists():
-            time.sleep(0.01)
-        time.sleep(random.Random(seed).uniform(0.1, 0.7))
-        child.send_signal(signal.SIGKILL)
+    kill_run(SPLIT_IN_CHILD, disturbed, after_s=random.Random(seed).uniform(0.1, 0.7))
     killed = read_tables(disturbed)
     curate(clips_to_split(20, slow=True), disturbed, LocalExecutor(), splitting_stages)
 
@@ -271,6 +255,25 @@ def test_two_runs_cannot_write_one_dataset(tmp_path: Path) -> None:
         curate([make_clip(1)], tmp_path, LocalExecutor())
 
     curate([make_clip(1)], tmp_path, LocalExecutor())
+
+
+class MachinesNotWanted(LocalExecutor):
+    """An executor that takes a minute to say what it has, as a cluster does, and must not be asked."""
+
+    def machines(self) -> None:
+        raise AssertionError("machines were asked for before all that is known without them was checked")
+
+
+def test_what_is_wrong_with_the_output_is_said_before_machines_are_asked_for(tmp_path: Path) -> None:
+    with (
+        locked_for_run(tmp_path / "busy"),
+        pytest.raises(DatasetBusyError, match="is being written by another run"),
+    ):
+        curate([make_clip(1)], tmp_path / "busy", MachinesNotWanted())
+
+    curate([make_clip(1)], tmp_path / "other", LocalExecutor(), config={"fps": 24})
+    with pytest.raises(OtherConfigurationError, match=r"config\.fps was 24, is 25"):
+        curate([make_clip(1)], tmp_path / "other", MachinesNotWanted(), config={"fps": 25})
 
 
 def test_a_run_waits_until_the_writers_of_a_killed_one_are_gone(tmp_path: Path) -> None:

@@ -1,4 +1,3 @@
-import io
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from PIL import Image, ImageColor
-from rich.console import Console
 from scipy.stats import binomtest
 
 from modeling.data.video import Video
@@ -20,6 +18,7 @@ from pipelines.proof.example_sheet import Example, examples_sheet
 from pipelines.proof.learning import read_learning, smoothed
 from pipelines.proof.scores import Condition, Figure, mean, share
 from pipelines.proof.table import console_table, markdown_table
+from pipelines.terminal import terminal
 from pipelines.views.sheet_layout import BORDER
 
 Color = tuple[int, int, int]
@@ -321,11 +320,11 @@ def test_a_page_gets_values_with_intervals_and_goals_by_name() -> None:
 
 
 def test_a_terminal_of_80_columns_gets_the_same_in_two_lines_each() -> None:
-    console = Console(file=io.StringIO(), width=80)
-    console.print(console_table(FIGURES))
+    console = terminal(width=80)
+    with console.capture() as capture:
+        console.print(console_table(FIGURES))
 
-    assert isinstance(console.file, io.StringIO)
-    shown = [line.rstrip() for line in console.file.getvalue().splitlines() if line.strip()]
+    shown = [line.rstrip() for line in capture.get().splitlines() if line.strip()]
     assert shown[:2] == [
         " figure              without    with        swapped    real",
         " clips (n)           references references  pictures   clips       goal",

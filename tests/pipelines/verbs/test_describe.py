@@ -5,12 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from dataset_schema import Sample, write_shard
 from modeling.model.lora import LoraConfig
 from modeling.model.parts import Trainable
 from modeling.training.presets import one_gpu, tiny
+from pipelines.terminal import terminal
 from pipelines.verbs.describe import Describe, describe
 
 ROOT = Path(__file__).parents[3]
@@ -27,7 +27,7 @@ sys.exit(status)
 
 
 def printed(command: Describe) -> str:
-    console = Console(width=120)
+    console = terminal(width=120)
     with console.capture() as capture:
         describe(command, console)
     return capture.get()

@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from PIL import Image, ImageColor
-from rich.console import Console
 
 from curation.profiles import CurationConfig
 from curation.stages.content_filter import ContentFilterConfig
 from dataset_schema import EntityKind, FailedClip, RejectedClip, Sample, read_shard, shard_paths
 from pipelines.__main__ import main
+from pipelines.terminal import terminal
 from pipelines.verbs.curate import Curate, curate
 from pipelines.verbs.explain import FAILED, REJECTED, Explain, exit_status, explain
 from pipelines.views.explained.card import DROPPED, KEPT
@@ -76,10 +76,10 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Explanation:
 
 def text_of(explanation: Explanation) -> str:
     """The terminal's text without color, as one line of words."""
-    console = Console(width=100, file=io.StringIO(), color_system=None)
-    print_explanation(console, explanation)
-    assert isinstance(console.file, io.StringIO)
-    lines = console.file.getvalue().splitlines()
+    console = terminal(width=100)
+    with console.capture() as capture:
+        print_explanation(console, explanation)
+    lines = capture.get().splitlines()
     assert max(map(len, lines)) <= 100
     return " ".join(" ".join(lines).split())
 
@@ -108,6 +108,13 @@ def test_a_kept_clip_says_what_was_found_and_how_surely(kept: Explanation) -> No
     assert "1: 0.00 to 2.00 s" in said
     assert "desirable 0.90, still foreground 0.04" in said
     assert "fills 144x256 with up to 33 frames" in said
+
+
+def test_brackets_in_a_name_and_a_caption_are_printed_as_they_are(tmp_path: Path) -> None:
+    said = text_of(explained(draw(tmp_path / "[v2].mp4"), "A dog [/] runs [bold red] on the grass."))
+
+    assert "[v2].mp4" in said
+    assert "A dog [subject] [/] runs [bold red] on the grass" in said
 
 
 @dataclass(frozen=True)

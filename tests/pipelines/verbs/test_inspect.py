@@ -7,7 +7,6 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image, ImageChops
-from rich.console import Console
 
 from dataset_schema import (
     Annotator,
@@ -21,6 +20,7 @@ from dataset_schema import (
     write_manifest,
     write_shard,
 )
+from pipelines.terminal import terminal
 from pipelines.verbs.inspect import inspect, main, render_funnel
 from pipelines.views.contact_sheet import kept_sheet, rejected_sheet
 from pipelines.views.dataset_summary import summarize
@@ -53,7 +53,7 @@ def dataset(tmp_path: Path, samples: list[Sample], rejected_clip: RejectedClip, 
 
 
 def printed(dataset: Path) -> str:
-    console = Console(width=160)
+    console = terminal(width=160)
     with console.capture() as capture:
         inspect(dataset, None, 2, console)
     return capture.get()
@@ -66,7 +66,7 @@ def cells(table: str, words: str) -> list[list[str]]:
 
 
 def test_the_funnel_shows_every_stage_with_its_reasons() -> None:
-    console = Console(width=120)
+    console = terminal(width=120)
     with console.capture() as capture:
         console.print(render_funnel(FUNNEL))
 
@@ -125,8 +125,8 @@ def test_counting_never_reads_a_video_or_a_picture(dataset: Path) -> None:
     for shard in (dataset / "samples").glob("*.parquet"):
         wipe(shard, "bytes")
 
-    with pytest.raises(ValueError, match="is damaged"):
-        inspect(dataset, None, 4, Console(quiet=True))
+    with pytest.raises(ValueError, match=r"cannot be read \(.*\); delete it and curate again"):
+        inspect(dataset, None, 4, terminal(is_quiet=True))
 
     assert summarize(dataset) == expected
 
@@ -146,7 +146,7 @@ def wipe(shard: Path, leaf: str) -> None:
 def test_the_sheets_show_the_first_clips(
     dataset: Path, samples: list[Sample], rejected_clip: RejectedClip, failed_clip: FailedClip, tmp_path: Path
 ) -> None:
-    sheets = inspect(dataset, tmp_path / "sheets", 2, Console(quiet=True))
+    sheets = inspect(dataset, tmp_path / "sheets", 2, terminal(is_quiet=True))
 
     rejected = rejected_sheet([rejected_clip] * 2, [failed_clip] * 2, num_rejected=3, num_failed=2)
     assert sheets.kept.parent == sheets.rejected.parent == tmp_path / "sheets"

@@ -1,6 +1,7 @@
 """The extractor against a server that misbehaves in every way known, over real sockets."""
 
 import json
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -104,10 +105,17 @@ def test_answers_come_in_the_order_of_the_captions_whichever_is_ready_first() ->
 
 @pytest.mark.parametrize("in_flight", [1, 5, 32])
 def test_keeps_as_many_requests_in_flight_as_it_is_told(in_flight: int) -> None:
-    with serving(lambda *_: completion(DOG, after_s=0.15)) as (server, url):
-        extractor(url, in_flight=in_flight).extract([f"Dog {number}." for number in range(min(3 * in_flight, 32))])
+    together = threading.Barrier(in_flight)
 
-    assert server.most_at_once == min(in_flight, len(server.requests))
+    def held(*_: object) -> Reply:
+        together.wait(timeout=60)  # answers only when so many have asked
+        return completion(DOG)
+
+    with serving(held) as (server, url):
+        asking = extractor(url, in_flight=in_flight, timeout_s=120.0)
+        asking.extract([f"Dog {number}." for number in range(2 * in_flight)])
+
+    assert server.most_at_once == in_flight
 
 
 def test_asks_once_about_a_caption_that_comes_twice() -> None:

@@ -1,0 +1,31 @@
+"""Where a dataset lies: the directory that holds `dataset.json` and the tables, and none of its parts."""
+
+from pathlib import Path
+
+from dataset_schema.shard import MANIFEST_NAME, TABLES
+from storage.places import local_path
+
+_EXPECTED = "expected the output directory of a curation run"
+
+
+def expect_directory(dataset: Path) -> None:
+    """Refuse what cannot be a dataset.
+
+    Raises:
+        FileNotFoundError: there is nothing.
+        NotADirectoryError: it is a file, or a part of a dataset; the message names the dataset meant.
+        ValueError: it is no path of this machine.
+    """
+    local_path(dataset)
+    for whole in dataset.absolute().parents[:2]:
+        if (whole / MANIFEST_NAME).is_file() and _is_part(dataset.absolute(), whole):
+            raise NotADirectoryError(f"{dataset} is a part of the dataset {whole}; give that directory")
+    if dataset.is_file():
+        raise NotADirectoryError(f"dataset {dataset} is a file, {_EXPECTED}")
+    if not dataset.exists():
+        raise FileNotFoundError(f"dataset {dataset} does not exist; {_EXPECTED}")
+
+
+def _is_part(path: Path, dataset: Path) -> bool:
+    first = path.relative_to(dataset).parts[0]
+    return first == MANIFEST_NAME or first in {table.folder for table in TABLES.values()}

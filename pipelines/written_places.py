@@ -1,0 +1,27 @@
+"""Folders that a command will write: named by the marks of its fields, and tried before the command starts."""
+
+import dataclasses
+from types import MappingProxyType
+from typing import Any, Final
+
+from storage.configs import Marks
+from storage.places import expect_folder_to_write
+
+# Of a field that names a folder to write.
+WRITES_FOLDER: Final[Marks] = MappingProxyType({"writes_folder": True})
+
+
+def expect_writable(command: Any) -> None:
+    """Refuse a command of which a marked field names a folder that cannot be written.
+
+    Raises:
+        ValueError: it does; the message begins with the flag.
+    """
+    for field in dataclasses.fields(command):
+        folder = getattr(command, field.name)
+        if folder is None or not WRITES_FOLDER.items() <= field.metadata.items():
+            continue
+        try:
+            expect_folder_to_write(folder)
+        except (OSError, ValueError) as error:
+            raise ValueError(f"--{field.name} {error}; choose another") from error

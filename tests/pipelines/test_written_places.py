@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import pytest
+
+from pipelines.__main__ import main
+
+# Every verb that takes a path, with the paths that it needs and what else it cannot do without.
+VERBS = {
+    "curate": ["--input", "videos", "--output", "out"],
+    "train": ["--dataset", "ds", "--output", "out"],
+    "cache": ["--dataset", "ds"],
+    "inspect": ["--dataset", "ds", "--output", "out"],
+    "export": ["--checkpoint", "step", "--output", "out"],
+    "label-clips": ["--input", "videos", "--output", "out"],
+    "train-filter": ["--output", "out"],
+    "sprites": ["--output", "out"],
+    "demo": ["--output", "out", "--videos", "videos"],
+    "prove": ["--output", "out"],
+    "ablate": ["--output", "out"],
+    "describe": ["--dataset", "ds"],
+    "sample": ["--model", "model", "--output", "out.mp4", "--prompt", "A dog runs."],
+    "explain": ["--output", "out.png", "--dataset", "ds", "dog.mp4"],
+    "submit": ["--input", "videos", "--output", "out", "--address", "http://127.0.0.1:9"],
+}
+WRITES_FOLDER = [verb for verb, options in VERBS.items() if "out" in options and verb != "submit"]
+PATHS = [
+    (verb, option)
+    for verb, options in VERBS.items()
+    for option in options
+    if option.startswith("--") and option not in ("--prompt", "--address")
+]
+
+
+@pytest.mark.parametrize("verb", WRITES_FOLDER)
+def test_a_place_that_cannot_be_written_is_refused_before_anything_else(
+    verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken").write_text("a file")
+    options = ["taken/below" if option == "out" else option for option in VERBS[verb]]
+
+    status = main([verb, *options])
+
+    assert status == 2
+    assert capsys.readouterr().err == (
+        f"{verb}: --output taken/below cannot be written: {tmp_path}/taken is a file; choose another\n"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+@pytest.mark.parametrize(("verb", "flag"), PATHS)
+def test_an_address_is_refused_by_every_verb_that_takes_a_path(
+    verb: str, flag: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = list(VERBS[verb])
+    options[options.index(flag) + 1] = "s3://my-bucket/clips"
+
+    status = main([verb, *options])
+
+    assert status == 2
+    assert capsys.readouterr().err == (
+        f"{verb}: {flag}: path 's3://my-bucket/clips' is an address (s3), expected a path on this machine; "
+        "mount the store, or copy the files, and give that path\n"
+    )
+    assert list(tmp_path.iterdir()) == []
