@@ -16,7 +16,7 @@ from typing import Any
 _ID = re.compile(r"[0-9a-f]{16,64}(-[0-9a-z]+)*")
 
 # Which feature of the `datasets` library shows a payload; without it, `Image`.
-SHOWN_AS_VIDEO: Mapping[str, Any] = MappingProxyType({"feature": "Video"})
+SHOWN_AS_VIDEO: Mapping[str, Any] = MappingProxyType({"feature": {"_type": "Video", "decode": False}})
 
 # The scores of a reference that lie in [0, 1].
 _SHARES = (
