@@ -98,7 +98,7 @@ _OPENING: Final = """\
 ```python
 from datasets import Video, load_dataset
 
-clips = load_dataset("PATH/OF/THIS/FOLDER", split="train")  # or (..., "rejections", split="train"), (..., "failures", ...)
+clips = load_dataset("PATH/OF/THIS/FOLDER", split="train")  # the other tables: load_dataset(..., "rejections")
 clips[0]["entities"][0]["references"][0]["image"]  # a picture
 clips[0]["video"]["bytes"]  # an MP4; where FFmpeg's libraries are, clips.cast_column("video", Video()) decodes it
 ```

@@ -1,4 +1,4 @@
-"""The folder that a run writes opens as it is, in the state that a run leaves it in: finished, killed, or still running."""
+"""The folder that a run writes opens as it is, whether the run is finished, was killed, or still works."""
 
 import sys
 from collections.abc import Sequence
