@@ -9,13 +9,15 @@ differs by 100.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 from curation.records import Frames, Image
+from curation.stage import ClipError
 from curation.stages.decode import Decode, DecodeConfig
 from dataset_schema import Bucket
 from modeling.data.video import Video, decode_clip
@@ -131,3 +133,13 @@ def test_a_frame_looks_the_same_through_both_doors(doors: Doors) -> None:
 
 def test_content_and_path_give_the_same_frames(doors: Doors) -> None:
     assert np.array_equal(doors.trained, doors.trained_from_bytes)
+
+
+def test_colors_that_cannot_be_shown_are_refused_at_both_doors(tmp_path: Path, stage: Decode) -> None:
+    ordinary = ODD_FILES["ordinary"]
+    path = replace(ordinary, coding=replace(ordinary.coding, tag=8)).write(tmp_path)
+
+    with pytest.raises(ClipError, match="codes its colors as YCgCo"):
+        stage.score([clip_of(path)])
+    with pytest.raises(ValueError, match="codes its colors as YCgCo"):
+        decode_clip(path, BUCKET)
