@@ -125,7 +125,7 @@ def run_python(block: Block, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run_sql(block: Block, _: pytest.MonkeyPatch) -> None:
     """In DuckDB; the query finds rows."""
-    assert duckdb.sql(block.code).fetchall()
+    assert duckdb.execute(block.code).fetchall()
 
 
 def read_preset(block: Block, _: pytest.MonkeyPatch) -> None:

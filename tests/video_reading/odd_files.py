@@ -242,8 +242,19 @@ def _interlaced(*, first: int = 0, **how: Any) -> OddFile:
 
 
 def _halved(image: Values, axis: int) -> Values:
-    pairs = (HEIGHT // 2, 2, WIDTH, 3) if axis == 0 else (HEIGHT, WIDTH // 2, 2, 3)
+    height, width, _ = image.shape
+    pairs = (height // 2, 2, width, 3) if axis == 0 else (height, width // 2, 2, 3)
     return np.asarray(image.reshape(pairs).mean(axis=axis + 1))
+
+
+def _turned_too(file: OddFile, *matrix: int) -> OddFile:
+    """The same, coded in another direction than it is shown in."""
+    turned = _turned(*matrix)
+    return replace(file, coded=lambda image: file.coded(turned.coded(image)), patched=turned.patched)
+
+
+def _wide_pixels() -> OddFile:
+    return _ordinary(coded=lambda image: _halved(image, 1), coding=Coding(sample_aspect=Fraction(2)))
 
 
 def _grey_stream(output: OutputContainer) -> Callable[[], Iterable["av.Packet[Any]"]]:
@@ -294,12 +305,14 @@ ODD_FILES: Final[dict[str, OddFile]] = {
     "full range in ten bits": _ordinary(coding=replace(_TEN_BITS, tag=BT601, color_range=_FULL)),
     "chroma in every second column": _ordinary(coding=Coding(subsampling="422")),
     "chroma in every pixel": _ordinary(coding=Coding(subsampling="444")),
-    "wide pixels": _ordinary(coded=lambda image: _halved(image, 1), coding=Coding(sample_aspect=Fraction(2))),
+    "wide pixels": _wide_pixels(),
+    "wide pixels and turned by 270": _turned_too(_wide_pixels(), 0, -1, 1, 0),
+    "HLG and turned by 90": _turned_too(_high_dynamic_range(HLG), 0, 1, -1, 0),
     "tall pixels": _ordinary(coded=lambda image: _halved(image, 0), coding=Coding(sample_aspect=Fraction(1, 2))),
     "pixels of a shape that is no camera's": _ordinary(coding=Coding(sample_aspect=Fraction(10))),
     "interlaced": _interlaced(),
     "interlaced with the lower field first": _interlaced(first=1),
-    "interlaced and mirrored": _interlaced(coded=_turned(-1, 0, 0, 1).coded, patched=_turned(-1, 0, 0, 1).patched),
+    "interlaced and mirrored": _turned_too(_interlaced(), -1, 0, 0, 1),
     "a small stream in front": _ordinary(beside=_grey_stream),
     "a cover picture": _ordinary(beside=_cover),
     "sound before the first frame": _ordinary(times_s=[0.5 + time_s for time_s in _at_24_fps(18)], beside=_silence),

@@ -87,7 +87,7 @@ def test_other_tools_read_the_folders_as_they_are(tmp_path: Path) -> None:
     dataset = curated(tmp_path / "dataset", mixed_clips(20, slow=False))
     kept = [row["clip_id"] for row in read_tables(dataset)["samples"]]
 
-    by_duckdb = duckdb.sql(f"SELECT clip_id FROM '{dataset}/samples/*.parquet'").fetchall()
+    by_duckdb = duckdb.execute(f"SELECT clip_id FROM '{dataset}/samples/*.parquet'").fetchall()
 
     assert sorted(clip_id for (clip_id,) in by_duckdb) == kept
     assert sorted(pd.read_parquet(dataset / "samples")["clip_id"]) == kept
