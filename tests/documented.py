@@ -47,8 +47,7 @@ class Block:
 def blocks(page: Path) -> list[Block]:
     """The blocks of a page, in order."""
     text = page.read_text(encoding="utf-8")
-    name = page.relative_to(ROOT).as_posix()
-    return [Block(name, found["language"].strip(), found["code"]) for found in _FENCE.finditer(text)]
+    return [Block(str(page), found["language"].strip(), found["code"]) for found in _FENCE.finditer(text)]
 
 
 def fences(page: Path) -> int:

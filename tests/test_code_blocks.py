@@ -7,6 +7,7 @@ long run, needs a GPU, a server or a network is not started, but given to the pa
 import importlib
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -30,7 +31,7 @@ from pipelines.__main__ import _VERBS as VERBS
 from pipelines.config import parse
 from pipelines.verbs.train import Train
 from tests.documented import PAGES, ROOT, Block, blocks, commands_in_docstrings, fences
-from tests.test_makefile import arguments
+from tests.test_makefile import arguments, without_make
 from worlds.sprites import write_video
 
 README: Final = ROOT / "README.md"
@@ -92,6 +93,18 @@ def test_every_block_of_a_page_does_what_it_says(page: Path, monkeypatch: pytest
     try_blocks(page, monkeypatch)
 
 
+def test_the_card_of_a_dataset_shows_ways_in_that_work(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = shutil.copytree(prepared / "out" / "demo" / "dataset", tmp_path / "dataset")
+    named = dataset / "PATH" / "OF" / "THIS" / "FOLDER"
+    named.parent.mkdir(parents=True)
+    named.symlink_to(dataset)
+    monkeypatch.chdir(dataset)
+
+    try_blocks(dataset / "README.md", monkeypatch)
+
+
 @pytest.mark.parametrize(("file", "words"), [*commands_in_docstrings()], ids=lambda value: str(value)[:60])
 def test_a_command_in_a_docstring_is_understood(file: str, words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     assert understood(words, monkeypatch), file
@@ -117,7 +130,7 @@ def run_python(block: Block, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = re.search(r"^(?:\"\"\".*  )?python (?:-m )?examples\S+ ([^\"\n]*)", block.code, re.MULTILINE)
     assert usage or not same, f"{same[0].name} does not say how it is called"
     words = usage[1].split() if usage else []
-    written = f"out/{len(list(Path('out').iterdir()))}"
+    written = f"out/{Path(same[0]).stem if same else 'written'}"
     monkeypatch.setattr(sys, "argv", ["example", *({**PLACES, "OUTPUT": written}.get(word, word) for word in words)])
     names: dict[str, Any] = {"__name__": "__main__", "__file__": str(same[0]) if same else block.page}
     exec(compile(block.code, block.page, "exec"), names)
@@ -177,8 +190,9 @@ def takes(words: list[str], monkeypatch: pytest.MonkeyPatch) -> bool:
 def made(words: list[str], monkeypatch: pytest.MonkeyPatch) -> bool:
     """Whether the target exists and has all that it needs; what it calls of ours is tried in its turn."""
     target, *given = words
-    recipe = subprocess.run(["make", "-n", target, *given], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    if "-m pipelines" not in recipe:
+    dry_run = ["make", "-n", target, *given]
+    recipe = subprocess.run(dry_run, cwd=ROOT, env=without_make(), capture_output=True, text=True, check=True)
+    if "-m pipelines" not in recipe.stdout:
         return True
     called = arguments(target, **dict(word.split("=", 1) for word in given))
     return takes(called[2:], monkeypatch)
