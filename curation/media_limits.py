@@ -20,18 +20,20 @@ class MediaLimits:
     """Limits of clips; `DecodeConfig` has them and their reasons.
 
     Attributes:
+        max_frame_s: None if nothing should be said about gaps yet.
         division: how the clip should have been divided; None if it should not.
     """
 
     buckets: tuple[Bucket, ...]
     min_frames: int
+    max_frame_s: float | None
     blank_range: int
     division: Division | None
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """Long and large enough for a bucket, and something to see."""
-        return (*self._long_enough(), *self._divided(), self._large_enough(), self._not_blank())
+        """Long and large enough for a bucket, no gaps, and something to see."""
+        return (*self._long_enough(), *self._divided(), *self._without_gaps(), self._large_enough(), self._not_blank())
 
     def _long_enough(self) -> tuple[Rule, Rule]:
         shortest = min(self.buckets).frames
@@ -73,6 +75,21 @@ class MediaLimits:
                 plain="too short for references of another time",
                 advice="give a longer clip, or --curation.decode.reference-times within",
                 value_of=_duration_of_undivided,
+            ),
+        )
+
+    def _without_gaps(self) -> tuple[Rule, ...]:
+        if self.max_frame_s is None:
+            return ()
+        return (
+            Rule(
+                code="gap",
+                reads="longest_frame_s",
+                bound=Bound.AT_MOST,
+                limit=self.max_frame_s,
+                sentence="one frame is shown for {value:.2f} s, at most {limit:g} s make a moving picture",
+                plain="pictures are missing",
+                advice="give a part without the gap, or allow it: --curation.decode.max-frame-s 2",
             ),
         )
 

@@ -1,7 +1,10 @@
 """The Arrow schemas of the three tables, as they follow from the types of the records.
 
 The schema metadata follows the convention of the `datasets` library (key `huggingface`), so that
-`datasets.load_dataset("parquet", ...)` shows pictures and videos; pandas, DuckDB and pyarrow need nothing.
+`datasets.load_dataset` knows pictures and videos; pandas, DuckDB and pyarrow need nothing.
+
+Our choice: pictures are decoded and videos handed out as bytes, because `datasets` decodes videos by torchcodec alone,
+which needs FFmpeg's libraries: without them no row could be read. `cast_column("video", Video())` asks for frames.
 """
 
 import json
@@ -45,6 +48,9 @@ _PLAIN: Final[Mapping[type, _Column]] = {
 _BYTES_OR_PATH: Final = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])
 
 
+_SHOWN_AS_PICTURE: Final[Mapping[str, Any]] = {"_type": "Image"}
+
+
 def _struct(columns: Mapping[str, _Column]) -> _Column:
     members = [pa.field(name, column.arrow) for name, column in columns.items()]
     return _Column(pa.struct(members), {name: column.feature for name, column in columns.items()})
@@ -67,7 +73,7 @@ def _column(hint: Any, field: "Field[Any]") -> _Column:
     if hint in _PLAIN:
         return _PLAIN[hint]
     if hint is Payload:
-        return _Column(_BYTES_OR_PATH, {"_type": field.metadata.get("feature", "Image")})
+        return _Column(_BYTES_OR_PATH, dict(field.metadata.get("feature", _SHOWN_AS_PICTURE)))
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return _PLAIN[str]
     if is_dataclass(hint):

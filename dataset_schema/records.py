@@ -16,7 +16,7 @@ from typing import Any
 _ID = re.compile(r"[0-9a-f]{16,64}(-[0-9a-z]+)*")
 
 # Which feature of the `datasets` library shows a payload; without it, `Image`.
-SHOWN_AS_VIDEO: Mapping[str, Any] = MappingProxyType({"feature": "Video"})
+SHOWN_AS_VIDEO: Mapping[str, Any] = MappingProxyType({"feature": {"_type": "Video", "decode": False}})
 
 # The scores of a reference that lie in [0, 1].
 _SHARES = (
@@ -114,6 +114,7 @@ class MediaFacts:
         decoded_frames: frames that really came out.
         duration_s: from the first presentation time to the end of the last frame.
         damage: what is wrong with a file that still decodes, None for a sound one.
+        longest_frame_s: how long the frame is shown that is shown longest; None in datasets before schema 3.1.
     """
 
     container: str
@@ -131,6 +132,7 @@ class MediaFacts:
     is_interlaced: bool
     has_audio: bool
     damage: str | None = None
+    longest_frame_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

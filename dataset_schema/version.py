@@ -8,7 +8,7 @@ from typing import NamedTuple, Self
 
 
 class SchemaVersion(NamedTuple):
-    """The version of a dataset, written `3.0`."""
+    """The version of a dataset, written `3.1`."""
 
     major: int
     minor: int
@@ -18,7 +18,7 @@ class SchemaVersion(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `3.0`, or `2`, as versions were written before they had a minor number.
+        """Read `3.1`, or `2`, as versions were written before they had a minor number.
 
         Raises:
             ValueError: it is neither.
@@ -29,7 +29,7 @@ class SchemaVersion(NamedTuple):
         return cls(int(major), int(minor or "0"))
 
 
-SCHEMA_VERSION = SchemaVersion(3, 0)
+SCHEMA_VERSION = SchemaVersion(3, 1)
 
 # Version 3 only added columns to version 2.
 _READABLE = (2, 3)

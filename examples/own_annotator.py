@@ -1,4 +1,4 @@
-"""An annotator of one's own: a locator that finds whatever a word calls red, in the place of the embedded one."""
+"""An annotator of one's own: it finds what a word calls red.  python examples/own_annotator.py VIDEOS OUTPUT"""
 
 import sys
 from collections.abc import Iterator, Sequence

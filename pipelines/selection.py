@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from curation.execution.card import write_card
 from curation.execution.outcomes import passed_over
 from curation.execution.writer import Destination, ShardLimits, ShardWriter
 from curation.funnel import Counts, dataset_counts, dataset_funnel
@@ -77,7 +78,9 @@ def select(dataset: Path, where: str, output: Path) -> Counts:
             if rest.is_dir():
                 shutil.rmtree(rest)  # of a selection that was killed
         selection = _write_tables(dataset, written, where, kept)
-        write_manifest(written, _described(dataset, written, manifest, selection))
+        described = _described(dataset, written, manifest, selection)
+        write_manifest(written, described)
+        write_card(written, described)
         (written / _LOCK_NAME).unlink()
         publish(output)
     return dataset_counts(output)

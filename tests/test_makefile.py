@@ -9,14 +9,18 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
+def without_make() -> dict[str, str]:
+    """The environment, without what a `make` above this process has put there."""
+    return {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "ARGS")}
+
+
 def arguments(target: str, **variables: str) -> list[str]:
     """What a target would call Python with."""
     words = ["make", "--silent", "--no-print-directory", "-o", "setup", target, "PYTHON=printf '%s\\n'"]
-    inherited = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "ARGS")}
     done = subprocess.run(
         [*words, *(f"{name}={value}" for name, value in variables.items())],
         cwd=ROOT,
-        env=inherited,
+        env=without_make(),
         capture_output=True,
         text=True,
         check=True,

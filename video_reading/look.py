@@ -12,7 +12,9 @@ import numpy.typing as npt
 from av.sidedata.sidedata import SideData
 from av.video.reformatter import Colorspace, ColorTrc, Interpolation, VideoReformatter
 
+from dataset_schema import FailureKind
 from video_reading.tone import HDR_TRANSFERS, Image, to_standard_range
+from video_reading.video_error import VideoError
 
 # From the number in the stream (ITU-T H.273). The scaler knows no others, and refuses to work on them.
 _MATRICES: Final = {
@@ -24,6 +26,8 @@ _MATRICES: Final = {
     9: Colorspace.BT2020,
     10: Colorspace.BT2020,
 }
+# Known to the standard but not to the scaler; with another matrix every color would be wrong.
+_NOT_SHOWN: Final = {8: "YCgCo", 11: "YDzDx", 14: "ICtCp", 15: "IPT-C2", 16: "YCgCo-Re", 17: "YCgCo-Ro"}
 # Our choice, as players do it: a stream that names no known color matrix has BT.709 from this height on.
 _HD_HEIGHT: Final = 720
 _UNSPECIFIED: Final = 2
@@ -122,7 +126,11 @@ class _Painter:
         self._reformatter = VideoReformatter()
 
     def paint(self, frame: av.VideoFrame) -> Image:
-        """The whole frame, squeezed into the size."""
+        """The whole frame, squeezed into the size.
+
+        Raises:
+            VideoError: its colors are coded in a way that cannot be shown.
+        """
         transfer = ColorTrc(frame.color_trc) if frame.color_trc in HDR_TRANSFERS else None
         height, width = self._coded_size
         image: npt.NDArray[Any] = self._reformatter.reformat(
@@ -140,5 +148,10 @@ class _Painter:
 def _matrix(frame: av.VideoFrame) -> Colorspace | None:
     if frame.format.is_rgb:
         return None
+    if frame.colorspace in _NOT_SHOWN:
+        raise VideoError(
+            FailureKind.INPUT,
+            f"codes its colors as {_NOT_SHOWN[frame.colorspace]}, which cannot be shown; convert it to BT.709",
+        )
     guess = Colorspace.ITU709 if frame.height >= _HD_HEIGHT else Colorspace.ITU601
     return _MATRICES.get(frame.colorspace, guess)

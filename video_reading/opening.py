@@ -23,6 +23,11 @@ from video_reading.video_error import VideoError
 # Demuxers that turn a picture or a text into "video", or that open other files than the one they were given.
 _NOT_VIDEO: Final = {"image2": "a picture", "tty": "a text file", "concat": "a playlist", "hls": "a playlist"}
 
+# Dolby Vision that says of no standard how its colors are coded has a way of its own (profile 5). Shown by any other,
+# the pictures are green and purple.
+_DOLBY_VISION: Final = frozenset({"dvh1", "dvhe", "dav1"})
+_UNSPECIFIED: Final = 2
+
 _MAX_SAMPLE_ASPECT: Final = Fraction(8)
 _PICTURE_STREAMS: Final = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 
@@ -149,4 +154,9 @@ def _video_stream(container: InputContainer) -> VideoStream:
         raise VideoError(FailureKind.CORRUPT, f"has a video stream of unknown codec ({name}); convert it")
     if stream.codec_context.codec_tag in ("encv", "enca"):
         raise VideoError(FailureKind.INPUT, "is encrypted; decrypt it first, or leave it out")
+    if stream.codec_context.codec_tag in _DOLBY_VISION and stream.codec_context.colorspace == _UNSPECIFIED:
+        raise VideoError(
+            FailureKind.INPUT,
+            "is Dolby Vision with colors that only its own decoders show (profile 5); fetch it in HDR10, HLG or BT.709",
+        )
     return stream

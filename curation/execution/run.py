@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from curation.execution.card import write_card
 from curation.execution.executor import Executor, Job, OnProgress, SourceRecord
 from curation.execution.ledger import Ledger, drop_failures, read_ledger, remove_unfinished
 from curation.execution.lock import locked_for_run
@@ -82,6 +83,7 @@ def run_curation(
         write_manifest(run.output, manifest)
         remove_unfinished(run.output)
         drop_failures(run.output, run.retry)
+        write_card(run.output, manifest)
         ledger = read_ledger(run.output)
         on_progress(ledger.counts)
         executor.run(
@@ -90,7 +92,9 @@ def run_curation(
             lambda counts: on_progress(ledger.counts + counts),
         )
         funnel = dataset_funnel(run.output, plan.stage_names)
-        write_manifest(run.output, _manifest(run, annotators, funnel=funnel, complete=True))
+        finished = _manifest(run, annotators, funnel=funnel, complete=True)
+        write_manifest(run.output, finished)
+        write_card(run.output, finished)
         return RunResult(counts=dataset_counts(run.output), funnel=funnel)
 
 

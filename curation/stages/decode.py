@@ -41,6 +41,9 @@ class DecodeConfig:
         min_frames: fewer decoded frames are too few. Our choice: those of the shortest bucket of Table 6, which a
             slideshow of three frames in three seconds would otherwise fill.
         max_duration_s: longer clips are refused. Our choice: ten minutes; a film should be given as spans.
+        max_frame_s: a clip in which one frame is shown longer is refused: it has a gap, or is a slideshow. Our choice:
+            half a second. Cameras that save light or bandwidth go down to a few frames per second, and a clip of the
+            shortest bucket (0.7 s) should still show more than one picture.
         max_pixels: larger frames are not decoded. Our choice: 8K, the largest that cameras record.
         reference_long_side: full-size frames are shrunk to this. Our choice: a quarter more than the largest bucket
             (1024) and far more than the 224 pixels that the image encoder sees; 4K would cost ten times the memory.
@@ -55,6 +58,7 @@ class DecodeConfig:
     child: ChildConfig = field(default_factory=ChildConfig, metadata=PRESET_ONLY)
     min_frames: int = 17
     max_duration_s: float = 600.0
+    max_frame_s: float = 0.5
     max_pixels: int = field(default=8192 * 4320, metadata=PRESET_ONLY)
     reference_long_side: int = field(default=1280, metadata=PRESET_ONLY)
     blank_range: int = field(default=8, metadata=PRESET_ONLY)
@@ -62,7 +66,7 @@ class DecodeConfig:
     reference_gap_s: float = field(default=1.0, metadata=PRESET_ONLY)
 
     def __post_init__(self) -> None:
-        for name in ("min_frames", "max_duration_s", "max_pixels", "reference_long_side"):
+        for name in ("min_frames", "max_duration_s", "max_frame_s", "max_pixels", "reference_long_side"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"decode stage has {name} {getattr(self, name)}, expected a positive number")
         if not 0 <= self.blank_range < 255:
@@ -77,6 +81,7 @@ class DecodeConfig:
         return MediaLimits(
             buckets=tuple(buckets),
             min_frames=self.min_frames,
+            max_frame_s=self.max_frame_s,
             blank_range=self.blank_range,
             division=division if self.reference_times is ReferenceTimes.AFTER else None,
         )
@@ -98,7 +103,8 @@ class Decode(Stage):
     ) -> None:
         self._config = config
         limits = config.limits(buckets)
-        self._limits = replace(limits, division=None) if keeps_footage else limits
+        # How a shot ends, and whether a gap is in it, is known once the video is split.
+        self._limits = replace(limits, division=None, max_frame_s=None) if keeps_footage else limits
         self._keeps_footage = keeps_footage
         self._child = Child(config.child)
 
@@ -112,7 +118,7 @@ class Decode(Stage):
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """Sound, neither too long nor too short, large enough, and not blank."""
+        """Sound, neither too long nor too short, without gaps, large enough, and not blank."""
         return (
             Rule(
                 code="damaged",

@@ -9,7 +9,7 @@ from av.video.reformatter import Interpolation
 
 from curation.records import Frames, Image
 from curation.stage import ClipError
-from curation.video.facts_of_part import facts_of_part
+from curation.video.facts_of_part import facts_of_part, longest_frame_s
 from curation.video.plan import FramePlan, plan_frames, plan_stills
 from curation.video.planned_pictures import PlannedPictures, Use
 from curation.video.requests import Decoded, DecodeRequest
@@ -110,4 +110,5 @@ def _facts(clip: OpenedClip, look: Look, frames: Frames) -> MediaFacts:
         color_transfer=look.transfer,
         is_interlaced=clip.frames.is_interlaced,
         has_audio=bool(video.container.streams.audio),
+        longest_frame_s=longest_frame_s(frames.times_s, float(frames.times_s[-1]) + last_frame_s),
     )

@@ -24,6 +24,7 @@ from dataset_schema import (
 
 _FOLDER = Path(__file__).parent / "golden"
 GOLDEN_SHARD = _FOLDER / "samples.parquet"
+GOLDEN_SHARD_3_0 = _FOLDER / "samples-3.0.parquet"
 GOLDEN_SHARD_2 = _FOLDER / "samples-2.parquet"
 
 # A 2 x 1 picture: one opaque red pixel, one transparent one.
@@ -153,6 +154,7 @@ GOLDEN_SAMPLES = (
             is_interlaced=True,
             has_audio=False,
             damage="container declares 61 frames, 60 decode",
+            longest_frame_s=0.125,
         ),
         scores=Scores(),
         entities=(
@@ -164,8 +166,13 @@ GOLDEN_SAMPLES = (
 )
 
 
+def _as_in_version_3_0(sample: Sample) -> Sample:
+    """Without what version 3.1 added."""
+    return replace(sample, media=replace(sample.media, longest_frame_s=None))
+
+
 def _as_in_version_2(sample: Sample) -> Sample:
-    """Without what version 3 added."""
+    """Without what version 3.0 added."""
     entities = tuple(
         replace(
             entity,
@@ -177,7 +184,8 @@ def _as_in_version_2(sample: Sample) -> Sample:
     return replace(sample, entities=entities, scores=replace(sample.scores, more={}))
 
 
-GOLDEN_SAMPLES_2 = tuple(map(_as_in_version_2, GOLDEN_SAMPLES))
+GOLDEN_SAMPLES_3_0 = tuple(map(_as_in_version_3_0, GOLDEN_SAMPLES))
+GOLDEN_SAMPLES_2 = tuple(map(_as_in_version_2, GOLDEN_SAMPLES_3_0))
 
 if __name__ == "__main__":
     write_shard(GOLDEN_SHARD, GOLDEN_SAMPLES)

@@ -16,7 +16,8 @@ def test_the_reader_reads_the_published_shard() -> None:
     assert tuple(read_shard(golden.GOLDEN_SHARD, Sample)) == golden.GOLDEN_SAMPLES
 
 
-def test_the_reader_reads_a_shard_of_the_version_before() -> None:
+def test_the_reader_reads_shards_of_the_versions_before() -> None:
+    assert tuple(read_shard(golden.GOLDEN_SHARD_3_0, Sample)) == golden.GOLDEN_SAMPLES_3_0
     assert tuple(read_shard(golden.GOLDEN_SHARD_2, Sample)) == golden.GOLDEN_SAMPLES_2
 
 

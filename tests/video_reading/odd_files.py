@@ -28,6 +28,8 @@ BT709, UNSPECIFIED, BT601, BT2020 = 1, 2, 6, 9
 PQ, HLG = 16, 18
 _WEIGHTS: Final = {BT709: (0.2126, 0.0722), BT601: (0.299, 0.114), BT2020: (0.2627, 0.0593)}
 _LIMITED, _FULL = 1, 2
+# Rows and columns of pixels that share their chroma.
+_CHROMA: Final = {"420": (2, 2), "422": (1, 2), "444": (1, 1)}
 
 # Top left, top right, bottom left, bottom right; and what is dark and bright.
 CORNERS: Final = ((220.0, 20.0, 20.0), (20.0, 200.0, 20.0), (20.0, 20.0, 220.0), (235.0, 235.0, 235.0))
@@ -57,6 +59,7 @@ class Coding:
     color_range: int = _LIMITED
     transfer: int = UNSPECIFIED
     depth: int = 8
+    subsampling: str = "420"
     codec: str = "libx264"
     options: dict[str, str] = field(default_factory=lambda: {"crf": "8", "threads": "1", "bf": "2"})
     sample_aspect: Fraction = Fraction(1)
@@ -128,7 +131,7 @@ def _ordinary(**how: Any) -> OddFile:
 
 def _encode(path: Path, images: Iterator[Values], file: OddFile) -> None:
     first, coding = next(images), file.coding
-    pix_fmt = "yuv420p" if coding.depth == 8 else "yuv420p10le"
+    pix_fmt = f"yuv{coding.subsampling}p{'' if coding.depth == 8 else '10le'}"
     with av.open(path, "w") as output:
         packets_beside = file.beside(output) if file.beside else lambda: ()
         stream = add_video(output, first.shape[:2], codec=coding.codec, pix_fmt=pix_fmt, options=coding.options)
@@ -146,20 +149,22 @@ def _encode(path: Path, images: Iterator[Values], file: OddFile) -> None:
 
 
 def _code_values(image: Values, coding: Coding) -> npt.NDArray[Any]:
-    """The planes of 4:2:0 (ITU-R BT.601, 709, 2020)."""
+    """The planes (ITU-R BT.601, 709, 2020)."""
     red, green, blue = np.moveaxis(image, -1, 0)
     of_red, of_blue = _WEIGHTS[coding.matrix]
     luma = of_red * red + (1 - of_red - of_blue) * green + of_blue * blue
     chroma = np.stack([(blue - luma) / (2 - 2 * of_blue), (red - luma) / (2 - 2 * of_red)])
     height, width = luma.shape
-    chroma = chroma.reshape(2, height // 2, 2, width // 2, 2).mean(axis=(2, 4))
+    rows, columns = _CHROMA[coding.subsampling]
+    chroma = chroma.reshape(2, height // rows, rows, width // columns, columns).mean(axis=(2, 4))
     step = 1 << coding.depth - 8
     if coding.color_range == _FULL:
         luma, chroma = luma * (256 * step - 1), chroma * (256 * step - 1) + 128 * step
     else:
         luma, chroma = (luma * 219 + 16) * step, (chroma * 224 + 128) * step
     planes = np.rint(np.concatenate([luma.reshape(-1), chroma.reshape(-1)]))
-    return np.asarray(planes.reshape(height * 3 // 2, width), np.uint8 if coding.depth == 8 else np.uint16)
+    planes = planes.reshape((3, height, width) if coding.subsampling == "444" else (-1, width))
+    return np.asarray(planes, np.uint8 if coding.depth == 8 else np.uint16)
 
 
 def _turned(a: int, b: int, c: int, d: int) -> OddFile:
@@ -223,22 +228,33 @@ def _large(coding: Coding) -> OddFile:
     )
 
 
-def _interlaced(**how: Any) -> OddFile:
-    """The second field, the odd rows, is half a frame later than the first."""
+def _interlaced(*, first: int = 0, **how: Any) -> OddFile:
+    """The second field is half a frame later than the first, which has the even rows (0) or the odd ones (1)."""
 
     def draw(index: int) -> Values:
         woven = drawn(index)
-        woven[1::2] = drawn(index, late=0.5)[1::2]
+        woven[1 - first :: 2] = drawn(index, late=0.5)[1 - first :: 2]
         return woven / 255
 
-    options = {"crf": "5", "x264-params": "tff=1:threads=1"}
+    options = {"crf": "5", "x264-params": f"{'bff' if first else 'tff'}=1:threads=1"}
     coding = Coding(matrix=BT709, tag=BT709, options=options)
     return _ordinary(draw=draw, times_s=[index / 25 for index in range(20)], coding=coding, **how)
 
 
 def _halved(image: Values, axis: int) -> Values:
-    pairs = (HEIGHT // 2, 2, WIDTH, 3) if axis == 0 else (HEIGHT, WIDTH // 2, 2, 3)
+    height, width, _ = image.shape
+    pairs = (height // 2, 2, width, 3) if axis == 0 else (height, width // 2, 2, 3)
     return np.asarray(image.reshape(pairs).mean(axis=axis + 1))
+
+
+def _turned_too(file: OddFile, *matrix: int) -> OddFile:
+    """The same, coded in another direction than it is shown in."""
+    turned = _turned(*matrix)
+    return replace(file, coded=lambda image: file.coded(turned.coded(image)), patched=turned.patched)
+
+
+def _wide_pixels() -> OddFile:
+    return _ordinary(coded=lambda image: _halved(image, 1), coding=Coding(sample_aspect=Fraction(2)))
 
 
 def _grey_stream(output: OutputContainer) -> Callable[[], Iterable["av.Packet[Any]"]]:
@@ -287,15 +303,22 @@ ODD_FILES: Final[dict[str, OddFile]] = {
     "small with the matrix of large ones": _ordinary(coding=Coding(matrix=BT709, tag=BT709)),
     "full range": _ordinary(coding=Coding(tag=BT601, color_range=_FULL)),
     "full range in ten bits": _ordinary(coding=replace(_TEN_BITS, tag=BT601, color_range=_FULL)),
-    "wide pixels": _ordinary(coded=lambda image: _halved(image, 1), coding=Coding(sample_aspect=Fraction(2))),
+    "chroma in every second column": _ordinary(coding=Coding(subsampling="422")),
+    "chroma in every pixel": _ordinary(coding=Coding(subsampling="444")),
+    "wide pixels": _wide_pixels(),
+    "wide pixels and turned by 270": _turned_too(_wide_pixels(), 0, -1, 1, 0),
+    "HLG and turned by 90": _turned_too(_high_dynamic_range(HLG), 0, 1, -1, 0),
     "tall pixels": _ordinary(coded=lambda image: _halved(image, 0), coding=Coding(sample_aspect=Fraction(1, 2))),
     "pixels of a shape that is no camera's": _ordinary(coding=Coding(sample_aspect=Fraction(10))),
     "interlaced": _interlaced(),
-    "interlaced and mirrored": _interlaced(coded=_turned(-1, 0, 0, 1).coded, patched=_turned(-1, 0, 0, 1).patched),
+    "interlaced with the lower field first": _interlaced(first=1),
+    "interlaced and mirrored": _turned_too(_interlaced(), -1, 0, 0, 1),
     "a small stream in front": _ordinary(beside=_grey_stream),
     "a cover picture": _ordinary(beside=_cover),
     "sound before the first frame": _ordinary(times_s=[0.5 + time_s for time_s in _at_24_fps(18)], beside=_silence),
     "a changing pace": _ordinary(times_s=[*np.arange(6) / 12, *(0.5 + np.arange(24) / 60), 0.9, 0.95]),
+    "twelve frames per second": _ordinary(times_s=[index / 12 for index in range(10)]),
+    "a transport stream": _ordinary(suffix=".ts"),
     "a gap": _ordinary(times_s=[*np.arange(8) / 24, *(0.6 + np.arange(10) / 24)]),
     "reordered frames in AVI": _ordinary(suffix=".avi", coding=_IN_AVI),
     "a raw stream": _ordinary(suffix=".h264", coding=Coding(tick=Fraction(1, 24))),

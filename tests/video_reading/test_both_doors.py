@@ -8,19 +8,21 @@ with colors, HLG taken for standard range, changes one of them by 17, the wrong 
 differs by 100.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 from curation.records import Frames, Image
+from curation.stage import ClipError
 from curation.stages.decode import Decode, DecodeConfig
 from dataset_schema import Bucket
 from modeling.data.video import Video, decode_clip
 from tests.curation.made_videos import clip_of, read_barcode
-from tests.video_reading.odd_files import HEIGHT, ODD_FILES, WIDTH, OddFile
+from tests.video_reading.odd_files import BT2020, HEIGHT, ODD_FILES, UNSPECIFIED, WIDTH, OddFile
 
 BUCKET = Bucket(17, HEIGHT, WIDTH)
 
@@ -131,3 +133,36 @@ def test_a_frame_looks_the_same_through_both_doors(doors: Doors) -> None:
 
 def test_content_and_path_give_the_same_frames(doors: Doors) -> None:
     assert np.array_equal(doors.trained, doors.trained_from_bytes)
+
+
+def in_ycgco(folder: Path) -> Path:
+    ordinary = ODD_FILES["ordinary"]
+    return replace(ordinary, coding=replace(ordinary.coding, tag=8)).write(folder)
+
+
+def in_dolby_vision(folder: Path, tag: int = UNSPECIFIED) -> Path:
+    ten_bits = ODD_FILES["full range in ten bits"]
+    path = replace(ten_bits, coding=replace(ten_bits.coding, tag=tag)).write(folder)
+    path.write_bytes(path.read_bytes().replace(b"hev1", b"dvh1"))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("write", "sentence"), [(in_ycgco, "codes its colors as YCgCo"), (in_dolby_vision, "is Dolby Vision with colors")]
+)
+def test_colors_that_cannot_be_shown_are_refused_at_both_doors(
+    tmp_path: Path, stage: Decode, write: Callable[[Path], Path], sentence: str
+) -> None:
+    path = write(tmp_path)
+
+    with pytest.raises(ClipError, match=sentence):
+        stage.score([clip_of(path)])
+    with pytest.raises(ValueError, match=sentence):
+        decode_clip(path, BUCKET)
+
+
+def test_dolby_vision_that_names_its_colors_is_shown(tmp_path: Path, stage: Decode) -> None:
+    path = in_dolby_vision(tmp_path, tag=BT2020)
+
+    assert len(stage.score([clip_of(path)])) == 1
+    assert len(decode_clip(path, BUCKET)) == BUCKET.frames

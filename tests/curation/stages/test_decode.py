@@ -321,7 +321,7 @@ def test_colors_without_a_named_matrix_are_read_as_players_read_them(
     assert np.abs(clip.frames.reference_frames[0].image.astype(int) - image).mean() < 3
 
 
-@pytest.mark.parametrize("matrix", ["YCgCo", "bt2020c", "smpte2085", "chroma-derived-nc", "ICtCp", "smpte240m"])
+@pytest.mark.parametrize("matrix", ["bt2020c", "chroma-derived-nc", "smpte240m"])
 def test_rare_color_matrices_are_decoded(tmp_path: Path, stage: Decode, matrix: str) -> None:
     options = {"x264-params": f"colormatrix={matrix}:transfer=smpte428:colorprim=smpte432:threads=1"}
     path = write_barcodes(tmp_path / "a.mp4", 24, options=options)
@@ -330,6 +330,17 @@ def test_rare_color_matrices_are_decoded(tmp_path: Path, stage: Decode, matrix: 
 
     assert clip.frames is not None
     assert indices(clip.frames.thumbnails) == list(range(24))
+
+
+@pytest.mark.parametrize(("matrix", "name"), [("YCgCo", "YCgCo"), ("smpte2085", "YDzDx"), ("ICtCp", "ICtCp")])
+def test_color_matrices_that_would_be_shown_wrong_are_refused(
+    tmp_path: Path, stage: Decode, matrix: str, name: str
+) -> None:
+    options = {"x264-params": f"colormatrix={matrix}:threads=1"}
+    path = write_barcodes(tmp_path / "a.mp4", 24, options=options)
+
+    with pytest.raises(ClipError, match=f"codes its colors as {name}, which cannot be shown"):
+        stage.score([clip_of(path)])
 
 
 def test_sound_is_noticed(tmp_path: Path, stage: Decode) -> None:

@@ -234,10 +234,40 @@ def test_clips_that_fill_no_bucket_are_rejected_with_numbers(
     assert words in found[code]
 
 
-def test_a_slideshow_is_too_short_however_long_it_lasts(tmp_path: Path, stage: Decode) -> None:
-    path = write_barcodes(tmp_path / "a.mp4", 10, fps=1.0)
+def test_a_slideshow_is_no_moving_picture_however_long_it_lasts(tmp_path: Path, stage: Decode) -> None:
+    short, long = (write_barcodes(tmp_path / f"{count}.mp4", count, fps=1.0) for count in (10, 40))
 
-    assert set(reasons(stage, path)) == {"too_short"}
+    assert set(reasons(stage, short)) == {"too_short", "gap"}
+    assert set(reasons(stage, long)) == {"gap"}
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize(("pause_s", "codes"), [(0.4, set()), (0.6, {"gap"}), (60.0, {"gap"})])
+def test_a_clip_whose_pictures_stop_for_a_while_is_rejected(
+    tmp_path: Path, stage: Decode, suffix: str, pause_s: float, codes: set[str]
+) -> None:
+    times_s = [*(index / 24 for index in range(30)), *(29 / 24 + pause_s + index / 24 for index in range(30))]
+    path = write_barcodes(tmp_path / f"a{suffix}", 60, times_s=times_s)
+
+    found = reasons(stage, path)
+
+    assert set(found) == codes
+    assert not codes or f"shown for {pause_s:.2f} s" in found["gap"]
+
+
+def test_a_part_without_the_gap_is_kept(tmp_path: Path, stage: Decode) -> None:
+    times_s = [*(index / 24 for index in range(30)), *(60 + index / 24 for index in range(30))]
+    path = write_barcodes(tmp_path / "a.mp4", 60, times_s=times_s)
+
+    before, after = (stage.score([clip_of(path, *span)])[0] for span in ((0.0, 1.2), (60.0, 61.2)))
+
+    assert (reasons_of(stage, before), reasons_of(stage, after)) == ((), ())
+
+
+def test_five_frames_per_second_are_a_moving_picture(tmp_path: Path, stage: Decode) -> None:
+    path = write_barcodes(tmp_path / "a.mp4", 20, fps=5.0)
+
+    assert reasons(stage, path) == {}
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])

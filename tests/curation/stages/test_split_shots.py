@@ -220,6 +220,17 @@ def test_a_variable_frame_rate_is_split_in_time(tmp_path: Path, decode: Decode, 
         assert shown[-1] in {end - 2, end - 1}
 
 
+def test_only_the_shot_in_which_pictures_are_missing_is_rejected(tmp_path: Path, decode: Decode) -> None:
+    times_s = np.arange(120) / 24 + np.where(np.arange(120) >= 80, 30.0, 0.0)
+    path = write_video(tmp_path / "a.mp4", shot_barcodes(120, [40]), times_s=times_s.tolist())
+
+    sound, broken = split_video(path, decode, splitter(120, [40]))
+
+    assert isinstance(sound, Clip)
+    assert isinstance(broken, RejectedClip)
+    assert [reason.reason for reason in broken.reasons] == ["gap"]
+
+
 def write_colors(path: Path, *, frames_each: int, rotation_deg: int) -> Path:
     """A shot per color, with sound, turned."""
     with av.open(path, "w") as output:
