@@ -61,7 +61,8 @@ def _body(dataset: Path, manifest: DatasetManifest) -> Iterator[str]:
         "`dataset.json` holds the whole configuration."
     )
     for selection in manifest.selections:
-        yield f"Selected from `{selection.dataset}` by `{selection.where}`: {selection.kept} kept, {selection.dropped} not."
+        done = f"{selection.kept} kept, {selection.dropped} not"
+        yield f"Selected from `{selection.dataset}` by `{selection.where}`: {done}."
     if manifest.complete:
         yield f"read {counts.read} = kept {counts.kept} + rejected {counts.rejected} + failed {counts.failed}"
         yield _table("stage | in | out | rejected | failed", map(_funnel_row, manifest.funnel))
