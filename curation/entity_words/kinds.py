@@ -4,6 +4,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Final, TypeAlias
 
+from curation.entity_words.denial import is_denied
 from curation.entity_words.number import is_plural
 from curation.entity_words.phrases import Phrase, noun_at, opens_sentence
 from curation.entity_words.word_lists import BEINGS, Noun, NounClass, find_noun, sections, singular_candidates
@@ -26,13 +27,15 @@ _WITHIN: Final = frozenset({"in", "inside", "into", "within", "enters"})
 
 
 class Unseen(StrEnum):
-    """Why a noun is no entity word: nothing a localiser could outline."""
+    """Why a noun is no entity word: there is nothing that a localiser could outline."""
 
     PRONOUN = "pronoun"
     BODY_PART = "body_part"
     ABSTRACT = "abstract"
     MEDIA = "media"
     CAMERA = "camera"
+    DENIED = "denied"
+    TAG = "tag"
 
 
 Verdict: TypeAlias = EntityKind | Unseen | None
@@ -58,6 +61,10 @@ def classify(phrase: Phrase) -> Verdict:
     word = phrase.word
     if word in sections()["pronoun"]:
         return Unseen.PRONOUN
+    if word[0] in "#@":
+        return Unseen.TAG
+    if is_denied(tokens, first, end):
+        return Unseen.DENIED
     if word in sections()["covering"] and end > head + 2 and tokens[head + 1].text == "of":
         covers = classify(Phrase.of(tokens, head + 2, end))
         if word == "surface" or covers is EntityKind.BACKGROUND:

@@ -13,10 +13,11 @@ from curation.entity_words.locate import locate_words
 from curation.entity_words.number import is_plural, is_plural_form, singular_of
 from curation.entity_words.parse import ParsedAnswer, UnparsableAnswerError, parse_answer
 from curation.entity_words.phrases import Phrase, introducers, is_name, noun_at, opening
-from curation.entity_words.tokens import Span, Token, first_token_in, fold, tokenize
+from curation.entity_words.tokens import Token, first_token_in, tokenize
 from curation.entity_words.word_lists import BEINGS, NounClass, find_compound, find_noun, sections
 from curation.records import EntityWord
 from dataset_schema import EntityKind
+from dataset_schema.words import Span, fold
 
 # What an extractor answers about a caption: words with their places in it, or a language model's raw text.
 Answer: TypeAlias = str | tuple[EntityWord, ...]
@@ -120,11 +121,11 @@ def _find(
         # The first place counts, unless the word means something unseen there ("plays football with a football").
         places = located[word].own
         for number, span in enumerate(places):
-            phrase = _phrase(tokens, span)
+            phrase = _phrase(tokens, span, word)
             kind = _kind(phrase, answered)
             if isinstance(kind, EntityKind):
                 again = places[number + 1 :] if repeats_subjects and kind is EntityKind.SUBJECT else []
-                others = [(place, _phrase(tokens, place)) for place in again]
+                others = [(place, _phrase(tokens, place, word)) for place in again]
                 for at, named in [(span, phrase), *(o for o in others if _introduces(tokens, o[1].head))]:
                     text = caption[at.start : at.end]
                     found.setdefault(at, _Found(EntityWord(word=text, kind=kind, start=at.start, end=at.end), named))
@@ -143,7 +144,7 @@ def _placed(
     dropped: list[tuple[str, str]] = []
     known: set[str] = set()
     for word in sorted(answer, key=lambda word: _ORDER[word.kind]):
-        phrase = _phrase(tokens, Span(word.start, word.end))
+        phrase = _phrase(tokens, Span(word.start, word.end), word.word)
         kind = _kind(phrase, word.kind)
         is_again = repeats_subjects and kind is EntityKind.SUBJECT and _introduces(tokens, phrase.head)
         if fold(word.word) in known and not is_again:
@@ -156,10 +157,12 @@ def _placed(
     return found, dropped
 
 
-def _phrase(tokens: Sequence[Token], span: Span) -> Phrase:
+def _phrase(tokens: Sequence[Token], span: Span, word: str) -> Phrase:
     first = end = first_token_in(tokens, span)
     while end < len(tokens) and tokens[end].end <= span.end:
         end += 1
+    if first == end:  # within a token: a word of a script without spaces
+        return Phrase.of([Token(fold(word), *span)], 0, 1)
     return Phrase.of(tokens, first, end)
 
 

@@ -1,6 +1,5 @@
 """From a prompt and reference images to a video (B.3)."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,13 +21,11 @@ from modeling.randomness import torch_generator
 from modeling.sampling.condition_encoding import encode_conditions
 from modeling.sampling.denoising import SamplingConfig, sample_latents
 from modeling.sampling.flow import FlowConfig
+from modeling.sampling.prompt_words import span_in_prompt
 from storage.configs import differing_fields, read_config, write_config
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
-
-# Which of several equal words of a prompt is meant.
-_NUMBERED_WORD = re.compile(r"(?P<word>.+)#(?P<number>[1-9][0-9]?)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,9 +101,8 @@ class Pipeline:
 
         Args:
             prompt: what happens in the video.
-            references: for each entity word, copied from the prompt, one or more pictures of it on a transparent or
-                white background. Where the prompt has the word several times, `cat` is the first and `cat#2` the
-                second.
+            references: for each entity word of the prompt, one or more pictures of it on a transparent or white
+                background. Where the prompt has the word several times, `cat` is the first and `cat#2` the second.
             background: a picture of the place.
             background_word: the prompt's word for the place, to which `background` is then bound.
             sampling: size, seed and guidance.
@@ -149,13 +145,13 @@ class Pipeline:
         """All reference images in the order of training: entities as given, the background last."""
         images, names = [], []
         for word, pictures in references.items():
-            start, end = _span_in_prompt(word, prompt)
+            start, end = span_in_prompt(word, prompt)
             if not pictures:
                 raise ValueError(f"reference word {word!r} has no picture; give it one or leave it out")
             images += [ReferenceImage(start=start, end=end, image=picture) for picture in pictures]
             names += [f"picture {number} of {word!r}" for number in range(1, len(pictures) + 1)]
         if background is not None:
-            start, end = _span_in_prompt(background_word, prompt) if background_word is not None else (0, 0)
+            start, end = span_in_prompt(background_word, prompt) if background_word is not None else (0, 0)
             images.append(ReferenceImage(start=start, end=end, image=background))
             names.append("the background")
         elif background_word is not None:
@@ -192,19 +188,6 @@ def write_pipeline(directory: Path, config: PipelineConfig, weights: Mapping[str
     write_config(directory / CONFIG_NAME, config)
     write_weights(directory / WEIGHTS_NAME, weights)
     return directory
-
-
-def _span_in_prompt(word: str, prompt: str) -> tuple[int, int]:
-    """Where the word stands in the prompt, first or, as `word#n`, for the n-th time; inside another if nowhere else."""
-    numbered = _NUMBERED_WORD.fullmatch(word) if word not in prompt else None
-    name, number = (numbered["word"], int(numbered["number"])) if numbered else (word, 1)
-    starts = [found.start() for found in re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", prompt)] if name else []
-    if not starts and name and name in prompt:
-        starts = [prompt.find(name)]
-    if not 1 <= number <= len(starts):
-        found = "not" if not starts else "only once" if len(starts) == 1 else f"only {len(starts)} times"
-        raise ValueError(f"reference word {word!r} is {found} in the prompt {prompt!r}; copy the word from the prompt")
-    return starts[number - 1], starts[number - 1] + len(name)
 
 
 @contextmanager
