@@ -85,22 +85,16 @@ class FoldedText:
     def find_word(self, word: str) -> list[Span]:
         """Every place of `word` where it is no part of another word, in order, as spans of the original text.
 
-        "man" is found in "man's", "man/woman" and "man\u2014a chef", but not in "woman", "man-made" or "#man". Letters of
-        scripts that put no space between words end no word.
+        "man" is found in "man's", "man/woman" and "man (a chef)", but not in "woman", "man-made" or "#man". In scripts
+        that put no space between words, it may stand between any letters.
         """
         return [self.span(start, end) for start, end in self._places(word) if self._is_whole(start, end)]
 
     def words_around(self, word: str) -> list[Span]:
         """The longer words that `word` is only a part of, in order: "woman" for "man"."""
-        found = []
-        for start, end in self._places(word):
-            if not self._is_whole(start, end):
-                while start and (_is_letter(self.text[start - 1]) or self.text[start - 1] in "-#@"):
-                    start -= 1
-                while end < len(self.text) and (_is_letter(self.text[end]) or self.text[end] == "-"):
-                    end += 1
-                found.append(self.span(start, end))
-        return found
+        return [
+            self.span(*self._widened(start, end)) for start, end in self._places(word) if not self._is_whole(start, end)
+        ]
 
     def span(self, start: int, end: int) -> Span:
         """The original characters behind the folded ones in `[start, end)`, at least one."""
@@ -126,6 +120,14 @@ class FoldedText:
         before, after = text[max(0, start - 2) : start][::-1], text[end : end + 2]
         is_tag = before[:1] in {"#", "@"} and not _is_letter(before[1:])
         return not (is_tag or _continues(text[start], before) or _continues(text[end - 1], after))
+
+    def _widened(self, start: int, end: int) -> tuple[int, int]:
+        """The whole word around a part of it, with its hyphens and its sign."""
+        while start and (_is_letter(self.text[start - 1]) or self.text[start - 1] in "-#@"):
+            start -= 1
+        while end < len(self.text) and (_is_letter(self.text[end]) or self.text[end] == "-"):
+            end += 1
+        return start, end
 
     def _splits_piece(self, at: int) -> bool:
         """Whether the characters at both sides come from one: "\ufb01" folds to two letters."""
@@ -190,7 +192,7 @@ def _is_letter(character: str) -> bool:
 
 
 def _continues(inner: str, beyond: str) -> bool:
-    """Whether a word goes on from its letter to the two characters beyond: with another, or with a hyphen and another."""
+    """Whether a word goes on from its letter to the two beyond: with another letter, or a hyphen and another letter."""
     if not _is_letter(inner) or _UNSPACED.match(inner) or _UNSPACED.match(beyond):
         return False
     return _is_letter(beyond[:1]) or (beyond.startswith("-") and _is_letter(beyond[1:]))

@@ -1,4 +1,4 @@
-"""Whether a caption says of a noun that it is not there: "not a dog", "instead of riding a horse", "no hats or coats"."""
+"""Whether a caption says that something is not there: "not a dog", "instead of riding a horse", "no hats or coats"."""
 
 from collections.abc import Sequence
 
@@ -72,11 +72,11 @@ def _is_exception(tokens: Sequence[Token], at: int) -> bool:
 
 
 def _is_act(tokens: Sequence[Token], at: int) -> bool:
-    """Whether a token is the verb of a denied act: "wearing" in "not wearing a hat", but not "only" or "far"."""
-    word = tokens[at].text
-    if word.endswith("ing"):
-        return True
+    """Whether a denied act ends with a token: "not wearing a hat", "not to a man", but not "only a man" or "far"."""
     lists = sections()
+    word = tokens[at].text
+    if word.endswith("ing") or (word in lists["preposition"] and tokens[at - 1].text == "not"):
+        return True
     is_open = word.isalpha() and not word.endswith("ly") and not is_determiner(word) and word not in lists["adjective"]
     is_verb_place = tokens[at - 1].text in {"not", "never", "cannot"} or tokens[at - 1].text.endswith("n't")
     closed = lists["preposition"] | lists["conjunction"] | lists["adverb"] | lists["pronoun"] | lists["subordinator"]

@@ -59,12 +59,9 @@ def classify(phrase: Phrase) -> Verdict:
     """
     tokens, first, end, head, introducers = phrase
     word = phrase.word
-    if word in sections()["pronoun"]:
-        return Unseen.PRONOUN
-    if word[0] in "#@":
-        return Unseen.TAG
-    if is_denied(tokens, first, end):
-        return Unseen.DENIED
+    absent = _absent(phrase)
+    if absent is not None:
+        return absent
     if word in sections()["covering"] and end > head + 2 and tokens[head + 1].text == "of":
         covers = classify(Phrase.of(tokens, head + 2, end))
         if word == "surface" or covers is EntityKind.BACKGROUND:
@@ -79,6 +76,15 @@ def classify(phrase: Phrase) -> Verdict:
     if noun.singular.rpartition(" ")[2] in sections()["scenery_plural"] and is_plural(word, introducers):
         return EntityKind.BACKGROUND
     return _KINDS[noun.noun_class]
+
+
+def _absent(phrase: Phrase) -> Unseen | None:
+    """Why nothing is there, whatever noun it is."""
+    if phrase.word in sections()["pronoun"]:
+        return Unseen.PRONOUN
+    if phrase.word[0] in "#@":
+        return Unseen.TAG
+    return Unseen.DENIED if is_denied(phrase.tokens, phrase.first, phrase.end) else None
 
 
 def is_title(phrase: Phrase) -> bool:

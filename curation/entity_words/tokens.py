@@ -24,6 +24,9 @@ _DECADE: Final = (
     r"(?<![^\W_])(?:mid-)?(?:\d0|\d\d\d0)'?s(?![^\W_])"
     r"|(?:(?<=in his )|(?<=in her )|(?<=in their )|(?<= early )|(?<= late ))teens\b"
 )
+_MEASURE: Final = (
+    r"(?<![^\W_])\d+(?:[.,]\d+)?[- ]?(?:ft|foot|inch|cm|mm|km|kg|lbs?|mph|k|p|fps)(?:[- ]tall|[- ]long)?(?![^\W_])"
+)
 # The stop behind these ends no sentence.
 _SHORTENED: Final = r"(?<![^\W_])(?:mr|mrs|ms|dr|st|prof|sgt|capt|lt|col|gen|rev|approx|vs)(?=\. )\."
 _INITIALS: Final = r"(?<![^\W_])(?:[^\W\d_]\.){2,}"
@@ -31,7 +34,7 @@ _WORD: Final = rf"{_LETTERS}(?:[-']{_LETTERS})*|[^\w\s]|_"
 _TOKEN: Final = re.compile(_WORD)
 # Half as fast, so that only a caption with something of that kind is read with it.
 _SPECIAL_TOKEN: Final = re.compile(
-    rf"(?P<age>{_AGE})|(?P<decade>{_DECADE})|(?P<shortened>{_SHORTENED})|{_INITIALS}"
+    rf"(?P<age>{_AGE})|(?P<decade>{_DECADE})|(?P<measure>{_MEASURE})|(?P<shortened>{_SHORTENED})|{_INITIALS}"
     rf"|[#@][^\W_][\w-]*|[^\W\d_]{{1,2}}&[^\W\d_]{{1,2}}(?![^\W_])|{_WORD}"
 )
 _MAY_BE_SPECIAL: Final = re.compile(r"[#@&\d]|[ -]olds?\b|\bteens\b|\by[./]?o\b|\w\.[\w ]")
@@ -40,8 +43,9 @@ _MAY_BE_SPECIAL: Final = re.compile(r"[#@&\d]|[ -]olds?\b|\bteens\b|\by[./]?o\b|
 class Token(NamedTuple):
     """A word or a sign of the caption: folded for look-up, with its span in the original.
 
-    An age ("3 year old") is one word: `year-old`, or `years-old` where it stands behind a verb. So are a decade, an
-    abbreviation with its stop ("Dr."), initials ("U.S.") and a name with its sign ("#cat").
+    An age ("3 year old") is one word, looked up as `year-old`, or `years-old` where it stands behind a verb. So are a
+    decade, a measure ("7ft", looked up as `ft-tall`), an abbreviation with its stop ("Dr."), initials ("U.S.") and a
+    name with its sign ("#cat").
     """
 
     text: str
@@ -70,6 +74,8 @@ def _word(match: re.Match[str]) -> str:
         return "years-old" if match["plural"] else "year-olds" if match["beings"] else "year-old"
     if match["decade"]:
         return "decade"
+    if match["measure"]:
+        return "ft-tall"
     return match.group().removesuffix(".") if match["shortened"] else match.group()
 
 
