@@ -76,6 +76,8 @@ def _answer(caption: str) -> tuple[EntityWord, ...]:
         phrase = phrases[at]
         following = phrases[at + 1] if at + 1 < len(phrases) else None
         complement = following if following is not None and _is_complement(tokens, phrase, following) else None
+        if phrase.is_predicate and at and _shows_first(tokens, phrases[at - 1], phrase):
+            phrase = phrase._replace(is_predicate=False)
         at += 1
         if complement is not None:
             meaning = _meaning(tokens, phrase, complement)
@@ -87,6 +89,14 @@ def _answer(caption: str) -> tuple[EntityWord, ...]:
                 at += 1
         _add(caption, tokens, phrase, following, answer)
     return tuple(answer.words)
+
+
+def _shows_first(tokens: Sequence[Token], subject: NounPhrase, phrase: NounPhrase) -> bool:
+    """Whether only the predicate names something to see: "the focus of the video is a turtle"."""
+    verbs = {token.text for token in tokens[subject.end : phrase.opened]}
+    if phrase.opened == phrase.first or not verbs <= sections()["copula"]:
+        return False
+    return classify(Phrase.of(tokens, subject.first, subject.end)) in {Unseen.ABSTRACT, Unseen.MEDIA}
 
 
 def _is_complement(tokens: Sequence[Token], phrase: NounPhrase, following: NounPhrase) -> bool:

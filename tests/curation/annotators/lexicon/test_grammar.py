@@ -85,6 +85,9 @@ KINDS = (EntityKind.SUBJECT, EntityKind.OBJECT, EntityKind.BACKGROUND)
         ("<p>A <b>fox</b> runs.<br/>A cook&#39;s hat.</p>", ("fox", "hat", "")),
         ("A fox sleeps https://example.com/cat/dog.mp4 #wolf @goat_lover", ("fox", "", "")),
         ("A **fox** sleeps \U0001f98a on a *rug*.", ("fox", "rug", "")),
+        # a predicate of nothing that can be seen
+        ("The main subject is a sea turtle. The focus of the video is a cook.", ("sea turtle|cook", "", "")),
+        ("The judge is a cook.", ("judge", "", "")),
         # the camera that films, and its moves
         ("The camera pans across a valley to a shepherd.", ("shepherd", "", "valley")),
         ("the camera tilts up from a fern to a mechanic", ("mechanic", "fern", "")),
