@@ -109,8 +109,10 @@ def _is_noun(tokens: Sequence[Token], at: int) -> bool:
 
 
 def _is_said_to_be_absent(tokens: Sequence[Token], end: int) -> bool:
-    """Whether "is not visible", "isn't there" or "is missing" follows."""
+    """Whether "is not visible", "isn't there", "is missing" or ": no" follows."""
     words = [token.text for token in tokens[end : end + 3]]
+    if words[:2] == [":", "no"] and (len(words) == 2 or not words[2][0].isalnum()):
+        return True
     if len(words) > 1 and words[0] in sections()["copula"] and words[1] in {"absent", "missing"}:
         return True
     if words and words[0].endswith("n't"):

@@ -46,7 +46,7 @@ def _names_again(tokens: Sequence[Token], phrase: NounPhrase, following: NounPhr
         return True
     is_introduced = tokens[following.opened].text in {"a", "an", "the"}
     if sign == [","]:
-        return is_introduced and _closes_comma(tokens, following.end)
+        return is_introduced and _closes_comma(tokens, phrase, following.end)
     opens = bool(sign) and set(sign) <= set(_CLOSING)
     return opens and is_introduced and _closes(tokens, following.end, _CLOSING[sign[0]])
 
@@ -81,21 +81,29 @@ def _is_several(tokens: Sequence[Token], phrase: NounPhrase) -> bool:
     return is_plural(tokens[phrase.end - 1].text, introducers(tokens, phrase.first))
 
 
-def _closes_comma(tokens: Sequence[Token], end: int) -> bool:
-    """Whether the insertion ends as one does, with a verb of one being behind its comma; a list would go on."""
+def _closes_comma(tokens: Sequence[Token], phrase: NounPhrase, end: int) -> bool:
+    """Whether the insertion ends as one does, with a verb of one being behind its comma; a list would go on.
+
+    It may end the sentence where the first is known already: "his dog, a corgi.", but not "a dog, a cat."
+    """
     at = end
     while at < len(tokens) and tokens[at].text not in _STOPS | {","}:
         if verb_form(tokens[at].text) is VerbForm.S or tokens[at].text in sections()["conjunction"]:
             return False
         at += 1
     if at == len(tokens) or tokens[at].text != ",":
-        return at == end
+        is_known = phrase.opened == phrase.first or not _is_new(tokens, phrase)
+        return at == end and is_known and (at == len(tokens) or tokens[at].text != ";")
     following = tokens[at + 1].text if at + 1 < len(tokens) else ""
     return (
         following in {"is", "was", "has"} | _RELATIVE
         or following in sections()["preposition"]
         or verb_form(following) is VerbForm.S
     )
+
+
+def _is_new(tokens: Sequence[Token], phrase: NounPhrase) -> bool:
+    return not sections()["indefinite"].isdisjoint([token.text for token in tokens[phrase.opened : phrase.first]])
 
 
 def _closes(tokens: Sequence[Token], end: int, sign: str) -> bool:
