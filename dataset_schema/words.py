@@ -60,7 +60,7 @@ class Span(NamedTuple):
 
 def fold(text: str) -> str:
     """The text as it is compared: lower case, NFKC, straight quotes and hyphens, single spaces, no markup."""
-    return FoldedText(text).text
+    return _fold_plain(text) if _is_plain(text) else FoldedText(text).text
 
 
 class FoldedText:
@@ -70,7 +70,7 @@ class FoldedText:
         # Per folded character the piece that it comes from; None where each comes from the one at its own place.
         self._origins: list[Span] | None = None
         if _is_plain(original):
-            self.text = original.lower().replace("`", "'")
+            self.text = _fold_plain(original)
             return
         folded: list[str] = []
         origins: list[Span] = []
@@ -95,6 +95,11 @@ class FoldedText:
         return [
             self.span(*self._widened(start, end)) for start, end in self._places(word) if not self._is_whole(start, end)
         ]
+
+    @property
+    def is_aligned(self) -> bool:
+        """Whether each folded character comes from the one at its own place."""
+        return self._origins is None
 
     def span(self, start: int, end: int) -> Span:
         """The original characters behind the folded ones in `[start, end)`, at least one."""
@@ -134,6 +139,10 @@ class FoldedText:
         if self._origins is None or not 0 < at < len(self._origins):
             return False
         return self._origins[at] == self._origins[at - 1]
+
+
+def _fold_plain(text: str) -> str:
+    return text.lower().replace("`", "'")
 
 
 def _is_plain(text: str) -> bool:

@@ -1,6 +1,7 @@
 """Whether a caption says that something is not there: "not a dog", "instead of riding a horse", "no hats or coats"."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from curation.entity_words.phrases import is_determiner, opening
 from curation.entity_words.tokens import Token
@@ -19,6 +20,8 @@ def is_denied(tokens: Sequence[Token], first: int, end: int) -> bool:
     What stands before it decides, as far as the phrase that the denial opens: in "a cat, not a dog, on a sofa" the sofa
     is there. A denied act leaves what "the" points to in the picture: "does not chase the cat".
     """
+    if _denying_words().isdisjoint([token.text for token in tokens]):  # nearly all captions
+        return False
     opened = _first_determiner(tokens, first)
     determiners = {token.text for token in tokens[opened:first]}
     if "no" in determiners or _is_said_to_be_absent(tokens, end):
@@ -34,6 +37,15 @@ def is_denied(tokens: Sequence[Token], first: int, end: int) -> bool:
     if _is_negator(tokens, before):
         return True
     return not is_definite and _is_act(tokens, before) and _is_negator(tokens, before - 1)
+
+
+@lru_cache(maxsize=1)
+def _denying_words() -> frozenset[str]:
+    """The words without one of which nothing is denied."""
+    return frozenset(
+        {"no", "nor", "neither", "absent", "missing", *sections()["contracted_not"]}
+        | {max(words.split(), key=len) for words in sections()["negator"]}
+    )
 
 
 def _first_determiner(tokens: Sequence[Token], first: int) -> int:
@@ -52,7 +64,7 @@ def _is_negator(tokens: Sequence[Token], at: int) -> bool:
         return False
     while at and tokens[at].text in {"even", "really", "actually", "currently", "quite"}:
         at -= 1
-    if tokens[at].text.endswith("n't"):
+    if tokens[at].text in sections()["contracted_not"]:
         return True
     for count in range(1, min(_LONGEST_NEGATOR, at + 1) + 1):
         words = " ".join(token.text for token in tokens[at - count + 1 : at + 1])
@@ -66,7 +78,7 @@ def _is_exception(tokens: Sequence[Token], at: int) -> bool:
     for token in reversed(tokens[: at - 1]):
         if token.text in _SENTENCE_ENDS:
             return False
-        if token.text in sections()["exception"] or token.text.endswith("n't"):
+        if token.text in sections()["exception"] or token.text in sections()["contracted_not"]:
             return True
     return False
 
@@ -78,7 +90,9 @@ def _is_act(tokens: Sequence[Token], at: int) -> bool:
     if word.endswith("ing") or (word in lists["preposition"] and tokens[at - 1].text == "not"):
         return True
     is_open = word.isalpha() and not word.endswith("ly") and not is_determiner(word) and word not in lists["adjective"]
-    is_verb_place = tokens[at - 1].text in {"not", "never", "cannot"} or tokens[at - 1].text.endswith("n't")
+    is_verb_place = (
+        tokens[at - 1].text in {"not", "never", "cannot"} or tokens[at - 1].text in sections()["contracted_not"]
+    )
     closed = lists["preposition"] | lists["conjunction"] | lists["adverb"] | lists["pronoun"] | lists["subordinator"]
     return at > 0 and is_open and is_verb_place and word not in closed
 
@@ -115,7 +129,7 @@ def _is_said_to_be_absent(tokens: Sequence[Token], end: int) -> bool:
         return True
     if len(words) > 1 and words[0] in sections()["copula"] and words[1] in {"absent", "missing"}:
         return True
-    if words and words[0].endswith("n't"):
+    if words and words[0] in sections()["contracted_not"]:
         return len(words) > 1 and words[1] in sections()["seen"]
     is_negated = len(words) > 2 and words[0] in sections()["copula"] and words[1] in {"not", "never"}
     return is_negated and words[2] in sections()["seen"]

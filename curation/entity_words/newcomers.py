@@ -31,6 +31,8 @@ def unnamed_other(tokens: Sequence[Token], head: int) -> str | None:
     "Another" needs the noun as the last thing named ("a boy kicks a ball and catches another" is about a ball), "the
     other" needs "one" before the noun.
     """
+    if not any(token.text in {"another", "other"} for token in tokens):  # nearly all captions
+        return None
     is_one = "one" in introducers(tokens, head)
     for at in range(head + 1, len(tokens)):
         word, before = tokens[at].text, tokens[at - 1].text

@@ -57,11 +57,14 @@ def tokenize(caption: str) -> list[Token]:
     """The caption's words and signs; a possessive `'s` is a token of its own."""
     folded = FoldedText(caption)
     tokens: list[Token] = []
+    is_plain = folded.is_aligned and "'s" not in folded.text  # nearly all captions
     is_special = _MAY_BE_SPECIAL.search(folded.text) is not None
     for match in (_SPECIAL_TOKEN if is_special else _TOKEN).finditer(folded.text):
         start, end = match.span()
         text = _word(match) if is_special else match.group()
-        if match.lastgroup is None and text.endswith("'s") and len(text) > 2:
+        if is_plain:
+            tokens.append(Token(text, start, end))
+        elif match.lastgroup is None and text.endswith("'s") and len(text) > 2:
             tokens += (Token(text[:-2], *folded.span(start, end - 2)), Token("'s", *folded.span(end - 2, end)))
         else:
             tokens.append(Token(text, *folded.span(start, end)))
