@@ -1,7 +1,8 @@
 """The contract between curation and modeling: what one published clip is, and how it lies on disk.
 
 `records.py` holds the frozen records, `arrow.py` their Arrow schema, `shard.py` one atomic writer and one reader,
-`manifest.py` the file that describes a dataset, `buckets.py` the sizes of Table 6.
+`manifest.py` the file that describes a dataset, `buckets.py` the sizes of Table 6, `words.py` where a word stands in a
+caption or a prompt.
 """
 
 from dataset_schema.arrow import FAILURES_SCHEMA, REJECTIONS_SCHEMA, SAMPLES_SCHEMA

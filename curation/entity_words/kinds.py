@@ -4,6 +4,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Final, TypeAlias
 
+from curation.entity_words.denial import is_denied
 from curation.entity_words.number import is_plural
 from curation.entity_words.phrases import Phrase, noun_at, opens_sentence
 from curation.entity_words.word_lists import BEINGS, Noun, NounClass, find_noun, sections, singular_candidates
@@ -26,13 +27,15 @@ _WITHIN: Final = frozenset({"in", "inside", "into", "within", "enters"})
 
 
 class Unseen(StrEnum):
-    """Why a noun is no entity word: nothing a localiser could outline."""
+    """Why a noun is no entity word: there is nothing that a localiser could outline."""
 
     PRONOUN = "pronoun"
     BODY_PART = "body_part"
     ABSTRACT = "abstract"
     MEDIA = "media"
     CAMERA = "camera"
+    DENIED = "denied"
+    TAG = "tag"
 
 
 Verdict: TypeAlias = EntityKind | Unseen | None
@@ -56,8 +59,9 @@ def classify(phrase: Phrase) -> Verdict:
     """
     tokens, first, end, head, introducers = phrase
     word = phrase.word
-    if word in sections()["pronoun"]:
-        return Unseen.PRONOUN
+    absent = _absent(phrase)
+    if absent is not None:
+        return absent
     if word in sections()["covering"] and end > head + 2 and tokens[head + 1].text == "of":
         covers = classify(Phrase.of(tokens, head + 2, end))
         if word == "surface" or covers is EntityKind.BACKGROUND:
@@ -72,6 +76,15 @@ def classify(phrase: Phrase) -> Verdict:
     if noun.singular.rpartition(" ")[2] in sections()["scenery_plural"] and is_plural(word, introducers):
         return EntityKind.BACKGROUND
     return _KINDS[noun.noun_class]
+
+
+def _absent(phrase: Phrase) -> Unseen | None:
+    """Why nothing is there, whatever noun it is."""
+    if phrase.word in sections()["pronoun"]:
+        return Unseen.PRONOUN
+    if phrase.word[0] in "#@":
+        return Unseen.TAG
+    return Unseen.DENIED if is_denied(phrase.tokens, phrase.first, phrase.end) else None
 
 
 def is_title(phrase: Phrase) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from curation.entity_words.tokens import FoldedText, Span
+from dataset_schema.words import FoldedText, Span
 
 
 class Located(NamedTuple):

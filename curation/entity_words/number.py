@@ -20,6 +20,7 @@ def is_plural(head: str, introducers: Sequence[str], following: str = "") -> boo
     """
     lists = sections()
     last = head.rpartition(" ")[2]
+    introducers = _nearest(introducers, may_be_both=last in lists["invariant"])
     if last in lists["pluralia_tantum"] or head in lists["pluralia_tantum"]:
         return bool(lists["plural_determiner"].intersection(introducers) - {"pair"})
     if lists["plural_determiner"].intersection(introducers) or is_counted(introducers):
@@ -29,6 +30,13 @@ def is_plural(head: str, introducers: Sequence[str], following: str = "") -> boo
     if last in lists["invariant"]:
         return not introducers or following in {"are", "were", "have"}
     return is_plural_form(last) and not _is_unknown_singular(last, introducers)
+
+
+def _nearest(introducers: Sequence[str], *, may_be_both: bool) -> Sequence[str]:
+    """The introducers without those that count what "a" begins: "both a dog and a cat", "a pair of a dog and a cat"."""
+    last_article = max((at for at, word in enumerate(introducers) if word in {"a", "an"}), default=0)
+    near = introducers[last_article:]
+    return near if may_be_both else [word for word in near if word != "both"]
 
 
 def is_counted(introducers: Sequence[str]) -> bool:

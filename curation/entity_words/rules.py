@@ -10,13 +10,14 @@ from typing import NamedTuple, TypeAlias
 
 from curation.entity_words.kinds import Unseen, classify
 from curation.entity_words.locate import locate_words
-from curation.entity_words.number import is_plural, is_plural_form, singular_of
+from curation.entity_words.newcomers import introduces, unnamed_other
+from curation.entity_words.number import is_plural, singular_of
 from curation.entity_words.parse import ParsedAnswer, UnparsableAnswerError, parse_answer
-from curation.entity_words.phrases import Phrase, introducers, is_name, noun_at, opening
-from curation.entity_words.tokens import Span, Token, first_token_in, fold, tokenize
-from curation.entity_words.word_lists import BEINGS, NounClass, find_compound, find_noun, sections
+from curation.entity_words.phrases import Phrase, introducers, is_name, noun_at
+from curation.entity_words.tokens import Token, first_token_in, tokenize
 from curation.records import EntityWord
 from dataset_schema import EntityKind
+from dataset_schema.words import Span, fold
 
 # What an extractor answers about a caption: words with their places in it, or a language model's raw text.
 Answer: TypeAlias = str | tuple[EntityWord, ...]
@@ -120,12 +121,12 @@ def _find(
         # The first place counts, unless the word means something unseen there ("plays football with a football").
         places = located[word].own
         for number, span in enumerate(places):
-            phrase = _phrase(tokens, span)
+            phrase = _phrase(tokens, span, word)
             kind = _kind(phrase, answered)
             if isinstance(kind, EntityKind):
                 again = places[number + 1 :] if repeats_subjects and kind is EntityKind.SUBJECT else []
-                others = [(place, _phrase(tokens, place)) for place in again]
-                for at, named in [(span, phrase), *(o for o in others if _introduces(tokens, o[1].head))]:
+                others = [(place, _phrase(tokens, place, word)) for place in again]
+                for at, named in [(span, phrase), *(o for o in others if introduces(tokens, o[1].head))]:
                     text = caption[at.start : at.end]
                     found.setdefault(at, _Found(EntityWord(word=text, kind=kind, start=at.start, end=at.end), named))
                 break
@@ -143,9 +144,9 @@ def _placed(
     dropped: list[tuple[str, str]] = []
     known: set[str] = set()
     for word in sorted(answer, key=lambda word: _ORDER[word.kind]):
-        phrase = _phrase(tokens, Span(word.start, word.end))
+        phrase = _phrase(tokens, Span(word.start, word.end), word.word)
         kind = _kind(phrase, word.kind)
-        is_again = repeats_subjects and kind is EntityKind.SUBJECT and _introduces(tokens, phrase.head)
+        is_again = repeats_subjects and kind is EntityKind.SUBJECT and introduces(tokens, phrase.head)
         if fold(word.word) in known and not is_again:
             continue
         if isinstance(kind, EntityKind):
@@ -156,10 +157,12 @@ def _placed(
     return found, dropped
 
 
-def _phrase(tokens: Sequence[Token], span: Span) -> Phrase:
+def _phrase(tokens: Sequence[Token], span: Span, word: str) -> Phrase:
     first = end = first_token_in(tokens, span)
     while end < len(tokens) and tokens[end].end <= span.end:
         end += 1
+    if first == end:  # within a token: a word of a script without spaces
+        return Phrase.of([Token(fold(word), *span)], 0, 1)
     return Phrase.of(tokens, first, end)
 
 
@@ -204,7 +207,7 @@ def _same_heads(subjects: list[_Subject], tokens: list[Token], *, tells_places_a
     if several and not tells_places_apart:
         return [Violation(Problem.SAME_HEAD_WORD, f"several subjects are called {_quoted(several)}")]
     for subject in subjects:
-        again = _introduced_again(subject, subjects, tokens)
+        again = _introduced_again(subject, subjects, tokens) or unnamed_other(tokens, subject.head)
         if again is not None:
             detail = f"{subject.word!r} and {again!r} are two subjects of one name"
             return [Violation(Problem.SAME_HEAD_WORD, detail)]
@@ -217,44 +220,13 @@ def _introduced_again(subject: _Subject, subjects: list[_Subject], tokens: list[
     known = {known.head for known in subjects}
     mentions = [at for at, token in enumerate(tokens) if singular_of(token.text) == name and at not in known]
     for at in mentions:
-        if at >= subject.since and _introduces(tokens, at):
+        if at >= subject.since and introduces(tokens, at):
             return " ".join((*introducers(tokens, at), tokens[at].text))
     return None
 
 
-def _introduces(tokens: Sequence[Token], at: int) -> bool:
-    """Whether the noun brings somebody new: "another man", "a man"."""
-    is_introduced = not sections()["indefinite"].isdisjoint(introducers(tokens, at))
-    return is_introduced and _is_being(tokens, at) and not _describes_next(tokens, at)
-
-
-def _is_being(tokens: Sequence[Token], at: int) -> bool:
-    """Whether the noun is meant itself: not in "a teddy bear", "a toy dog", "a statue of a man"."""
-    noun = noun_at(tokens, at, 0)
-    if noun is not None and noun.noun_class not in BEINGS:
-        return False
-    first = opening(tokens, at)
-    if first >= 2 and tokens[first - 1].text == "of" and singular_of(tokens[first - 2].text) in sections()["likeness"]:
-        return False
-    return sections()["made_of"].isdisjoint([token.text for token in tokens[first:at]])
-
-
 def _last_word(noun: str) -> str:
     return noun.rpartition(" ")[2]
-
-
-def _describes_next(tokens: Sequence[Token], at: int) -> bool:
-    """Whether the noun only describes the one behind it ("dog food"), which is no verb then."""
-    following = at + 1
-    if following == len(tokens) or tokens[following].start != tokens[at].end + 1:
-        return False
-    word = tokens[following].text
-    noun = find_compound(tokens[at].text, word) or find_noun(word)
-    if noun is None or word in sections()["preposition"] or not word.isalpha():
-        return False
-    # No plural follows "a", so that "a cat moves" has a verb; nor is an action what "a cat and a cat run" is about.
-    is_joined = Phrase.of(tokens, at, following).word_before == "and"
-    return not (is_plural_form(word) or (is_joined and noun.noun_class is NounClass.ABSTRACT))
 
 
 def _quoted(words: Sequence[str]) -> str:

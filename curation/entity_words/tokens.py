@@ -1,145 +1,87 @@
-"""Captions as tokens that know their place, and as folded text that can be searched and mapped back."""
+"""Captions as tokens that know their place."""
 
 import re
-import unicodedata
 from bisect import bisect_left
 from collections.abc import Sequence
 from operator import attrgetter
 from typing import Final, NamedTuple
 
-# A word: letters and digits with their combining marks, joined by hyphens or apostrophes; anything else stands alone.
+from dataset_schema.words import FoldedText, Span
+
+# Of a folded caption. A word: letters and digits with their combining marks, joined by hyphens or apostrophes.
 _LETTERS: Final = r"[^\W_]+(?:[\u0300-\u036f]+[^\W_]+)*[\u0300-\u036f]*"
-_TOKEN: Final = re.compile(rf"{_LETTERS}(?:[-\u2010-\u2012'\u2018\u2019&]{_LETTERS})*|[^\w\s]|_")
-_STRAIGHT: Final = str.maketrans(
-    {
-        **dict.fromkeys("\u2018\u2019\u201a\u201b\u02bc\u0060\u00b4", "'"),
-        **dict.fromkeys("\u201c\u201d\u201e\u201f", '"'),
-        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"),
-    }
+_ONE: Final = r"(?:one|two|three|four|five|six|seven|eight|nine)"
+_NUMBER: Final = (
+    rf"(?:\d+(?:[.,]\d+)?|{_ONE}|ten|eleven|twelve|\w+teen|(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)"
+    rf"(?:[- ]{_ONE})?)"
 )
+_AGE: Final = (
+    rf"(?<![^\W_])(?:{_NUMBER}(?:(?:[- ](?:to|or)[- ]|-){_NUMBER})?(?:[- ]and[- ]a[- ]half)?[- ]?)?"
+    r"(?:year|yr|month|week|day)(?P<plural>s)?\.?[- ]old(?P<beings>s)?(?![^\W_])"
+    rf"|(?<![^\W_]){_NUMBER}[- ]?(?:y/o|y\.o\.?|yo)(?![^\W_])"
+)
+_DECADE: Final = (
+    r"(?<![^\W_])(?:mid-)?(?:\d0|\d\d\d0)'?s(?![^\W_])"
+    r"|(?:(?<=in his )|(?<=in her )|(?<=in their )|(?<= early )|(?<= late ))teens\b"
+)
+_MEASURE: Final = (
+    r"(?<![^\W_])\d+(?:[.,]\d+)?[- ]?(?:ft|foot|inch|cm|mm|km|kg|lbs?|mph|k|p|fps)(?:[- ]tall|[- ]long)?(?![^\W_])"
+)
+# The stop behind these ends no sentence.
+_SHORTENED: Final = r"(?<![^\W_])(?:mr|mrs|ms|dr|st|prof|sgt|capt|lt|col|gen|rev|approx|vs)(?=\. )\."
+_INITIALS: Final = r"(?<![^\W_])(?:[^\W\d_]\.){2,}"
+_WORD: Final = rf"{_LETTERS}(?:[-']{_LETTERS})*|[^\w\s]|_"
+_TOKEN: Final = re.compile(_WORD)
+# Half as fast, so that only a caption with something of that kind is read with it.
+_SPECIAL_TOKEN: Final = re.compile(
+    rf"(?P<age>{_AGE})|(?P<decade>{_DECADE})|(?P<measure>{_MEASURE})|(?P<shortened>{_SHORTENED})|{_INITIALS}"
+    rf"|[#@][^\W_][\w-]*|[^\W\d_]{{1,2}}&[^\W\d_]{{1,2}}(?![^\W_])|{_WORD}"
+)
+_MAY_BE_SPECIAL: Final = re.compile(r"[#@&\d]|[ -]olds?\b|\bteens\b|\by[./]?o\b|\w\.[\w ]")
 
 
 class Token(NamedTuple):
-    """A word or a sign of the caption: folded for look-up, with its span in the original."""
+    """A word or a sign of the caption: folded for look-up, with its span in the original.
+
+    An age ("3 year old") is one word, looked up as `year-old`, or `years-old` where it stands behind a verb. So are a
+    decade, a measure ("7ft", looked up as `ft-tall`), an abbreviation with its stop ("Dr."), initials ("U.S.") and a
+    name with its sign ("#cat").
+    """
 
     text: str
     start: int
     end: int
 
 
-class Span(NamedTuple):
-    """Characters `[start, end)` of the caption."""
-
-    start: int
-    end: int
-
-
 def tokenize(caption: str) -> list[Token]:
     """The caption's words and signs; a possessive `'s` is a token of its own."""
-    folded = _fold_plain(caption) if _is_plain(caption) else None
+    folded = FoldedText(caption)
     tokens: list[Token] = []
-    for match in _TOKEN.finditer(caption):
+    is_plain = folded.is_aligned and "'s" not in folded.text  # nearly all captions
+    is_special = _MAY_BE_SPECIAL.search(folded.text) is not None
+    for match in (_SPECIAL_TOKEN if is_special else _TOKEN).finditer(folded.text):
         start, end = match.span()
-        text = fold(match.group()) if folded is None else folded[start:end]
-        if text.endswith("'s"):
-            tokens += (Token(text[:-2], start, end - 2), Token("'s", end - 2, end))
-        else:
+        text = _word(match) if is_special else match.group()
+        if is_plain:
             tokens.append(Token(text, start, end))
+        elif match.lastgroup is None and text.endswith("'s") and len(text) > 2:
+            tokens += (Token(text[:-2], *folded.span(start, end - 2)), Token("'s", *folded.span(end - 2, end)))
+        else:
+            tokens.append(Token(text, *folded.span(start, end)))
     return tokens
 
 
-def fold(text: str) -> str:
-    """The text as it is compared: NFKC, lower case, straight quotes and dashes, single spaces."""
-    return _fold_plain(text) if _is_plain(text) else FoldedText(text).text
-
-
-class FoldedText:
-    """A text folded for comparison, with the way back to the original characters."""
-
-    def __init__(self, original: str) -> None:
-        # Per folded character the cluster that it comes from; None where each comes from the one at its own place.
-        self._origins: list[Span] | None = None
-        if _is_plain(original):
-            self.text = _fold_plain(original)
-            return
-        parts: list[str] = []
-        origins: list[Span] = []
-        for cluster in _clusters(original):
-            text = original[cluster.start : cluster.end]
-            folded = " " if text.isspace() else _fold_cluster(text)
-            parts.append(folded)
-            origins += [cluster] * len(folded)
-        self.text = "".join(parts)
-        self._origins = origins
-
-    def find_word(self, word: str) -> list[Span]:
-        """Every word-bounded place of `word`, in order, as spans of the original text.
-
-        A hyphen between letters does not end a word: "man" is found neither in "woman" nor in "man-made".
-        """
-        wanted = fold(word).strip()
-        if not wanted:
-            return []
-        spans = []
-        at = self.text.find(wanted)
-        while at >= 0:
-            end = at + len(wanted)
-            if self._is_bounded(at, end):
-                spans.append(self._span(at, end))
-            at = self.text.find(wanted, at + 1)
-        return spans
-
-    def _span(self, at: int, end: int) -> Span:
-        return Span(at, end) if self._origins is None else Span(self._origins[at].start, self._origins[end - 1].end)
-
-    def _is_bounded(self, at: int, end: int) -> bool:
-        if self._origins is not None and (self._splits_cluster(at) or self._splits_cluster(end)):
-            return False
-        before, after = self.text[max(0, at - 2) : at], self.text[end : end + 2]
-        return not (
-            (_continues(before[::-1]) and self.text[at].isalnum())
-            or (_continues(after) and self.text[end - 1].isalnum())
-        )
-
-    def _splits_cluster(self, at: int) -> bool:
-        """Whether the characters at both sides come from one: "ﬁ" folds to two letters."""
-        if self._origins is None or not 0 < at < len(self._origins):
-            return False
-        return self._origins[at] == self._origins[at - 1]
+def _word(match: re.Match[str]) -> str:
+    """How the token is looked up."""
+    if match["age"]:
+        return "years-old" if match["plural"] else "year-olds" if match["beings"] else "year-old"
+    if match["decade"]:
+        return "decade"
+    if match["measure"]:
+        return "ft-tall"
+    return match.group().removesuffix(".") if match["shortened"] else match.group()
 
 
 def first_token_in(tokens: Sequence[Token], span: Span) -> int:
     """Index of the first token that starts in the span or after it."""
     return bisect_left(tokens, span.start, key=attrgetter("start"))
-
-
-def _is_plain(text: str) -> bool:
-    """Whether every character folds to one: nearly all captions, at a fraction of the time that others take."""
-    return text.isascii() and text.isprintable() and "  " not in text
-
-
-def _fold_plain(text: str) -> str:
-    return text.lower().replace("`", "'")
-
-
-def _clusters(text: str) -> list[Span]:
-    """Characters with their combining marks; runs of white space count as one."""
-    spans: list[Span] = []
-    for index, character in enumerate(text):
-        extends = bool(spans) and (
-            unicodedata.combining(character) != 0 or (character.isspace() and text[index - 1].isspace())
-        )
-        if extends:
-            spans[-1] = Span(spans[-1].start, index + 1)
-        else:
-            spans.append(Span(index, index + 1))
-    return spans
-
-
-def _fold_cluster(cluster: str) -> str:
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", cluster.translate(_STRAIGHT)).casefold())
-
-
-def _continues(beyond: str) -> bool:
-    """Whether a word goes on in the two characters beyond its letter: with another, or with a hyphen and another."""
-    return beyond[:1].isalnum() or (beyond.startswith("-") and beyond[1:].isalnum())

@@ -1,6 +1,5 @@
 """From a prompt and reference images to a video (B.3)."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from dataset_schema.words import Span
 from modeling.data.reference_images import ReferenceImage
 from modeling.data.video import Video
 from modeling.encoders import LATENT_CHANNELS, EmbeddedEncoders, PaperEncoders, latent_shape, unread_part
@@ -22,15 +22,13 @@ from modeling.randomness import torch_generator
 from modeling.sampling.condition_encoding import encode_conditions
 from modeling.sampling.denoising import SamplingConfig, sample_latents
 from modeling.sampling.flow import FlowConfig
+from modeling.sampling.prompt_words import span_in_prompt
 from picture_reading.opening import PictureSource, open_picture
 from storage.configs import differing_fields, read_config, write_config
 from storage.devices import torch_device
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
-
-# Which of several equal words of a prompt is meant.
-_NUMBERED_WORD = re.compile(r"(?P<word>.+)#(?P<number>[1-9][0-9]?)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,9 +105,9 @@ class Pipeline:
 
         Args:
             prompt: what happens in the video.
-            references: for each entity word, copied from the prompt, a picture of it on a transparent or white
-                background, or several: paths, PIL images or arrays (height, width, 3 or 4) of RGB or RGBA in uint8.
-                Where the prompt has the word several times, `cat` is the first and `cat#2` the second.
+            references: for each entity word of the prompt, a picture of it on a transparent or white background, or
+                several: paths, PIL images or arrays (height, width, 3 or 4) of RGB or RGBA in uint8. Where the prompt
+                has the word several times, `cat` is the first and `cat#2` the second.
             background: a picture of the place.
             background_word: the prompt's word for the place, to which `background` is then bound.
             sampling: size, seed and guidance.
@@ -155,16 +153,16 @@ class Pipeline:
             raise TypeError(
                 f"references is a {type(references).__name__}, expected pictures by word: {{'cat': picture}}"
             )
-        given: list[tuple[str, tuple[int, int], PictureSource]] = []
+        given: list[tuple[str, Span, PictureSource]] = []
         for word, pictures in references.items():
-            span = _span_in_prompt(word, prompt)
+            span = span_in_prompt(word, prompt)
             several = _several(pictures)
             if not several:
                 raise ValueError(f"reference word {word!r} has no picture; give it one or leave it out")
             given += [(f"picture {number} of {word!r}", span, each) for number, each in enumerate(several, start=1)]
         if background is not None:
-            span = _span_in_prompt(background_word, prompt) if background_word is not None else (0, 0)
-            given.append(("the background", span, background))
+            place = span_in_prompt(background_word, prompt) if background_word is not None else Span(0, 0)
+            given.append(("the background", place, background))
         elif background_word is not None:
             raise ValueError(f"background word is {background_word!r}, but there is no background; give its picture")
         most = self.config.model.max_images
@@ -202,22 +200,9 @@ def write_pipeline(directory: Path, config: PipelineConfig, weights: Mapping[str
     return directory
 
 
-def _span_in_prompt(word: str, prompt: str) -> tuple[int, int]:
-    """Where the word stands in the prompt, first or, as `word#n`, for the n-th time; inside another if nowhere else."""
-    numbered = _NUMBERED_WORD.fullmatch(word) if word not in prompt else None
-    name, number = (numbered["word"], int(numbered["number"])) if numbered else (word, 1)
-    starts = [found.start() for found in re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", prompt)] if name else []
-    if not starts and name and name in prompt:
-        starts = [prompt.find(name)]
-    if not 1 <= number <= len(starts):
-        found = "not" if not starts else "only once" if len(starts) == 1 else f"only {len(starts)} times"
-        raise ValueError(f"reference word {word!r} is {found} in the prompt {prompt!r}; copy the word from the prompt")
-    return starts[number - 1], starts[number - 1] + len(name)
-
-
-def _reference_image(name: str, span: tuple[int, int], picture: PictureSource) -> ReferenceImage:
+def _reference_image(name: str, span: Span, picture: PictureSource) -> ReferenceImage:
     try:
-        return ReferenceImage(start=span[0], end=span[1], image=open_picture(picture))
+        return ReferenceImage(start=span.start, end=span.end, image=open_picture(picture))
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, Literal
 
+from curation.annotators.lexicon.apposition import other_names
 from curation.annotators.lexicon.noun_phrases import Before, NounPhrase, noun_phrases
 from curation.annotators.lexicon.word_classes import VerbForm, looks_like_person, verb_base, verb_form
 from curation.annotators.protocols import EntityWordExtractor
@@ -21,7 +22,7 @@ from curation.records import EntityWord
 from curation.stage import Resources
 from dataset_schema import Annotator, EntityKind
 
-_REVISION: Final = "3"
+_REVISION: Final = "4"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +66,18 @@ class _Answer:
 def _answer(caption: str) -> tuple[EntityWord, ...]:
     tokens = tokenize(caption)
     phrases = noun_phrases(tokens)
+    repeated = other_names(tokens, phrases)
     answer = _Answer()
     at = 0
     while at < len(phrases):
+        if at in repeated:
+            at += 1
+            continue
         phrase = phrases[at]
         following = phrases[at + 1] if at + 1 < len(phrases) else None
         complement = following if following is not None and _is_complement(tokens, phrase, following) else None
+        if phrase.is_predicate and at and _shows_first(tokens, phrases[at - 1], phrase):
+            phrase = phrase._replace(is_predicate=False)
         at += 1
         if complement is not None:
             meaning = _meaning(tokens, phrase, complement)
@@ -82,6 +89,14 @@ def _answer(caption: str) -> tuple[EntityWord, ...]:
                 at += 1
         _add(caption, tokens, phrase, following, answer)
     return tuple(answer.words)
+
+
+def _shows_first(tokens: Sequence[Token], subject: NounPhrase, phrase: NounPhrase) -> bool:
+    """Whether only the predicate names something to see: "the focus of the video is a turtle"."""
+    verbs = {token.text for token in tokens[subject.end : phrase.opened]}
+    if phrase.opened == phrase.first or not verbs <= sections()["copula"]:
+        return False
+    return classify(Phrase.of(tokens, subject.first, subject.end)) in {Unseen.ABSTRACT, Unseen.MEDIA}
 
 
 def _is_complement(tokens: Sequence[Token], phrase: NounPhrase, following: NounPhrase) -> bool:
@@ -143,12 +158,9 @@ def _add(caption: str, tokens: list[Token], phrase: NounPhrase, following: NounP
 
 
 def _is_elsewhere(tokens: Sequence[Token], phrase: NounPhrase) -> bool:
-    """Talked about, denied, compared with, said of somebody: not a thing of its own in the picture."""
+    """Talked about, compared with, said of somebody: not a thing of its own in the picture."""
     lists = sections()
-    is_denied = phrase.word_before == "without" or "no" in {
-        token.text for token in tokens[phrase.opened : phrase.first]
-    }
-    if phrase.is_predicate or phrase.is_topic or is_denied or _is_audience(tokens, phrase):
+    if phrase.is_predicate or phrase.is_topic or _is_audience(tokens, phrase):
         return True
     is_bare = phrase.opened == phrase.first and not any(
         find_noun(token.text) for token in tokens[phrase.first : phrase.end - 1]

@@ -307,3 +307,82 @@ def test_whatever_a_model_answers_about_whatever_caption_gives_words_or_a_reason
 )
 def test_a_likeness_is_no_second_subject(caption: str, words: list[str], is_ambiguous: bool) -> None:
     assert (rules(check(caption, subject=words)) == ["same_head_word"]) == is_ambiguous
+
+
+@pytest.mark.parametrize(
+    ("caption", "word", "expected"),
+    [
+        ("A dog\u2014a corgi\u2014runs.", "dog", "dog"),
+        ("The chef\u2014wearing a hat\u2014cuts.", "chef", "chef"),
+        ("A dog--wearing a hat--runs.", "dog", "dog"),
+        ("A man/woman walks.", "woman", "woman"),
+        ("It rains.A dog runs.", "dog", "dog"),
+        ("A rock &amp; roll singer sings.", "rock & roll singer", "rock &amp; roll singer"),
+        ("The man&#39;s dog barks.", "dog", "dog"),
+        ("See dog.mp4: a dog runs.", "dog", "dog"),
+        ("A 3 year old boy eats.", "year old boy", "year old boy"),
+        ("A five year old girl plays.", "girl", "girl"),
+        ("Both a dog and a cat sleep.", "dog", "dog"),
+        ("A 7ft tall man.", "man", "man"),
+        ("A Hie\u0302\u0301u laughs.", "Hi\u1ebfu", "Hie\u0302\u0301u"),
+        ("\u4e00\u53ea\u732b\u5728\u8dd1\u3002", "\u732b", "\u732b"),
+        ("\uace0\uc591\uc774\uac00 \ub2ec\ub9b0\ub2e4", "\uace0\uc591\uc774", "\uace0\uc591\uc774"),
+    ],
+)
+def test_finds_the_subject_of_an_answer_however_the_caption_writes_it(caption: str, word: str, expected: str) -> None:
+    checked = check(caption, subject=[word])
+
+    assert checked.violations == ()
+    (found,) = checked.words
+    assert found.word == expected == caption[found.start : found.end]
+
+
+def test_the_place_of_an_answer_is_that_of_the_word_and_not_of_an_address_or_a_tag() -> None:
+    caption = "https://dog.com #dog A dog runs."
+
+    (found,) = check(caption, subject=["dog"]).words
+
+    assert found.start == caption.rindex("dog")
+
+
+@pytest.mark.parametrize(
+    ("caption", "denied"),
+    [
+        ("A cat, not a dog, sleeps.", "dog"),
+        ("A cat instead of a dog sleeps.", "dog"),
+        ("A cat and no zorb.", "zorb"),
+        ("A cat does not wear a hat.", "hat"),
+        ("A cat, but neither a dog nor a fox.", "fox"),
+        ("A cat #fox", "#fox"),
+    ],
+)
+def test_what_an_answer_takes_for_there_although_it_is_denied_is_dropped(caption: str, denied: str) -> None:
+    checked = check(caption, subject=["cat", denied])
+
+    assert [word.word for word in checked.words] == ["cat"]
+    assert checked.violations == ()
+    assert [word for word, _ in checked.dropped] == [denied]
+
+
+def test_a_word_that_is_denied_once_and_there_once_counts_where_it_is_there() -> None:
+    (found,) = check("Not a dog at all? Yes, a dog barks.", subject=["dog"]).words
+
+    assert found.start == 25
+
+
+@pytest.mark.parametrize(
+    ("caption", "is_several"),
+    [
+        ("A dog chases another.", True),
+        ("One man talks while the other listens.", True),
+        ("A man in blue, a woman in red and a man in green.", True),
+        ("A boy kicks a ball and catches another.", False),
+        ("A man walks from one room to another.", False),
+        ("A dog and a cat look at one another.", False),
+        ("One girl has a ball in one hand and a bag in the other.", False),
+    ],
+)
+def test_somebody_new_without_a_noun_is_a_second_subject_of_the_same_name(caption: str, is_several: bool) -> None:
+    name = next(word for word in ("dog", "man", "boy", "girl") if word in caption)
+
+    assert (rules(check(caption, subject=[name])) == ["same_head_word"]) is is_several

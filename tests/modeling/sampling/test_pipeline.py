@@ -137,44 +137,6 @@ def test_a_word_that_is_not_in_the_prompt_is_refused(pipeline: Pipeline) -> None
         pipeline(PROMPT, references={"dog": [picture()]}, sampling=SAMPLING)
 
 
-def test_a_word_is_found_where_it_stands_alone(pipeline: Pipeline) -> None:
-    def places(word: str, prompt: str) -> list[tuple[int, int]]:
-        images = pipeline._reference_images(prompt, {word: [picture()]}, None, None)
-        return [(image.start, image.end) for image in images]
-
-    assert places("cat", "He catches a cat.") == [(13, 16)]
-    assert places("cat", "Cats and cat's cat.") == [(9, 12)]
-    assert places("dog", "Two dogs run.") == [(4, 7)]  # nowhere else
-
-
-def test_a_number_says_which_of_several_equal_words_is_meant(pipeline: Pipeline) -> None:
-    prompt = "A cat chases a cat and a catfish."
-
-    def place(word: str, prompt: str = prompt) -> tuple[int, int]:
-        (image,) = pipeline._reference_images(prompt, {word: [picture()]}, None, None)
-        return image.start, image.end
-
-    assert [place(word) for word in ("cat", "cat#1", "cat#2")] == [(2, 5), (2, 5), (15, 18)]
-    assert place("fish#1") == (28, 32)  # nowhere else
-    assert place("take#2", "On take#2 they take a take.") == (3, 9)  # the prompt's own word
-    assert place("take", "On take#2 they take a take.") == (3, 7)
-
-
-@pytest.mark.parametrize(
-    ("word", "problem"),
-    [
-        ("ball#2", "'ball#2' is only once in the prompt"),
-        ("cat#3", "'cat#3' is only 2 times in the prompt"),
-        ("dog#2", "'dog#2' is not in the prompt"),
-        ("cat#0", "'cat#0' is not in the prompt"),
-        ("#1", "'#1' is not in the prompt"),
-    ],
-)
-def test_a_word_that_the_prompt_has_less_often_is_refused(pipeline: Pipeline, word: str, problem: str) -> None:
-    with pytest.raises(ValueError, match=problem):
-        pipeline("A cat and a cat with a ball.", references={word: [picture()]}, sampling=SAMPLING)
-
-
 def test_two_of_one_word_get_their_own_pictures(pipeline: Pipeline) -> None:
     prompt = "A cat and a cat."
     red, blue = picture("red"), picture("blue")
