@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
-import cv2
-
 from curation.execution.chain import PlannedStage, StageChain
 from curation.execution.guard import StageSetupError
 from curation.execution.outcomes import Outcome, finished
@@ -62,6 +60,8 @@ class Broke:
 
 def serve(pipe: Connection, stages: Sequence[PlannedStage], *, score_all: bool, worker: str, parent: int) -> None:
     """Answer units of records until a None comes, or the other end is gone."""
+    import cv2
+
     # Ctrl-C reaches the whole process group; the process at the other end decides what becomes of the run.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent(parent)

@@ -101,6 +101,7 @@ def write_sheets(dataset: Path, output: Path, limit: int, counts: Counts) -> She
     """Draw the first `limit` kept, rejected and failed clips as `kept.png` and `rejected.png`."""
     from pipelines.views.contact_sheet import kept_sheet, rejected_sheet
 
+    output.mkdir(parents=True, exist_ok=True)
     sheets = Sheets(output / "kept.png", output / "rejected.png")
     kept_sheet(_first(dataset, Sample, limit), total=counts.kept).save(sheets.kept)
     rejected_sheet(

@@ -182,6 +182,7 @@ def test_what_a_killed_selection_left_is_removed(dataset: Path, tmp_path: Path) 
 
     assert select(dataset, DESIRABLE, tmp_path / "some").kept == 1
     assert {path.name for path in (tmp_path / "some").iterdir()} == {
+        "README.md",
         "dataset.json",
         "samples",
         "rejections",
