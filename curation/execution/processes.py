@@ -6,13 +6,9 @@ It starts in the time that one worker takes to import what the stages need, wher
 is for one machine whose stages need no GPU: there each worker would load every network.
 """
 
-import multiprocessing
-import os
-import pickle
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from itertools import islice
 from math import ceil
 from multiprocessing.connection import wait
@@ -21,19 +17,14 @@ from typing import Final
 from curation.execution.crash_log import MemoryCrashLog
 from curation.execution.executor import BrokenRunError, Job, OnProgress, SourceRecord
 from curation.execution.guard import StageSetupError
-from curation.execution.outcomes import Outcome
 from curation.execution.plan import Machine
-from curation.execution.process_worker import Begin, Broke, End, Finished, SetupFailed, UnitDone, serve
+from curation.execution.process_worker import Begin, Broke, End, Finished, SetupFailed, UnitDone
 from curation.execution.this_machine import this_machine
+from curation.execution.worker_handle import Unit, Worker, expect_travels
 from curation.execution.writer import ShardWriter, open_writer
 from curation.funnel import Counts
 
-# Nothing of this process's threads and locks goes into a worker.
-_CONTEXT: Final = multiprocessing.get_context("spawn")
-
 _LOOK_EVERY_S: Final = 1.0
-# Our choice: a process of Python begins within a second, or within minutes on a machine with far more to do than cores.
-_START_PATIENCE_S: Final = 600.0
 _CLOSE_TIMEOUT_S: Final = 30.0
 
 # Our choice: records read ahead for each worker, in units; near the end of a run the units become smaller with what is
@@ -43,6 +34,8 @@ _UNITS_AHEAD: Final = 2
 # Our choice: workers that die one after the other without a single unit between; clips that kill them are given up
 # long before, after five deaths a unit.
 _DEATHS_IN_A_ROW: Final = 10
+# Our choice: workers that end before they have said anything. No clip is to blame, and none would ever begin.
+_STILLBORN: Final = 3
 
 
 class ProcessExecutor:
@@ -85,87 +78,22 @@ class ProcessExecutor:
             pool.kill()
 
 
-class _Unit:
-    """Records that travel together, and the clips of theirs that are written: a unit is sent again after a crash."""
-
-    def __init__(self, records: Sequence[SourceRecord]) -> None:
-        self.records = records
-        self._written: set[str] = set()
-
-    def fresh(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
-        """Those that an earlier worker had not sent before it died."""
-        found = [outcome for outcome in outcomes if outcome.clip_id not in self._written]
-        self._written |= {outcome.clip_id for outcome in found}
-        return found
-
-
-class _Worker:
-    """One worker process, seen from here."""
-
-    def __init__(self, job: Job, name: str) -> None:
-        (group,) = job.plan.groups
-        self.name = name
-        self.unit: _Unit | None = None
-        self.clips = 0
-        self.last_sign_s = time.monotonic() + _START_PATIENCE_S
-        self.pipe, theirs = _CONTEXT.Pipe()
-        self._process = _CONTEXT.Process(
-            target=serve,
-            args=(theirs, group.stages),
-            kwargs={"score_all": job.score_all, "worker": name, "parent": os.getpid()},
-            name=f"curation {name}",
-            daemon=True,
-        )
-        with _threads(ceil(group.cpus)):
-            self._process.start()
-        theirs.close()  # or a worker's death would not close the pipe
-
-    def give(self, unit: _Unit) -> None:
-        """Send it a unit. That it died meanwhile shows when it is listened to."""
-        self.unit = unit
-        self.clips += len(unit.records)
-        self.last_sign_s = max(self.last_sign_s, time.monotonic())
-        self._send(unit.records)
-
-    def answer(self, deaths: Sequence[int]) -> None:
-        """Tell it how many workers died on what it is about to do."""
-        self._send(deaths)
-
-    def retire(self) -> None:
-        """Let it end after what it has in work."""
-        self._send(None)
-
-    def join(self, timeout_s: float) -> int | None:
-        """Wait for its end; the exit status, None where it has not ended."""
-        self._process.join(timeout_s)
-        return self._process.exitcode
-
-    def kill(self) -> None:
-        """End it at once."""
-        self._process.kill()
-
-    def _send(self, message: object) -> None:
-        try:
-            self.pipe.send(message)
-        except OSError:  # it is dead: whoever listens to its pipe hears of it
-            return
-
-
 class _Pool:
     """The workers of one run."""
 
     def __init__(self, job: Job, *, patience_s: float, recycle_after: int) -> None:
         (group,) = job.plan.groups
-        _check_travels(job)
+        expect_travels(job)
         self._job = job
         self._size = group.workers
         self._patience_s = patience_s
         self._recycle_after = recycle_after
         self._crash_log = MemoryCrashLog()
-        self._workers: list[_Worker] = []
+        self._workers: list[Worker] = []
         self._ahead: deque[SourceRecord] = deque()
-        self._again: deque[_Unit] = deque()
+        self._again: deque[Unit] = deque()
         self._deaths_in_a_row = 0
+        self._stillborn = 0
 
     def run(self, records: Iterator[SourceRecord], writer: ShardWriter, on_progress: OnProgress) -> None:
         """Send all records through the workers, and write what becomes of them."""
@@ -197,34 +125,33 @@ class _Pool:
             worker.give(unit)
         return any(worker.unit for worker in self._workers)
 
-    def _next_unit(self, records: Iterator[SourceRecord]) -> _Unit | None:
+    def _next_unit(self, records: Iterator[SourceRecord]) -> Unit | None:
         if self._again:
             return self._again.popleft()
         most = _UNITS_AHEAD * self._size
         self._ahead.extend(islice(records, most * self._job.plan.unit_size - len(self._ahead)))
         some = [self._ahead.popleft() for _ in range(ceil(len(self._ahead) / most))]
-        return _Unit(some) if some else None
+        return Unit(some) if some else None
 
     def _free_name(self) -> str:
         """The name of a worker that is gone, or a new one: the crash log knows workers by name."""
         taken = {worker.name for worker in self._workers}
         return next(name for number in range(self._size) if (name := f"worker {number}") not in taken)
 
-    def _start(self, name: str) -> _Worker:
-        worker = _Worker(self._job, name)
+    def _start(self, name: str) -> Worker:
+        worker = Worker(self._job, name)
         self._workers.append(worker)
         return worker
 
-    def _hear(self, worker: _Worker, writer: ShardWriter) -> None:
-        worker.last_sign_s = time.monotonic()
+    def _hear(self, worker: Worker, writer: ShardWriter) -> None:
         try:
-            message = worker.pipe.recv()
+            message = worker.hear()
         except (EOFError, OSError):
             self._replace_dead(worker)
         else:
             self._take(message, worker, writer)
 
-    def _take(self, message: object, worker: _Worker, writer: ShardWriter) -> None:
+    def _take(self, message: object, worker: Worker, writer: ShardWriter) -> None:
         match message:
             case Begin(task, items):
                 worker.answer(self._crash_log.begin(task, items))
@@ -243,17 +170,23 @@ class _Pool:
                     f"a worker process broke off ({reason}); start the run again: it goes on from the finished shards"
                 )
 
-    def _settle(self, worker: _Worker) -> None:
+    def _settle(self, worker: Worker) -> None:
         worker.unit = None
         if worker.clips >= self._recycle_after:
             worker.retire()
             self._workers.remove(worker)
 
-    def _replace_dead(self, worker: _Worker) -> None:
+    def _replace_dead(self, worker: Worker) -> None:
         """Start another one in its place, which goes on with its unit."""
         status = worker.join(_CLOSE_TIMEOUT_S)
         self._workers.remove(worker)
         self._deaths_in_a_row += 1
+        self._stillborn += not worker.was_heard
+        if self._stillborn >= _STILLBORN:
+            raise BrokenRunError(
+                f"worker processes end before they do anything, the last with exit status {status}; what they wrote "
+                'stands above. A script starts a run below `if __name__ == "__main__":`, because workers import it'
+            )
         if self._deaths_in_a_row > _DEATHS_IN_A_ROW * self._size:
             raise BrokenRunError(
                 f"{self._deaths_in_a_row} worker processes in a row died, the last with exit status {status}, whatever "
@@ -269,29 +202,3 @@ class _Pool:
         for worker in self._workers:
             if worker.unit is not None and now_s - worker.last_sign_s > self._patience_s:
                 worker.kill()
-
-
-def _check_travels(job: Job) -> None:
-    for group in job.plan.groups:
-        for planned in group.stages:
-            try:
-                pickle.dumps(planned)
-            except (pickle.PicklingError, AttributeError, TypeError) as error:
-                raise ValueError(
-                    f"stage {planned.stage.name} cannot be sent to a worker process ({error}); define its class, and "
-                    "what it holds, at the top of a module, or run with LocalExecutor, in this process"
-                ) from error
-
-
-@contextmanager
-def _threads(number: int) -> Iterator[None]:
-    """What is started meanwhile keeps to so many threads, unless the user said how many: libraries read it once."""
-    name = "OMP_NUM_THREADS"
-    if name in os.environ:
-        yield
-        return
-    os.environ[name] = str(number)
-    try:
-        yield
-    finally:
-        del os.environ[name]
