@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from curation.execution.choice import choose_executor
-from curation.execution.executor import BrokenRunError, SourceRecord
+from curation.execution.executor import BrokenRunError
 from curation.execution.guard import StageSetupError
 from curation.execution.local import LocalExecutor
 from curation.execution.plan import Machine, make_plan
@@ -20,34 +20,26 @@ from curation.execution.this_machine import this_machine
 from curation.funnel import Counts
 from curation.records import Clip
 from curation.stage import Resources, Stage
+from tests.curation.execution.child_run import ROOT, kill_run, start_run
+from tests.curation.execution.executor_laws import (
+    expect_a_crash_to_cost_one_clip,
+    expect_the_reason_of_a_failed_setup,
+    expect_the_tables_of_one_process,
+    expect_whole_what_is_split,
+)
 from tests.curation.scripted_stages import (
     JudgeStage,
     MeasureStage,
     PublishStage,
     SplitStage,
-    clips_to_split,
     curate,
     make_clip,
-    make_failed_clip,
     make_id,
-    make_rejected_clip,
     mixed_clips,
     read_tables,
     splitting_stages,
     three_stages,
 )
-
-ROOT = Path(__file__).parents[3]
-
-SCRIPTS: list[dict[str, str]] = [
-    {},
-    {"measure": "reject"},
-    {"judge": "reject_twice", "publish": "reject"},
-    {"measure": "clip_error"},
-    {"judge": "raise"},
-    {"judge": "lose"},
-    {"publish": "swap"},
-]
 
 
 class TwoCores(ProcessExecutor):
@@ -64,11 +56,6 @@ class NotingStage(JudgeStage):
         assert self.marks is not None
         (self.marks / f"pid-{os.getpid()}").touch()
         return super().score(clips)
-
-
-class WeightlessStage(MeasureStage):
-    def setup(self) -> None:
-        raise OSError("weights are truncated")
 
 
 class DyingStage(MeasureStage):
@@ -91,44 +78,19 @@ def pids(marks: Path) -> list[int]:
 
 
 def test_writes_the_tables_that_one_process_writes(tmp_path: Path) -> None:
-    records: list[SourceRecord] = [
-        make_failed_clip(100),
-        make_rejected_clip(101),
-        *(make_clip(n, **SCRIPTS[n % len(SCRIPTS)]) for n in range(30)),
-    ]
-
-    results = [
-        curate(records, tmp_path / name, executor, score_all=True)
-        for name, executor in (("local", LocalExecutor()), ("processes", TwoCores()))
-    ]
-
-    assert read_tables(tmp_path / "processes") == read_tables(tmp_path / "local")
-    assert results[0] == results[1]
+    expect_the_tables_of_one_process(TwoCores(), tmp_path, three_stages)
 
 
 def test_what_a_stage_splits_arrives_whole(tmp_path: Path) -> None:
-    results = [
-        curate(clips_to_split(20, slow=False), tmp_path / name, executor, splitting_stages)
-        for name, executor in (("local", LocalExecutor()), ("processes", TwoCores()))
-    ]
-
-    assert read_tables(tmp_path / "processes") == read_tables(tmp_path / "local")
-    assert results[0].counts == results[1].counts
+    expect_whole_what_is_split(TwoCores(), tmp_path, splitting_stages)
 
 
 def test_a_clip_that_kills_its_worker_costs_itself_and_no_neighbour(tmp_path: Path) -> None:
-    scripts = {4: "crash", 9: "crash_once"}
-    clips = [make_clip(n, judge=scripts.get(n, "pass")) for n in range(12)]
+    expect_a_crash_to_cost_one_clip(TwoCores(), tmp_path)
 
-    def stages() -> list[Stage]:
-        needs = Resources(batch_size=3)
-        return [MeasureStage(needs), JudgeStage(needs, marks=tmp_path), PublishStage(needs)]
 
-    result = curate(clips, tmp_path / "dataset", TwoCores(), stages)
-
-    (failure,) = read_tables(tmp_path / "dataset")["failures"]
-    assert (failure["clip_id"], failure["stage"], failure["kind"]) == (make_id(4), "judge", "crash")
-    assert result.counts == Counts(kept=11, failed=1)
+def test_a_stage_that_cannot_be_set_up_ends_the_run_with_its_reason(tmp_path: Path) -> None:
+    expect_the_reason_of_a_failed_setup(TwoCores(), tmp_path, three_stages)
 
 
 class CrashAtLastShot(PublishStage):
@@ -150,11 +112,6 @@ def test_the_shots_before_a_crash_are_written_once(tmp_path: Path) -> None:
     assert sorted(ids) == [f"{make_id(0)}-shot{number}" for number in range(7)]
     assert [row["clip_id"] for row in tables["failures"] if row["kind"] == "crash"] == [f"{make_id(0)}-shot6"]
     assert result.counts.read == 7
-
-
-def test_a_stage_that_cannot_be_set_up_ends_the_run_with_its_reason(tmp_path: Path) -> None:
-    with pytest.raises(StageSetupError, match="stage measure cannot be set up: OSError: weights are truncated"):
-        curate([make_clip(n) for n in range(9)], tmp_path, TwoCores(), lambda: [WeightlessStage(), *three_stages()[1:]])
 
 
 def test_a_stage_that_dies_in_setup_ends_the_run(tmp_path: Path) -> None:
@@ -232,29 +189,23 @@ import sys
 from pathlib import Path
 from tests.curation.execution.test_processes import NotingStage, TwoCores
 from tests.curation.scripted_stages import MeasureStage, PublishStage, curate, mixed_clips
-marks = Path(sys.argv[2])
-stages = lambda: [MeasureStage(), NotingStage(marks=marks), PublishStage()]
+dataset = Path(sys.argv[1])
+stages = lambda: [MeasureStage(), NotingStage(marks=dataset.parent), PublishStage()]
 if __name__ == "__main__":
-    curate(mixed_clips(30, slow=True), Path(sys.argv[1]), TwoCores(), stages)
+    curate(mixed_clips(30, slow=True), dataset, TwoCores(), stages)
 """
 
 
 def test_a_killed_run_leaves_no_process_behind_and_started_again_ends_like_an_undisturbed_one(tmp_path: Path) -> None:
     disturbed = tmp_path / "disturbed"
-    command = [sys.executable, "-c", RUN_IN_CHILD, str(disturbed), str(tmp_path)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
 
-    with subprocess.Popen(command, cwd=ROOT, env=environment) as child:
-        while not list(disturbed.glob("*/*.parquet")):
-            assert child.poll() is None, "the run ended before it could be killed"
-            time.sleep(0.02)
-        child.send_signal(signal.SIGKILL)
+    kill_run(RUN_IN_CHILD, disturbed, after_s=0.0, sign="*/*.parquet")
     killed = read_tables(disturbed)
     deadline = time.monotonic() + 60
     while living(pids(tmp_path)) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert living(pids(tmp_path)) == []
-    subprocess.run(command, cwd=ROOT, env=environment, check=True)
+    assert start_run(RUN_IN_CHILD, disturbed).wait() == 0
     curate(mixed_clips(30, slow=True), tmp_path / "undisturbed", LocalExecutor())
 
     assert 0 < sum(map(len, killed.values())) < 30

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 import ray
 
-from curation.execution.executor import BrokenRunError, SourceRecord
-from curation.execution.guard import StageSetupError
+from curation.execution.executor import BrokenRunError
 from curation.execution.local import LocalExecutor
 from curation.execution.plan import Machine
 from curation.execution.ray_executor import RayExecutor, RunStalledError
@@ -18,17 +17,19 @@ from curation.records import Clip
 from curation.stage import Resources, Stage
 from dataset_schema import Sample, shard_paths
 from tests.curation.execution.child_run import kill_run, start_run
+from tests.curation.execution.executor_laws import (
+    expect_a_crash_to_cost_one_clip,
+    expect_the_reason_of_a_failed_setup,
+    expect_the_tables_of_one_process,
+    expect_whole_what_is_split,
+)
 from tests.curation.scripted_stages import (
     JudgeStage,
     MeasureStage,
     PublishStage,
     SplitStage,
-    clips_to_split,
     curate,
     make_clip,
-    make_failed_clip,
-    make_id,
-    make_rejected_clip,
     mixed_clips,
     read_tables,
     three_stages,
@@ -37,16 +38,6 @@ from tests.curation.scripted_stages import (
 # Ray warns of its own deprecated settings whenever it makes a context.
 pytestmark = pytest.mark.filterwarnings(r"ignore::DeprecationWarning:ray\..*")
 
-SCRIPTS: list[dict[str, str]] = [
-    {},
-    {"measure": "reject"},
-    {"judge": "reject_twice", "publish": "reject"},
-    {"measure": "clip_error"},
-    {"judge": "raise"},
-    {"judge": "lose"},
-    {"publish": "swap"},
-]
-
 
 @pytest.fixture(scope="module")
 def executor() -> Iterator[RayExecutor]:
@@ -54,11 +45,6 @@ def executor() -> Iterator[RayExecutor]:
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
     yield RayExecutor()
     ray.shutdown()
-
-
-class WeightlessStage(MeasureStage):
-    def setup(self) -> None:
-        raise OSError("weights are truncated")
 
 
 class StuckStage(MeasureStage):
@@ -71,40 +57,16 @@ def two_groups() -> list[Stage]:
     return [MeasureStage(Resources(cpus=0.5)), JudgeStage(Resources(batch_size=3)), PublishStage(Resources())]
 
 
-def test_both_executors_write_the_same_tables(executor: RayExecutor, tmp_path: Path) -> None:
-    records: list[SourceRecord] = [
-        make_failed_clip(100),
-        make_rejected_clip(101),
-        *(make_clip(n, **SCRIPTS[n % len(SCRIPTS)]) for n in range(30)),
-    ]
-
-    results = [
-        curate(records, tmp_path / name, runner, two_groups, score_all=True)
-        for name, runner in (("local", LocalExecutor()), ("ray", executor))
-    ]
-
-    assert read_tables(tmp_path / "ray") == read_tables(tmp_path / "local")
-    assert results[0] == results[1]
+def test_writes_the_tables_that_one_process_writes(executor: RayExecutor, tmp_path: Path) -> None:
+    expect_the_tables_of_one_process(executor, tmp_path, two_groups)
 
 
 def test_a_clip_that_kills_its_worker_costs_itself_and_no_neighbour(executor: RayExecutor, tmp_path: Path) -> None:
-    scripts = {4: "crash", 9: "crash_once"}
-    clips = [make_clip(n, judge=scripts.get(n, "pass")) for n in range(12)]
-
-    def stages() -> list[Stage]:
-        needs = Resources(batch_size=3)
-        return [MeasureStage(needs), JudgeStage(needs, marks=tmp_path), PublishStage(needs)]
-
-    result = curate(clips, tmp_path / "dataset", executor, stages)
-
-    (failure,) = read_tables(tmp_path / "dataset")["failures"]
-    assert (failure["clip_id"], failure["stage"], failure["kind"]) == (make_id(4), "judge", "crash")
-    assert result.counts == Counts(kept=11, failed=1)
+    expect_a_crash_to_cost_one_clip(executor, tmp_path)
 
 
 def test_a_stage_that_cannot_be_set_up_ends_the_run_with_its_reason(executor: RayExecutor, tmp_path: Path) -> None:
-    with pytest.raises(StageSetupError, match="stage measure cannot be set up: OSError: weights are truncated"):
-        curate([make_clip(n) for n in range(9)], tmp_path, executor, lambda: [WeightlessStage(), *two_groups()[1:]])
+    expect_the_reason_of_a_failed_setup(executor, tmp_path, two_groups)
 
 
 class CountingStage(JudgeStage):
@@ -138,11 +100,7 @@ def test_what_a_stage_splits_arrives_whole_whatever_units_it_came_in(executor: R
         large_batches = Resources(cpus=0.0, batch_size=10)
         return [MeasureStage(some), SplitStage(some), JudgeStage(large_batches), PublishStage(large_batches)]
 
-    result = curate(clips_to_split(20, slow=False), tmp_path / "ray", executor, stages)
-    curate(clips_to_split(20, slow=False), tmp_path / "local", LocalExecutor(), stages)
-
-    assert read_tables(tmp_path / "ray") == read_tables(tmp_path / "local")
-    assert result.counts.read > 40
+    expect_whole_what_is_split(executor, tmp_path, stages)
 
 
 @pytest.mark.slow
