@@ -99,8 +99,10 @@ class _Pool:
         """Send all records through the workers, and write what becomes of them."""
         while self._hand_out(records):
             ready = wait([worker.pipe for worker in self._workers], timeout=_LOOK_EVERY_S)
+            told = writer.counts
             for worker in [worker for worker in self._workers if worker.pipe in ready]:
                 self._hear(worker, writer)
+            if writer.counts != told:  # most messages are about the crash log
                 on_progress(writer.counts)
             self._end_silent_ones()
 

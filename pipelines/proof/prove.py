@@ -150,7 +150,7 @@ def expect_same_settings(command: Prove) -> None:
     """Refuse to go on in an output directory that other settings began; the first ones are kept there.
 
     Raises:
-        ConfigError: they did, or nothing can be written there.
+        ConfigError: they did.
     """
     settings = {name: value for name, value in to_plain(command).items() if name not in _ELSEWHERE}
     kept = command.output / "settings.json"

@@ -84,7 +84,7 @@ def label_clips(command: LabelClips) -> LabelFolder:
 
     Raises:
         FileNotFoundError: there is no input.
-        ValueError: the output exists already or cannot be written, or no clip could be decoded.
+        ValueError: the output exists already, or no clip could be decoded.
     """
     if command.output.exists():
         raise ValueError(f"output {command.output} exists, expected a new folder: labels in it would be overwritten")

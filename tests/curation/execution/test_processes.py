@@ -176,6 +176,15 @@ def test_records_are_read_only_a_window_ahead(tmp_path: Path) -> None:
     assert max(ahead) < 10
 
 
+def test_progress_is_told_when_clips_are_through_and_not_of_every_message(tmp_path: Path) -> None:
+    told: list[int] = []
+
+    curate([make_clip(n) for n in range(12)], tmp_path, TwoCores(), on_progress=lambda counts: told.append(counts.read))
+
+    assert told[-1] == 12
+    assert told == sorted(set(told)), "the same count twice"
+
+
 def test_a_stage_that_no_other_process_could_have_is_refused_with_its_name(tmp_path: Path) -> None:
     class InsideStage(MeasureStage):
         pass
