@@ -1,8 +1,8 @@
 """The contract between curation and modeling: what one published clip is, and how it lies on disk.
 
 `records.py` holds the frozen records, `arrow.py` their Arrow schema, `shard.py` one atomic writer and one reader,
-`manifest.py` the file that describes a dataset, `buckets.py` the sizes of Table 6, `words.py` where a word stands in a
-caption or a prompt.
+`layout.py` how rows lie in a file, `media_places.py` where in it their media stand, `manifest.py` the file that
+describes a dataset, `buckets.py` the sizes of Table 6, `words.py` where a word stands in a caption or a prompt.
 """
 
 from dataset_schema.arrow import FAILURES_SCHEMA, REJECTIONS_SCHEMA, SAMPLES_SCHEMA
@@ -16,6 +16,7 @@ from dataset_schema.manifest import (
     read_manifest,
     write_manifest,
 )
+from dataset_schema.media_places import MediaPlaces, media_places
 from dataset_schema.place import expect_directory
 from dataset_schema.records import (
     CORE_SCORES,
@@ -70,6 +71,7 @@ __all__ = [
     "FailureKind",
     "FunnelRow",
     "MediaFacts",
+    "MediaPlaces",
     "Payload",
     "Reason",
     "ReferenceImage",
@@ -86,6 +88,7 @@ __all__ = [
     "is_dataset",
     "largest_bucket",
     "leaves",
+    "media_places",
     "open_shard",
     "read_manifest",
     "read_shard",
