@@ -2,17 +2,19 @@
 
 `records.py` holds the frozen records, `arrow.py` their Arrow schema, `shard.py` one atomic writer and one reader,
 `manifest.py` the file that describes a dataset, `buckets.py` the sizes of Table 6, `words.py` where a word stands in a
-caption or a prompt.
+caption or a prompt, `index/` one row for every clip of a dataset, without its pictures and its video.
 """
 
 from dataset_schema.arrow import FAILURES_SCHEMA, REJECTIONS_SCHEMA, SAMPLES_SCHEMA
 from dataset_schema.buckets import FRAMES_PER_SECOND, TABLE_6_BUCKETS, Bucket, largest_bucket, shortest_duration_s
+from dataset_schema.index import INDEX_SCHEMA, Index, Outcome, open_index, refresh_index
 from dataset_schema.manifest import (
     Annotator,
     DatasetManifest,
     FunnelRow,
     Selection,
     is_dataset,
+    new_dataset_id,
     read_manifest,
     write_manifest,
 )
@@ -53,6 +55,7 @@ __all__ = [
     "CORE_SCORES",
     "FAILURES_SCHEMA",
     "FRAMES_PER_SECOND",
+    "INDEX_SCHEMA",
     "REJECTIONS_SCHEMA",
     "SAMPLES_SCHEMA",
     "SCHEMA_VERSION",
@@ -69,7 +72,9 @@ __all__ = [
     "FailedClip",
     "FailureKind",
     "FunnelRow",
+    "Index",
     "MediaFacts",
+    "Outcome",
     "Payload",
     "Reason",
     "ReferenceImage",
@@ -86,9 +91,12 @@ __all__ = [
     "is_dataset",
     "largest_bucket",
     "leaves",
+    "new_dataset_id",
+    "open_index",
     "open_shard",
     "read_manifest",
     "read_shard",
+    "refresh_index",
     "shard_paths",
     "shortest_duration_s",
     "write_manifest",
