@@ -1,8 +1,9 @@
 """The contract between curation and modeling: what one published clip is, and how it lies on disk.
 
 `records.py` holds the frozen records, `arrow.py` their Arrow schema, `shard.py` one atomic writer and one reader,
-`manifest.py` the file that describes a dataset, `buckets.py` the sizes of Table 6, `words.py` where a word stands in a
-caption or a prompt, `index/` one row for every clip of a dataset, without its pictures and its video.
+`layout.py` how rows lie in a file, `media_places.py` where in it their media stand, `manifest.py` the file that
+describes a dataset, `buckets.py` the sizes of Table 6, `words.py` where a word stands in a caption or a prompt,
+`index/` one row for every clip of a dataset, without its pictures and its video.
 """
 
 from dataset_schema.arrow import FAILURES_SCHEMA, REJECTIONS_SCHEMA, SAMPLES_SCHEMA
@@ -18,6 +19,7 @@ from dataset_schema.manifest import (
     read_manifest,
     write_manifest,
 )
+from dataset_schema.media_places import MediaPlaces, media_places
 from dataset_schema.place import expect_directory
 from dataset_schema.records import (
     CORE_SCORES,
@@ -74,6 +76,7 @@ __all__ = [
     "FunnelRow",
     "Index",
     "MediaFacts",
+    "MediaPlaces",
     "Outcome",
     "Payload",
     "Reason",
@@ -91,6 +94,7 @@ __all__ = [
     "is_dataset",
     "largest_bucket",
     "leaves",
+    "media_places",
     "new_dataset_id",
     "open_index",
     "open_shard",
