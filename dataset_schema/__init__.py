@@ -41,6 +41,7 @@ from dataset_schema.records import (
     Source,
 )
 from dataset_schema.shard import (
+    INDEX_FOLDER,
     TABLES,
     dataset_root,
     from_rows,
@@ -57,6 +58,7 @@ __all__ = [
     "CORE_SCORES",
     "FAILURES_SCHEMA",
     "FRAMES_PER_SECOND",
+    "INDEX_FOLDER",
     "INDEX_SCHEMA",
     "REJECTIONS_SCHEMA",
     "SAMPLES_SCHEMA",
