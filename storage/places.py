@@ -8,6 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from storage.address import SCHEMES, Address, Place
+
 # `s3://bucket`, and `s3:/bucket`, which a `Path` makes of it; `C:\videos`, too.
 _ADDRESS: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):[/\\]")
 
@@ -43,6 +45,23 @@ def local_path(given: str | Path) -> Path:
         except RuntimeError as error:
             raise ValueError(f"path {text!r}: {error}; write the folder out") from error
     return path
+
+
+def place_of(given: str | Place) -> Place:
+    """The path or the address that a person wrote; an address may have a slash at its end.
+
+    Raises:
+        ValueError: it is neither, or an address without its two slashes, with credentials, or of an unknown scheme.
+    """
+    if isinstance(given, Address):
+        return given
+    text = str(given)
+    if "://" in text and isinstance(given, str) and _ADDRESS.match(text) and not text.lower().startswith("file:"):
+        return Address(text.removesuffix("/"))
+    scheme, _, rest = text.partition(":")
+    if scheme in SCHEMES and rest.startswith("/"):
+        raise ValueError(f"path of scheme {scheme} has one slash after {scheme}:, expected the address {scheme}://...")
+    return local_path(text)
 
 
 def expect_folder_to_write(folder: Path) -> None:
