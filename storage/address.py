@@ -51,8 +51,8 @@ class Address:
         if not (_HOST if scheme in _WEB else _BUCKET).fullmatch(bucket):  # not repeated: it can hold a secret
             kind = "host" if scheme in _WEB else "bucket"
             raise ValueError(
-                f"address of scheme {scheme} has no name of a {kind} after its slashes, expected {scheme}://{kind}/...; "
-                "credentials belong into the environment"
+                f"address of scheme {scheme} has no {kind} after its slashes, expected {scheme}://{kind}/...; credentials "
+                "belong into the environment"
             )
         if scheme in _WEB and (cut := re.search(r"[?#]|%2[Ff]", key)):
             raise ValueError(
