@@ -28,7 +28,7 @@ from pipelines.config import parse
 from pipelines.terminal import terminal
 from pipelines.views.dataset_summary import Summary, summarize
 from pipelines.written_places import WRITES_FOLDER
-from storage.address import Address, Place
+from storage.address import Place
 from storage.places import expect_folder_to_write
 
 _SHEETS_FOLDER: Final = "contact_sheets"
@@ -116,11 +116,9 @@ def write_sheets(dataset: Place, output: Path, limit: int, counts: Counts) -> Sh
 
 
 def _own_folder(dataset: Place) -> Path:
-    if isinstance(dataset, Address):
-        raise ValueError(
-            f"{dataset} lies in a store, where no pictures are looked at; say by --output where to draw them"
-        )
-    return dataset / _SHEETS_FOLDER
+    if isinstance(dataset, Path):
+        return dataset / _SHEETS_FOLDER
+    raise ValueError(f"dataset {dataset} lies in a store; say by --output which folder to draw its contact sheets into")
 
 
 def render_funnel(rows: Sequence[FunnelRow]) -> Table:

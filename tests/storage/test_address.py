@@ -2,6 +2,7 @@ import os
 import pickle
 import time
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import boto3
 import pytest
@@ -81,7 +82,7 @@ REFUSED = (
 )
 
 
-def s3(url: str):  # type: ignore[no-untyped-def]
+def s3(url: str) -> Any:
     return boto3.client(
         "s3", endpoint_url=url, aws_access_key_id=KEY, aws_secret_access_key=SECRET, region_name="us-east-1"
     )
@@ -217,9 +218,13 @@ def test_under_refusals_and_cuts_everything_is_as_without(every: int, bucket: st
 
 
 def test_nothing_is_left_of_a_write_that_failed(bucket: str, store_url: str) -> None:
-    with pytest.raises(KeyError), whole_file(Address(bucket) / "a") as written:
-        written.write_bytes(b"half")
-        raise KeyError
+    def write_half() -> None:
+        with whole_file(Address(bucket) / "a") as written:
+            written.write_bytes(b"half")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        write_half()
 
     name = bucket.removeprefix("s3://")
     assert s3(store_url).list_objects_v2(Bucket=name)["KeyCount"] == 0
