@@ -40,7 +40,7 @@ def locked_for_run(
         DatasetBusyError: another run holds it, or writers of a killed run live on.
     """
     busy = f"dataset {dataset} is being written by another run; wait for its end, or stop it"
-    with held_alone(dataset / _RUN_LOCK, busy=busy, lease_s=lease_s) as holder:
+    with _as_dataset_busy(), held_alone(dataset / _RUN_LOCK, busy=busy, lease_s=lease_s) as holder:
         if isinstance(dataset, Path):
             _wait_for_writers(dataset, patience_s)
         yield holder
@@ -64,6 +64,14 @@ def held_by_writer(dataset: Place) -> Iterator[None]:
     with (dataset / _WRITERS_LOCK).open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
         yield
+
+
+@contextmanager
+def _as_dataset_busy() -> Iterator[None]:
+    try:
+        yield
+    except BusyError as error:
+        raise DatasetBusyError(str(error)) from error
 
 
 def _wait_for_writers(dataset: Path, patience_s: float) -> None:
