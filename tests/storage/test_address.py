@@ -1,6 +1,7 @@
 import os
 import pickle
 import time
+import traceback
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -249,7 +250,8 @@ def test_a_dead_endpoint_is_told_in_time_without_a_credential(
     bucket: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
-    monkeypatch.setattr("storage.bucket._PATIENCE_S", 1.0)
+    monkeypatch.setattr("storage.bucket._PATIENCE_S", 0.3)
+    monkeypatch.setattr("storage.bucket._LIBRARY_PATIENCE_S", 0.3)
     began = time.monotonic()
 
     with pytest.raises(ConnectionError, match=r"the store at 127\.0\.0\.1:\d+ cannot be reached") as found:
@@ -257,6 +259,40 @@ def test_a_dead_endpoint_is_told_in_time_without_a_credential(
 
     assert time.monotonic() - began < 20
     assert not any(secret in str(found.value) + caplog.text for secret in (KEY, SECRET))
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind", "said"),
+    [
+        (403, "RequestTimeTooSkewed", PermissionError, "clock of this machine"),
+        (403, "AccessDenied", PermissionError, "do not allow this; grant them"),
+        (403, "InvalidAccessKeyId", PermissionError, "does not know the key in AWS_ACCESS_KEY_ID"),
+        (403, "SignatureDoesNotMatch", PermissionError, "is not the secret of the key"),
+        (400, "ExpiredToken", PermissionError, "AWS_SESSION_TOKEN has ended"),
+        (400, "AuthorizationHeaderMalformed", OSError, "another region; set AWS_REGION"),
+        (503, "SlowDown", OSError, "refuses requests .503 SlowDown., tried for"),
+        (418, "Teapot", OSError, "answered 418 Teapot"),
+    ],
+)
+def test_what_a_store_says_becomes_a_sentence_and_repeats_no_secret(
+    status: int,
+    code: str,
+    kind: type[OSError],
+    said: str,
+    bucket: str,
+    proxy: Proxy,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("storage.bucket._PATIENCE_S", 0.3)
+    monkeypatch.setattr("storage.bucket._LIBRARY_PATIENCE_S", 0.3)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"{proxy.url}/{code}")  # so that the store is opened with these
+    proxy.always = (status, code)
+
+    with pytest.raises(kind, match=said) as found:
+        Address(f"{bucket}/a").read_bytes()
+
+    assert found.value.filename == f"{bucket}/a"
+    assert KEY not in "".join(traceback.format_exception(found.value))
 
 
 @pytest.mark.parametrize("endpoint", [f"http://{KEY}:{SECRET}@127.0.0.1:9", "nonsense", "http://", "http://a b"])
