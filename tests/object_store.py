@@ -20,6 +20,7 @@ from itertools import count
 import aiohttp
 import pytest
 from aiohttp import web
+from yarl import URL
 
 SECRET = "sEcReT/of+the-tests"
 KEY = "AKIATESTKEYOFTESTS"
@@ -71,7 +72,7 @@ class Proxy:
             session.request(
                 request.method,
                 # What the client encoded stays encoded: the signature is over that.
-                aiohttp.client.URL(self.upstream + request.raw_path, encoded=True),
+                URL(self.upstream + request.raw_path, encoded=True),
                 headers=headers,
                 data=io.BytesIO(body),
                 allow_redirects=False,
