@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from dataset_schema import FunnelRow, Index, Outcome, open_index
+from storage.address import Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +29,17 @@ class Counts:
         )
 
 
-def dataset_counts(dataset: Path) -> Counts:
+def dataset_counts(dataset: Place) -> Counts:
     """How many rows the three tables have."""
-    return Counts(**open_index(dataset).counts)
+    return indexed_counts(open_index(dataset))
 
 
-def dataset_funnel(dataset: Path, stages: Sequence[str]) -> tuple[FunnelRow, ...]:
+def indexed_counts(index: Index) -> Counts:
+    """How many rows of each table an index has."""
+    return Counts(**{outcome.value: count for outcome, count in index.counts.items()})
+
+
+def dataset_funnel(dataset: Place, stages: Sequence[str]) -> tuple[FunnelRow, ...]:
     """One row per stage, in order. A rejected clip counts for the stage of its first reason.
 
     Raises:

@@ -11,7 +11,8 @@ from curation.execution.run import CurationRun, RunResult, run_curation
 from curation.profiles import CurationConfig, EmbeddedAnnotators, PaperAnnotators, build_stages
 from curation.sources import SourcesConfig, read_sources
 from curation.stage import Stage
-from storage.places import local_path
+from storage.address import Place
+from storage.places import local_path, place_of
 
 
 def embedded(config: CurationConfig | None = None) -> list[Stage]:
@@ -41,7 +42,7 @@ def paper(config: CurationConfig | None = None) -> list[Stage]:
 def curate(
     source: Path | str | Iterable[SourceRecord],
     stages: Sequence[Stage],
-    output: Path | str,
+    output: Place | str,
     *,
     executor: Executor | None = None,
     score_all: bool = False,
@@ -65,10 +66,10 @@ def curate(
     Raises:
         DatasetBusyError: another run is writing the dataset.
         PlanError: the stages cannot work as asked; one line says why.
-        ValueError: the source is no manifest, or a path is none of this machine.
+        ValueError: the source is no manifest, or the output is no place.
         OtherConfigurationError: the dataset was begun with other stages, or other limits.
     """
-    output = local_path(output)
+    output = place_of(output)
     records = (
         read_sources(local_path(source), SourcesConfig(), output=output) if isinstance(source, Path | str) else source
     )

@@ -2,13 +2,13 @@
 
 import json
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from dataset_schema.place import expect_directory
 from dataset_schema.shard import MANIFEST_NAME
 from dataset_schema.version import SCHEMA_VERSION, check_version
+from storage.address import Place
 from storage.whole_files import write_whole_text
 
 
@@ -86,17 +86,17 @@ def new_dataset_id() -> str:
     return uuid4().hex
 
 
-def write_manifest(dataset: Path, manifest: DatasetManifest) -> None:
+def write_manifest(dataset: Place, manifest: DatasetManifest) -> None:
     """Write `dataset.json`, replacing an older one in one step."""
     write_whole_text(dataset / MANIFEST_NAME, json.dumps(asdict(manifest), indent=2, ensure_ascii=False) + "\n")
 
 
-def is_dataset(folder: Path) -> bool:
+def is_dataset(folder: Place) -> bool:
     """Whether a curation run wrote this folder, in whichever version: other programs too call a file `dataset.json`."""
     return dataset_id(folder) is not None
 
 
-def dataset_id(folder: Path) -> str | None:
+def dataset_id(folder: Place) -> str | None:
     """The id of the dataset in this folder, which may be empty; None where `is_dataset` is false."""
     try:
         content = json.loads((folder / MANIFEST_NAME).read_bytes())
@@ -106,7 +106,7 @@ def dataset_id(folder: Path) -> str | None:
     return str(content.get("id", "")) if is_ours else None
 
 
-def read_manifest(dataset: Path) -> DatasetManifest:
+def read_manifest(dataset: Place) -> DatasetManifest:
     """Read `dataset.json`.
 
     Raises:
@@ -143,5 +143,5 @@ def _manifest(content: dict[str, Any]) -> DatasetManifest:
     )
 
 
-def _damaged(path: Path, error: Exception) -> str:
+def _damaged(path: Place, error: Exception) -> str:
     return f"{path} is not what a curation run writes ({error}); delete it and curate again: the shards stay"

@@ -6,14 +6,13 @@ A source counts as done only when all its clips are in finished shards, whicheve
 import logging
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation.execution.id_set import IdSet
-from curation.funnel import Counts
+from curation.funnel import Counts, indexed_counts
 from dataset_schema import (
     INDEX_FOLDER,
     TABLES,
@@ -24,6 +23,7 @@ from dataset_schema import (
     shard_paths,
     write_shard,
 )
+from storage.address import Address, Place
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ def shard_name(*, run: int, writer: int, number: int) -> str:
     return f"part-{run:04d}-{writer:03d}-{number:05d}.parquet"
 
 
-def read_ledger(dataset: Path) -> Ledger:
+def read_ledger(dataset: Place) -> Ledger:
     """Read the ids, and nothing else, of every clip in a finished shard."""
     index = open_index(dataset)
     clips = index.table(["clip_id", "source_id", "num_clips"])
@@ -66,19 +66,21 @@ def read_ledger(dataset: Path) -> Ledger:
     return Ledger(
         done=IdSet(done),
         published=IdSet(parts.filter(is_begun)["clip_id"]),
-        counts=Counts(**index.counts),
+        counts=indexed_counts(index),
         next_run=1 + max((_run(shard.path) for shard in index.shards), default=0),
     )
 
 
-def remove_unfinished(dataset: Path) -> None:
-    """Remove what a killed run left half written."""
+def remove_unfinished(dataset: Place) -> None:
+    """Remove what a killed run left half written; in a store nothing ever is."""
+    if isinstance(dataset, Address):
+        return
     for folder in (dataset, dataset / INDEX_FOLDER, *(dataset / table.folder for table in TABLES.values())):
         for path in folder.glob(".*.tmp"):
             path.unlink()
 
 
-def drop_failures(dataset: Path, kinds: frozenset[FailureKind]) -> int:
+def drop_failures(dataset: Place, kinds: frozenset[FailureKind]) -> int:
     """Take the failures of some kinds out of their shards, so that their sources run again; returns how many."""
     dropped = 0
     for path in shard_paths(dataset, FailedClip) if kinds else ():
@@ -96,7 +98,7 @@ def drop_failures(dataset: Path, kinds: frozenset[FailureKind]) -> int:
     return dropped
 
 
-def _run(shard: Path) -> int:
+def _run(shard: Place) -> int:
     """The number of the run that wrote a shard; 0 where its name says none."""
     found = _SHARD_NAME.fullmatch(shard.name)
     return int(found[1]) if found else 0

@@ -3,13 +3,12 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from curation.execution.card import write_card
 from curation.execution.executor import Executor, Job, OnProgress, SourceRecord
 from curation.execution.ledger import Ledger, drop_failures, read_ledger, remove_unfinished
-from curation.execution.lock import locked_for_run
+from curation.execution.lock import expect_held_for, locked_for_run
 from curation.execution.plan import Plan, check, place
 from curation.execution.writer import Destination, ShardLimits
 from curation.funnel import Counts, dataset_counts, dataset_funnel
@@ -24,6 +23,8 @@ from dataset_schema import (
     refresh_index,
     write_manifest,
 )
+from storage.address import Place
+from storage.holder import Holder
 
 
 class OtherConfigurationError(ValueError):
@@ -45,7 +46,7 @@ class CurationRun:
     """
 
     stages: Sequence[Stage]
-    output: Path
+    output: Place
     profile: str
     config: Mapping[str, Any] = field(default_factory=dict)
     undecisive: frozenset[str] = frozenset()
@@ -84,7 +85,7 @@ def run_curation(
         StageSetupError: a stage cannot be made ready on a worker.
     """
     annotators = check(run.stages, output=run.output)
-    with locked_for_run(run.output):
+    with locked_for_run(run.output) as holder:
         found = _begun(run.output)
         manifest = _manifest(run, annotators, found)
         if found:
@@ -99,10 +100,11 @@ def run_curation(
         ledger = read_ledger(run.output)
         on_progress(ledger.counts)
         executor.run(
-            _job(run, plan, ledger),
+            _job(run, plan, ledger, holder),
             _pending(records, ledger.done),
             lambda counts: on_progress(ledger.counts + counts),
         )
+        expect_held_for(run.output, holder)
         refresh_index(run.output)
         funnel = dataset_funnel(run.output, plan.stage_names)
         finished = replace(manifest, funnel=funnel, complete=True)
@@ -115,17 +117,18 @@ def _pending(records: Iterable[SourceRecord], done: Set[str]) -> Iterator[Source
     return (record for record in records if record.source.id not in done)
 
 
-def _job(run: CurationRun, plan: Plan, ledger: Ledger) -> Job:
+def _job(run: CurationRun, plan: Plan, ledger: Ledger, holder: Holder) -> Job:
     destination = Destination(
         dataset=run.output.absolute(),
         run=ledger.next_run,
+        holder=holder,
         published=ledger.published,
         limits=run.limits,
     )
     return Job(plan=plan, score_all=run.score_all, destination=destination)
 
 
-def _begun(dataset: Path) -> DatasetManifest | None:
+def _begun(dataset: Place) -> DatasetManifest | None:
     try:
         return read_manifest(dataset)
     except FileNotFoundError:

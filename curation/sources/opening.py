@@ -12,6 +12,7 @@ from curation.sources.jsonl_rows import jsonl_columns, list_jsonl
 from curation.sources.parquet_rows import list_parquet, parquet_columns
 from curation.sources.rows import Listing
 from curation.sources.walk import FolderContent, list_folder
+from storage.address import Place
 
 _PARQUET: Final = ".parquet"
 
@@ -43,7 +44,7 @@ _ADVICE: Final = {
 }
 
 
-def look_through(location: Path, config: SourcesConfig, *, output: Path | None) -> Listing:
+def look_through(location: Path, config: SourcesConfig, *, output: Place | None) -> Listing:
     """The rows of what lies at `location`, checked and counted; see `read_sources`."""
     if not location.exists():
         raise FileNotFoundError(
@@ -65,7 +66,7 @@ def _list_manifest(path: Path, config: SourcesConfig) -> Listing:
     raise ValueError(f"input {path} is neither a folder nor a manifest; expected a name ending in {endings}; {advice}")
 
 
-def _list_folder(folder: Path, config: SourcesConfig, output: Path | None) -> Listing:
+def _list_folder(folder: Path, config: SourcesConfig, output: Place | None) -> Listing:
     content = list_folder(folder, output=output)
     if _is_table(folder, content):
         parts = [path for path in content.files if not _is_beside_parts(path.relative_to(folder))]

@@ -11,6 +11,7 @@ from curation.sources.opening import look_through
 from curation.sources.records import make_records
 from curation.sources.rows import Listing
 from dataset_schema import FailedClip
+from storage.address import Place
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ class Sources:
         return make_records(self._listing.read(), self._folder, self._config)
 
 
-def read_sources(location: Path, config: SourcesConfig, *, output: Path | None = None) -> Sources:
+def read_sources(location: Path, config: SourcesConfig, *, output: Place | None = None) -> Sources:
     """Every row of `location` as a clip to be curated, or as a failure.
 
     Args:

@@ -13,6 +13,7 @@ from typing import Final
 
 from curation.execution.lock import LOCKS
 from dataset_schema import is_dataset
+from storage.address import Place
 
 # What lies side by side in a dataset (also one that was hardly begun), in a folder of clips to label, in one of contact
 # sheets, in a training and in a pipeline.
@@ -40,7 +41,7 @@ class FolderContent:
     left_out: list[Path] = field(default_factory=list)
 
 
-def list_folder(folder: Path, *, output: Path | None = None) -> FolderContent:
+def list_folder(folder: Path, *, output: Place | None = None) -> FolderContent:
     """Look through a folder.
 
     Args:
@@ -50,7 +51,7 @@ def list_folder(folder: Path, *, output: Path | None = None) -> FolderContent:
     Raises:
         ValueError: the folder itself is the output, or an earlier command wrote it, or it cannot be read.
     """
-    written = os.path.realpath(output) if output is not None else None
+    written = os.path.realpath(output) if isinstance(output, Path) else None
     if os.path.realpath(folder) == written:
         raise ValueError(
             f"input {folder} is the output too, and the dataset would lie among the videos; choose another output, "

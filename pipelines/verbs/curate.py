@@ -26,6 +26,7 @@ from pipelines.progress import progress
 from pipelines.terminal import terminal
 from pipelines.verbs.inspect import render_funnel
 from pipelines.written_places import WRITES_FOLDER
+from storage.address import Place
 from storage.configs import to_plain, undecisive_fields
 
 _GIB = 1 << 30
@@ -41,7 +42,7 @@ class Curate:
     Attributes:
         input: a folder (every file in it is a video, `NAME.txt` beside one its caption) or a .csv, .jsonl or .parquet
             manifest with the columns `video` and `caption`; a folder of Parquet parts is one manifest.
-        output: the dataset directory.
+        output: the dataset directory, or its address in a store of objects such as s3://bucket/dataset.
         sources: how to read the input.
         curation: annotators and thresholds.
         score_all: let every stage score every clip, also those that an earlier one rejected, and list all reasons.
@@ -54,7 +55,7 @@ class Curate:
     """
 
     input: Path
-    output: Path = field(metadata=WRITES_FOLDER)
+    output: Place = field(metadata=WRITES_FOLDER)
     sources: SourcesConfig = field(default_factory=SourcesConfig)
     curation: CurationConfig = field(default_factory=CurationConfig)
     score_all: bool = False

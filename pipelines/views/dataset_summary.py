@@ -2,13 +2,13 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from dataset_schema import EntityKind, Outcome, open_index
+from storage.address import Place
 
 _WORDS: Final = {
     EntityKind.SUBJECT: "subjects",
@@ -36,7 +36,7 @@ class Summary:
     backgrounds: int = 0
 
 
-def summarize(dataset: Path) -> Summary:
+def summarize(dataset: Place) -> Summary:
     """Count the samples of a dataset.
 
     Raises:
