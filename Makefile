@@ -43,7 +43,7 @@ option = $(if $($(1)),$(2) "$$$(1)")
 # in names of files, and in the first word.
 each_reference = readarray -t references < <(sed -E ':next; s/(=.*[^[:blank:]])[[:blank:]]+([^[:blank:]=\n]+=)/\1\n\2/; t next' <<< "$$REF")
 
-.PHONY: help setup demo prove ablations check test test-slow test-legacy explain curate inspect select describe cache train sample submit label-clips train-filter bench bench-quality bench-model clean
+.PHONY: help setup demo prove ablations check test test-slow test-legacy explain curate inspect select index describe cache train sample submit label-clips train-filter bench bench-quality bench-model clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -106,6 +106,10 @@ inspect: setup  ## tables and contact sheets of a dataset: make inspect DATASET=
 select: setup  ## part of a dataset as a dataset: make select DATASET=out/dataset WHERE="scores.desirable >= 0.4" OUTPUT=out/desirable
 	$(call need,DATASET,name a dataset directory or a Parquet file of samples)$(call need,OUTPUT,name the new directory)
 	$(PYTHON) -m pipelines select --dataset "$$DATASET" --output "$$OUTPUT" $(call option,WHERE,--where) $(ARGS)
+
+index: setup  ## one row for every clip, to be queried; runs write it at their end: make index DATASET=out/dataset
+	$(call need,DATASET,name a dataset directory)
+	$(PYTHON) -m pipelines index --dataset "$$DATASET" $(ARGS)
 
 describe: setup  ## what a training run would cost, and whether it fits: make describe [CONFIG=configs/train_paper.toml] [DATASET=out/dataset] [ARGS="--gpus 64"]
 	$(PYTHON) -m pipelines describe $(call option,CONFIG,--config) $(call option,DATASET,--dataset) $(ARGS)

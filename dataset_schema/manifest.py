@@ -68,7 +68,8 @@ class DatasetManifest:
         config: the resolved configuration, as the command would read it again.
         complete: False while the run has sources left.
         selections: what was selected since, the first one first; none in what a curation run wrote.
-        id: of this dataset alone, from its beginning on, as `new_dataset_id` gives it; empty in datasets of before.
+        id: of this dataset alone, from its beginning on, as `new_dataset_id` gives it; empty in datasets of before. Two
+            datasets that say the same are equal.
     """
 
     profile: str
@@ -78,7 +79,7 @@ class DatasetManifest:
     complete: bool
     selections: tuple[Selection, ...] = ()
     schema_version: str = str(SCHEMA_VERSION)
-    id: str = ""
+    id: str = field(default="", compare=False)
 
 
 def new_dataset_id() -> str:
