@@ -11,6 +11,7 @@ from curation.sources.opening import look_through
 from curation.sources.records import make_records
 from curation.sources.rows import Listing
 from dataset_schema import FailedClip
+from storage.address import Place
 
 logger = logging.getLogger(__name__)
 
@@ -20,11 +21,11 @@ class Sources:
     """An input that was looked through: `len` says how many rows it has, and each iteration reads them all."""
 
     _listing: Listing
-    _folder: Path
+    _folder: Place
     _config: SourcesConfig
 
     @property
-    def left_out(self) -> tuple[Path, ...]:
+    def left_out(self) -> tuple[Place, ...]:
         """Folders inside the input that earlier commands wrote, and that were passed over."""
         return self._listing.left_out
 
@@ -35,7 +36,7 @@ class Sources:
         return make_records(self._listing.read(), self._folder, self._config)
 
 
-def read_sources(location: Path, config: SourcesConfig, *, output: Path | None = None) -> Sources:
+def read_sources(location: Place, config: SourcesConfig, *, output: Place | None = None) -> Sources:
     """Every row of `location` as a clip to be curated, or as a failure.
 
     Args:
@@ -45,6 +46,7 @@ def read_sources(location: Path, config: SourcesConfig, *, output: Path | None =
 
     Raises:
         FileNotFoundError: there is nothing at `location`.
+        OSError: the store that it lies in does not give it.
         ValueError: `location` holds no manifest that can be read, or no videos at all.
     """
     listing = look_through(location, config, output=output)
@@ -57,4 +59,5 @@ def read_sources(location: Path, config: SourcesConfig, *, output: Path | None =
             len(listing.left_out),
             ", ".join(map(str, listing.left_out)),
         )
-    return Sources(listing, (location if location.is_dir() else location.parent).resolve(), config)
+    folder = location if location.is_dir() else location.parent
+    return Sources(listing, folder.resolve() if isinstance(folder, Path) else folder, config)
