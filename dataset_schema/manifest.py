@@ -9,6 +9,7 @@ from uuid import uuid4
 from dataset_schema.place import expect_directory
 from dataset_schema.shard import MANIFEST_NAME
 from dataset_schema.version import SCHEMA_VERSION, check_version
+from storage.address import Place
 from storage.whole_files import write_whole_text
 
 
@@ -91,7 +92,7 @@ def write_manifest(dataset: Path, manifest: DatasetManifest) -> None:
     write_whole_text(dataset / MANIFEST_NAME, json.dumps(asdict(manifest), indent=2, ensure_ascii=False) + "\n")
 
 
-def is_dataset(folder: Path) -> bool:
+def is_dataset(folder: Place) -> bool:
     """Whether a curation run wrote this folder, in whichever version: other programs too call a file `dataset.json`."""
     return dataset_id(folder) is not None
 

@@ -25,8 +25,9 @@ from tyro.constructors import (
 from pipelines.chosen_profiles import with_chosen_profiles
 from pipelines.preset_only import has_preset_only, preset_only, turned_without_flag
 from pipelines.written_places import expect_writable
+from storage.address import Address, Place
 from storage.configs import from_plain, is_text, read_fields, to_plain
-from storage.places import local_path
+from storage.places import local_path, place_of
 from storage.text_files import read_text
 
 Command = TypeVar("Command")
@@ -155,6 +156,7 @@ def _flags(*, lists_all: bool) -> ConstructorRegistry:
     registry = ConstructorRegistry()
     registry.primitive_rule(_text)
     registry.primitive_rule(_path)
+    registry.primitive_rule(_place)
     if not lists_all:
         _hide_preset_only(registry)
     return registry
@@ -189,6 +191,26 @@ def _path(field: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
 def _local_path(word: str) -> Path:
     try:
         return local_path(word)
+    except ValueError as error:
+        raise _RefusedPathError(word, error) from error
+
+
+def _place(field: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+    """A path, or the address of what lies in a store."""
+    if field.type not in (Place, Address):
+        return None
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="PATH|ADDRESS",
+        instance_from_str=lambda words: _place_of(words[0]),
+        is_instance=lambda value: isinstance(value, Path | Address),
+        str_from_instance=lambda value: [str(value)],
+    )
+
+
+def _place_of(word: str) -> Place:
+    try:
+        return place_of(word)
     except ValueError as error:
         raise _RefusedPathError(word, error) from error
 

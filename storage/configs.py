@@ -13,7 +13,8 @@ from pathlib import Path
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from storage.places import local_path
+from storage.address import Address, Place
+from storage.places import local_path, place_of
 from storage.text_files import read_text
 from storage.whole_files import write_whole_text
 
@@ -138,7 +139,7 @@ def _plain(value: object, place: str) -> Any:
         return [_plain(part, f"{place}[{index}]") for index, part in enumerate(value)]
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, Path):
+    if isinstance(value, Path | Address):
         return str(value)
     if value is not None and not isinstance(value, bool | int | float | str):
         raise ValueError(f"{place} is {value!r}, which a file cannot hold")
@@ -164,6 +165,15 @@ def _read_path(_: Any, value: Any, place: str) -> Path:
         raise _problem(place, value, "a path")
     try:
         return local_path(value)
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}") from error
+
+
+def _read_place(_: Any, value: Any, place: str) -> Place:
+    if not isinstance(value, str):
+        raise _problem(place, value, "a path or an address")
+    try:
+        return place_of(value)
     except ValueError as error:
         raise ValueError(f"{place}: {error}") from error
 
@@ -234,6 +244,7 @@ def _read_mapping(kind: Any, value: Any, place: str) -> Any:
 _READERS: Final[Sequence[tuple[Callable[[Any], bool], Callable[[Any, Any, str], Any]]]] = (
     (lambda kind: kind in _SIMPLE, _read_simple),
     (lambda kind: kind is Path, _read_path),
+    (lambda kind: kind == Place, _read_place),
     (is_text, _read_text),
     (is_dataclass, _read_config),
     (lambda kind: get_origin(kind) is Literal or (isinstance(kind, type) and issubclass(kind, Enum)), _read_choice),

@@ -14,12 +14,12 @@ def list_prefix(folder: Address, *, output: Place | None) -> FolderContent:
         OSError: the store does not list it.
     """
     start = len(folder.key) + 1 if folder.key else 0
-    paths = [path for key in folder.bucket.keys_below(folder.key) if not _is_hidden(path := key[start:])]
+    paths = [key[start:] for key in folder.bucket.keys_below(folder.key)]
     written = _written(folder, paths)
     if isinstance(output, Address) and output.url.startswith(f"{folder}/"):
         written.add(output.url.removeprefix(f"{folder}/"))
     content, left_out, folders = FolderContent(), set[str](), set[str]()
-    for path in paths:
+    for path in filter(_is_visible, paths):
         above = list(_folders(path))
         folders.update(above)
         if outermost := next((place for place in above if place in written), None):
@@ -49,5 +49,5 @@ def _folders(path: str) -> Iterator[str]:
     return ("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))
 
 
-def _is_hidden(path: str) -> bool:
-    return path.startswith(".") or "/." in path
+def _is_visible(path: str) -> bool:
+    return not path.startswith(".") and "/." not in path

@@ -26,6 +26,7 @@ from pipelines.progress import progress
 from pipelines.terminal import terminal
 from pipelines.verbs.inspect import render_funnel
 from pipelines.written_places import WRITES_FOLDER
+from storage.address import Place
 from storage.configs import to_plain, undecisive_fields
 
 _GIB = 1 << 30
@@ -40,7 +41,8 @@ class Curate:
 
     Attributes:
         input: a folder (every file in it is a video, `NAME.txt` beside one its caption) or a .csv, .jsonl or .parquet
-            manifest with the columns `video` and `caption`; a folder of Parquet parts is one manifest.
+            manifest with the columns `video` and `caption`; a folder of Parquet parts is one manifest. It may lie in a
+            store, such as s3://bucket/videos.
         output: the dataset directory.
         sources: how to read the input.
         curation: annotators and thresholds.
@@ -53,7 +55,7 @@ class Curate:
         recycle_after: clips after which a worker process gives way to a fresh one, since libraries leak.
     """
 
-    input: Path
+    input: Place
     output: Path = field(metadata=WRITES_FOLDER)
     sources: SourcesConfig = field(default_factory=SourcesConfig)
     curation: CurationConfig = field(default_factory=CurationConfig)
