@@ -97,7 +97,7 @@ def is_dataset(folder: Place) -> bool:
     return dataset_id(folder) is not None
 
 
-def dataset_id(folder: Path) -> str | None:
+def dataset_id(folder: Place) -> str | None:
     """The id of the dataset in this folder, which may be empty; None where `is_dataset` is false."""
     try:
         content = json.loads((folder / MANIFEST_NAME).read_bytes())

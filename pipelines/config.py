@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_args
 
 import tyro
 from tyro.conf import Positional as Positional  # of an argument without a flag
@@ -25,12 +25,13 @@ from tyro.constructors import (
 from pipelines.chosen_profiles import with_chosen_profiles
 from pipelines.preset_only import has_preset_only, preset_only, turned_without_flag
 from pipelines.written_places import expect_writable
-from storage.address import Address, Place
+from storage.address import Address
 from storage.configs import from_plain, is_text, read_fields, to_plain
 from storage.places import local_path, place_of
 from storage.text_files import read_text
 
 Command = TypeVar("Command")
+Written = TypeVar("Written")
 
 _PRESET_FLAG: Final = "--config"
 _FULL_HELP_FLAG: Final = "--help-all"
@@ -188,29 +189,27 @@ def _path(field: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
     )
 
 
-def _local_path(word: str) -> Path:
-    try:
-        return local_path(word)
-    except ValueError as error:
-        raise _RefusedPathError(word, error) from error
-
-
 def _place(field: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
-    """A path, or the address of what lies in a store."""
-    if field.type not in (Place, Address):
+    options = get_args(field.type)
+    if Address not in options:
         return None
+    is_optional = type(None) in options
     return PrimitiveConstructorSpec(
         nargs=1,
         metavar="PATH|ADDRESS",
-        instance_from_str=lambda words: _place_of(words[0]),
-        is_instance=lambda value: isinstance(value, Path | Address),
+        instance_from_str=lambda words: None if is_optional and words[0] == "None" else _as_written(words[0], place_of),
+        is_instance=lambda value: isinstance(value, options),
         str_from_instance=lambda value: [str(value)],
     )
 
 
-def _place_of(word: str) -> Place:
+def _local_path(word: str) -> Path:
+    return _as_written(word, local_path)
+
+
+def _as_written(word: str, parse_word: Callable[[str], Written]) -> Written:
     try:
-        return place_of(word)
+        return parse_word(word)
     except ValueError as error:
         raise _RefusedPathError(word, error) from error
 

@@ -169,7 +169,9 @@ def _read_path(_: Any, value: Any, place: str) -> Path:
         raise ValueError(f"{place}: {error}") from error
 
 
-def _read_place(_: Any, value: Any, place: str) -> Place:
+def _read_place(kind: Any, value: Any, place: str) -> Place | None:
+    if value is None and NoneType in get_args(kind):
+        return None
     if not isinstance(value, str):
         raise _problem(place, value, "a path or an address")
     try:
@@ -244,7 +246,7 @@ def _read_mapping(kind: Any, value: Any, place: str) -> Any:
 _READERS: Final[Sequence[tuple[Callable[[Any], bool], Callable[[Any, Any, str], Any]]]] = (
     (lambda kind: kind in _SIMPLE, _read_simple),
     (lambda kind: kind is Path, _read_path),
-    (lambda kind: kind == Place, _read_place),
+    (lambda kind: Address in get_args(kind), _read_place),
     (is_text, _read_text),
     (is_dataclass, _read_config),
     (lambda kind: get_origin(kind) is Literal or (isinstance(kind, type) and issubclass(kind, Enum)), _read_choice),

@@ -24,7 +24,7 @@ def list_videos(folder: Place, content: FolderContent) -> Listing:
     described, side_cars = _side_cars(content.files)
     paths = sorted([*(path for path in content.files if path not in side_cars), *content.problems], key=by_parts)
     rows = partial(_rows, folder, paths, described, content.problems)
-    return Listing(count=len(paths), read=rows, left_out=tuple(folder / path for path in content.left_out))
+    return Listing(count=len(paths), read=rows, left_out=tuple(folder / path for path in sorted(content.left_out)))
 
 
 def has_captions(files: list[str]) -> bool:

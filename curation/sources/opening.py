@@ -47,13 +47,13 @@ _ADVICE: Final = {
 }
 
 
-def look_through(location: Place, config: SourcesConfig, *, output: Place | None) -> Listing:
+def look_through(location: Place, config: SourcesConfig, *, is_folder: bool, output: Place | None) -> Listing:
     """The rows of what lies at `location`, checked and counted; see `read_sources`."""
-    if not location.exists():
+    if not is_folder and not location.exists():
         raise FileNotFoundError(
             f"input {location} does not exist; expected a folder or a .csv, .jsonl or .parquet manifest"
         )
-    return _list_folder(location, config, output) if location.is_dir() else _list_manifest(location, config)
+    return _list_folder(location, config, output) if is_folder else _list_manifest(location, config)
 
 
 def _list_manifest(path: Place, config: SourcesConfig) -> Listing:

@@ -49,7 +49,8 @@ def read_sources(location: Place, config: SourcesConfig, *, output: Place | None
         OSError: the store that it lies in does not give it.
         ValueError: `location` holds no manifest that can be read, or no videos at all.
     """
-    listing = look_through(location, config, output=output)
+    is_folder = location.is_dir()
+    listing = look_through(location, config, is_folder=is_folder, output=output)
     if not listing.count:
         raise ValueError(f"input {location} is empty; expected at least one video")
     if listing.left_out:
@@ -59,5 +60,5 @@ def read_sources(location: Place, config: SourcesConfig, *, output: Place | None
             len(listing.left_out),
             ", ".join(map(str, listing.left_out)),
         )
-    folder = location if location.is_dir() else location.parent
+    folder = location if is_folder else location.parent
     return Sources(listing, folder.resolve() if isinstance(folder, Path) else folder, config)

@@ -110,9 +110,11 @@ def _named(row: Row, folder: Place) -> str:
             return str(Address(row.video))
         except ValueError:
             return str(folder)
-    if not isinstance(row.video, str | PurePath):
+    if not isinstance(row.video, str | PurePath) or not str(row.video):
         return str(folder)
-    return str(folder / row.video) if isinstance(folder, Path) else f"{folder}/{row.video}"
+    if isinstance(folder, Path):
+        return str(folder / row.video)
+    return posixpath.join(str(folder), posixpath.normpath(row.video))
 
 
 def _printable(text: str) -> str:

@@ -1,0 +1,215 @@
+"""A store of objects for tests: moto as a process on loopback, and before it a proxy that disturbs by a plan."""
+
+import asyncio
+import contextlib
+import io
+import os
+import random
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from urllib.parse import quote
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+SECRET = "sEcReT/of+the-tests"
+KEY = "AKIATESTKEYOFTESTS"
+
+
+@dataclass
+class Proxy:
+    """Passes requests on, counts them, and disturbs every `every`th: refused, cut in its answer, or late.
+
+    Attributes:
+        every: 0 disturbs none.
+        seen: requests by method.
+    """
+
+    upstream: str
+    url: str = ""
+    every: int = 0
+    seed: int = 0
+    seen: Counter[str] = field(default_factory=Counter)
+    disturbed: Counter[str] = field(default_factory=Counter)
+
+    def plan(self, every: int, seed: int) -> None:
+        """Begin anew, with other disturbances."""
+        self.every, self.seed = every, seed
+        self.seen.clear()
+        self.disturbed.clear()
+        self._numbers, self._chances = count(1), random.Random(seed)
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        self.seen[request.method] += 1
+        is_chosen = self.every and next(self._numbers) % self.every == 0
+        fault = self._chances.choice(("refused", "cut before", "cut after", "late")) if is_chosen else ""
+        self.disturbed.update([fault] if fault else [])
+        body = await request.read()
+        if fault == "refused":
+            return web.Response(status=503, text="<Error><Code>SlowDown</Code></Error>")
+        if fault == "cut before":
+            return self._cut(request)
+        if fault == "late":
+            await asyncio.sleep(0.02)
+        headers = {name: value for name, value in request.headers.items() if name.lower() != "transfer-encoding"}
+        async with (
+            aiohttp.ClientSession(auto_decompress=False) as session,
+            session.request(
+                request.method,
+                # What the client encoded stays encoded: the signature is over that.
+                aiohttp.client.URL(self.upstream + request.raw_path, encoded=True),
+                headers=headers,
+                data=io.BytesIO(body),
+                allow_redirects=False,
+            ) as found,
+        ):
+            content = await found.read()
+            passed = {n: v for n, v in found.headers.items() if n.lower() not in ("transfer-encoding", "connection")}
+            if fault == "cut after":
+                return await self._half(request, web.StreamResponse(status=found.status, headers=passed), content)
+            if request.method == "HEAD":
+                return web.Response(status=found.status, headers=passed)
+            passed.pop("Content-Length", None)
+            return web.Response(status=found.status, headers=passed, body=content)
+
+    async def _half(self, request: web.Request, answer: web.StreamResponse, content: bytes) -> web.StreamResponse:
+        """The store did it, and the client learns half."""
+        if content:
+            answer.content_length = len(content)
+            await answer.prepare(request)
+            await answer.write(content[: len(content) // 2])
+        return self._cut(request) if not content else self._cut_answer(request, answer)
+
+    @staticmethod
+    def _cut(request: web.Request) -> web.Response:
+        if request.transport:
+            request.transport.abort()
+        return web.Response(status=503)
+
+    @staticmethod
+    def _cut_answer(request: web.Request, answer: web.StreamResponse) -> web.StreamResponse:
+        if request.transport:
+            request.transport.abort()
+        return answer
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def moto() -> Iterator[str]:
+    """The address of a fresh store."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            _wait(f"{url}/moto-api/")
+            yield url
+        finally:
+            process.terminate()
+
+
+@contextlib.contextmanager
+def proxied(upstream: str) -> Iterator[Proxy]:
+    """A proxy before a store, in a thread of its own."""
+    proxy = Proxy(upstream, url=f"http://127.0.0.1:{(port := free_port())}")
+    proxy.plan(0, 0)
+    loop = asyncio.new_event_loop()
+    app = web.Application(client_max_size=1 << 30)
+    app.router.add_route("*", "/{path:.*}", proxy.answer)
+    runner = web.AppRunner(app)
+
+    async def start() -> None:
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+
+    loop.run_until_complete(start())
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    try:
+        yield proxy
+    finally:
+        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+def environment(url: str) -> dict[str, str]:
+    """What a person sets to work with a store."""
+    return {
+        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": url,
+    }
+
+
+def make_bucket(url: str, name: str) -> None:
+    """By a plain request: who signs it is of no interest to moto."""
+    request = urllib.request.Request(f"{url}/{name}", method="PUT")
+    with urllib.request.urlopen(request) as answer:
+        assert answer.status == 200
+
+
+def put(address: str, content: bytes = b"") -> None:
+    """Put an object, likewise."""
+    url = os.environ["AWS_ENDPOINT_URL"] + quote(address.removeprefix("s3:/"))
+    headers = {"Content-Type": "application/octet-stream"}
+    with urllib.request.urlopen(urllib.request.Request(url, content, headers, method="PUT"), timeout=20) as answer:
+        assert answer.status == 200
+
+
+def _wait(url: str) -> None:
+    for _ in range(300):
+        with contextlib.suppress(urllib.error.URLError), urllib.request.urlopen(url):
+            return
+        time.sleep(0.05)  # until it listens, which nobody tells
+    raise TimeoutError(f"{url} does not answer")
+
+
+@pytest.fixture(scope="session")
+def store_url() -> Iterator[str]:
+    """The store of all tests of this process."""
+    with moto() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def session_proxy(store_url: str) -> Iterator[Proxy]:
+    with proxied(store_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def proxy(session_proxy: Proxy) -> Proxy:
+    """The proxy, which disturbs nothing until a test says so."""
+    session_proxy.plan(0, 0)
+    return session_proxy
+
+
+_BUCKETS = count(1)
+
+
+@pytest.fixture
+def bucket(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of a bucket of the test's own, with the credentials for it in the environment."""
+    for name, value in environment(proxy.url).items():
+        monkeypatch.setenv(name, value)
+    name = f"bucket-{os.getpid()}-{next(_BUCKETS)}"
+    make_bucket(proxy.upstream, name)
+    return f"s3://{name}"
