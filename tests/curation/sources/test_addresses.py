@@ -45,7 +45,7 @@ def make_csv(folder: Path) -> str:
     write(
         folder / "m.csv",
         'video,caption,start_s,end_s,licence\na.mp4,Ä dog.,1.5,4,CC0\nsub/b.mp4,"A cat,\nasleep.",,,\n'
-        "./a.mp4,A dog.,1.5,4,\ndeep/../c.mp4,A fox.,five,,\n,A cow.,,,\n~/d.mp4,A hen.,,,\n",
+        "./a.mp4,A dog.,1.5,4,\ndeep/../e.mp4,A fox.,1,,\nc.mp4,A fox.,five,,\n,A cow.,,,\n~/d.mp4,A hen.,,,\n",
     )
     return "m.csv"
 
