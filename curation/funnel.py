@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from dataset_schema import FailedClip, FunnelRow, RejectedClip, Sample, open_shard, shard_paths
+from storage.address import Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class Counts:
         )
 
 
-def dataset_counts(dataset: Path) -> Counts:
+def dataset_counts(dataset: Place) -> Counts:
     """How many rows the three tables have."""
     return Counts(
         kept=_num_rows(dataset, Sample),
@@ -38,7 +38,7 @@ def dataset_counts(dataset: Path) -> Counts:
     )
 
 
-def dataset_funnel(dataset: Path, stages: Sequence[str]) -> tuple[FunnelRow, ...]:
+def dataset_funnel(dataset: Place, stages: Sequence[str]) -> tuple[FunnelRow, ...]:
     """One row per stage, in order. A rejected clip counts for the stage of its first reason.
 
     Raises:
@@ -72,7 +72,7 @@ def _of(stage: str, counts: Counter[tuple[str, str]]) -> dict[str, int]:
     )
 
 
-def _count(dataset: Path, kind: type[RejectedClip | FailedClip], code: str) -> Counter[tuple[str, str]]:
+def _count(dataset: Place, kind: type[RejectedClip | FailedClip], code: str) -> Counter[tuple[str, str]]:
     counts: Counter[tuple[str, str]] = Counter()
     for path in shard_paths(dataset, kind):
         with open_shard(path, kind) as file:
@@ -81,7 +81,7 @@ def _count(dataset: Path, kind: type[RejectedClip | FailedClip], code: str) -> C
     return counts
 
 
-def _num_rows(dataset: Path, kind: type[Sample | RejectedClip | FailedClip]) -> int:
+def _num_rows(dataset: Place, kind: type[Sample | RejectedClip | FailedClip]) -> int:
     total = 0
     for path in shard_paths(dataset, kind):
         with open_shard(path, kind) as file:

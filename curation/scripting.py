@@ -42,7 +42,7 @@ def paper(config: CurationConfig | None = None) -> list[Stage]:
 def curate(
     source: Place | str | Iterable[SourceRecord],
     stages: Sequence[Stage],
-    output: Path | str,
+    output: Place | str,
     *,
     executor: Executor | None = None,
     score_all: bool = False,
@@ -66,10 +66,10 @@ def curate(
     Raises:
         DatasetBusyError: another run is writing the dataset.
         PlanError: the stages cannot work as asked; one line says why.
-        ValueError: the source is no manifest, or a path is none of this machine.
+        ValueError: the source is no manifest, or the output is no place.
         OtherConfigurationError: the dataset was begun with other stages, or other limits.
     """
-    output = local_path(output)
+    output = place_of(output)
     records = (
         read_sources(place_of(source), SourcesConfig(), output=output)
         if isinstance(source, Path | Address | str)

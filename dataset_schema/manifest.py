@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -87,7 +86,7 @@ def new_dataset_id() -> str:
     return uuid4().hex
 
 
-def write_manifest(dataset: Path, manifest: DatasetManifest) -> None:
+def write_manifest(dataset: Place, manifest: DatasetManifest) -> None:
     """Write `dataset.json`, replacing an older one in one step."""
     write_whole_text(dataset / MANIFEST_NAME, json.dumps(asdict(manifest), indent=2, ensure_ascii=False) + "\n")
 
@@ -107,7 +106,7 @@ def dataset_id(folder: Place) -> str | None:
     return str(content.get("id", "")) if is_ours else None
 
 
-def read_manifest(dataset: Path) -> DatasetManifest:
+def read_manifest(dataset: Place) -> DatasetManifest:
     """Read `dataset.json`.
 
     Raises:
@@ -144,5 +143,5 @@ def _manifest(content: dict[str, Any]) -> DatasetManifest:
     )
 
 
-def _damaged(path: Path, error: Exception) -> str:
+def _damaged(path: Place, error: Exception) -> str:
     return f"{path} is not what a curation run writes ({error}); delete it and curate again: the shards stay"

@@ -1,14 +1,13 @@
 """Where a dataset lies: the directory that holds `dataset.json` and the tables, and none of its parts."""
 
-from pathlib import Path
-
 from dataset_schema.shard import INDEX_FOLDER, MANIFEST_NAME, TABLES
-from storage.places import local_path
+from storage.address import Place, path_below
+from storage.places import place_of
 
 _EXPECTED = "expected the output directory of a curation run"
 
 
-def expect_directory(dataset: Path) -> None:
+def expect_directory(dataset: Place) -> None:
     """Refuse what cannot be a dataset.
 
     Raises:
@@ -16,7 +15,7 @@ def expect_directory(dataset: Path) -> None:
         NotADirectoryError: it is a file, or a part of a dataset; the message names the dataset meant.
         ValueError: it is no path of this machine.
     """
-    local_path(dataset)
+    place_of(dataset)
     for whole in dataset.absolute().parents[:2]:
         if (whole / MANIFEST_NAME).is_file() and _is_part(dataset.absolute(), whole):
             raise NotADirectoryError(f"{dataset} is a part of the dataset {whole}; give that directory")
@@ -26,6 +25,6 @@ def expect_directory(dataset: Path) -> None:
         raise FileNotFoundError(f"dataset {dataset} does not exist; {_EXPECTED}")
 
 
-def _is_part(path: Path, dataset: Path) -> bool:
-    first = path.relative_to(dataset).parts[0]
+def _is_part(path: Place, dataset: Place) -> bool:
+    first = path_below(path, dataset).parts[0]
     return first in {MANIFEST_NAME, INDEX_FOLDER, *(table.folder for table in TABLES.values())}

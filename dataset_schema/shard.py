@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, overload
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,6 +23,7 @@ from dataset_schema.layout import write_rows
 from dataset_schema.records import FailedClip, RejectedClip, Sample
 from dataset_schema.rows import Row, from_row, missing_columns, to_row
 from dataset_schema.version import check_version
+from storage.address import Address, Place, path_below, to_read
 from storage.whole_files import whole_file
 
 Record = TypeVar("Record", Sample, RejectedClip, FailedClip)
@@ -62,7 +63,11 @@ TABLES: dict[Kind, Table] = {
 }
 
 
-def shard_paths(dataset: Path, kind: Kind) -> list[Path]:
+@overload
+def shard_paths(dataset: Path, kind: Kind) -> list[Path]: ...
+@overload
+def shard_paths(dataset: Place, kind: Kind) -> list[Place]: ...
+def shard_paths(dataset: Place, kind: Kind) -> list[Path] | list[Place]:
     """The finished shards of one table, sorted by name; empty where the table has none.
 
     What other tools select has no folder for each table: a file, or a folder with nothing but files, is all samples.
@@ -75,7 +80,11 @@ def shard_paths(dataset: Path, kind: Kind) -> list[Path]:
     return [dataset] if dataset.is_file() else _parquet_files(dataset)
 
 
-def dataset_root(dataset: Path) -> Path:
+@overload
+def dataset_root(dataset: Path) -> Path: ...
+@overload
+def dataset_root(dataset: Place) -> Place: ...
+def dataset_root(dataset: Place) -> Place:
     """The directory of the dataset that `dataset` is, or is a file or folder of: relative paths start there."""
     if dataset.is_dir() and (dataset / _SAMPLES.folder).is_dir():
         return dataset
@@ -84,15 +93,15 @@ def dataset_root(dataset: Path) -> Path:
     return described[0] if described else dataset if dataset.is_dir() else dataset.parent
 
 
-def _parquet_files(folder: Path) -> list[Path]:
+def _parquet_files(folder: Place) -> list[Place]:
     """All below a folder, but what tools hide, a cache and an index."""
-    paths = (path.relative_to(folder) for path in folder.rglob("*.parquet"))
+    paths = (path_below(path, folder) for path in folder.rglob("*.parquet"))
     named = (path for path in paths if not any(part[0] in "._" for part in path.parts))
     shown = (path for path in named if path.parts[0] not in _DERIVED_FOLDERS)
-    return sorted(folder / path for path in shown if (folder / path).is_file())
+    return sorted(folder / path for path in shown if isinstance(folder, Address) or (folder / path).is_file())
 
 
-def write_shard(path: Path, records: Sequence[Sample | RejectedClip | FailedClip]) -> None:
+def write_shard(path: Place, records: Sequence[Sample | RejectedClip | FailedClip]) -> None:
     """Write records of one kind to `path`; after a crash the file is there whole, or not at all.
 
     Raises:
@@ -106,7 +115,7 @@ def write_shard(path: Path, records: Sequence[Sample | RejectedClip | FailedClip
         write_rows(written, TABLES[kinds.pop()].schema, map(to_row, records))
 
 
-def write_row_groups(path: Path, schema: pa.Schema, groups: Iterable[pa.Table]) -> None:
+def write_row_groups(path: Place, schema: pa.Schema, groups: Iterable[pa.Table]) -> None:
     """Write row groups to a Parquet file; after a crash the file is there whole, or not at all.
 
     They are taken one after the other, so that no more than one need stand in memory.
@@ -116,7 +125,7 @@ def write_row_groups(path: Path, schema: pa.Schema, groups: Iterable[pa.Table]) 
             writer.write_table(group)
 
 
-def read_shard(path: Path, kind: type[Record]) -> Iterator[Record]:
+def read_shard(path: Place, kind: type[Record]) -> Iterator[Record]:
     """The records of one shard; some megabytes of them are in memory at a time, however large its row groups are.
 
     Raises:
@@ -127,7 +136,7 @@ def read_shard(path: Path, kind: type[Record]) -> Iterator[Record]:
             yield from _records(path, batch, kind)
 
 
-def _records(path: Path, batch: pa.RecordBatch, kind: type[Record]) -> list[Record]:
+def _records(path: Place, batch: pa.RecordBatch, kind: type[Record]) -> list[Record]:
     rows = batch.to_pylist()
     try:
         return list(from_rows(rows, kind))
@@ -142,7 +151,7 @@ def _rows_at_once(footer: pq.FileMetaData) -> int:
 
 
 @contextmanager
-def open_shard(path: Path, kind: Kind, *, buffer_bytes: int = 0) -> Iterator[pq.ParquetFile]:
+def open_shard(path: Place, kind: Kind, *, buffer_bytes: int = 0) -> Iterator[pq.ParquetFile]:
     """The opened shard, after a check of its version and its columns.
 
     A file that another tool wrote, a selection say, has no version: its columns tell whether it can be read.
@@ -157,7 +166,7 @@ def open_shard(path: Path, kind: Kind, *, buffer_bytes: int = 0) -> Iterator[pq.
         ValueError: as `read_shard`; also where the damage shows when the file is read in the block.
     """
     try:
-        with pq.ParquetFile(path, buffer_size=buffer_bytes, pre_buffer=not buffer_bytes) as file:
+        with pq.ParquetFile(to_read(path), buffer_size=buffer_bytes, pre_buffer=not buffer_bytes) as file:
             _check(path, file.schema_arrow, kind)
             yield file
     except (pa.ArrowException, OSError) as error:
@@ -169,7 +178,7 @@ def open_shard(path: Path, kind: Kind, *, buffer_bytes: int = 0) -> Iterator[pq.
         ) from error
 
 
-def _check(path: Path, schema: pa.Schema, kind: Kind) -> None:
+def _check(path: Place, schema: pa.Schema, kind: Kind) -> None:
     found = (schema.metadata or {}).get(VERSION_KEY)
     if found is not None:
         check_version(found.decode(), where=f"shard {path}")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BufferedIOBase
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Final, Literal, Self, TypeAlias
 from urllib.parse import quote, unquote
 
@@ -51,8 +51,8 @@ class Address:
         if not (_HOST if scheme in _WEB else _BUCKET).fullmatch(bucket):  # not repeated: it can hold a secret
             kind = "host" if scheme in _WEB else "bucket"
             raise ValueError(
-                f"address of scheme {scheme} has no {kind} after its slashes, expected {scheme}://{kind}/...; credentials "
-                "belong into the environment"
+                f"address of scheme {scheme} has no {kind} after its slashes, expected {scheme}://{kind}/...; "
+                "credentials belong into the environment"
             )
         if scheme in _WEB and (cut := re.search(r"[?#]|%2[Ff]", key)):
             raise ValueError(
@@ -64,7 +64,7 @@ class Address:
     def __str__(self) -> str:
         return self.url
 
-    def __truediv__(self, below: str | PurePosixPath) -> "Address":
+    def __truediv__(self, below: str | PurePath) -> "Address":
         text = str(below)
         return Address(f"{self.url}/{quote(text) if self._is_web else text}")
 
@@ -181,6 +181,24 @@ class Address:
 
 
 Place: TypeAlias = Path | Address
+
+
+def path_below(place: Place, above: Place) -> PurePath:
+    """The way from one place to another below it.
+
+    Raises:
+        ValueError: it does not lie there.
+    """
+    if isinstance(place, Address) and isinstance(above, Address):
+        return place.relative_to(above)
+    if isinstance(place, Path) and isinstance(above, Path):
+        return place.relative_to(above)
+    raise ValueError(f"{place} does not lie below {above}")
+
+
+def to_read(place: Place) -> Path | BufferedIOBase:
+    """What libraries read a file from: its path, or the opened object."""
+    return place.open("rb") if isinstance(place, Address) else place
 
 
 def _check_key(key: str, *, where: str) -> None:

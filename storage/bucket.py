@@ -7,6 +7,7 @@ environment alone, by the names that every tool for the store knows (AWS_ACCESS_
 import errno
 import os
 import random
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,6 +42,8 @@ _LARGEST_PUT_BYTES: Final = 5 << 30
 # What is held of an object while it is written to a file.
 _PIECE_BYTES: Final = 1 << 20
 
+# Without a user before an `@`, which no store looks at.
+_ENDPOINT: Final = re.compile(r"https?://[^@\s/]+(/[^@\s]*)?")
 _SETTINGS: Final = ("AWS_", "GOOGLE_", "AZURE_")
 
 
@@ -211,8 +214,8 @@ def _open(root: str, seconds: int, settings: tuple[tuple[str, str], ...]) -> Any
     """The library's store; the settings are in the environment, where the library finds them itself."""
     stores = library("obstore.store", extra="object-storage")
     endpoints = [value for name, value in settings if "ENDPOINT" in name]
-    if not all(value.startswith(("http://", "https://")) for value in endpoints):
-        raise ValueError("an endpoint that is no URL")
+    if not all(_ENDPOINT.fullmatch(value) for value in endpoints):
+        raise ValueError("an endpoint that the library would break on")
     from_url = stores.HTTPStore.from_url if root.startswith("http") else stores.from_url
     return from_url(
         root,

@@ -1,7 +1,7 @@
-"""A lock that lies in a store: an object that its holder renews, and that anybody may take who saw it unrenewed for long.
+"""A lock that lies in a store: an object that its holder renews, and that anybody may take who saw it stay as it was.
 
-Every step is a conditional put, which a store grants to one. Nobody compares clocks: who waits for a dead holder watches
-the object's tag by its own clock, so that clocks that differ do no harm.
+Every step is a conditional put, which a store grants to one. Nobody compares clocks: who waits for a dead holder
+watches the object's tag by its own clock, so that clocks that differ do no harm.
 """
 
 import errno

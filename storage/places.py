@@ -58,7 +58,7 @@ def place_of(given: str | Place) -> Place:
         return given
     text = str(given)
     if "://" in text and isinstance(given, str) and _ADDRESS.match(text) and not text.lower().startswith("file:"):
-        return Address(text.removesuffix("/"))
+        return Address(text if text.endswith("://") else text.removesuffix("/"))
     scheme, _, rest = text.partition(":")
     if scheme in SCHEMES and rest.startswith("/"):
         raise ValueError(f"path of scheme {scheme} has one slash after {scheme}:, expected the address {scheme}://...")

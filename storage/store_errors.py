@@ -96,18 +96,17 @@ def no_such_settings(where: str) -> OSError:
     """The error of an environment that no store can be opened with."""
     return OSError(
         errno.EINVAL,
-        "the environment lacks what this store needs (an account), or its endpoint is no URL",
+        "the environment lacks what this store needs (an account), or its endpoint is no plain URL",
         where,
     )
 
 
 def _server(where: str) -> str:
-    """The store's own address, without what may stand before an `@`."""
+    """The store's own address."""
     if where.startswith("http"):
         return f"the server {urlsplit(where).netloc}"
     named = next((os.environ[name] for name in _ENDPOINTS if os.environ.get(name)), "")
-    host = named.rpartition("@")[2].rpartition("//")[2].partition("/")[0]
-    return f"the store at {host}" if where.startswith("s3:") and host else "the store"
+    return f"the store at {urlsplit(named).netloc}" if where.startswith("s3:") and named else "the store"
 
 
 def _said(status: int, code: str | None) -> str:

@@ -1,8 +1,8 @@
 """A file or a folder whole or not at all: written beside its place under a hidden name, then put there in one step.
 
-Callers name the place, and write to the path that they are handed. For a store of objects that is a path on this machine,
-and what lies there is sent in one put when it is whole. Our choice: never in several parts, because the parts of a
-killed process would stay in the store, seen by nobody and paid for; one put takes 5 GiB, and a shard has far less.
+Callers name the place, and write to the path that they are handed. For a store of objects that is a path on this
+machine, and what lies there is sent in one put when it is whole. Our choice: never in several parts, because the parts
+of a killed process would stay in the store, seen by nobody and paid for; one put takes 5 GiB, and a shard has far less.
 """
 
 import os
@@ -30,7 +30,7 @@ def whole_file(path: Place) -> Iterator[Path]:
     """
     if isinstance(path, Address):
         with tempfile.TemporaryDirectory(prefix="to-be-put-") as folder:
-            written = Path(folder) / path.name
+            written = Path(folder) / "whole"  # a key can be longer than a name on a disk
             written.touch()
             yield written
             _send(written, path)

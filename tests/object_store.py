@@ -32,19 +32,21 @@ class Proxy:
 
     Attributes:
         every: 0 disturbs none.
+        always: the status and the code of every answer, instead of what the store says.
         seen: requests by method.
     """
 
     upstream: str
     url: str = ""
     every: int = 0
+    always: tuple[int, str] | None = None
     seed: int = 0
     seen: Counter[str] = field(default_factory=Counter)
     disturbed: Counter[str] = field(default_factory=Counter)
 
     def plan(self, every: int, seed: int) -> None:
         """Begin anew, with other disturbances."""
-        self.every, self.seed = every, seed
+        self.every, self.seed, self.always = every, seed, None
         self.seen.clear()
         self.disturbed.clear()
         self._numbers, self._chances = count(1), random.Random(seed)
@@ -55,6 +57,9 @@ class Proxy:
         fault = self._chances.choice(("refused", "cut before", "cut after", "late")) if is_chosen else ""
         self.disturbed.update([fault] if fault else [])
         body = await request.read()
+        if self.always:
+            said = f"<Error><Code>{self.always[1]}</Code><Message>{KEY} {request.headers}</Message></Error>"
+            return web.Response(status=self.always[0], text=said)
         if fault == "refused":
             return web.Response(status=503, text="<Error><Code>SlowDown</Code></Error>")
         if fault == "cut before":

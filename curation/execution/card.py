@@ -4,11 +4,11 @@
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 from curation.funnel import dataset_counts
 from dataset_schema import TABLES, Annotator, DatasetManifest, FunnelRow, Sample, shard_paths
+from storage.address import Place
 from storage.whole_files import write_whole_text
 
 _NAME: Final = "README.md"
@@ -29,7 +29,7 @@ _LICENCES: Final = {
 }
 
 
-def write_card(dataset: Path, manifest: DatasetManifest) -> None:
+def write_card(dataset: Place, manifest: DatasetManifest) -> None:
     """Write `README.md` from the manifest and the finished shards; a card that somebody else wrote stays as it is."""
     path = dataset / _NAME
     if path.exists() and _MARK not in path.read_text(encoding="utf-8", errors="replace"):
@@ -38,7 +38,7 @@ def write_card(dataset: Path, manifest: DatasetManifest) -> None:
     write_whole_text(path, "\n\n".join(sections) + "\n")
 
 
-def _front_matter(dataset: Path, manifest: DatasetManifest) -> str:
+def _front_matter(dataset: Place, manifest: DatasetManifest) -> str:
     """The tables as configurations; a finished dataset's empty ones are left out, because nobody could load them.
 
     Samples stay, so that no other table is taken for them; `datasets` learns from the first one what files there are.
@@ -53,7 +53,7 @@ def _front_matter(dataset: Path, manifest: DatasetManifest) -> str:
     return "\n".join([*lines, "task_categories:", "- text-to-video", "tags:", "- subject-to-video", "---"])
 
 
-def _body(dataset: Path, manifest: DatasetManifest) -> Iterator[str]:
+def _body(dataset: Place, manifest: DatasetManifest) -> Iterator[str]:
     counts = dataset_counts(dataset)
     yield "# Clips, entity words and reference images"
     yield (

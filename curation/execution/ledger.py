@@ -7,7 +7,6 @@ import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
@@ -15,6 +14,7 @@ import pyarrow.compute as pc
 
 from curation.funnel import Counts, dataset_counts
 from dataset_schema import TABLES, FailedClip, FailureKind, open_shard, read_shard, shard_paths, write_shard
+from storage.address import Address, Place
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def shard_name(*, run: int, writer: int, number: int) -> str:
     return f"part-{run:04d}-{writer:03d}-{number:05d}.parquet"
 
 
-def read_ledger(dataset: Path) -> Ledger:
+def read_ledger(dataset: Place) -> Ledger:
     """Read the ids, and nothing else, of every finished shard."""
     done: set[str] = set()
     begun: dict[str, tuple[int, set[str]]] = {}
@@ -64,14 +64,16 @@ def read_ledger(dataset: Path) -> Ledger:
     )
 
 
-def remove_unfinished(dataset: Path) -> None:
-    """Remove what a killed run left half written."""
+def remove_unfinished(dataset: Place) -> None:
+    """Remove what a killed run left half written; in a store nothing ever is."""
+    if isinstance(dataset, Address):
+        return
     for folder in (dataset, *(dataset / table.folder for table in TABLES.values())):
         for path in folder.glob(".*.tmp"):
             path.unlink()
 
 
-def drop_failures(dataset: Path, kinds: frozenset[FailureKind]) -> int:
+def drop_failures(dataset: Place, kinds: frozenset[FailureKind]) -> int:
     """Take the failures of some kinds out of their shards, so that their sources run again; returns how many."""
     dropped = 0
     for path in shard_paths(dataset, FailedClip) if kinds else ():
@@ -89,7 +91,7 @@ def drop_failures(dataset: Path, kinds: frozenset[FailureKind]) -> int:
     return dropped
 
 
-def _identities(dataset: Path) -> Iterator[tuple[str, str, int]]:
+def _identities(dataset: Place) -> Iterator[tuple[str, str, int]]:
     """Clip id, source id and number of clips of that source, for every row of every table."""
     for kind in TABLES:
         for path in shard_paths(dataset, kind):
@@ -99,6 +101,6 @@ def _identities(dataset: Path) -> Iterator[tuple[str, str, int]]:
             yield from zip(*(column.to_pylist() for column in columns), strict=True)
 
 
-def _next_run(dataset: Path) -> int:
+def _next_run(dataset: Place) -> int:
     names = [path.name for kind in TABLES for path in shard_paths(dataset, kind)]
     return 1 + max((int(found[1]) for name in names if (found := _SHARD_NAME.fullmatch(name))), default=0)

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from itertools import groupby
 from math import ceil
-from pathlib import Path
 from typing import Final
 
 from curation.execution.chain import WORKING_FIELDS, PlannedStage
@@ -14,6 +13,7 @@ from curation.records import Clip
 from curation.rules import About
 from curation.stage import Stage
 from dataset_schema import CORE_SCORES, Annotator, MediaFacts
+from storage.address import Place
 from storage.places import expect_folder_to_write
 
 # The pseudo-stage of the manifest reader, for clips that were rejected or lost before the first stage.
@@ -150,7 +150,9 @@ class Plan:
         ]
 
 
-def make_plan(stages: Sequence[Stage], *, output: Path, machines: Sequence[Machine] | None, is_one_group: bool) -> Plan:
+def make_plan(
+    stages: Sequence[Stage], *, output: Place, machines: Sequence[Machine] | None, is_one_group: bool
+) -> Plan:
     """A plan that will not stop for a reason known now.
 
     Args:
@@ -165,7 +167,7 @@ def make_plan(stages: Sequence[Stage], *, output: Path, machines: Sequence[Machi
     return place(stages, check(stages, output=output), machines, is_one_group=is_one_group)
 
 
-def check(stages: Sequence[Stage], *, output: Path) -> tuple[Annotator, ...]:
+def check(stages: Sequence[Stage], *, output: Place) -> tuple[Annotator, ...]:
     """All of a plan that needs no machines, before anything is started; gives the annotators that will run.
 
     Raises:
@@ -236,7 +238,7 @@ def _check_rules(stage: Stage, filled: frozenset[str]) -> None:
             )
 
 
-def _check_output(output: Path) -> None:
+def _check_output(output: Place) -> None:
     try:
         expect_folder_to_write(output)
     except (OSError, ValueError) as error:

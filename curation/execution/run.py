@@ -3,18 +3,19 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 from curation.execution.card import write_card
 from curation.execution.executor import Executor, Job, OnProgress, SourceRecord
 from curation.execution.ledger import Ledger, drop_failures, read_ledger, remove_unfinished
-from curation.execution.lock import locked_for_run
+from curation.execution.lock import expect_held_for, locked_for_run
 from curation.execution.plan import Plan, check, place
 from curation.execution.writer import Destination, ShardLimits
 from curation.funnel import Counts, dataset_counts, dataset_funnel
 from curation.stage import Stage
 from dataset_schema import Annotator, DatasetManifest, FailureKind, FunnelRow, read_manifest, write_manifest
+from storage.address import Place
+from storage.holder import Holder
 
 
 class OtherConfigurationError(ValueError):
@@ -36,7 +37,7 @@ class CurationRun:
     """
 
     stages: Sequence[Stage]
-    output: Path
+    output: Place
     profile: str
     config: Mapping[str, Any] = field(default_factory=dict)
     undecisive: frozenset[str] = frozenset()
@@ -75,7 +76,7 @@ def run_curation(
         StageSetupError: a stage cannot be made ready on a worker.
     """
     annotators = check(run.stages, output=run.output)
-    with locked_for_run(run.output):
+    with locked_for_run(run.output) as holder:
         manifest = _manifest(run, annotators)
         _check_same(run, manifest)
         # Last: asking for machines may start a cluster.
@@ -87,10 +88,11 @@ def run_curation(
         ledger = read_ledger(run.output)
         on_progress(ledger.counts)
         executor.run(
-            _job(run, plan, ledger),
+            _job(run, plan, ledger, holder),
             _pending(records, ledger.done),
             lambda counts: on_progress(ledger.counts + counts),
         )
+        expect_held_for(run.output, holder)
         funnel = dataset_funnel(run.output, plan.stage_names)
         finished = _manifest(run, annotators, funnel=funnel, complete=True)
         write_manifest(run.output, finished)
@@ -102,10 +104,11 @@ def _pending(records: Iterable[SourceRecord], done: frozenset[str]) -> Iterator[
     return (record for record in records if record.source.id not in done)
 
 
-def _job(run: CurationRun, plan: Plan, ledger: Ledger) -> Job:
+def _job(run: CurationRun, plan: Plan, ledger: Ledger, holder: Holder) -> Job:
     destination = Destination(
         dataset=run.output.absolute(),
         run=ledger.next_run,
+        holder=holder,
         published=ledger.published,
         limits=run.limits,
     )

@@ -5,14 +5,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from curation.execution.ledger import shard_name
-from curation.execution.lock import held_by_writer
+from curation.execution.lock import expect_held_for, held_by_writer
 from curation.execution.outcomes import Outcome
 from curation.funnel import Counts
 from dataset_schema import TABLES, FailedClip, Payload, RejectedClip, Sample, write_shard
+from storage.address import Place
+from storage.holder import Holder
 
 logger = logging.getLogger(__name__)
 
@@ -46,13 +47,15 @@ class Destination:
 
     Attributes:
         run: number of this run of the dataset, part of the names of its shards.
+        holder: who holds the dataset for the run; None where it is held otherwise.
         published: clips that are in finished shards already, and are passed over.
     """
 
-    dataset: Path
+    dataset: Place
     run: int
     published: frozenset[str]
     limits: ShardLimits
+    holder: Holder | None = None
 
 
 class ShardWriter:
@@ -94,6 +97,8 @@ class ShardWriter:
         name = shard_name(run=self._destination.run, writer=self._writer, number=self._next_number[kind])
         path = self._destination.dataset / TABLES[kind].folder / name
         rows = self._open[kind].rows
+        if self._destination.holder is not None:
+            expect_held_for(self._destination.dataset, self._destination.holder)
         write_shard(path, rows)
         logger.info("published %s with %d rows", path, len(rows))
         self._next_number[kind] += 1

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
-from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -17,6 +16,7 @@ from dataset_schema.index.derivation import index_rows
 from dataset_schema.index.parts import GROUP_ROWS, Covered, Part, open_part, part_paths
 from dataset_schema.manifest import dataset_id
 from dataset_schema.shard import TABLES, open_shard, shard_paths
+from storage.address import Place, path_below
 
 _logger = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class IndexedShard:
         covered: how a part names it.
     """
 
-    def __init__(self, path: Path, kind: Kind, covered: Covered) -> None:
+    def __init__(self, path: Place, kind: Kind, covered: Covered) -> None:
         self.path = path
         self.kind = kind
         self.covered = covered
@@ -75,7 +75,7 @@ class Index:
         parts: those of the dataset's own index, also where only some of their rows are still those of a shard.
     """
 
-    dataset: Path
+    dataset: Place
     shards: tuple[IndexedShard, ...]
     spans: tuple[Span, ...]
     parts: tuple[Part, ...]
@@ -91,7 +91,7 @@ class Index:
         return {outcome: len(rows) for outcome, rows in self._positions().items()}
 
     @property
-    def paths(self) -> list[Path]:
+    def paths(self) -> list[Place]:
         """The written parts whose every row counts, for DuckDB and others; `unwritten` has the rows that they lack."""
         return [part.path for part in self.parts if self._is_whole(part)]
 
@@ -163,7 +163,7 @@ class Index:
 
     def _is_whole(self, part: Part) -> bool:
         used = sum(len(span.rows) for span in self.spans if span.source is part)
-        return used == part.metadata.num_rows
+        return used == int(part.metadata.num_rows)
 
     def _read(self, span: Span, columns: Sequence[str]) -> pa.Table:
         if isinstance(span.source, IndexedShard):
@@ -187,7 +187,7 @@ class Index:
         return pa.concat_tables(tables)
 
 
-def open_index(dataset: Path) -> Index:
+def open_index(dataset: Place) -> Index:
     """The index of a dataset as it is now, also while a run is writing it. Nothing is written.
 
     Args:
@@ -205,7 +205,7 @@ def open_index(dataset: Path) -> Index:
     return Index(dataset=dataset, shards=shards, spans=tuple(_spans(shards, found)), parts=parts)
 
 
-def _open_parts(dataset: Path, identity: str) -> tuple[Part, ...]:
+def _open_parts(dataset: Place, identity: str) -> tuple[Part, ...]:
     """Those that can be used; once more from the start where another process has replaced one meanwhile."""
     while True:
         try:
@@ -219,12 +219,12 @@ def _firsts(part: Part) -> Iterator[tuple[Covered, int]]:
     return zip(part.covered, ends, strict=False)
 
 
-def _shards(dataset: Path, known: Mapping[tuple[str, int], Covered]) -> Iterator[IndexedShard]:
+def _shards(dataset: Place, known: Mapping[tuple[str, int], Covered]) -> Iterator[IndexedShard]:
     """The finished shards; how many rows one has is asked of its footer where no part knows it."""
     root = dataset if dataset.is_dir() else dataset.parent
     for kind in TABLES:
         for path in shard_paths(dataset, kind):
-            name, size = path.relative_to(root).as_posix(), path.stat().st_size
+            name, size = path_below(path, root).as_posix(), path.stat().st_size
             covered = known.get((name, size))
             if covered is None:
                 with open_shard(path, kind) as file:

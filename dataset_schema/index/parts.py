@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from pathlib import Path
 from typing import Final, NamedTuple
 
 import pyarrow as pa
@@ -14,6 +13,7 @@ import pyarrow.parquet as pq
 
 from dataset_schema.index.columns import INDEX_SCHEMA, INDEX_VERSION
 from dataset_schema.shard import INDEX_FOLDER
+from storage.address import Place, to_read
 from storage.whole_files import whole_file
 
 _logger = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class Part:
         group_ends: how many rows there are up to the end of each row group.
     """
 
-    path: Path
+    path: Place
     covered: tuple[Covered, ...]
     group_ends: tuple[int, ...]
     metadata: pq.FileMetaData
@@ -64,26 +64,26 @@ class Part:
         """
         starts = (0, *self.group_ends)
         groups = [n for n, end in enumerate(self.group_ends) if end > rows.start and starts[n] < rows.stop]
-        with pq.ParquetFile(self.path, metadata=self.metadata, page_checksum_verification=True) as file:
+        with pq.ParquetFile(to_read(self.path), metadata=self.metadata, page_checksum_verification=True) as file:
             table: pa.Table = file.read_row_groups(groups, columns=list(columns), use_threads=len(groups) > 1)
         return table.slice(rows.start - starts[groups[0]] if groups else 0, len(rows))
 
 
-def part_paths(dataset: Path) -> list[Path]:
+def part_paths(dataset: Place) -> list[Place]:
     """The parts of a dataset's index, the newest first."""
     folder = dataset / INDEX_FOLDER
     found = folder.iterdir() if folder.is_dir() else ()
     return sorted((path for path in found if _NAME.fullmatch(path.name)), key=_number, reverse=True)
 
 
-def open_part(path: Path, dataset_id: str) -> Part | None:
+def open_part(path: Place, dataset_id: str) -> Part | None:
     """A part of the index of this dataset; for what is none, None and a line in the log.
 
     Raises:
         FileNotFoundError: it is not there any more.
     """
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(to_read(path)) as file:
             metadata, schema = file.metadata, file.schema_arrow
         covered = _covered(metadata, schema, dataset_id)
     except FileNotFoundError:
@@ -96,7 +96,7 @@ def open_part(path: Path, dataset_id: str) -> Part | None:
     return Part(path=path, covered=covered, group_ends=tuple(accumulate(rows)), metadata=metadata)
 
 
-def write_part(dataset: Path, dataset_id: str, covered: Sequence[Covered], rows: Iterable[pa.Table]) -> None:
+def write_part(dataset: Place, dataset_id: str, covered: Sequence[Covered], rows: Iterable[pa.Table]) -> None:
     """Write the rows of some shards as the newest part; they are taken as they are written."""
     number = 1 + max(map(_number, part_paths(dataset)), default=0)
     head = {"version": INDEX_VERSION, "dataset": dataset_id, "shards": covered}
@@ -137,6 +137,6 @@ def _groups(tables: Iterable[pa.Table]) -> Iterable[pa.Table]:
         yield pa.concat_tables(waiting).unify_dictionaries()
 
 
-def _number(path: Path) -> int:
+def _number(path: Place) -> int:
     found = _NAME.fullmatch(path.name)
     return int(found[1]) if found else 0

@@ -1,18 +1,18 @@
 """What a writer of a dataset does at its end: the index on disk becomes the one of its shards."""
 
-from pathlib import Path
 from typing import Final
 
 from dataset_schema.index.columns import INDEX_SCHEMA
 from dataset_schema.index.index import Index, IndexedShard, open_index
 from dataset_schema.index.parts import part_paths, write_part
 from dataset_schema.manifest import dataset_id
+from storage.address import Place
 
 # Our choice: every run adds one part; so many are still read as fast as one.
 _MOST_PARTS: Final = 4
 
 
-def refresh_index(dataset: Path) -> Index:
+def refresh_index(dataset: Place) -> Index:
     """Write the rows that no part holds as a new part, and all as one where parts are many or have rows too many.
 
     For whoever holds the dataset's lock: one process at a time.

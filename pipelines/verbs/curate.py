@@ -43,7 +43,7 @@ class Curate:
         input: a folder (every file in it is a video, `NAME.txt` beside one its caption) or a .csv, .jsonl or .parquet
             manifest with the columns `video` and `caption`; a folder of Parquet parts is one manifest. It may lie in a
             store, such as s3://bucket/videos.
-        output: the dataset directory.
+        output: the dataset directory, or its address in a store of objects such as s3://bucket/dataset.
         sources: how to read the input.
         curation: annotators and thresholds.
         score_all: let every stage score every clip, also those that an earlier one rejected, and list all reasons.
@@ -56,7 +56,7 @@ class Curate:
     """
 
     input: Place
-    output: Path = field(metadata=WRITES_FOLDER)
+    output: Place = field(metadata=WRITES_FOLDER)
     sources: SourcesConfig = field(default_factory=SourcesConfig)
     curation: CurationConfig = field(default_factory=CurationConfig)
     score_all: bool = False

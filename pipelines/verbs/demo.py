@@ -91,9 +91,10 @@ def _curate(command: Demo, console: Console) -> Path:
         manifest = make_world(world, command.world, on_clip=lambda: report(next(drawn)))
     if command.videos is not None:
         manifest = with_own_videos(manifest, command.videos, command.output / "manifest.jsonl")
-    curation = Curate(input=manifest, output=command.output / "dataset", curation=command.curation)
+    dataset = command.output / "dataset"
+    curation = Curate(input=manifest, output=dataset, curation=command.curation)
     show_result(console, curation, curate(curation))
-    return curation.output
+    return dataset
 
 
 def with_own_videos(world: Path, videos: Path, combined: Path) -> Path:

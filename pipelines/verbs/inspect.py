@@ -28,6 +28,7 @@ from pipelines.config import parse
 from pipelines.terminal import terminal
 from pipelines.views.dataset_summary import Summary, summarize
 from pipelines.written_places import WRITES_FOLDER
+from storage.address import Place
 from storage.places import expect_folder_to_write
 
 _SHEETS_FOLDER: Final = "contact_sheets"
@@ -45,11 +46,12 @@ class Inspect:
 
     Attributes:
         dataset: the output directory of `curate`.
-        output: folder for the contact sheets; None puts them into DATASET/contact_sheets.
+        output: folder for the contact sheets; None puts them into DATASET/contact_sheets, which a dataset in a store of
+            objects has not.
         limit: clips on each sheet.
     """
 
-    dataset: Path
+    dataset: Place
     output: Path | None = field(default=None, metadata=WRITES_FOLDER)
     limit: int = 16
 
@@ -73,7 +75,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def inspect(dataset: Path, output: Path | None, limit: int, console: Console | None = None) -> Sheets:
+def inspect(dataset: Place, output: Path | None, limit: int, console: Console | None = None) -> Sheets:
     """Print a dataset's tables and write its contact sheets, by default into the dataset's own folder.
 
     Raises:
@@ -82,7 +84,7 @@ def inspect(dataset: Path, output: Path | None, limit: int, console: Console | N
     """
     console = console or terminal()
     manifest = read_manifest(dataset)
-    output = output or dataset / _SHEETS_FOLDER
+    output = output or _own_folder(dataset)
     expect_folder_to_write(output)
     counts = dataset_counts(dataset)
     _print_head(console, dataset, manifest)
@@ -97,7 +99,7 @@ def inspect(dataset: Path, output: Path | None, limit: int, console: Console | N
     return sheets
 
 
-def write_sheets(dataset: Path, output: Path, limit: int, counts: Counts) -> Sheets:
+def write_sheets(dataset: Place, output: Path, limit: int, counts: Counts) -> Sheets:
     """Draw the first `limit` kept, rejected and failed clips as `kept.png` and `rejected.png`."""
     from pipelines.views.contact_sheet import kept_sheet, rejected_sheet
 
@@ -111,6 +113,12 @@ def write_sheets(dataset: Path, output: Path, limit: int, counts: Counts) -> She
         num_failed=counts.failed,
     ).save(sheets.rejected)
     return sheets
+
+
+def _own_folder(dataset: Place) -> Path:
+    if isinstance(dataset, Path):
+        return dataset / _SHEETS_FOLDER
+    raise ValueError(f"dataset {dataset} lies in a store; say by --output which folder to draw its contact sheets into")
 
 
 def render_funnel(rows: Sequence[FunnelRow]) -> Table:
@@ -130,16 +138,16 @@ def render_funnel(rows: Sequence[FunnelRow]) -> Table:
     return table
 
 
-def _first(dataset: Path, kind: type[Record], limit: int) -> list[Record]:
+def _first(dataset: Place, kind: type[Record], limit: int) -> list[Record]:
     return list(islice(_records(dataset, kind), limit))
 
 
-def _records(dataset: Path, kind: type[Record]) -> Iterator[Record]:
+def _records(dataset: Place, kind: type[Record]) -> Iterator[Record]:
     for path in shard_paths(dataset, kind):
         yield from read_shard(path, kind)
 
 
-def _print_head(console: Console, dataset: Path, manifest: DatasetManifest) -> None:
+def _print_head(console: Console, dataset: Place, manifest: DatasetManifest) -> None:
     console.print(Text.assemble((str(dataset), "bold"), f"   profile: {manifest.profile}"), soft_wrap=True)
     table = Table(title="annotators", title_justify="left")
     for name in ("job", "annotator", "revision", "weights"):

@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 from dataset_schema import EntityKind, Sample, leaves, open_shard, shard_paths
+from storage.address import Place
 
 # Leaves of the Parquet schema: naming them keeps the pictures beside them unread.
 _COLUMNS: Final = (
@@ -37,7 +37,7 @@ class Summary:
     backgrounds: int = 0
 
 
-def summarize(dataset: Path) -> Summary:
+def summarize(dataset: Place) -> Summary:
     """Count the samples of a dataset.
 
     Raises:
@@ -59,7 +59,7 @@ def summarize(dataset: Path) -> Summary:
     return Summary(words=words, buckets=buckets, references=references, faces=faces, backgrounds=backgrounds)
 
 
-def _rows(dataset: Path) -> Iterator[dict[str, Any]]:
+def _rows(dataset: Place) -> Iterator[dict[str, Any]]:
     for path in shard_paths(dataset, Sample):
         with open_shard(path, Sample) as file:
             for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE, columns=leaves(file, _COLUMNS)):

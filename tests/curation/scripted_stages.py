@@ -32,6 +32,7 @@ from dataset_schema import (
 )
 from dataset_schema.rows import Row, to_row
 from dataset_schema.shard import Record
+from storage.address import Place
 from tests.made_media import media_facts
 
 MEDIA = media_facts()
@@ -307,7 +308,7 @@ def clips_to_split(number: int, *, slow: bool) -> list[Clip]:
 
 def curate(
     records: Sequence[Clip | RejectedClip | FailedClip] | Iterator[Clip | RejectedClip | FailedClip],
-    output: Path,
+    output: Place,
     executor: Executor,
     stages: Callable[[], list[Stage]] = three_stages,
     *,
@@ -320,7 +321,7 @@ def curate(
     )
 
 
-def read_tables(dataset: Path) -> dict[str, list[Row]]:
+def read_tables(dataset: Place) -> dict[str, list[Row]]:
     """The three tables as rows, sorted by clip id."""
     return {
         "samples": _rows(dataset, Sample),
@@ -329,6 +330,6 @@ def read_tables(dataset: Path) -> dict[str, list[Row]]:
     }
 
 
-def _rows(dataset: Path, kind: type[Record]) -> list[Row]:
+def _rows(dataset: Place, kind: type[Record]) -> list[Row]:
     rows = [to_row(record) for path in shard_paths(dataset, kind) for record in read_shard(path, kind)]
     return sorted(rows, key=lambda row: str(row["clip_id"]))

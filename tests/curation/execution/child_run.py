@@ -7,10 +7,12 @@ import sys
 import time
 from pathlib import Path
 
+from storage.address import Place
+
 ROOT = Path(__file__).parents[3]
 
 
-def start_run(code: str, dataset: Path) -> "subprocess.Popen[bytes]":
+def start_run(code: str, dataset: Place) -> "subprocess.Popen[bytes]":
     """Python that runs the code with the dataset as its argument."""
     command = [sys.executable, "-c", code, str(dataset)]
     return subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
