@@ -1,5 +1,6 @@
 """Input in a store of objects: the same rows, ids and sentences as on a disk, by few requests."""
 
+import posixpath
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def told(records: list[Clip | FailedClip], root: Path | Address) -> list[tuple[o
         (
             type(record),
             record.clip_id,
-            record.source.uri.removeprefix(str(root)),
+            posixpath.normpath(record.source.uri.removeprefix(str(root))),
             (record.source.start_s, record.source.end_s),
             record.message if isinstance(record, FailedClip) else (record.caption, record.extra),
         )
