@@ -134,7 +134,7 @@ def test_an_object_that_is_replaced_meanwhile_is_told_and_never_mixed(
 
     def begin_and_replace(self: fetched_file.FetchedFile, size: int) -> None:
         begin(self, size)
-        put(f"{bucket}/a.mkv", videos["a.ts"].read_bytes())
+        Address(bucket).bucket.put("a.mkv", videos["a.ts"].read_bytes())
 
     monkeypatch.setattr(fetched_file.FetchedFile, "begin", begin_and_replace)
 
