@@ -12,7 +12,7 @@ from curation.profiles import CurationConfig, EmbeddedAnnotators, PaperAnnotator
 from curation.sources import SourcesConfig, read_sources
 from curation.stage import Stage
 from storage.address import Address, Place
-from storage.places import local_path, place_of
+from storage.places import place_of
 
 
 def embedded(config: CurationConfig | None = None) -> list[Stage]:

@@ -1,7 +1,7 @@
 """A video in an object store as the file that a decoder reads: what it looks at is fetched, and stays on this disk.
 
 A decoder jumps between the header, an index at the end and the frames, and a clip is opened up to four times: nothing
-of it is asked for twice. `benchmarks/fetching.py` counts requests and bytes.
+of it is asked for twice. docs/input.md says how many requests and bytes that takes.
 """
 
 import errno
@@ -58,14 +58,12 @@ class FetchedFile(io.RawIOBase):
     Attributes:
         name: of the object: decoders guess from it what the file is.
         trouble: why reading ended early.
-        requests: how many there were.
-        fetched_bytes: what they brought.
+        fetched_bytes: what was asked for so far.
     """
 
     def __init__(self, address: Address, disk: IO[bytes], max_bytes: int | None) -> None:
         self.name = address.name
         self.trouble: VideoError | None = None
-        self.requests = 0
         self.fetched_bytes = 0
         self._address = address
         self._disk = disk
@@ -167,7 +165,6 @@ class FetchedFile(io.RawIOBase):
         self._count(start, len(content))
 
     def _count(self, start: int, size: int) -> None:
-        self.requests += 1
         self.fetched_bytes += size
         spans = sorted([*self._held, (start, start + size)])
         self._held = spans[:1]

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
-
 import numpy as np
 
 from curation.annotators.protocols import CONTENT_CLASSES

@@ -13,7 +13,7 @@ from curation.sources import SourcesConfig, read_sources
 from dataset_schema import FailedClip
 from storage.address import Address
 from tests.curation.sources.inputs import clips, failures, write
-from tests.object_store import Proxy, bucket, put, proxy, session_proxy, store_url
+from tests.object_store import Proxy, bucket, proxy, put, session_proxy, store_url
 
 __all__ = ["bucket", "proxy", "session_proxy", "store_url"]
 
