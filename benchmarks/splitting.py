@@ -123,7 +123,7 @@ def two_passes(path: Path, shots: Sequence[Shot], config: DecodeConfig) -> list[
 
 def _ask(path: Path, config: DecodeConfig, *, span: Span | None = None, keeps_footage: bool = False) -> Frames:
     """What the child would answer, through a pickle as through its pipe."""
-    part = VideoPart(file=str(path), span=span or Span(), max_pixels=config.max_pixels)
+    part = VideoPart(file=path, span=span or Span(), max_pixels=config.max_pixels)
     request = DecodeRequest(
         part=part,
         max_duration_s=config.max_duration_s,

@@ -11,8 +11,8 @@ from curation.execution.run import CurationRun, RunResult, run_curation
 from curation.profiles import CurationConfig, EmbeddedAnnotators, PaperAnnotators, build_stages
 from curation.sources import SourcesConfig, read_sources
 from curation.stage import Stage
-from storage.address import Place
-from storage.places import local_path, place_of
+from storage.address import Address, Place
+from storage.places import place_of
 
 
 def embedded(config: CurationConfig | None = None) -> list[Stage]:
@@ -40,7 +40,7 @@ def paper(config: CurationConfig | None = None) -> list[Stage]:
 
 
 def curate(
-    source: Path | str | Iterable[SourceRecord],
+    source: Place | str | Iterable[SourceRecord],
     stages: Sequence[Stage],
     output: Place | str,
     *,
@@ -55,7 +55,7 @@ def curate(
     payload or thresholds inside an annotator: after a change of those, choose another output.
 
     Args:
-        source: a folder of videos, a .csv, .jsonl or .parquet manifest, or clips of one's own.
+        source: a folder of videos or a .csv, .jsonl or .parquet manifest, here or at an address; or clips of one's own.
         stages: in order; the last one adds the sample.
         output: the dataset directory.
         executor: where to run; None is this process, `ProcessExecutor()` every core of this machine (call it below
@@ -71,7 +71,9 @@ def curate(
     """
     output = place_of(output)
     records = (
-        read_sources(local_path(source), SourcesConfig(), output=output) if isinstance(source, Path | str) else source
+        read_sources(place_of(source), SourcesConfig(), output=output)
+        if isinstance(source, Path | Address | str)
+        else source
     )
     run = CurationRun(stages=stages, output=output, profile="script", config=_described(stages), score_all=score_all)
     return run_curation(records, run, executor=executor or LocalExecutor(), on_progress=on_progress)

@@ -4,6 +4,7 @@
 environment alone, by the names that every tool for the store knows (AWS_ACCESS_KEY_ID, ...).
 """
 
+import errno
 import os
 import random
 import re
@@ -15,7 +16,7 @@ from functools import lru_cache
 from itertools import chain
 from math import ceil, log2
 from mmap import mmap
-from typing import Any, Final, TypeVar
+from typing import IO, Any, Final, TypeVar
 
 from storage.libraries import library
 from storage.store_errors import is_worth_another_try, no_fork, no_such_settings, told
@@ -37,6 +38,9 @@ _SLOWEST_BYTES_PER_S: Final = 1 << 20
 
 # What S3 takes in one put; a put in several parts would leave its parts behind if the process is killed.
 _LARGEST_PUT_BYTES: Final = 5 << 30
+
+# What is held of an object while it is written to a file.
+_PIECE_BYTES: Final = 1 << 20
 
 # Without a user before an `@`, which no store looks at.
 _ENDPOINT: Final = re.compile(r"https?://[^@\s/]+(/[^@\s]*)?")
@@ -69,8 +73,7 @@ class Bucket:
 
     def facts(self, key: str) -> ObjectFacts:
         """What the store says of an object, which is there."""
-        found = self._ask(key, lambda obstore, store: obstore.head(store, key))
-        return ObjectFacts(st_size=found["size"], last_modified=found["last_modified"], e_tag=found["e_tag"])
+        return _facts(self._ask(key, lambda obstore, store: obstore.head(store, key)))
 
     def holds(self, key: str) -> bool:
         """Whether there is such an object."""
@@ -94,6 +97,36 @@ class Bucket:
         return self._ask(
             key, lambda obstore, store: bytes(obstore.get(store, key, options=options).bytes()), size=end - start
         )
+
+    def read_start(self, key: str, size: int) -> tuple[bytes, ObjectFacts]:
+        """The first `size` bytes of an object, or all that it has, and what the store says of it: one request.
+
+        Raises:
+            OSError: also (ENOTSUP) where a server of the web gives no parts.
+        """
+
+        def ask(obstore: Any, store: Any) -> tuple[bytes, ObjectFacts]:
+            found = obstore.get(store, key, options={"range": (0, size)})
+            return bytes(found.bytes()), _facts(found.meta)
+
+        try:
+            return self._ask(key, ask, size=size)
+        except OSError as error:
+            facts = self.facts(key) if error.errno == errno.EPROTO else None
+            if facts is None or facts.st_size:
+                raise
+            return b"", facts  # no store gives a part of an empty object
+
+    def read_into(self, file: IO[bytes], key: str, *, size: int) -> None:
+        """Write a whole object of about this size to a file, without holding it in memory."""
+
+        def ask(obstore: Any, store: Any) -> None:
+            file.seek(0)
+            file.truncate()
+            for piece in obstore.get(store, key).stream(min_chunk_size=_PIECE_BYTES):
+                file.write(piece)
+
+        self._ask(key, ask, size=size)
 
     def put(
         self, key: str, content: bytes | mmap, *, only_new: bool = False, only_over: str | None = None
@@ -170,6 +203,10 @@ class Bucket:
             return _open(self.root, seconds, settings)
         except (library("obstore.exceptions", extra="object-storage").BaseError, ValueError):
             raise no_such_settings(where) from None
+
+
+def _facts(found: Any) -> ObjectFacts:
+    return ObjectFacts(st_size=found["size"], last_modified=found["last_modified"], e_tag=found["e_tag"])
 
 
 @lru_cache(maxsize=64)

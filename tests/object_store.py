@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
+from urllib.parse import quote
 
 import aiohttp
 import pytest
@@ -168,6 +169,14 @@ def make_bucket(url: str, name: str) -> None:
     """By a plain request: who signs it is of no interest to moto."""
     request = urllib.request.Request(f"{url}/{name}", method="PUT")
     with urllib.request.urlopen(request) as answer:
+        assert answer.status == 200
+
+
+def put(address: str, content: bytes = b"") -> None:
+    """Put an object, likewise."""
+    url = os.environ["AWS_ENDPOINT_URL"] + quote(address.removeprefix("s3:/"))
+    headers = {"Content-Type": "application/octet-stream"}
+    with urllib.request.urlopen(urllib.request.Request(url, content, headers, method="PUT"), timeout=20) as answer:
         assert answer.status == 200
 
 

@@ -9,7 +9,9 @@ from typing import Any
 
 import av
 
-from video_reading.opening import OpenedVideo, open_video
+from storage.address import Address
+from video_reading.fetched_file import fetched
+from video_reading.opening import OpenedVideo, VideoFile, open_video
 from video_reading.packets import read_packets
 from video_reading.part import VideoPart
 from video_reading.shown_frames import ShownFrames
@@ -39,15 +41,27 @@ def open_clip(part: VideoPart, *, enough_s: float | None = None) -> Iterator[Ope
     Raises:
         VideoError: there is no such clip.
     """
-    with read_packets(part, enough_s=enough_s) as packets:
-        timeline = timeline_of(packets)
-        if packets.kept is not None:
-            yield _opened(packets.video, timeline, part, chain(packets.kept, [_ending(packets.video)]))
-            return
-    with open_video(part) as video:
-        if timeline.seek_s is not None:
-            video.seek(timeline.seek_s)
-        yield _opened(video, timeline, part, video.container.demux(video.stream))
+    with _at_hand(part, enough_s) as file:
+        with read_packets(file, part, enough_s=enough_s) as packets:
+            timeline = timeline_of(packets)
+            if packets.kept is not None:
+                yield _opened(packets.video, timeline, part, chain(packets.kept, [_ending(packets.video)]))
+                return
+        with open_video(file, max_pixels=part.max_pixels) as video:
+            if timeline.seek_s is not None:
+                video.seek(timeline.seek_s)
+            yield _opened(video, timeline, part, video.container.demux(video.stream))
+
+
+@contextmanager
+def _at_hand(part: VideoPart, enough_s: float | None) -> Iterator[VideoFile]:
+    """The file, as something that can be opened again and again."""
+    if not isinstance(part.file, Address):
+        yield part.file
+        return
+    wants_all = part.span.is_whole and enough_s is None
+    with fetched(part.file, wants_all=wants_all, max_bytes=part.max_fetched_bytes) as file:
+        yield file
 
 
 def _opened(video: OpenedVideo, timeline: Timeline, part: VideoPart, packets: "Iterator[av.Packet[Any]]") -> OpenedClip:

@@ -1,14 +1,13 @@
 """Opens a file as a video, or says truly why it is none."""
 
 import io
-import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import av
 import av.error
@@ -17,7 +16,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from dataset_schema import FailureKind
-from video_reading.part import VideoPart
+from video_reading.fetched_file import FetchedFile
 from video_reading.video_error import VideoError
 
 # Demuxers that turn a picture or a text into "video", or that open other files than the one they were given.
@@ -30,6 +29,12 @@ _UNSPECIFIED: Final = 2
 
 _MAX_SAMPLE_ASPECT: Final = Fraction(8)
 _PICTURE_STREAMS: Final = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
+
+
+# The first line of a page that came in place of a video.
+_START_BYTES: Final = 40
+
+VideoFile = bytes | Path | FetchedFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,28 +70,29 @@ class OpenedVideo:
 
 
 @contextmanager
-def open_video(part: VideoPart) -> Iterator[OpenedVideo]:
+def open_video(file: VideoFile, *, max_pixels: int | None) -> Iterator[OpenedVideo]:
     """Open the best video stream of a file, at its start; one thread decodes it.
+
+    Args:
+        file: its content, where it lies, or what is fetched of it.
+        max_pixels: larger frames are refused; None takes any.
 
     Raises:
         VideoError: the file is missing, empty, not readable, not a video, or its frames are too large.
     """
-    _check_file(part.file)
-    # The prefix keeps a name that starts with a dash or looks like an address a plain file name; the white list keeps a
-    # playlist from opening addresses.
-    source = io.BytesIO(part.file) if isinstance(part.file, bytes) else f"file:{part.file}"
+    _check_file(file)
     with av.logging.Capture() as log:
         try:
             container = av.open(
-                source, "r", container_options={"protocol_whitelist": "file"}, metadata_errors="replace"
+                _source(file), "r", container_options={"protocol_whitelist": "file"}, metadata_errors="replace"
             )
         except (av.error.FFmpegError, UnicodeDecodeError) as error:
-            raise _cannot_open(part.file, error, log[-1][2].strip() if log else str(error)) from error
+            raise _cannot_open(file, error, log[-1][2].strip() if log else str(error)) from error
     with container:
         stream = _video_stream(container)
         stream.thread_type = "NONE"
         stream.codec_context.thread_count = 1
-        check_pixels(stream.codec_context.width, stream.codec_context.height, part.max_pixels)
+        check_pixels(stream.codec_context.width, stream.codec_context.height, max_pixels)
         origin_s = (container.start_time or 0) / av.time_base
         yield OpenedVideo(container=container, stream=stream, origin_s=origin_s)
 
@@ -105,16 +111,31 @@ def check_pixels(width: int, height: int, max_pixels: int | None) -> None:
         )
 
 
-def _check_file(file: str | bytes) -> None:
+def _source(file: VideoFile) -> Any:
+    """What the library opens."""
+    match file:
+        case bytes():
+            return io.BytesIO(file)
+        case FetchedFile():
+            file.seek(0)
+            return file
+    # The prefix keeps a name that starts with a dash or looks like an address a plain file name; the white list keeps a
+    # playlist from opening addresses.
+    return f"file:{file}"
+
+
+def _check_file(file: VideoFile) -> None:
     if _size_bytes(file) == 0:
         raise VideoError(FailureKind.INPUT, "is empty (0 bytes); fetch it again")
 
 
-def _size_bytes(file: str | bytes) -> int:
+def _size_bytes(file: VideoFile) -> int:
     if isinstance(file, bytes):
         return len(file)
+    if isinstance(file, FetchedFile):
+        return file.size_bytes
     try:
-        status = os.stat(file)  # noqa: PTH116  a Path would change nothing
+        status = file.stat()
     except FileNotFoundError as error:
         raise VideoError(FailureKind.INPUT, "there is no such file; correct its path") from error
     except OSError as error:
@@ -124,17 +145,24 @@ def _size_bytes(file: str | bytes) -> int:
     return status.st_size
 
 
-def _cannot_open(file: str | bytes, error: Exception, detail: str) -> VideoError:
+def _cannot_open(file: VideoFile, error: Exception, detail: str) -> VideoError:
     if isinstance(error, PermissionError):
         return VideoError(FailureKind.IO, "may not be read; check its permissions")
     if isinstance(error, MemoryError):
         return VideoError(FailureKind.MEMORY, "its header asks for more memory than allowed")
-    with io.BytesIO(file) if isinstance(file, bytes) else Path(file).open("rb") as opened:
-        start = opened.read(40)
+    start = _start(file)
     if start.isascii() and all(byte >= ord(" ") or byte in b"\t\r\n" for byte in start):
         text = " ".join(start.decode().split())
         return VideoError(FailureKind.INPUT, f"is a text file, not a video: it begins with {text!r}; fetch it again")
     return VideoError(FailureKind.CORRUPT, f"cannot be opened as a video ({detail}); fetch it again, or leave it out")
+
+
+def _start(file: VideoFile) -> bytes:
+    if isinstance(file, Path):
+        with file.open("rb") as opened:
+            return opened.read(_START_BYTES)
+    start: bytes = _source(file).read(_START_BYTES)
+    return start
 
 
 def _video_stream(container: InputContainer) -> VideoStream:

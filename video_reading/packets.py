@@ -7,7 +7,7 @@ from typing import Any, Final
 import av
 import av.error
 
-from video_reading.opening import OpenedVideo, open_video
+from video_reading.opening import OpenedVideo, VideoFile, open_video
 from video_reading.part import Span, VideoPart
 
 # Key frames may be indexed by decoding time, which is earlier than their presentation time: look a bit further back.
@@ -23,7 +23,7 @@ _KEPT_BYTES: Final = 64 << 20
 
 
 @contextmanager
-def read_packets(part: VideoPart, *, enough_s: float | None = None) -> Iterator["Packets"]:
+def read_packets(file: VideoFile, part: VideoPart, *, enough_s: float | None = None) -> Iterator["Packets"]:
     """Open a file and read the packets of a clip, or of `enough_s` from its first frame on.
 
     The file stays open, so that the packets can be decoded.
@@ -35,14 +35,14 @@ def read_packets(part: VideoPart, *, enough_s: float | None = None) -> Iterator[
     for margin_s in _SEEK_MARGINS_S:
         if start_s <= margin_s:
             break
-        with open_video(part) as video:
+        with open_video(file, max_pixels=part.max_pixels) as video:
             packets = Packets(video, part.span, enough_s)
             if not packets.have_times or not packets.read(seek_s=start_s - margin_s):
                 break
             if packets.first_key_s is not None and packets.first_key_s <= start_s:
                 yield packets
                 return
-    with open_video(part) as video:
+    with open_video(file, max_pixels=part.max_pixels) as video:
         packets = Packets(video, part.span, enough_s)
         packets.read(seek_s=None)
         yield packets

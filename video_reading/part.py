@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from storage.address import Place
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
@@ -33,11 +35,13 @@ class VideoPart:
     """What is opened.
 
     Attributes:
-        file: its path, or its content.
+        file: where it lies, or its content.
         span: the part of it that makes the clip.
         max_pixels: larger frames are not decoded at all; None decodes any.
+        max_fetched_bytes: of a file in a store, more is not fetched; None fetches any.
     """
 
-    file: str | bytes
+    file: bytes | Place
     span: Span
     max_pixels: int | None = None
+    max_fetched_bytes: int | None = None

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 
 import numpy as np
 
@@ -11,9 +10,10 @@ from curation.content_training.real_clips import Lost, RealClip
 from curation.records import Clip, Video
 from curation.sources import SourcesConfig, read_sources
 from dataset_schema import FailedClip
+from storage.address import Place
 
 
-def sample_sources(location: Path, config: SourcesConfig, *, count: int, seed: int) -> list[Clip | FailedClip]:
+def sample_sources(location: Place, config: SourcesConfig, *, count: int, seed: int) -> list[Clip | FailedClip]:
     """Rows of the input drawn at random, in random order; all of them if there are no more than `count`."""
     sources = read_sources(location, config)
     drawn = np.random.default_rng(seed).choice(len(sources), min(count, len(sources)), replace=False)

@@ -20,6 +20,7 @@ from curation.content_training.labels import COLUMNS
 from curation.content_training.real_clips import Seen
 from curation.records import Image
 from dataset_schema import Source
+from storage.places import place_of
 
 _COLUMNS: Final = 4
 _TILE_SIDE: Final = 240
@@ -87,7 +88,8 @@ def _clip(number: int, sheet: SheetOfClip) -> str:
         f'<label><input type="radio" name="clip{number}" value="{label}">{label}</label>' for label in CONTENT_CLASSES
     )
     style = f"--w:{sheet.tile_width}px;--h:{sheet.tile_height}px;--sheet:url({sheet.file})"
-    link = escape(Path(sheet.source.uri).as_uri())
+    place = place_of(sheet.source.uri)
+    link = escape(place.as_uri() if isinstance(place, Path) else str(place))
     return (
         f'<section data-fields="{fields}" style="{style}"><h2>{number + 1}. <a href="{link}">{name}</a></h2>'
         f'<div class="film"></div><img loading="lazy" src="{sheet.file}" alt="16 frames">'

@@ -9,13 +9,14 @@ import csv
 import re
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Final, NamedTuple, TextIO
 
 from curation.sources.column_names import looks_like, plain
 from curation.sources.columns import Columns, find_columns
 from curation.sources.config import SourcesConfig
 from curation.sources.rows import Listing, Row
+from storage.address import Place
 from storage.text_files import open_text
 
 _DELIMITERS: Final = ",;\t|"
@@ -49,7 +50,7 @@ class _Header(NamedTuple):
     columns: Columns
 
 
-def list_csv(path: Path, config: SourcesConfig) -> Listing:
+def list_csv(path: Place, config: SourcesConfig) -> Listing:
     """The rows of a CSV file.
 
     Raises:
@@ -61,7 +62,7 @@ def list_csv(path: Path, config: SourcesConfig) -> Listing:
     return Listing(count=_look_through(path, header), read=partial(_rows, path, header))
 
 
-def csv_columns(path: Path) -> list[str]:
+def csv_columns(path: Place) -> list[str]:
     """The names in the header, however they are separated.
 
     Raises:
@@ -71,7 +72,7 @@ def csv_columns(path: Path) -> list[str]:
         return [name for name in _names(file, "video")[1] if name.strip()]
 
 
-def _read_header(file: TextIO, path: Path, config: SourcesConfig) -> _Header:
+def _read_header(file: TextIO, path: Place, config: SourcesConfig) -> _Header:
     delimiter, names = _names(file, config.video_column)
     if any(name != name.rstrip("\r\n") for name in names):
         raise ValueError(
@@ -96,7 +97,7 @@ def _names(file: TextIO, videos: str) -> tuple[str, list[str]]:
     return chosen, split(chosen)
 
 
-def _look_through(path: Path, header: _Header) -> int:
+def _look_through(path: Place, header: _Header) -> int:
     """Count the rows.
 
     Raises:
@@ -125,7 +126,7 @@ def _ending(fields: list[str], header: _Header) -> str:
     return PurePath(fields[at].strip()).suffix.lower() if at < len(fields) else ""
 
 
-def _rows(path: Path, header: _Header) -> Iterator[Row]:
+def _rows(path: Place, header: _Header) -> Iterator[Row]:
     for number, record in enumerate(_records(path, header), start=1):
         problem = record.problem
         if any(record.fields[len(header.names) :]):
@@ -143,7 +144,7 @@ def _point_for_comma(fields: dict[str, str], columns: Columns) -> None:
             fields[name] = fields[name].replace(",", ".")
 
 
-def _records(path: Path, header: _Header) -> Iterator[_Record]:
+def _records(path: Place, header: _Header) -> Iterator[_Record]:
     """What stands below the header, blank lines aside."""
     with open_text(path, keeps_faults=True) as file:
         records = (record for record in _split(file, path, header.delimiter) if any(map(str.strip, record.lines)))
@@ -151,7 +152,7 @@ def _records(path: Path, header: _Header) -> Iterator[_Record]:
         yield from records
 
 
-def _split(file: TextIO, path: Path, delimiter: str) -> Iterator[_Record]:
+def _split(file: TextIO, path: Place, delimiter: str) -> Iterator[_Record]:
     lines: list[str] = []
 
     def remembered() -> Iterator[str]:
@@ -174,7 +175,7 @@ def _split(file: TextIO, path: Path, delimiter: str) -> Iterator[_Record]:
         yield _Record(first, tuple(lines), fields, problem)
 
 
-def _swallowed(path: Path, line: int, found: str) -> ValueError:
+def _swallowed(path: Place, line: int, found: str) -> ValueError:
     return ValueError(
         f"line {line} of {path} has a quote that swallows the rows below: {found}; close the quote or remove it, and "
         "double the quotes inside a quoted field"

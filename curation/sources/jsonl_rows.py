@@ -3,18 +3,18 @@
 import json
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from curation.sources.columns import Columns, find_columns
 from curation.sources.config import SourcesConfig
 from curation.sources.rows import Listing, Row
+from storage.address import Place
 from storage.text_files import open_text
 
 _FROM_OTHER_LAYOUTS = "jq -c 'if type == \"array\" then .[] else . end' makes such lines of JSON in another layout"
 
 
-def list_jsonl(path: Path, config: SourcesConfig) -> Listing:
+def list_jsonl(path: Place, config: SourcesConfig) -> Listing:
     """The rows of a JSONL file; a line that is no object costs one row.
 
     Raises:
@@ -38,7 +38,7 @@ def list_jsonl(path: Path, config: SourcesConfig) -> Listing:
     return Listing(count=count, read=partial(_rows, path, columns))
 
 
-def jsonl_columns(path: Path) -> list[str]:
+def jsonl_columns(path: Place) -> list[str]:
     """The names in the first object.
 
     Raises:
@@ -47,7 +47,7 @@ def jsonl_columns(path: Path) -> list[str]:
     return next((list(content) for _, content in _lines(path) if isinstance(content, dict)), [])
 
 
-def _rows(path: Path, columns: Columns) -> Iterator[Row]:
+def _rows(path: Place, columns: Columns) -> Iterator[Row]:
     for line, content in _lines(path):
         place, problem = f"line {line} of {path.name}", None
         if isinstance(content, ValueError):
@@ -57,7 +57,7 @@ def _rows(path: Path, columns: Columns) -> Iterator[Row]:
         yield columns.row(place, line, content if isinstance(content, dict) else {}, problem)
 
 
-def _lines(path: Path) -> Iterator[tuple[int, Any]]:
+def _lines(path: Place) -> Iterator[tuple[int, Any]]:
     """What every line that is not blank holds, with its number: a value, or why there is none."""
     with open_text(path, keeps_faults=True) as file:
         for number, line in enumerate(file, start=1):

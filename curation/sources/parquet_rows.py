@@ -5,8 +5,8 @@ stored as bytes is text.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from curation.sources.columns import Columns, find_columns
 from curation.sources.config import SourcesConfig
 from curation.sources.rows import Listing, Row
+from storage.address import Place
 
 _ROWS_AT_ONCE: Final = 1024
 _NO_VALUE: Final = "__HIVE_DEFAULT_PARTITION__"
@@ -30,7 +31,7 @@ class _Part(NamedTuple):
         names: the columns to read.
     """
 
-    path: Path
+    path: Place
     place: str
     partition: dict[str, str | None]
     names: list[str]
@@ -38,17 +39,21 @@ class _Part(NamedTuple):
     num_rows: int
 
 
-def list_parquet(table: Path, parts: Sequence[Path], config: SourcesConfig) -> Listing:
+def list_parquet(parts: Sequence[tuple[Place, str]], config: SourcesConfig) -> Listing:
     """The rows of a table in one file, or of all parts in their order.
+
+    Args:
+        parts: where each lies, and its path below the table's folder, or its name.
+        config: the names of the columns.
 
     Raises:
         ValueError: a part is no Parquet file, lacks a column, or has one of a type that is not read.
     """
-    listed = [_look_through(table, path, config) for path in parts]
+    listed = [_look_through(path, place, config) for path, place in parts]
     return Listing(count=sum(part.num_rows for part in listed), read=partial(_rows, listed))
 
 
-def parquet_columns(path: Path) -> list[str]:
+def parquet_columns(path: Place) -> list[str]:
     """The names in the footer.
 
     Raises:
@@ -58,15 +63,22 @@ def parquet_columns(path: Path) -> list[str]:
         return list(file.schema_arrow.names)
 
 
-def _opened(path: Path) -> pq.ParquetFile:
-    try:
-        return pq.ParquetFile(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise ValueError(f"manifest {path} is no Parquet file: {error}") from error
+@contextmanager
+def _opened(path: Place) -> Iterator[pq.ParquetFile]:
+    with path.open("rb") as content:
+        try:
+            file = pq.ParquetFile(content)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise _refused(error, f"manifest {path} is no Parquet file: {error}") from error
+        yield file
 
 
-def _look_through(table: Path, path: Path, config: SourcesConfig) -> _Part:
-    place = path.relative_to(table).as_posix() if path != table else path.name
+def _refused(error: Exception, sentence: str) -> Exception:
+    """What to raise: the sentence, unless the store has one of its own."""
+    return error if isinstance(error, OSError) and error.filename else ValueError(sentence)
+
+
+def _look_through(path: Place, place: str, config: SourcesConfig) -> _Part:
     with _opened(path) as file:
         schema, count = file.schema_arrow, file.metadata.num_rows
     partition = {name: value for name, value in _partition(place).items() if name not in schema.names}
@@ -95,10 +107,10 @@ def _fields(part: _Part) -> Iterator[dict[str, Any]]:
             for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE, columns=part.names):
                 yield from batch.to_pylist()
         except (pa.ArrowInvalid, OSError) as error:
-            raise ValueError(f"manifest {part.path} is damaged: {error}; write it again") from error
+            raise _refused(error, f"manifest {part.path} is damaged: {error}; write it again") from error
 
 
-def _check_type(path: Path, name: str, kind: pa.DataType) -> None:
+def _check_type(path: Place, name: str, kind: pa.DataType) -> None:
     stored = _stored(kind)
     tests = (_is_text, _is_bytes, pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_null)
     if not any(test(stored) for test in tests):

@@ -21,11 +21,11 @@ class Sources:
     """An input that was looked through: `len` says how many rows it has, and each iteration reads them all."""
 
     _listing: Listing
-    _folder: Path
+    _folder: Place
     _config: SourcesConfig
 
     @property
-    def left_out(self) -> tuple[Path, ...]:
+    def left_out(self) -> tuple[Place, ...]:
         """Folders inside the input that earlier commands wrote, and that were passed over."""
         return self._listing.left_out
 
@@ -36,7 +36,7 @@ class Sources:
         return make_records(self._listing.read(), self._folder, self._config)
 
 
-def read_sources(location: Path, config: SourcesConfig, *, output: Place | None = None) -> Sources:
+def read_sources(location: Place, config: SourcesConfig, *, output: Place | None = None) -> Sources:
     """Every row of `location` as a clip to be curated, or as a failure.
 
     Args:
@@ -46,9 +46,11 @@ def read_sources(location: Path, config: SourcesConfig, *, output: Place | None 
 
     Raises:
         FileNotFoundError: there is nothing at `location`.
+        OSError: the store that it lies in does not give it.
         ValueError: `location` holds no manifest that can be read, or no videos at all.
     """
-    listing = look_through(location, config, output=output)
+    is_folder = location.is_dir()
+    listing = look_through(location, config, is_folder=is_folder, output=output)
     if not listing.count:
         raise ValueError(f"input {location} is empty; expected at least one video")
     if listing.left_out:
@@ -58,4 +60,5 @@ def read_sources(location: Path, config: SourcesConfig, *, output: Place | None 
             len(listing.left_out),
             ", ".join(map(str, listing.left_out)),
         )
-    return Sources(listing, (location if location.is_dir() else location.parent).resolve(), config)
+    folder = location if is_folder else location.parent
+    return Sources(listing, folder.resolve() if isinstance(folder, Path) else folder, config)

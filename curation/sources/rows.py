@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
+
+from storage.address import Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,4 +41,4 @@ class Listing:
 
     count: int
     read: Callable[[], Iterator[Row]]
-    left_out: tuple[Path, ...] = ()
+    left_out: tuple[Place, ...] = ()

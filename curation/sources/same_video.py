@@ -3,7 +3,7 @@
 A clip's id is made of the name as it stands in the row, so that it is the same on every machine and in every run. This
 other name only tells repetitions. It asks the file system about folders, each of them once, and not about every video,
 of which a manifest may name a million on a store that answers slowly. Two names of one file without a link (hard links)
-stay two videos.
+stay two videos, and so do two objects of a store, which knows no links.
 """
 
 import os
@@ -12,19 +12,24 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+from storage.address import Address, Place
+
 _REMEMBERED_FOLDERS: Final = 1 << 16
 
 
 class VideoNames:
     """Tells which paths are one video."""
 
-    def __init__(self, folder: Path) -> None:
-        """`folder`: without links in it; names below it are relative to it, as rows usually have them."""
-        self._prefix = f"{folder}{os.sep}"
+    def __init__(self, folder: Place) -> None:
+        """`folder`: a path has no links in it; names below it are relative to it, as rows usually have them."""
+        self._prefix = f"{folder}/"
         self._look_at = lru_cache(maxsize=_REMEMBERED_FOLDERS)(_look_at)
 
-    def of(self, path: str) -> str:
-        """The one name of the file at an absolute path, whether there is one or not."""
+    def of(self, place: Place) -> str:
+        """The one name of the file at an absolute path or an address, whether there is one or not."""
+        if isinstance(place, Address):
+            return str(place).removeprefix(self._prefix)
+        path = str(place)
         parent, name = os.path.split(path)
         real, links = self._look_at(parent)
         path = os.path.realpath(path) if name == ".." or name in links else f"{real.rstrip(os.sep)}{os.sep}{name}"

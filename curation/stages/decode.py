@@ -10,7 +10,7 @@ from curation.records import Clip
 from curation.rules import Bound, Rule
 from curation.stage import Resources, Stage
 from curation.video.child import Child, ChildConfig
-from curation.video.requests import Decoded, DecodeRequest
+from curation.video.requests import Decoded, DecodeRequest, part_of
 from curation.video.shot_division import Division
 from dataset_schema import (
     FRAMES_PER_SECOND,
@@ -18,7 +18,6 @@ from dataset_schema import (
     Bucket,
 )
 from storage.configs import PRESET_ONLY
-from video_reading.part import Span, VideoPart
 
 # The pictures of one clip, and some room; and ten minutes of footage, which are half of this.
 _PICTURES_BYTES: Final = 512 << 20
@@ -159,10 +158,10 @@ class Decode(Stage):
     def _decode(self, clip: Clip) -> Clip:
         source = clip.source
         request = DecodeRequest(
-            part=VideoPart(
-                file=source.uri,
-                span=Span(start_s=source.start_s, end_s=source.end_s),
+            part=part_of(
+                source,
                 max_pixels=self._config.max_pixels,
+                max_fetched_bytes=self._config.child.max_fetched_bytes,
             ),
             max_duration_s=self._config.max_duration_s,
             reference_long_side=self._config.reference_long_side,

@@ -9,7 +9,7 @@ from typing import ClassVar
 from curation.records import Clip
 from curation.stage import ClipError, Resources, Stage
 from curation.video.child import Child, ChildConfig
-from curation.video.requests import Cut, CutRequest
+from curation.video.requests import Cut, CutRequest, part_of
 from dataset_schema import (
     FRAMES_PER_SECOND,
     TABLE_6_BUCKETS,
@@ -21,7 +21,8 @@ from dataset_schema import (
     largest_bucket,
 )
 from storage.configs import PRESET_ONLY
-from video_reading.part import Span, VideoPart
+from storage.places import place_of
+from video_reading.part import VideoPart
 
 
 class PayloadMode(StrEnum):
@@ -136,13 +137,17 @@ class Publish(Stage):
         return bucket
 
     def _publish(self, clip: Clip, media: MediaFacts, bucket: Bucket) -> _Published:
-        span = Span(start_s=clip.source.start_s, end_s=clip.source.end_s)
-        if self._config.mode is PayloadMode.EXACT or (self._config.mode is PayloadMode.COPY and not span.is_whole):
-            return self._cut(clip, span, bucket)
+        part = part_of(
+            clip.source,
+            max_pixels=self._config.max_pixels,
+            max_fetched_bytes=self._config.child.max_fetched_bytes,
+        )
+        if self._config.mode is PayloadMode.EXACT or (self._config.mode is PayloadMode.COPY and not part.span.is_whole):
+            return self._cut(clip, part, bucket)
         is_copy = self._config.mode is PayloadMode.COPY
         return _Published(
             video=self._copy(clip.source.uri) if is_copy else Payload(path=clip.source.uri),
-            start_s=0.0 if is_copy else span.start_s or 0.0,
+            start_s=0.0 if is_copy else part.span.start_s or 0.0,
             num_frames=media.decoded_frames,
             fps=media.fps,
             height=media.height,
@@ -150,22 +155,23 @@ class Publish(Stage):
         )
 
     def _copy(self, uri: str) -> Payload:
-        path = Path(uri)
+        place = place_of(uri)
         try:
-            size_bytes = path.stat().st_size
+            size_bytes = place.stat().st_size
             if size_bytes > self._config.max_copy_bytes:
                 raise ClipError(
                     FailureKind.INPUT,
                     f"{uri}: {size_bytes} bytes are too many to copy into a shard, at most "
                     f"{self._config.max_copy_bytes}; publish it as `exact` or `span`",
                 )
-            return Payload(bytes=path.read_bytes(), path=path.name)
+            return Payload(bytes=place.read_bytes(), path=place.name)
         except OSError as error:
-            raise ClipError(FailureKind.IO, f"{uri}: cannot be copied ({error}); check the disk, then retry") from error
+            remedy = "check the disk, then retry" if isinstance(place, Path) else "then retry"
+            raise ClipError(FailureKind.IO, f"{uri}: cannot be copied ({error.strerror}); {remedy}") from error
 
-    def _cut(self, clip: Clip, span: Span, bucket: Bucket) -> _Published:
+    def _cut(self, clip: Clip, part: VideoPart, bucket: Bucket) -> _Published:
         request = CutRequest(
-            part=VideoPart(file=clip.source.uri, span=span, max_pixels=self._config.max_pixels),
+            part=part,
             fps=FRAMES_PER_SECOND,
             height=bucket.height,
             width=bucket.width,

@@ -40,11 +40,14 @@ class ChildConfig:
     Attributes:
         timeout_s: for one request. Our choice: five minutes; ten minutes of 1080p take two on one free core.
         memory_bytes: heap of the process. Our choice: 2 GiB holds the reference frames of an 8K H.264 decoder.
+        max_fetched_bytes: of one video in an object store, which lies on this machine's disk while it is looked at; more
+            is refused. Our choice: 4 GiB, ten minutes at 57 Mbit/s.
         requests_per_process: a fresh process after so many. Our choice: 500, so that leaks of a decoder never add up.
     """
 
     timeout_s: float = field(default=300.0, metadata=UNDECISIVE)
     memory_bytes: int = field(default=2 << 30, metadata=UNDECISIVE)
+    max_fetched_bytes: int = field(default=4 << 30, metadata=UNDECISIVE)
     requests_per_process: int = 500
 
     def __post_init__(self) -> None:
@@ -52,6 +55,8 @@ class ChildConfig:
             raise ValueError(f"child process has timeout_s {self.timeout_s}, expected a positive number of seconds")
         if self.memory_bytes < 256 << 20:
             raise ValueError(f"child process has memory_bytes {self.memory_bytes}, expected at least {256 << 20}")
+        if self.max_fetched_bytes < 1:
+            raise ValueError(f"child process has max_fetched_bytes {self.max_fetched_bytes}, expected 1 or more")
         if self.requests_per_process < 1:
             raise ValueError(f"child process has requests_per_process {self.requests_per_process}, expected 1 or more")
 

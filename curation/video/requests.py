@@ -3,9 +3,25 @@
 from dataclasses import dataclass
 
 from curation.records import Frames
+from curation.stage import ClipError
 from curation.video.shot_division import Division
-from dataset_schema import MediaFacts
-from video_reading.part import VideoPart
+from dataset_schema import FailureKind, MediaFacts, Source
+from storage.places import place_of
+from video_reading.part import Span, VideoPart
+
+
+def part_of(source: Source, *, max_pixels: int, max_fetched_bytes: int) -> VideoPart:
+    """What is opened of a source.
+
+    Raises:
+        ClipError: its uri is no place that a video can lie at.
+    """
+    try:
+        file = place_of(source.uri)
+    except ValueError as error:
+        raise ClipError(FailureKind.INPUT, f"{error}; correct it where the video is named") from error
+    span = Span(start_s=source.start_s, end_s=source.end_s)
+    return VideoPart(file=file, span=span, max_pixels=max_pixels, max_fetched_bytes=max_fetched_bytes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

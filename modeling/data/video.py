@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from dataset_schema import FRAMES_PER_SECOND, Bucket, FailureKind
+from storage.address import Place
 from video_reading.clip import OpenedClip, open_clip
 from video_reading.constant_pace import images_at_pace
 from video_reading.part import Span, VideoPart
@@ -22,21 +23,21 @@ Video = UInt8[np.ndarray, "frames height width 3"]
 _STRETCH_S = 1 / FRAMES_PER_SECOND
 
 
-def decode_clip(video: bytes | Path, bucket: Bucket, *, start_s: float = 0.0) -> Video:
+def decode_clip(video: bytes | Place, bucket: Bucket, *, start_s: float = 0.0) -> Video:
     """The clip that starts at `start_s`, at 24 frames per second, scaled and centre-cropped to the bucket.
 
     Its frames are those that curation sees, shown as they are there: upright, in the same colors and proportions. Frame
     k is the one on show in the middle of the k-th 1/24 s after the first of them starts.
 
     Args:
-        video: the file's content, or its path.
+        video: the file's content, or where it lies.
         bucket: the size to fill.
         start_s: presentation time, counted from the start of the container.
 
     Raises:
         ValueError: the video cannot be decoded, or ends before the bucket is full.
     """
-    part = VideoPart(file=video if isinstance(video, bytes) else os.fspath(video), span=Span(start_s=start_s or None))
+    part = VideoPart(file=video, span=Span(start_s=start_s or None))
     try:
         with open_clip(part, enough_s=bucket.frames / FRAMES_PER_SECOND) as clip:
             decoded = _decode(clip, bucket)

@@ -3,7 +3,6 @@
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 from rich.box import SIMPLE
@@ -41,7 +40,8 @@ class Curate:
 
     Attributes:
         input: a folder (every file in it is a video, `NAME.txt` beside one its caption) or a .csv, .jsonl or .parquet
-            manifest with the columns `video` and `caption`; a folder of Parquet parts is one manifest.
+            manifest with the columns `video` and `caption`; a folder of Parquet parts is one manifest. It may lie in a
+            store, such as s3://bucket/videos.
         output: the dataset directory, or its address in a store of objects such as s3://bucket/dataset.
         sources: how to read the input.
         curation: annotators and thresholds.
@@ -54,7 +54,7 @@ class Curate:
         recycle_after: clips after which a worker process gives way to a fresh one, since libraries leak.
     """
 
-    input: Path
+    input: Place
     output: Place = field(metadata=WRITES_FOLDER)
     sources: SourcesConfig = field(default_factory=SourcesConfig)
     curation: CurationConfig = field(default_factory=CurationConfig)

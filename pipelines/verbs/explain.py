@@ -18,6 +18,7 @@ from pipelines.verbs.curate import Curate, run_of
 from pipelines.views.explained.explanation import Explanation
 from pipelines.views.explained.watched_run import WatchingExecutor, remember_shots
 from pipelines.written_places import WRITES_FOLDER
+from storage.address import Place
 from storage.places import expect_file_to_write
 from storage.whole_files import whole_file
 
@@ -35,14 +36,14 @@ class Explain:
     Example: python -m pipelines explain dog.mp4 "A dog runs on the beach."
 
     Attributes:
-        video: a video file.
+        video: a video file, or its address in a store.
         caption: one sentence about what it shows; without one there are no entity words, and curation rejects it.
         output: the picture; None writes out/explain/NAME.png.
         dataset: keep the dataset of this one video here, a new folder; None keeps none.
         curation: as in `curate`.
     """
 
-    video: Positional[Path]
+    video: Positional[Place]
     caption: Positional[str] = ""
     output: Path | None = None
     dataset: Path | None = field(default=None, metadata=WRITES_FOLDER)
@@ -77,7 +78,7 @@ def explain(command: Explain) -> Explanation:
     _check(command)
     with tempfile.TemporaryDirectory(prefix="openalchemist-") as scratch:
         manifest = Path(scratch) / "manifest.jsonl"
-        row = {"video": str(command.video.resolve()), "caption": command.caption}
+        row = {"video": str(command.video.absolute()), "caption": command.caption}
         manifest.write_text(json.dumps(row) + "\n", encoding="utf-8")
         dataset = command.dataset or Path(scratch) / "dataset"
         run = run_of(Curate(input=manifest, output=dataset, curation=command.curation, score_all=True))

@@ -16,6 +16,7 @@ from dataset_schema import FailedClip
 from pipelines.config import parse
 from pipelines.progress import Report, progress
 from pipelines.written_places import WRITES_FOLDER
+from storage.address import Place
 
 _SHOWN = 5
 
@@ -42,7 +43,7 @@ class LabelClips:
         workers: processes that decode.
     """
 
-    input: Path
+    input: Place
     output: Path = field(metadata=WRITES_FOLDER)
     sources: SourcesConfig = field(default_factory=SourcesConfig)
     clips: int = 200

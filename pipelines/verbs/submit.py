@@ -20,6 +20,7 @@ import storage
 import video_reading
 import worlds
 from pipelines.config import parse
+from storage.address import Place
 
 # What Ray's dashboard answers until the agents of a cluster that has just started can take jobs.
 _NOT_READY: Final = "No available agent"
@@ -48,15 +49,16 @@ class Submit:
 
     Attributes:
         address: of the cluster's dashboard.
-        input: folder or manifest, on a file system that the whole cluster sees.
+        input: folder or manifest, on a file system that the whole cluster sees, or at an address such as s3://...;
+            nothing of it travels with the job, and the cluster's own environment has the credentials.
         output: the dataset directory, likewise.
         python: the interpreter on the cluster.
         options: further options of `curate`, as one text: --options "--score-all --sources.caption 'A dog runs.'"
     """
 
     address: str
-    input: Path
-    output: Path
+    input: Place
+    output: Place
     python: str = "python"
     options: str = ""
 

@@ -13,6 +13,7 @@ from PIL import Image, ImageColor
 
 from dataset_schema import Payload, ReferenceImage, Sample
 from picture_reading.opening import open_picture
+from storage.places import place_of
 from video_reading.clip import OpenedClip, open_clip
 from video_reading.look import Look
 from video_reading.part import Span, VideoPart
@@ -48,7 +49,7 @@ def frames_at(sample: Sample, times_s: Sequence[float]) -> list[Picture | None]:
     offset_s = sample.video_start_s - (sample.source.start_s or 0.0)
     wanted_s = [time_s + offset_s for time_s in times_s]
     start_s = max(0.0, min(wanted_s) - _LONG_ON_SHOW_S)
-    file = sample.video.bytes if sample.video.bytes is not None else sample.video.path or ""
+    file = sample.video.bytes if sample.video.bytes is not None else place_of(sample.video.path or "")
     pictures: list[Picture | None] = [None] * len(wanted_s)
     part = VideoPart(file=file, span=Span(start_s=start_s or None))
     enough_s = max(wanted_s) - start_s + _LONG_ON_SHOW_S

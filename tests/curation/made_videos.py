@@ -113,7 +113,7 @@ def decoded_images(source: Path | bytes) -> list[Image]:
 
 
 def part_of(path: Path, start_s: float | None = None, end_s: float | None = None) -> VideoPart:
-    return VideoPart(file=str(path), span=Span(start_s=start_s, end_s=end_s), max_pixels=1 << 26)
+    return VideoPart(file=path, span=Span(start_s=start_s, end_s=end_s), max_pixels=1 << 26)
 
 
 def decode_request(

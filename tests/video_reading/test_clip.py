@@ -43,7 +43,7 @@ def test_a_clip_too_large_to_be_kept_is_read_again(
 @pytest.mark.parametrize("start_s", [None, 4.0])
 def test_no_more_is_read_than_is_looked_at(tmp_path: Path, name: str, start_s: float | None) -> None:
     path = write_barcodes(tmp_path / name, 480, key_frame_every=24)
-    part = VideoPart(file=str(path), span=Span(start_s=start_s))
+    part = VideoPart(file=path, span=Span(start_s=start_s))
     whole = frames_of(part)[:24]
 
     with open_clip(part, enough_s=1.0) as clip:
@@ -58,7 +58,7 @@ def test_the_content_of_a_file_has_the_same_frames_as_its_path(tmp_path: Path) -
     path = write_barcodes(tmp_path / "a.mp4", 48, key_frame_every=10)
     span = Span(start_s=0.5, end_s=1.5)
 
-    from_path, from_content = (frames_of(VideoPart(file=file, span=span)) for file in (str(path), path.read_bytes()))
+    from_path, from_content = (frames_of(VideoPart(file=file, span=span)) for file in (path, path.read_bytes()))
 
     assert from_path == from_content
     assert len(from_path) == 24

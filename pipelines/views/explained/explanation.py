@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 from curation.profiles import CurationConfig
 from curation.records import Clip
 from curation.stages.decode import Decode
 from dataset_schema import Bucket, MediaFacts, Sample, largest_bucket
 from pipelines.views.explained.watched_run import Probabilities, Story
+from storage.address import Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -20,7 +20,7 @@ class Explanation:
             nobody looked.
     """
 
-    video: Path
+    video: Place
     caption: str
     config: CurationConfig
     stories: tuple[Story, ...]

@@ -65,8 +65,9 @@ def test_ids_do_not_depend_on_where_the_manifest_lies(tmp_path: Path) -> None:
         (b"b.mp4,A cat.,-1,", "column 'start_s' holds -1"),
         (b"b.mp4,A cat.,7,3", "span [7.0, 3.0)"),
         (b"b.mp4,A cat, and a dog.,1,2", "more than 4 fields"),
-        (b"s3://bucket/b.mp4,A cat.,,", "s3:// address"),
-        (b"file://host/b.mp4,A cat.,,", "file:// address"),
+        (b"file://host/b.mp4,A cat.,,", "a file of another machine"),
+        (b"ftp://host/b.mp4,A cat.,,", "address of scheme 'ftp', expected one of s3"),
+        (b"s3://bucket/b/../c.mp4,A cat.,,", "the part '..' in its key"),
         (b"a.mp4,A dog again.,,", "repeats the video and span (or the id) of line 2"),
     ],
 )

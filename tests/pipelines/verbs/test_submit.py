@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from dataset_schema import read_manifest
+from pipelines.config import parse
 from pipelines.verbs.submit import Submit, _own_packages, entrypoint, submit_when_ready
 from worlds.sprites import SpriteWorldConfig, make_world
 
@@ -41,6 +42,16 @@ def test_the_entrypoint_is_the_same_curation_with_absolute_paths() -> None:
         *("--input", str(Path.cwd() / "my videos"), "--output", "/data/out"),
         *("--score-all", "--sources.caption", "A dog runs."),
     ]
+
+
+def test_what_lies_in_a_store_is_read_and_written_there_by_the_cluster() -> None:
+    command = parse(
+        Submit,
+        ["--address", "http://head:8265", "--input", "s3://bucket/m.csv", "--output", "s3://bucket/out/"],
+        verb="submit",
+    )
+
+    assert shlex.split(entrypoint(command))[8:] == ["--input", "s3://bucket/m.csv", "--output", "s3://bucket/out"]
 
 
 def test_a_job_brings_every_package_of_the_project() -> None:

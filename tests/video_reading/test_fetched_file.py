@@ -1,0 +1,178 @@
+"""A video in a store shows what the same file on a disk shows, bit by bit, by few requests."""
+
+import http.server
+import threading
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from dataset_schema import FailureKind
+from storage.address import Address
+from storage.places import place_of
+from tests.curation.made_videos import write_barcodes
+from tests.object_store import Proxy, bucket, proxy, put, session_proxy, store_url
+from video_reading import fetched_file
+from video_reading.clip import open_clip
+from video_reading.part import Span, VideoPart
+from video_reading.video_error import VideoError
+
+__all__ = ["bucket", "proxy", "session_proxy", "store_url"]
+
+SPANS = (Span(), Span(start_s=15.0, end_s=16.0))
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """20 s each, of some hundred kilobytes."""
+    folder = tmp_path_factory.mktemp("videos")
+    made = {
+        name: write_barcodes(folder / name, 480, key_frame_every=24)
+        for name in ("behind.mp4", "a.mkv", "a.ts", "a.avi")
+    }
+    made["front.mp4"] = folder / "front.mp4"
+    with (
+        av.open(made["behind.mp4"]) as source,
+        av.open(made["front.mp4"], "w", options={"movflags": "faststart"}) as to,
+    ):
+        stream = to.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                to.mux(packet)
+    return made
+
+
+def shown(part: VideoPart) -> tuple[list[float], bytes, str]:
+    """Times, pixels and container of a clip."""
+    with open_clip(part) as clip:
+        frames = [(frame.time_s, frame.frame.to_ndarray(format="rgb24")) for frame in clip.frames]
+        return [time_s for time_s, _ in frames], np.stack([p for _, p in frames]).tobytes(), str(clip.timeline.end_s)
+
+
+@pytest.mark.parametrize("name", ["front.mp4", "behind.mp4", "a.mkv", "a.ts", "a.avi"])
+@pytest.mark.parametrize("every", [0, 3])
+def test_a_video_in_a_store_shows_the_same_by_few_requests(
+    videos: dict[str, Path], bucket: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, name: str, every: int
+) -> None:
+    path = videos[name]
+    put(f"{bucket}/a b%20?.{name}", path.read_bytes())
+    monkeypatch.setattr(fetched_file, "_FIRST_BYTES", 1 << 13)
+    monkeypatch.setattr(fetched_file, "_FIRST_BYTES_OF_SPAN", 1 << 12)
+    for span in SPANS:
+        proxy.plan(every, seed=1)
+
+        there = shown(VideoPart(file=Address(f"{bucket}/a b%20?.{name}"), span=span))
+
+        assert there == shown(VideoPart(file=path, span=span))
+        assert proxy.seen["HEAD"] == 0
+        assert 2 <= proxy.seen["GET"] <= 12 * (2 if every else 1)
+
+
+def test_a_small_video_comes_whole_in_one_request(videos: dict[str, Path], bucket: str, proxy: Proxy) -> None:
+    put(f"{bucket}/a.mp4", videos["behind.mp4"].read_bytes())
+    proxy.plan(0, 0)
+
+    shown(VideoPart(file=Address(f"{bucket}/a.mp4"), span=SPANS[1]))
+
+    assert proxy.seen == {"GET": 1}
+
+
+@pytest.mark.parametrize(
+    ("place", "kind", "words"),
+    [
+        ("{bucket}/gone.mp4", FailureKind.INPUT, "there is no such object; correct its address"),
+        ("s3://no-such-bucket-here/a.mp4", FailureKind.INPUT, "there is no such bucket"),
+        ("{bucket}/empty.mp4", FailureKind.INPUT, "is empty"),
+        ("{bucket}/page.mp4", FailureKind.INPUT, "is a text file"),
+        ("http://127.0.0.1:1/a.mp4", FailureKind.IO, "cannot be reached"),
+    ],
+)
+def test_what_cannot_be_fetched_says_why_and_whether_to_try_again(
+    bucket: str, monkeypatch: pytest.MonkeyPatch, place: str, kind: FailureKind, words: str
+) -> None:
+    put(f"{bucket}/empty.mp4")
+    put(f"{bucket}/page.mp4", b"<!DOCTYPE html><html>404</html>")
+    monkeypatch.setattr("storage.bucket._PATIENCE_S", 0.1)
+    monkeypatch.setattr("storage.bucket._MAX_RETRIES", 1)
+
+    with pytest.raises(VideoError, match=words) as caught:
+        shown(VideoPart(file=place_of(place.format(bucket=bucket)), span=Span()))
+
+    assert caught.value.kind is kind
+
+
+def test_a_store_that_gives_out_in_the_midst_is_no_damaged_video(
+    videos: dict[str, Path], bucket: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(f"{bucket}/a.mkv", videos["a.mkv"].read_bytes())
+    monkeypatch.setattr(fetched_file, "_FIRST_BYTES", 1 << 13)
+
+    place = _opened_before_the_store_shuts(bucket, proxy, monkeypatch)
+
+    with pytest.raises(VideoError, match="do not allow this") as caught:
+        shown(VideoPart(file=place, span=Span()))
+
+    assert caught.value.kind is FailureKind.IO
+
+
+def _opened_before_the_store_shuts(bucket: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Address:
+    begin = fetched_file.FetchedFile.begin
+
+    def begin_and_shut(self: fetched_file.FetchedFile, size: int) -> None:
+        begin(self, size)
+        proxy.always = (403, "AccessDenied")
+
+    monkeypatch.setattr(fetched_file.FetchedFile, "begin", begin_and_shut)
+    return Address(f"{bucket}/a.mkv")
+
+
+def test_an_object_that_is_replaced_meanwhile_is_told_and_never_mixed(
+    videos: dict[str, Path], bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(f"{bucket}/a.mkv", videos["a.mkv"].read_bytes())
+    monkeypatch.setattr(fetched_file, "_FIRST_BYTES", 1 << 13)
+    begin = fetched_file.FetchedFile.begin
+
+    def begin_and_replace(self: fetched_file.FetchedFile, size: int) -> None:
+        begin(self, size)
+        Address(bucket).bucket.put("a.mkv", videos["a.ts"].read_bytes())
+
+    monkeypatch.setattr(fetched_file.FetchedFile, "begin", begin_and_replace)
+
+    with pytest.raises(VideoError, match="replaced or deleted") as caught:
+        shown(VideoPart(file=Address(f"{bucket}/a.mkv"), span=Span()))
+
+    assert caught.value.kind is FailureKind.IO
+
+
+def test_no_more_is_fetched_than_is_allowed(
+    videos: dict[str, Path], bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(f"{bucket}/a.mkv", videos["a.mkv"].read_bytes())
+    monkeypatch.setattr(fetched_file, "_FIRST_BYTES", 1 << 13)
+
+    with pytest.raises(VideoError, match="raise max_fetched_bytes") as caught:
+        shown(VideoPart(file=Address(f"{bucket}/a.mkv"), span=Span(), max_fetched_bytes=1 << 14))
+
+    assert caught.value.kind is FailureKind.INPUT
+
+
+@pytest.fixture
+def server_without_ranges(videos: dict[str, Path]) -> Iterator[str]:
+    """Python's own server of files, which answers every request with the whole of one."""
+    folder = videos["a.mkv"].parent
+    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_server_that_gives_no_parts_gives_the_whole(videos: dict[str, Path], server_without_ranges: str) -> None:
+    part = VideoPart(file=Address(f"{server_without_ranges}/a.mkv"), span=SPANS[1])
+
+    assert shown(part) == shown(VideoPart(file=videos["a.mkv"], span=SPANS[1]))
