@@ -59,14 +59,32 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MergedDataset:
+    """One of several datasets that were merged into this one.
+
+    Attributes:
+        dataset: where it lay.
+        config: its own, as `DatasetManifest` has it; so is `profile`.
+        clips: how many of them came from it, over all three tables; those that an earlier one had too count there.
+    """
+
+    dataset: str
+    profile: str
+    config: dict[str, Any]
+    clips: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetManifest:
     """The head of a dataset.
 
     Attributes:
-        profile: the annotator profile that ran (`embedded`, `paper`).
-        config: the resolved configuration, as the command would read it again.
+        profile: the annotator profile that ran (`embedded`, `paper`); several names where several datasets were merged.
+        config: the resolved configuration, as the command would read it again; empty where the datasets that were
+            merged have several.
         complete: False while the run has sources left.
         selections: what was selected since, the first one first; none in what a curation run wrote.
+        merged_from: what was merged into it, in that order.
     """
 
     profile: str
@@ -75,6 +93,7 @@ class DatasetManifest:
     funnel: tuple[FunnelRow, ...]
     complete: bool
     selections: tuple[Selection, ...] = ()
+    merged_from: tuple[MergedDataset, ...] = ()
     schema_version: str = str(SCHEMA_VERSION)
 
 
@@ -125,6 +144,7 @@ def _manifest(content: dict[str, Any]) -> DatasetManifest:
             "annotators": tuple(Annotator(**annotator) for annotator in content["annotators"]),
             "funnel": tuple(FunnelRow(**row) for row in content["funnel"]),
             "selections": tuple(Selection(**selection) for selection in content.get("selections", ())),
+            "merged_from": tuple(MergedDataset(**merged) for merged in content.get("merged_from", ())),
         }
     )
 
