@@ -25,7 +25,7 @@ from dataset_schema.rows import Row, from_row, missing_columns, to_row
 from dataset_schema.version import check_version
 from storage.whole_files import whole_file
 
-Record = TypeVar("Record", Sample, RejectedClip, FailedClip)
+Record = TypeVar("Record", bound=Sample | RejectedClip | FailedClip)
 
 MANIFEST_NAME = "dataset.json"
 
@@ -136,16 +136,23 @@ def stream_rows(file: pq.ParquetFile, columns: Sequence[str] | None = None) -> I
 
 
 @contextmanager
-def open_shard(path: Path, kind: Kind) -> Iterator[pq.ParquetFile]:
+def open_shard(path: Path, kind: Kind, *, checks_pages: bool = True) -> Iterator[pq.ParquetFile]:
     """The opened shard, after a check of its version and its columns.
 
     A file that another tool wrote, a selection say, has no version: its columns tell whether it can be read.
+
+    Args:
+        path: of the shard.
+        kind: of its rows.
+        checks_pages: each page that is read is held against its checksum. Whoever looks at damage reads on without.
 
     Raises:
         ValueError: as `read_shard`; also where the damage shows when the file is read in the block.
     """
     try:
-        with pq.ParquetFile(path, buffer_size=_BUFFER_BYTES) as file:
+        with pq.ParquetFile(
+            path, buffer_size=_BUFFER_BYTES, page_checksum_verification=checks_pages
+        ) as file:
             _check(path, file.schema_arrow, kind)
             yield file
     except (pa.ArrowException, OSError) as error:

@@ -1,7 +1,6 @@
 """Part of a dataset as a dataset of its own: what an SQL condition keeps, and what it drops as rejections."""
 
 import re
-import shutil
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import closing
 from dataclasses import replace
@@ -12,7 +11,6 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curation.execution.card import write_card
 from curation.execution.outcomes import passed_over
 from curation.execution.writer import Destination, ShardLimits, ShardWriter
 from curation.funnel import Counts, dataset_counts, dataset_funnel
@@ -20,7 +18,6 @@ from dataset_schema import (
     SCHEMA_VERSION,
     DatasetManifest,
     FailedClip,
-    Payload,
     Reason,
     RejectedClip,
     Sample,
@@ -31,14 +28,11 @@ from dataset_schema import (
     read_manifest,
     read_shard,
     shard_paths,
-    write_manifest,
 )
-from storage.lock import held_alone
-from storage.whole_files import publish, unfinished
+from pipelines.whole_dataset import expect_new, whole_dataset, with_whole_paths, write_head
 
 STAGE: Final = "select"
 _REASON: Final = "not_selected"
-_LOCK_NAME: Final = ".select.lock"
 
 # Other tools put a whole file into one row group, which is read piece by piece.
 _BUFFER_BYTES: Final = 2**20
@@ -60,8 +54,7 @@ def select(dataset: Path, where: str, output: Path) -> Counts:
         FileNotFoundError: there is no dataset.
         ValueError: something is there, the condition is wrong or keeps nothing, the dataset is damaged or unfinished.
     """
-    if output.is_file() or (output.is_dir() and any(output.iterdir())):
-        raise ValueError(f"{output} exists; a selection is written whole, name a new directory")
+    expect_new(output, what="a selection")
     shards = shard_paths(dataset, Sample)
     if not shards:
         raise FileNotFoundError(f"dataset {dataset} has no samples; expected what `curate` or `select` wrote")
@@ -72,17 +65,9 @@ def select(dataset: Path, where: str, output: Path) -> Counts:
     kept = _kept_rows(shards, where)
     if not any(kept.values()):
         raise ValueError(f"no sample of {dataset} fulfils {where}; nothing is written. Look at the scores: inspect")
-    written = unfinished(output)
-    with held_alone(written / _LOCK_NAME, busy=f"{output} is being written by another selection; wait for its end"):
-        for rest in written.iterdir():
-            if rest.is_dir():
-                shutil.rmtree(rest)  # of a selection that was killed
+    with whole_dataset(output) as written:
         selection = _write_tables(dataset, written, where, kept)
-        described = _described(dataset, written, manifest, selection)
-        write_manifest(written, described)
-        write_card(written, described)
-        (written / _LOCK_NAME).unlink()
-        publish(output)
+        write_head(written, _described(dataset, written, manifest, selection))
     return dataset_counts(output)
 
 
@@ -130,7 +115,7 @@ def _write_tables(dataset: Path, output: Path, where: str, kept: Mapping[Path, S
     with closing(ShardWriter(destination)) as writer:
         for path, rows in kept.items():
             for number, sample in enumerate(_samples(path)):
-                writer.add(_with_whole_paths(sample, root) if number in rows else passed_over(sample, reason))
+                writer.add(with_whole_paths(sample, root) if number in rows else passed_over(sample, reason))
         counts = writer.counts
         if dataset == root:
             for record in _not_kept(dataset):
@@ -155,14 +140,6 @@ def _samples(path: Path) -> Iterator[Sample]:
         raise ValueError(f"shard {path} is damaged ({error}); delete it and curate again") from error
     except ValueError as error:
         raise ValueError(f"shard {path}: {error}") from error
-
-
-def _with_whole_paths(sample: Sample, root: Path) -> Sample:
-    """A video that lies beside the shards stays there, and the new dataset lies elsewhere."""
-    video = sample.video
-    if video.bytes is not None or "://" in str(video.path):
-        return sample
-    return replace(sample, video=Payload(path=str((root / str(video.path)).absolute())))
 
 
 def _described(dataset: Path, output: Path, manifest: DatasetManifest, selection: Selection) -> DatasetManifest:
