@@ -136,7 +136,7 @@ def stream_rows(file: pq.ParquetFile, columns: Sequence[str] | None = None) -> I
 
 
 @contextmanager
-def open_shard(path: Path, kind: Kind, *, checks_pages: bool = True) -> Iterator[pq.ParquetFile]:
+def open_shard(path: Path, kind: type[Record], *, checks_pages: bool = True) -> Iterator[pq.ParquetFile]:
     """The opened shard, after a check of its version and its columns.
 
     A file that another tool wrote, a selection say, has no version: its columns tell whether it can be read.
@@ -164,7 +164,7 @@ def open_shard(path: Path, kind: Kind, *, checks_pages: bool = True) -> Iterator
         ) from error
 
 
-def _check(path: Path, schema: pa.Schema, kind: Kind) -> None:
+def _check(path: Path, schema: pa.Schema, kind: type[Record]) -> None:
     found = (schema.metadata or {}).get(VERSION_KEY)
     if found is not None:
         check_version(found.decode(), where=f"shard {path}")
