@@ -1,8 +1,8 @@
 """The contract between curation and modeling: what one published clip is, and how it lies on disk.
 
 `records.py` holds the frozen records, `arrow.py` their Arrow schema, `shard.py` one atomic writer and one reader,
-`layout.py` how rows lie in a shard and where their media stand, `manifest.py` the file that describes a dataset, `buckets.py` the sizes of Table 6, `words.py` where a word stands in a
-caption or a prompt.
+`layout.py` how rows lie in a file and where their media stand, `manifest.py` the file that describes a dataset,
+`buckets.py` the sizes of Table 6, `words.py` where a word stands in a caption or a prompt.
 """
 
 from dataset_schema.arrow import FAILURES_SCHEMA, REJECTIONS_SCHEMA, SAMPLES_SCHEMA
@@ -46,7 +46,6 @@ from dataset_schema.shard import (
     open_shard,
     read_shard,
     shard_paths,
-    stream_rows,
     write_row_groups,
     write_shard,
 )
@@ -97,7 +96,6 @@ __all__ = [
     "read_shard",
     "shard_paths",
     "shortest_duration_s",
-    "stream_rows",
     "write_manifest",
     "write_row_groups",
     "write_shard",

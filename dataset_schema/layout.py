@@ -1,8 +1,8 @@
-"""How rows lie in a shard: numbers and words in large groups that queries read fast, media where byte ranges find them.
+"""How rows lie in a shard: numbers and words in large groups that are queried fast, media where byte ranges reach them.
 
-A media column (`video.bytes` and the like) is stored plain, uncompressed and without statistics, so every payload stands
-in the file as it is. Where each one stands is found after writing and kept in the file's own footer: one clip's video and
-pictures can be read by their byte ranges alone, from a disk or through HTTP.
+A media column (`video.bytes` and the like) is stored plain, uncompressed and without statistics, so that every payload
+stands in the file as it is. Where each one stands is found after writing and kept in the file's own footer: one clip's
+video and pictures can be read by their byte ranges alone, from a disk or through HTTP.
 """
 
 import base64
@@ -83,7 +83,7 @@ def write_rows(written: Path, schema: pa.Schema, rows: Iterable[Row]) -> None:
 
 
 def media_places(file: pq.ParquetFile) -> MediaPlaces | None:
-    """Where a shard's media stand, as its footer says; None where `write_shard` did not write it in version 3.2 or later.
+    """Where a shard's media stand, as its footer says; None before version 3.2, and in the files of other tools.
 
     Raises:
         pa.ArrowInvalid: what the footer says cannot be; `open_shard` adds of which shard.
@@ -167,8 +167,9 @@ def _find_all(
         for names in media:  # column after column, as they stand in the file
             for row, offsets in zip(group, found, strict=True):
                 for value in _below(row, names):
-                    offsets.append(None if value is None else _find(content, value, start))
-                    start = start if value is None else offsets[-1] + len(value)
+                    at = None if value is None else _find(content, value, start)
+                    offsets.append(at)
+                    start = start if at is None else at
     return found
 
 

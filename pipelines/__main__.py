@@ -47,7 +47,8 @@ def main(arguments: list[str]) -> int:
     | 0 | done |
     | 1 | the run broke off, and one sentence says why; or the program has a defect, and a traceback shows it |
     | 2 | wrong input: an option, a file, a place to write, a library that is not installed |
-    | 3, 4 | `explain` only: the video is rejected; it is lost to an error |
+    | 3 | the answer is no: `explain` rejects the video, `validate` finds something wrong, `diff` a difference |
+    | 4 | `explain` only: the video is lost to an error |
     | 75 | another process works there; the same command can work later |
     | 130, 143 | stopped by Ctrl-C, or by SIGTERM; the same command goes on |
     """

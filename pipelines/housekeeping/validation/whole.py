@@ -1,0 +1,94 @@
+"""What only the tables together show: clips that stand twice, sources that are not whole, counts, strangers."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from curation.funnel import dataset_funnel
+from dataset_schema import TABLES, DatasetManifest, FunnelRow, shard_paths
+from pipelines.housekeeping.identities import identities
+from pipelines.housekeeping.validation.findings import REDO, Check, Finding
+
+_HEAD: Final = "dataset.json"
+_MOST: Final = 100  # findings of one query
+_TWICE: Final = """
+    SELECT clip_id, count(*), list(folder || ' ' || shard || ' row ' || row ORDER BY ALL)[:4] FROM clips
+    GROUP BY clip_id HAVING count(*) > 1 ORDER BY clip_id LIMIT ?
+"""
+_NOT_WHOLE: Final = """
+    SELECT source_id, count(DISTINCT clip_id) AS found, max(num_clips) AS said, any_value(folder), any_value(shard)
+    FROM clips GROUP BY source_id HAVING found > said OR (found < said AND ?) ORDER BY source_id LIMIT ?
+"""
+_COUNT: Final = "look for a shard that was deleted or added; curate again, which counts anew"
+
+
+def check_clips(dataset: Path, *, is_complete: bool) -> Iterator[Finding]:
+    """Clips that stand in several rows, and sources of which clips are missing, or too many."""
+    shards = {table.folder: shard_paths(dataset, kind) for kind, table in TABLES.items()}
+    with identities([dataset]) as clips:
+        for clip_id, count, places in clips.execute(_TWICE, [_MOST]).fetchall():
+            yield Finding(
+                check=Check.CLIP,
+                where=_HEAD,
+                clip_id=clip_id,
+                found=f"{count} rows: {', '.join(places)}",
+                expected="one row in one table",
+            )
+        for source_id, found, said, folder, shard in clips.execute(_NOT_WHOLE, [is_complete, _MOST]).fetchall():
+            yield Finding(
+                check=Check.SOURCE,
+                where=shards[folder][shard].relative_to(dataset).as_posix(),
+                found=f"{found} clips of source {source_id}",
+                expected=f"{said}, as their rows say",
+                remedy="curate again, which does what is missing" if found < said else REDO,
+            )
+
+
+def check_funnel(dataset: Path, manifest: DatasetManifest) -> Iterator[Finding]:
+    """Whether the head of a finished dataset counts what is in its tables."""
+    expected = {row.stage: row for row in manifest.funnel}
+    try:
+        counted = {row.stage: row for row in dataset_funnel(dataset, tuple(expected))}
+    except ValueError as error:
+        yield Finding(
+            check=Check.FUNNEL, where=_HEAD, found=str(error), expected="the stages that it names", remedy=_COUNT
+        )
+        return
+    for stage, said in expected.items():
+        if counted[stage] != said:
+            yield Finding(
+                check=Check.FUNNEL,
+                where=_HEAD,
+                found=f"{_told(said)} at {stage}",
+                expected=f"{_told(counted[stage])}, as the tables say",
+                remedy=_COUNT,
+            )
+
+
+def _told(row: FunnelRow) -> str:
+    left = {**row.rejected, **row.failed}
+    return ", ".join([f"{row.entered} in, {row.passed} out", *(f"{code} {count}" for code, count in left.items())])
+
+
+def check_files(dataset: Path) -> Iterator[Finding]:
+    """What lies among the shards and is none, and what a run that was killed has left."""
+    folders = {table.folder: set(shard_paths(dataset, kind)) for kind, table in TABLES.items()}
+    for folder, shards in folders.items():
+        if (dataset / folder).is_dir():
+            others = (path for path in (dataset / folder).rglob("*") if path.is_file() and path not in shards)
+            yield from (_stranger(dataset, path) for path in sorted(others))
+    yield from (_stranger(dataset, path) for path in sorted(dataset.iterdir()) if _is_leftover(path))
+
+
+def _stranger(dataset: Path, path: Path) -> Finding:
+    return Finding(
+        check=Check.FILE,
+        where=path.relative_to(dataset).as_posix(),
+        found="what a command that was killed left" if _is_leftover(path) else "a file that is no shard",
+        expected="shards alone",
+        remedy="delete it, or let the command go on" if _is_leftover(path) else "move it elsewhere",
+    )
+
+
+def _is_leftover(path: Path) -> bool:
+    return path.name.startswith(".") and path.name.endswith(".tmp")
