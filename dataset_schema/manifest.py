@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dataset_schema.place import expect_directory
-from dataset_schema.shard import MANIFEST_NAME
+from dataset_schema.replacement import MANIFEST_NAME, Replacement
 from dataset_schema.version import SCHEMA_VERSION, check_version
 from storage.whole_files import write_whole_text
 
@@ -67,6 +67,7 @@ class DatasetManifest:
         config: the resolved configuration, as the command would read it again.
         complete: False while the run has sources left.
         selections: what was selected since, the first one first; none in what a curation run wrote.
+        replacement: which shards take the place of which, while they do.
     """
 
     profile: str
@@ -75,6 +76,7 @@ class DatasetManifest:
     funnel: tuple[FunnelRow, ...]
     complete: bool
     selections: tuple[Selection, ...] = ()
+    replacement: Replacement | None = None
     schema_version: str = str(SCHEMA_VERSION)
 
 
@@ -117,6 +119,7 @@ def read_manifest(dataset: Path) -> DatasetManifest:
 
 
 def _manifest(content: dict[str, Any]) -> DatasetManifest:
+    replacement = content.get("replacement")
     known = {each.name for each in fields(DatasetManifest)}
     return DatasetManifest(
         **{
@@ -125,6 +128,7 @@ def _manifest(content: dict[str, Any]) -> DatasetManifest:
             "annotators": tuple(Annotator(**annotator) for annotator in content["annotators"]),
             "funnel": tuple(FunnelRow(**row) for row in content["funnel"]),
             "selections": tuple(Selection(**selection) for selection in content.get("selections", ())),
+            "replacement": replacement and Replacement.from_json(replacement),
         }
     )
 
