@@ -2,7 +2,8 @@
 
 `records.py` holds the frozen records, `arrow.py` their Arrow schema, `shard.py` one atomic writer and one reader,
 `layout.py` how rows lie in a file and where their media stand, `manifest.py` the file that describes a dataset,
-`buckets.py` the sizes of Table 6, `words.py` where a word stands in a caption or a prompt.
+`replacing.py` how shards take the place of others, `buckets.py` the sizes of Table 6, `words.py` where a word stands in
+a caption or a prompt.
 """
 
 from dataset_schema.arrow import FAILURES_SCHEMA, REJECTIONS_SCHEMA, SAMPLES_SCHEMA
@@ -38,6 +39,8 @@ from dataset_schema.records import (
     Scores,
     Source,
 )
+from dataset_schema.replacement import run_of_shard, shard_name
+from dataset_schema.replacing import begin_replacement, clean_up_replacement, commit_replacement
 from dataset_schema.shard import (
     TABLES,
     dataset_root,
@@ -84,6 +87,9 @@ __all__ = [
     "Scores",
     "Selection",
     "Source",
+    "begin_replacement",
+    "clean_up_replacement",
+    "commit_replacement",
     "dataset_root",
     "expect_directory",
     "from_rows",
@@ -94,6 +100,8 @@ __all__ = [
     "open_shard",
     "read_manifest",
     "read_shard",
+    "run_of_shard",
+    "shard_name",
     "shard_paths",
     "shortest_duration_s",
     "write_manifest",

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dataset_schema.place import expect_directory
-from dataset_schema.shard import MANIFEST_NAME
+from dataset_schema.replacement import MANIFEST_NAME, Replacement
 from dataset_schema.version import SCHEMA_VERSION, check_version
 from storage.whole_files import write_whole_text
 
@@ -85,6 +85,7 @@ class DatasetManifest:
         complete: False while the run has sources left.
         selections: what was selected since, the first one first; none in what a curation run wrote.
         merged_from: what was merged into it, in that order.
+        replacement: which shards take the place of which, while they do.
     """
 
     profile: str
@@ -94,6 +95,7 @@ class DatasetManifest:
     complete: bool
     selections: tuple[Selection, ...] = ()
     merged_from: tuple[MergedDataset, ...] = ()
+    replacement: Replacement | None = None
     schema_version: str = str(SCHEMA_VERSION)
 
 
@@ -136,6 +138,7 @@ def read_manifest(dataset: Path) -> DatasetManifest:
 
 
 def _manifest(content: dict[str, Any]) -> DatasetManifest:
+    replacement = content.get("replacement")
     known = {each.name for each in fields(DatasetManifest)}
     return DatasetManifest(
         **{
@@ -145,6 +148,7 @@ def _manifest(content: dict[str, Any]) -> DatasetManifest:
             "funnel": tuple(FunnelRow(**row) for row in content["funnel"]),
             "selections": tuple(Selection(**selection) for selection in content.get("selections", ())),
             "merged_from": tuple(MergedDataset(**merged) for merged in content.get("merged_from", ())),
+            "replacement": replacement and Replacement.from_json(replacement),
         }
     )
 

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from dataset_schema.shard import MANIFEST_NAME, TABLES
+from dataset_schema.replacement import MANIFEST_NAME
+from dataset_schema.shard import TABLES
 from storage.places import local_path
 
 _EXPECTED = "expected the output directory of a curation run"

@@ -21,13 +21,12 @@ from dataset_schema.arrow import (
 )
 from dataset_schema.layout import write_rows
 from dataset_schema.records import FailedClip, RejectedClip, Sample
+from dataset_schema.replacement import MANIFEST_NAME, replacement_of
 from dataset_schema.rows import Row, from_row, missing_columns, to_row
 from dataset_schema.version import check_version
 from storage.whole_files import whole_file
 
 Record = TypeVar("Record", bound=Sample | RejectedClip | FailedClip)
-
-MANIFEST_NAME = "dataset.json"
 
 # How tools name the levels of a list in a Parquet file.
 _LIST_LEVELS = frozenset({"list", "element", "item", "array", "bag", "array_element"})
@@ -61,11 +60,12 @@ TABLES: dict[Kind, Table] = {
 def shard_paths(dataset: Path, kind: Kind) -> list[Path]:
     """The finished shards of one table, sorted by name; empty where the table has none.
 
-    What other tools select has no folder for each table: a file, or a folder with nothing but files, is all samples.
+    Of a dataset in which shards take the place of others, those that are a part of it now (`replacing.py`). What other tools select has no folder for each table: a file, or a folder with nothing but files, is all samples.
     """
     folder = dataset / TABLES[kind].folder
     if folder.is_dir():
-        return _parquet_files(folder)
+        replaced, found = replacement_of(dataset), _parquet_files(folder)
+        return found if replaced is None else [p for p in found if not replaced.hides(folder.name, p.name)]
     if kind is not Sample or any((dataset / table.folder).is_dir() for table in TABLES.values()):
         return []
     return [dataset] if dataset.is_file() else _parquet_files(dataset)

@@ -4,21 +4,30 @@ A source counts as done only when all its clips are in finished shards, whicheve
 """
 
 import logging
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation.funnel import Counts, dataset_counts
-from dataset_schema import TABLES, FailedClip, FailureKind, open_shard, read_shard, shard_paths, write_shard
+from dataset_schema import (
+    TABLES,
+    FailedClip,
+    FailureKind,
+    begin_replacement,
+    clean_up_replacement,
+    commit_replacement,
+    open_shard,
+    read_shard,
+    run_of_shard,
+    shard_name,
+    shard_paths,
+    write_shard,
+)
 
 logger = logging.getLogger(__name__)
-
-_SHARD_NAME: Final = re.compile(r"part-(\d+)-\d+-\d+\.parquet")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +44,6 @@ class Ledger:
     published: frozenset[str]
     counts: Counts
     next_run: int
-
-
-def shard_name(*, run: int, writer: int, number: int) -> str:
-    """The file name of a shard: unique over the tables, the writers and the restarts of a run."""
-    return f"part-{run:04d}-{writer:03d}-{number:05d}.parquet"
 
 
 def read_ledger(dataset: Path) -> Ledger:
@@ -60,33 +64,39 @@ def read_ledger(dataset: Path) -> Ledger:
             clip_id for source_id, (_, clip_ids) in begun.items() if source_id not in done for clip_id in clip_ids
         ),
         counts=dataset_counts(dataset),
-        next_run=_next_run(dataset),
+        next_run=next_run(dataset),
     )
 
 
 def remove_unfinished(dataset: Path) -> None:
-    """Remove what a killed run left half written."""
+    """Remove what whoever was killed left half written, or half replaced."""
     for folder in (dataset, *(dataset / table.folder for table in TABLES.values())):
         for path in folder.glob(".*.tmp"):
             path.unlink()
+    clean_up_replacement(dataset)
 
 
 def drop_failures(dataset: Path, kinds: frozenset[FailureKind]) -> int:
-    """Take the failures of some kinds out of their shards, so that their sources run again; returns how many."""
-    dropped = 0
-    for path in shard_paths(dataset, FailedClip) if kinds else ():
+    """Take the failures of some kinds out of the dataset, so that their sources run again; returns how many."""
+    shards = [path for path in shard_paths(dataset, FailedClip) if kinds & _kinds(path)] if kinds else []
+    if not shards:
+        return 0
+    run, dropped = next_run(dataset), 0
+    begin_replacement(dataset, run=run, shards=shards)
+    for number, path in enumerate(shards):
         failures = list(read_shard(path, FailedClip))
         staying = [failure for failure in failures if failure.kind not in kinds]
-        if len(staying) == len(failures):
-            continue
-        if staying:
-            write_shard(path, staying)
-        else:
-            path.unlink()
         dropped += len(failures) - len(staying)
-    if dropped:
-        logger.info("%d failures of the kinds %s will be tried again", dropped, ", ".join(sorted(kinds)))
+        if staying:
+            write_shard(path.with_name(shard_name(run=run, writer=0, number=number)), staying)
+    commit_replacement(dataset)
+    logger.info("%d failures of the kinds %s will be tried again", dropped, ", ".join(sorted(kinds)))
     return dropped
+
+
+def _kinds(path: Path) -> set[str]:
+    with open_shard(path, FailedClip) as file:
+        return set(file.read(columns=["kind"])["kind"].to_pylist())
 
 
 def _identities(dataset: Path) -> Iterator[tuple[str, str, int]]:
@@ -99,6 +109,7 @@ def _identities(dataset: Path) -> Iterator[tuple[str, str, int]]:
             yield from zip(*(column.to_pylist() for column in columns), strict=True)
 
 
-def _next_run(dataset: Path) -> int:
+def next_run(dataset: Path) -> int:
+    """A number that no shard's name carries yet."""
     names = [path.name for kind in TABLES for path in shard_paths(dataset, kind)]
-    return 1 + max((int(found[1]) for name in names if (found := _SHARD_NAME.fullmatch(name))), default=0)
+    return 1 + max((run for name in names if (run := run_of_shard(name)) is not None), default=0)

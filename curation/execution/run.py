@@ -81,8 +81,8 @@ def run_curation(
         _check_same(run, manifest)
         # Last: asking for machines may start a cluster.
         plan = place(run.stages, annotators, executor.machines(), is_one_group=executor.is_one_group)
-        write_manifest(run.output, manifest)
         remove_unfinished(run.output)
+        write_manifest(run.output, manifest)
         drop_failures(run.output, run.retry)
         write_card(run.output, manifest)
         ledger = read_ledger(run.output)

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from curation.execution.ledger import shard_name
 from curation.execution.lock import held_by_writer
 from curation.execution.outcomes import Outcome
 from curation.funnel import Counts
-from dataset_schema import TABLES, FailedClip, Payload, RejectedClip, Sample, write_shard
+from dataset_schema import TABLES, FailedClip, Payload, RejectedClip, Sample, shard_name, write_shard
 
 logger = logging.getLogger(__name__)
 
