@@ -49,6 +49,7 @@ from dataset_schema.shard import (
     open_shard,
     read_shard,
     shard_paths,
+    shard_version,
     write_row_groups,
     write_shard,
 )
@@ -103,6 +104,7 @@ __all__ = [
     "run_of_shard",
     "shard_name",
     "shard_paths",
+    "shard_version",
     "shortest_duration_s",
     "write_manifest",
     "write_row_groups",

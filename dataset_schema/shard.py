@@ -23,7 +23,7 @@ from dataset_schema.layout import write_rows
 from dataset_schema.records import FailedClip, RejectedClip, Sample
 from dataset_schema.replacement import MANIFEST_NAME, replacement_of
 from dataset_schema.rows import Row, from_row, missing_columns, to_row
-from dataset_schema.version import check_version
+from dataset_schema.version import SchemaVersion, check_version
 from storage.whole_files import whole_file
 
 Record = TypeVar("Record", bound=Sample | RejectedClip | FailedClip)
@@ -169,6 +169,12 @@ def open_shard(
         raise ValueError(
             f"shard {path} cannot be read ({problem}); delete it and curate again to redo its clips, or write it anew"
         ) from error
+
+
+def shard_version(file: pq.ParquetFile) -> SchemaVersion | None:
+    """The schema version of an opened shard; None of a file that another tool wrote."""
+    found = (file.schema_arrow.metadata or {}).get(VERSION_KEY)
+    return None if found is None else SchemaVersion.parse(found.decode())
 
 
 def _check(path: Path, schema: pa.Schema, kind: type[Record]) -> None:
