@@ -2,12 +2,13 @@
 
 `records.py` holds the frozen records, `arrow.py` their Arrow schema, `shard.py` one atomic writer and one reader,
 `layout.py` how rows lie in a file and where their media stand, `manifest.py` the file that describes a dataset,
-`replacing.py` how shards take the place of others, `buckets.py` the sizes of Table 6, `words.py` where a word stands in
-a caption or a prompt.
+`replacing.py` how shards take the place of others, `index/` one row for every clip of a dataset, without its pictures
+and its video, `buckets.py` the sizes of Table 6, `words.py` where a word stands in a caption or a prompt.
 """
 
 from dataset_schema.arrow import FAILURES_SCHEMA, REJECTIONS_SCHEMA, SAMPLES_SCHEMA
 from dataset_schema.buckets import FRAMES_PER_SECOND, TABLE_6_BUCKETS, Bucket, largest_bucket, shortest_duration_s
+from dataset_schema.index import INDEX_SCHEMA, Index, Outcome, open_index, refresh_index
 from dataset_schema.layout import MediaPlaces, media_places
 from dataset_schema.manifest import (
     Annotator,
@@ -16,6 +17,7 @@ from dataset_schema.manifest import (
     MergedDataset,
     Selection,
     is_dataset,
+    new_dataset_id,
     read_manifest,
     write_manifest,
 )
@@ -59,6 +61,7 @@ __all__ = [
     "CORE_SCORES",
     "FAILURES_SCHEMA",
     "FRAMES_PER_SECOND",
+    "INDEX_SCHEMA",
     "REJECTIONS_SCHEMA",
     "SAMPLES_SCHEMA",
     "SCHEMA_VERSION",
@@ -75,9 +78,11 @@ __all__ = [
     "FailedClip",
     "FailureKind",
     "FunnelRow",
+    "Index",
     "MediaFacts",
     "MediaPlaces",
     "MergedDataset",
+    "Outcome",
     "Payload",
     "Reason",
     "ReferenceImage",
@@ -98,9 +103,12 @@ __all__ = [
     "largest_bucket",
     "leaves",
     "media_places",
+    "new_dataset_id",
+    "open_index",
     "open_shard",
     "read_manifest",
     "read_shard",
+    "refresh_index",
     "run_of_shard",
     "shard_name",
     "shard_paths",

@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from dataset_schema.place import expect_directory
 from dataset_schema.replacement import MANIFEST_NAME, Replacement
@@ -86,6 +87,7 @@ class DatasetManifest:
         selections: what was selected since, the first one first; none in what a curation run wrote.
         merged_from: what was merged into it, in that order.
         replacement: which shards take the place of which, while they do.
+        id: of this dataset alone, from its beginning on, as `new_dataset_id` gives it; empty in datasets of before.
     """
 
     profile: str
@@ -97,6 +99,12 @@ class DatasetManifest:
     merged_from: tuple[MergedDataset, ...] = ()
     replacement: Replacement | None = None
     schema_version: str = str(SCHEMA_VERSION)
+    id: str = ""
+
+
+def new_dataset_id() -> str:
+    """An id that no other dataset has."""
+    return uuid4().hex
 
 
 def write_manifest(dataset: Path, manifest: DatasetManifest) -> None:
@@ -106,11 +114,17 @@ def write_manifest(dataset: Path, manifest: DatasetManifest) -> None:
 
 def is_dataset(folder: Path) -> bool:
     """Whether a curation run wrote this folder, in whichever version: other programs too call a file `dataset.json`."""
+    return dataset_id(folder) is not None
+
+
+def dataset_id(folder: Path) -> str | None:
+    """The id of the dataset in this folder, which may be empty; None where `is_dataset` is false."""
     try:
         content = json.loads((folder / MANIFEST_NAME).read_bytes())
     except (OSError, ValueError):
-        return False
-    return isinstance(content, dict) and {"schema_version", "funnel"} <= content.keys()
+        return None
+    is_ours = isinstance(content, dict) and {"schema_version", "funnel"} <= content.keys()
+    return str(content.get("id", "")) if is_ours else None
 
 
 def read_manifest(dataset: Path) -> DatasetManifest:

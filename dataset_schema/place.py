@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from dataset_schema.replacement import MANIFEST_NAME
-from dataset_schema.shard import TABLES
+from dataset_schema.shard import INDEX_FOLDER, TABLES
 from storage.places import local_path
 
 _EXPECTED = "expected the output directory of a curation run"
@@ -29,4 +29,4 @@ def expect_directory(dataset: Path) -> None:
 
 def _is_part(path: Path, dataset: Path) -> bool:
     first = path.relative_to(dataset).parts[0]
-    return first == MANIFEST_NAME or first in {table.folder for table in TABLES.values()}
+    return first in {MANIFEST_NAME, INDEX_FOLDER, *(table.folder for table in TABLES.values())}
