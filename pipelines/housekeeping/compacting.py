@@ -21,6 +21,7 @@ from dataset_schema import (
     open_shard,
     read_manifest,
     read_shard,
+    refresh_index,
     shard_name,
     shard_paths,
     shard_version,
@@ -73,6 +74,7 @@ def compact(dataset: Path, *, limits: ShardLimits = _LIMITS) -> Compacted | None
         commit_replacement(dataset, manifest)
         after = sum(len(shard_paths(dataset, kind)) for kind in TABLES) - kept
         write_card(dataset, manifest)
+        refresh_index(dataset)
         return Compacted(before=len(shards), after=after, rows=rows)
 
 

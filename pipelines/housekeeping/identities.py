@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dataset_schema import TABLES, open_shard, shard_paths
+from pipelines.housekeeping.database import scratch_database
 
 _COLUMNS: Final = ("clip_id", "source.id", "source.num_clips")
 _SCHEMA: Final = pa.schema(
@@ -36,10 +37,11 @@ def identities(datasets: Sequence[Path]) -> Iterator[duckdb.DuckDBPyConnection]:
     Raises:
         ValueError: a shard cannot be read.
     """
-    with duckdb.connect(config={"autoinstall_known_extensions": "false"}) as database:
+    with scratch_database() as database:
         rows = pa.RecordBatchReader.from_batches(_SCHEMA, _batches(datasets))
+        database.register("rows", rows)
         database.execute("CREATE TABLE clips AS SELECT * FROM rows")
-        rows.close()
+        database.unregister("rows")
         yield database
 
 

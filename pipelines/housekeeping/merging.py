@@ -12,7 +12,16 @@ from curation.execution.writer import Destination, ShardLimits, ShardWriter
 from curation.funnel import Counts, dataset_counts, dataset_funnel
 from curation.profiles import CurationConfig
 from curation.sources.config import SourcesConfig
-from dataset_schema import TABLES, DatasetManifest, MergedDataset, read_manifest, read_shard, shard_paths
+from dataset_schema import (
+    TABLES,
+    DatasetManifest,
+    MergedDataset,
+    new_dataset_id,
+    read_manifest,
+    read_shard,
+    refresh_index,
+    shard_paths,
+)
 from pipelines.housekeeping.overlap import LeftOut, Place, rows_to_leave_out
 from pipelines.whole_dataset import expect_new, whole_dataset, with_whole_paths, write_head
 from storage.configs import from_plain, undecisive_fields
@@ -45,6 +54,7 @@ def merge(datasets: Sequence[Path], output: Path, *, first_wins: bool = False, m
     with whole_dataset(output) as written:
         _write_tables(datasets, written, left_out)
         write_head(written, _described(datasets, heads, written, left_out, is_mixed=is_mixed))
+        refresh_index(written)
     return dataset_counts(output)
 
 
@@ -121,4 +131,5 @@ def _described(
         complete=True,
         selections=tuple(dict.fromkeys(selection for head in heads for selection in head.selections)),
         merged_from=tuple(merged),
+        id=new_dataset_id(),
     )

@@ -11,7 +11,7 @@ from dataset_schema import TABLES, DatasetManifest, expect_directory, read_manif
 from pipelines.housekeeping.validation.findings import Check, Finding, Report
 from pipelines.housekeeping.validation.media import Videos
 from pipelines.housekeeping.validation.shard import ShardJob, check_shard
-from pipelines.housekeeping.validation.whole import check_clips, check_files, check_funnel
+from pipelines.housekeeping.validation.whole import check_clips, check_files, check_funnel, check_index
 
 _UNREADABLE: Final = frozenset({Check.SHARD, Check.PAGE})
 
@@ -46,6 +46,7 @@ def validate(
     is_complete = manifest is not None and manifest.complete
     if all(finding.check not in _UNREADABLE for finding in report.findings):  # else nothing can be counted
         report.findings += check_clips(dataset, is_complete=is_complete)
+        report.findings += check_index(dataset)
         if manifest is not None and is_complete:
             report.findings += check_funnel(dataset, manifest)
     if manifest is None or is_complete:  # else a run may be writing

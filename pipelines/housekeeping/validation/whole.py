@@ -4,8 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from curation.funnel import dataset_funnel
-from dataset_schema import TABLES, DatasetManifest, FunnelRow, shard_paths
+from dataset_schema import TABLES, DatasetManifest, FunnelRow, open_index, shard_paths
+from dataset_schema.shard import INDEX_FOLDER
 from pipelines.housekeeping.identities import identities
 from pipelines.housekeeping.validation.findings import REDO, Check, Finding
 
@@ -78,6 +82,51 @@ def check_files(dataset: Path) -> Iterator[Finding]:
             others = (path for path in (dataset / folder).rglob("*") if path.is_file() and path not in shards)
             yield from (_stranger(dataset, path) for path in sorted(others))
     yield from (_stranger(dataset, path) for path in sorted(dataset.iterdir()) if _is_leftover(path))
+
+
+def check_index(dataset: Path) -> Iterator[Finding]:
+    """Whether what is written of the index is what follows from the shards; where nothing is, nothing is wrong."""
+    index = open_index(dataset)
+    written = sorted((dataset / INDEX_FOLDER).glob("*.parquet")) if index.parts else []
+    for path in written:
+        if path not in index.paths:
+            yield _of_index(dataset, path, "rows of shards that are not there", "rows of the shards")
+        elif problem := _problem_of_part(path):
+            yield _of_index(dataset, path, problem, "a part that reads")
+    start = 0
+    for shard in index.shards if index.paths else ():
+        for fresh in shard.derive():
+            stored = index.read(range(start, start + len(fresh)), fresh.column_names)
+            start += len(fresh)
+            if _plain(stored) != _plain(fresh):
+                yield _of_index(dataset, shard.path, "the index has other rows of it", "what follows from the shard")
+                break
+
+
+def _of_index(dataset: Path, path: Path, found: str, expected: str) -> Finding:
+    return Finding(
+        check=Check.INDEX,
+        where=path.relative_to(dataset).as_posix(),
+        found=found,
+        expected=expected,
+        remedy=f"delete {INDEX_FOLDER}/: every command reads the shards where it is missing",
+    )
+
+
+def _problem_of_part(path: Path) -> str | None:
+    try:
+        with pq.ParquetFile(path) as part:
+            for _ in part.iter_batches():
+                pass
+    except (pa.ArrowException, OSError) as error:
+        return " ".join(str(error).split())
+    return None
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """Without dictionaries, which may list equal values otherwise."""
+    kinds = (each.type.value_type if pa.types.is_dictionary(each.type) else each.type for each in table.schema)
+    return table.cast(pa.schema(list(zip(table.column_names, kinds, strict=True)))).combine_chunks()
 
 
 def _stranger(dataset: Path, path: Path) -> Finding:
