@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dataset_schema import TABLES, MediaPlaces, Payload, Sample, from_rows, media_places, open_shard
@@ -139,23 +140,21 @@ def _read_media(content: BinaryIO, places: MediaPlaces, row: int) -> Iterator[by
 def _damaged_pages(job: ShardJob) -> Iterator[tuple[str, int]]:
     """Each column with a page that fails its checksum, and the first row in it."""
     try:
-        with open_shard(job.path, job.kind, checks_pages=False) as file:
-            columns = [file.schema.column(number).path for number in range(len(file.schema))]
+        with open_shard(job.path, job.kind, buffer_bytes=_BUFFER_BYTES) as file:
+            for number in range(len(file.schema)):
+                column = file.schema.column(number).path
+                if _sound_rows(file, column, _ROWS_AT_ONCE) < file.metadata.num_rows:
+                    yield column, _sound_rows(file, column, 1)
     except ValueError:
-        return
-    for column in columns:
-        rows = _rows_before_damage(job, column, _ROWS_AT_ONCE)
-        if rows is not None:
-            yield column, _rows_before_damage(job, column, 1) or rows
+        return  # not one column can be read
 
 
-def _rows_before_damage(job: ShardJob, column: str, rows_at_once: int) -> int | None:
-    """How many rows of a column are sound before the first that is not; None where all are."""
+def _sound_rows(file: pq.ParquetFile, column: str, rows_at_once: int) -> int:
+    """How many rows of a column are sound before the first that is not."""
     rows = 0
     try:
-        with open_shard(job.path, job.kind, buffer_bytes=_BUFFER_BYTES) as file:
-            for batch in file.iter_batches(batch_size=rows_at_once, columns=[column], use_threads=False):
-                rows += batch.num_rows
-    except ValueError:
+        for batch in file.iter_batches(batch_size=rows_at_once, columns=[column], use_threads=False):
+            rows += batch.num_rows
+    except (pa.ArrowException, OSError):
         return rows
-    return None
+    return rows

@@ -16,8 +16,9 @@ from pipelines.housekeeping.validation.findings import REDO, Check, Finding
 _HEAD: Final = "dataset.json"
 _MOST: Final = 100  # findings of one query
 _TWICE: Final = """
-    SELECT clip_id, count(*), list(folder || ' ' || shard || ' row ' || row ORDER BY ALL)[:4] FROM clips
-    GROUP BY clip_id HAVING count(*) > 1 ORDER BY clip_id LIMIT ?
+    SELECT clip_id, folder, shard, row FROM clips
+    WHERE clip_id IN (SELECT clip_id FROM clips GROUP BY clip_id HAVING count(*) > 1)
+    ORDER BY clip_id, folder, shard, row LIMIT ?
 """
 _NOT_WHOLE: Final = """
     SELECT source_id, count(DISTINCT clip_id) AS found, max(num_clips) AS said, any_value(folder), any_value(shard)
@@ -30,12 +31,13 @@ def check_clips(dataset: Path, *, is_complete: bool) -> Iterator[Finding]:
     """Clips that stand in several rows, and sources of which clips are missing, or too many."""
     shards = {table.folder: shard_paths(dataset, kind) for kind, table in TABLES.items()}
     with identities([dataset]) as clips:
-        for clip_id, count, places in clips.execute(_TWICE, [_MOST]).fetchall():
+        for clip_id, folder, shard, row in clips.execute(_TWICE, [_MOST]).fetchall():
             yield Finding(
                 check=Check.CLIP,
-                where=_HEAD,
+                where=shards[folder][shard].relative_to(dataset).as_posix(),
+                row=row,
                 clip_id=clip_id,
-                found=f"{count} rows: {', '.join(places)}",
+                found="a clip of which there are several rows",
                 expected="one row in one table",
             )
         for source_id, found, said, folder, shard in clips.execute(_NOT_WHOLE, [is_complete, _MOST]).fetchall():
