@@ -1,7 +1,6 @@
 """A small sound dataset of drawn clips, with its index, to be joined, compared, made smaller and broken."""
 
-import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,12 +17,12 @@ from dataset_schema import (
     write_shard,
 )
 
+Tables = Mapping[str, Sequence[Sample | RejectedClip | FailedClip]]
+
 STAGES = ("entity_words", "decode", "single_shot", "publish")
 
 
-def write_dataset(
-    folder: Path, tables: dict[str, list[Sample] | list[RejectedClip] | list[FailedClip]], **config: object
-) -> Path:
+def write_dataset(folder: Path, tables: Tables, **config: object) -> Path:
     """Write a finished dataset; the keys are the names of its shards, such as `samples/part-0001-000-00000.parquet`."""
     for name, records in tables.items():
         write_shard(folder / name, records)
@@ -44,22 +43,18 @@ def name_of(table: str, number: int = 0, run: int = 1) -> str:
     return f"{table}/part-{run:04d}-000-{number:05d}.parquet"
 
 
-@pytest.fixture(scope="session")
-def sound(
-    make_sample: Callable[[int], Sample],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Path:
-    """Four kept clips in two shards; its copies may be changed."""
+@pytest.fixture
+def tables(make_sample: Callable[[int], Sample], rejected_clip: RejectedClip, failed_clip: FailedClip) -> Tables:
+    """Four kept clips in two shards, a rejected and a failed one."""
     samples = [make_sample(index) for index in (0, 2, 3, 5)]
-    return write_dataset(
-        tmp_path_factory.mktemp("sound") / "dataset",
-        {name_of("samples", 0): samples[:2], name_of("samples", 1): samples[2:]},
-    )
+    return {
+        name_of("samples", 0): samples[:2],
+        name_of("samples", 1): samples[2:],
+        name_of("rejections"): [rejected_clip],
+        name_of("failures"): [failed_clip],
+    }
 
 
 @pytest.fixture
-def dataset(sound: Path, tmp_path: Path, rejected_clip: RejectedClip, failed_clip: FailedClip) -> Path:
-    """Four kept clips in two shards, a rejected and a failed one."""
-    folder = tmp_path / "dataset"
-    shutil.copytree(sound, folder)
-    return write_dataset(folder, {name_of("rejections"): [rejected_clip], name_of("failures"): [failed_clip]})
+def dataset(tmp_path: Path, tables: Tables) -> Path:
+    return write_dataset(tmp_path / "dataset", tables)

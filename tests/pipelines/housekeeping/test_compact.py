@@ -33,8 +33,6 @@ from tests.dataset_schema.golden_records import (
 )
 from tests.pipelines.housekeeping.conftest import name_of, write_dataset
 
-LIMITS = ShardLimits(target_bytes=1, max_rows=3)
-
 
 def rows(dataset: Path) -> list[object]:
     return [record for kind in TABLES for path in shard_paths(dataset, kind) for record in read_shard(path, kind)]
@@ -64,7 +62,7 @@ def test_the_rows_stay_as_they_are_in_their_order_in_all_three_tables(dataset: P
     assert rows(dataset) == before
     assert [path.name for path in shard_paths(dataset, Sample)] == ["part-0002-000-00000.parquet"]
     assert validate(dataset).findings == []
-    assert [shard.path.name for shard in open_index(dataset).shards][0] == "part-0002-000-00000.parquet"
+    assert open_index(dataset).shards[0].path.name == "part-0002-000-00000.parquet"
 
 
 def test_what_is_compact_already_is_left_alone(many: Path) -> None:
