@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dataset_schema import RejectedClip, Sample
+from dataset_schema import FailedClip, RejectedClip, Sample
 from pipelines.__main__ import main
 from pipelines.housekeeping.compacting import compact
 from pipelines.housekeeping.comparing import ChangedFact, ChangedScore, Moved, compare
@@ -32,7 +32,7 @@ def test_clips_are_the_same_wherever_their_rows_lie(dataset: Path, tmp_path: Pat
 
 
 def test_what_ended_otherwise_is_counted_by_both_ends(
-    dataset: Path, samples: list[Sample], rejected_clip: RejectedClip, tmp_path: Path
+    dataset: Path, samples: list[Sample], rejected_clip: RejectedClip, failed_clip: FailedClip, tmp_path: Path
 ) -> None:
     dropped = [
         replace(rejected_clip, clip_id=sample.clip_id, source=sample.source, caption=sample.caption)
@@ -49,7 +49,7 @@ def test_what_ended_otherwise_is_counted_by_both_ends(
         Moved(first="kept", second=several, clips=2, example=examples[0]),
         Moved(first=several, second=none, clips=1, example=rejected_clip.clip_id),
         Moved(first="kept", second=None, clips=1, example=samples[3].clip_id),
-        Moved(first="failed: input (decode)", second=None, clips=1, example=found.moved[-1].example),
+        Moved(first="failed: input (decode)", second=None, clips=1, example=failed_clip.clip_id),
     }
     assert found.settings == ("config.threshold was absent, is 0.5",)
     assert (found.clips, found.shared) == ((6, 4), 4)

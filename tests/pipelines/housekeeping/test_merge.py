@@ -66,9 +66,7 @@ def test_a_clip_that_differs_is_refused_with_both_datasets_and_nothing_is_writte
     other = write_dataset(tmp_path / "other", {KEPT: [replace(samples[0], extra='{"a": 1}'), samples[1]]})
     before = set(tmp_path.iterdir())
 
-    with pytest.raises(
-        ValueError, match=rf"1 clips are not the same .* {samples[0].clip_id} in .*dataset and .*other;"
-    ):
+    with pytest.raises(ValueError, match=rf"1 clips .* {samples[0].clip_id} in .*dataset and .*other;"):
         merge([dataset, other], tmp_path / "both")
 
     assert set(tmp_path.iterdir()) == before
@@ -106,9 +104,7 @@ def test_a_source_that_was_split_otherwise_is_taken_whole_from_the_first(
     assert read_ledger(tmp_path / "first").done == {"film"}
 
 
-def test_other_settings_are_named_and_mixed_only_on_demand(
-    dataset: Path, samples: list[Sample], tmp_path: Path
-) -> None:
+def test_other_settings_are_named_and_mixed_on_demand(dataset: Path, samples: list[Sample], tmp_path: Path) -> None:
     other = write_dataset(tmp_path / "other", {KEPT: samples[:1]}, threshold=0.5)
 
     with pytest.raises(ValueError, match=r"config\.threshold was absent, is 0\.5\. .*--mix-configs"):
