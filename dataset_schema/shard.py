@@ -19,6 +19,7 @@ from dataset_schema.arrow import (
     VERSION_KEY,
     Kind,
 )
+from dataset_schema.layout import write_rows
 from dataset_schema.records import FailedClip, RejectedClip, Sample
 from dataset_schema.replacement import MANIFEST_NAME, replacement_of
 from dataset_schema.rows import Row, from_row, missing_columns, to_row
@@ -30,9 +31,11 @@ Record = TypeVar("Record", Sample, RejectedClip, FailedClip)
 # How tools name the levels of a list in a Parquet file.
 _LIST_LEVELS = frozenset({"list", "element", "item", "array", "bag", "array_element"})
 
-# Rows hold pictures and videos of some megabytes, and a reader that wants one clip reads its whole group. Still smaller
-# groups would make the footers long.
-_ROWS_PER_GROUP = 4
+# A row group may be a whole file, whose records are read about so many bytes at a time, and at most so many of them.
+_BYTES_AT_ONCE = 2**22
+_ROWS_AT_ONCE = 4096
+# Some hundred columns stream at a time.
+_BUFFER_BYTES = 2**18
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +97,8 @@ def write_shard(path: Path, records: Sequence[Sample | RejectedClip | FailedClip
     if len(kinds) != 1:
         found = ", ".join(sorted(kind.__name__ for kind in kinds)) or "no records"
         raise ValueError(f"shard {path} would hold {found}, expected records of one kind")
-    schema = TABLES[kinds.pop()].schema
-    write_row_groups(path, schema, _row_groups(records, schema))
+    with whole_file(path) as written:
+        write_rows(written, TABLES[kinds.pop()].schema, map(to_row, records))
 
 
 def write_row_groups(path: Path, schema: pa.Schema, groups: Iterable[pa.Table]) -> None:
@@ -108,34 +111,47 @@ def write_row_groups(path: Path, schema: pa.Schema, groups: Iterable[pa.Table]) 
             writer.write_table(group)
 
 
-def _row_groups(records: Sequence[Sample | RejectedClip | FailedClip], schema: pa.Schema) -> Iterator[pa.Table]:
-    for start in range(0, len(records), _ROWS_PER_GROUP):
-        rows = [to_row(record) for record in records[start : start + _ROWS_PER_GROUP]]
-        yield pa.Table.from_pylist(rows, schema=schema)
-
-
 def read_shard(path: Path, kind: type[Record]) -> Iterator[Record]:
-    """The records of one shard, one row group in memory at a time.
+    """The records of one shard; some megabytes of them are in memory at a time, however large its row groups are.
 
     Raises:
-        ValueError: the file is no Parquet file, of another major version, or lacks a column.
+        ValueError: the file is no Parquet file, of another major version, lacks a column, or a row contradicts itself.
     """
-    with open_shard(path, kind) as file:
-        for group in range(file.num_row_groups):
-            yield from from_rows(file.read_row_group(group).to_pylist(), kind)
+    with open_shard(path, kind, buffer_bytes=_BUFFER_BYTES) as file:
+        for batch in file.iter_batches(batch_size=_rows_at_once(file.metadata), use_threads=False):
+            yield from _records(path, batch, kind)
+
+
+def _records(path: Path, batch: pa.RecordBatch, kind: type[Record]) -> list[Record]:
+    rows = batch.to_pylist()
+    try:
+        return list(from_rows(rows, kind))
+    except ValueError as error:
+        raise ValueError(f"shard {path}: {error}") from error
+
+
+def _rows_at_once(footer: pq.FileMetaData) -> int:
+    size_bytes = sum(footer.row_group(group).total_byte_size for group in range(footer.num_row_groups))
+    return min(max(_BYTES_AT_ONCE * footer.num_rows // max(size_bytes, 1), 1), _ROWS_AT_ONCE)
 
 
 @contextmanager
-def open_shard(path: Path, kind: Kind) -> Iterator[pq.ParquetFile]:
+def open_shard(path: Path, kind: Kind, *, buffer_bytes: int = 0) -> Iterator[pq.ParquetFile]:
     """The opened shard, after a check of its version and its columns.
 
     A file that another tool wrote, a selection say, has no version: its columns tell whether it can be read.
+
+    Args:
+        path: of the shard.
+        kind: what its rows are.
+        buffer_bytes: how much of each column is read at a time. With 0 whatever is asked for is read at once, in few
+            requests: right for numbers and words, and too much memory for all media of a row group.
 
     Raises:
         ValueError: as `read_shard`; also where the damage shows when the file is read in the block.
     """
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, buffer_size=buffer_bytes, pre_buffer=not buffer_bytes) as file:
             _check(path, file.schema_arrow, kind)
             yield file
     except (pa.ArrowException, OSError) as error:
