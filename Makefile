@@ -15,6 +15,7 @@ SCORE_ALL ?=
 CONFIG ?=
 DATASET ?=
 WHERE ?=
+DRY_RUN ?=
 VIDEOS ?=
 ADDRESS ?=
 # Clips with their truth: those beside the project, where there are any.
@@ -43,7 +44,7 @@ option = $(if $($(1)),$(2) "$$$(1)")
 # in names of files, and in the first word.
 each_reference = readarray -t references < <(sed -E ':next; s/(=.*[^[:blank:]])[[:blank:]]+([^[:blank:]=\n]+=)/\1\n\2/; t next' <<< "$$REF")
 
-.PHONY: help setup demo prove ablations check test test-slow test-legacy explain curate inspect select describe cache train sample submit label-clips train-filter bench bench-quality bench-model clean
+.PHONY: help setup demo prove ablations check test test-slow test-legacy explain curate inspect select repolicy describe cache train sample submit label-clips train-filter bench bench-quality bench-model clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -106,6 +107,10 @@ inspect: setup  ## tables and contact sheets of a dataset: make inspect DATASET=
 select: setup  ## part of a dataset as a dataset: make select DATASET=out/dataset WHERE="scores.desirable >= 0.4" OUTPUT=out/desirable
 	$(call need,DATASET,name a dataset directory or a Parquet file of samples)$(call need,OUTPUT,name the new directory)
 	$(PYTHON) -m pipelines select --dataset "$$DATASET" --output "$$OUTPUT" $(call option,WHERE,--where) $(ARGS)
+
+repolicy: setup  ## decide again with other thresholds, from stored scores: make repolicy DATASET=out/dataset ARGS="--curation.content-filter.min-desirable 0.5" [DRY_RUN=1] [CONFIG=thresholds.toml]
+	$(call need,DATASET,name a dataset directory)
+	$(PYTHON) -m pipelines repolicy --dataset "$$DATASET" $(call option,CONFIG,--config) $(if $(DRY_RUN),--dry-run) $(ARGS)
 
 describe: setup  ## what a training run would cost, and whether it fits: make describe [CONFIG=configs/train_paper.toml] [DATASET=out/dataset] [ARGS="--gpus 64"]
 	$(PYTHON) -m pipelines describe $(call option,CONFIG,--config) $(call option,DATASET,--dataset) $(ARGS)

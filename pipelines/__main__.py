@@ -20,6 +20,7 @@ _VERBS = {
     "inspect": ("pipelines.verbs.inspect", "tables and contact sheets of a dataset"),
     "explain": ("pipelines.verbs.explain", "what curation finds in one video, keeps and rejects, and why"),
     "select": ("pipelines.verbs.select", "part of a dataset as a dataset, by an SQL condition"),
+    "repolicy": ("pipelines.verbs.repolicy", "other thresholds over the stored scores of a dataset"),
     "describe": ("pipelines.verbs.describe", "what a training run would cost, and whether it fits"),
     "cache": ("pipelines.verbs.cache", "encode the videos and captions of a dataset once, before training"),
     "train": ("pipelines.verbs.train", "train the model on a dataset"),
