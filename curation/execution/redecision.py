@@ -68,7 +68,7 @@ class Redecision:
 
     def _of_sample(self, sample: Sample) -> Row | LookAgain:
         decision = decide(sample, self._policy)
-        decided = replace(sample, entities=decision.entities, background=decision.background)
+        decided = replace(sample, entities=decision.entities or (), background=decision.background)
         if reasons := self._counting(decision.reasons):
             return self._as_far_as(reasons[0].stage, passed_over(decided, *reasons))
         if _lacks_pixels(decision):

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from curation.execution.card import write_card
 from curation.execution.ledger import next_run, remove_unfinished
@@ -32,8 +32,6 @@ from dataset_schema import (
     read_shard,
     shard_paths,
 )
-
-Record = TypeVar("Record", Sample, RejectedClip, FailedClip)
 
 _ROWS_AT_ONCE: Final = 1024
 
@@ -91,6 +89,7 @@ def find_changes(dataset: Path, redecision: Redecision) -> Changes:
         ValueError: a shard is damaged.
     """
     changes = Changes()
+    kind: Any
     for kind in TABLES:
         for path in shard_paths(dataset, kind):
             if sum(changes.count(row, redecision(row)) for row in _without_media(path, kind)):
@@ -133,7 +132,7 @@ def repolicy(
 
 def _write(dataset: Path, redecision: Redecision, shards: list[Path], *, run: int) -> None:
     destination = Destination(dataset=dataset, run=run, published=frozenset(), limits=ShardLimits())
-    kinds = {table.folder: kind for kind, table in TABLES.items()}
+    kinds: dict[str, Any] = {table.folder: kind for kind, table in TABLES.items()}
     with closing(ShardWriter(destination)) as writer:
         for path in shards:
             for row in read_shard(path, kinds[path.parent.name]):
@@ -163,7 +162,7 @@ def _decisive(row: RejectedClip) -> str:
     return f"{row.reasons[0].stage}: {row.reasons[0].reason}"
 
 
-def _without_media(path: Path, kind: type[Record]) -> Iterator[Record]:
+def _without_media(path: Path, kind: Any) -> Iterator[Row]:
     """The records of a shard, whose payloads have no bytes."""
     with open_shard(path, kind) as file:
         columns = [file.schema.column(number).path for number in range(len(file.schema))]
