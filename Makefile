@@ -17,6 +17,7 @@ DATASET ?=
 # Several, quoted as in a shell.
 DATASETS ?=
 WHERE ?=
+DRY_RUN ?=
 VIDEOS ?=
 ADDRESS ?=
 # Clips with their truth: those beside the project, where there are any.
@@ -45,7 +46,7 @@ option = $(if $($(1)),$(2) "$$$(1)")
 # in names of files, and in the first word.
 each_reference = readarray -t references < <(sed -E ':next; s/(=.*[^[:blank:]])[[:blank:]]+([^[:blank:]=\n]+=)/\1\n\2/; t next' <<< "$$REF")
 
-.PHONY: help setup demo prove ablations check test test-slow test-legacy explain curate inspect select merge diff compact validate describe cache train sample submit label-clips train-filter bench bench-quality bench-model clean
+.PHONY: help setup demo prove ablations check test test-slow test-legacy explain curate inspect select repolicy merge diff compact validate describe cache train sample submit label-clips train-filter bench bench-quality bench-model clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -125,6 +126,10 @@ compact: setup  ## few shards of many, in the newest layout, also of older datas
 validate: setup  ## whether everything in a dataset is as it should be: make validate DATASET=out/dataset [ARGS="--videos first"]
 	$(call need,DATASET,name a dataset directory)
 	$(PYTHON) -m pipelines validate --dataset "$$DATASET" $(ARGS)
+
+repolicy: setup  ## decide again with other thresholds, from stored scores: make repolicy DATASET=out/dataset ARGS="--curation.content-filter.min-desirable 0.5" [DRY_RUN=1] [CONFIG=thresholds.toml]
+	$(call need,DATASET,name a dataset directory)
+	$(PYTHON) -m pipelines repolicy --dataset "$$DATASET" $(call option,CONFIG,--config) $(if $(DRY_RUN),--dry-run) $(ARGS)
 
 describe: setup  ## what a training run would cost, and whether it fits: make describe [CONFIG=configs/train_paper.toml] [DATASET=out/dataset] [ARGS="--gpus 64"]
 	$(PYTHON) -m pipelines describe $(call option,CONFIG,--config) $(call option,DATASET,--dataset) $(ARGS)

@@ -46,12 +46,28 @@ def dataset_funnel(dataset: Path, stages: Sequence[str]) -> tuple[FunnelRow, ...
     """
     rejected = _count(dataset, RejectedClip, "reason")
     failed = _count(dataset, FailedClip, "kind")
+    return funnel_of(dataset, stages, kept=_num_rows(dataset, Sample), rejected=rejected, failed=failed)
+
+
+def funnel_of(
+    dataset: Path,
+    stages: Sequence[str],
+    *,
+    kept: int,
+    rejected: Counter[tuple[str, str]],
+    failed: Counter[tuple[str, str]],
+) -> tuple[FunnelRow, ...]:
+    """The funnel of counts by stage and code.
+
+    Raises:
+        ValueError: they name a stage that is not among `stages`.
+    """
     if strangers := {stage for stage, _ in (*rejected, *failed)} - set(stages):
         raise ValueError(
             f"dataset {dataset} names the stages {', '.join(sorted(strangers))}, expected only {', '.join(stages)}; "
             "it was curated by other stages"
         )
-    entered = _num_rows(dataset, Sample) + rejected.total() + failed.total()
+    entered = kept + rejected.total() + failed.total()
     funnel = []
     for stage in stages:
         row = _row(stage, entered, rejected=_of(stage, rejected), failed=_of(stage, failed))

@@ -109,7 +109,10 @@ def new_dataset_id() -> str:
 
 def write_manifest(dataset: Path, manifest: DatasetManifest) -> None:
     """Write `dataset.json`, replacing an older one in one step."""
-    write_whole_text(dataset / MANIFEST_NAME, json.dumps(asdict(manifest), indent=2, ensure_ascii=False) + "\n")
+    content = asdict(manifest)
+    if manifest.replacement is None:
+        del content["replacement"]  # as in nearly every dataset
+    write_whole_text(dataset / MANIFEST_NAME, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
 def is_dataset(folder: Path) -> bool:

@@ -5,7 +5,7 @@ Shards are immutable, so a changed row means a new shard. `replacing.py` writes 
 
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -42,13 +42,9 @@ class Replacement:
         """Whether a shard of a table's folder is no part of the dataset."""
         return f"{folder}/{name}" in self.shards if self.committed else run_of_shard(name) == self.run
 
-    def to_json(self) -> dict[str, Any]:
-        """As `dataset.json` has it."""
-        return asdict(self)
-
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Self:
-        """What `to_json` wrote."""
+        """As `dataset.json` has it."""
         return cls(run=content["run"], shards=tuple(content["shards"]), committed=content["committed"])
 
 

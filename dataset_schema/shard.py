@@ -65,7 +65,8 @@ TABLES: dict[Kind, Table] = {
 def shard_paths(dataset: Path, kind: Kind) -> list[Path]:
     """The finished shards of one table, sorted by name; empty where the table has none.
 
-    Of a dataset in which shards take the place of others, those that are a part of it now (`replacing.py`). What other tools select has no folder for each table: a file, or a folder with nothing but files, is all samples.
+    Where shards take the place of others, those that are a part of the dataset now (`replacing.py`). What other tools
+    select has no folder for each table: a file, or a folder with nothing but files, is all samples.
     """
     folder = dataset / TABLES[kind].folder
     if folder.is_dir():

@@ -20,6 +20,7 @@ _VERBS = {
     "inspect": ("pipelines.verbs.inspect", "tables and contact sheets of a dataset"),
     "explain": ("pipelines.verbs.explain", "what curation finds in one video, keeps and rejects, and why"),
     "select": ("pipelines.verbs.select", "part of a dataset as a dataset, by an SQL condition"),
+    "repolicy": ("pipelines.verbs.repolicy", "other thresholds over the stored scores of a dataset"),
     "merge": ("pipelines.verbs.merge", "several datasets or runs into one"),
     "diff": ("pipelines.verbs.diff", "what became of the clips of one dataset in another, and what changed"),
     "compact": ("pipelines.verbs.compact", "few shards of many, in the newest layout"),
