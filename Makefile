@@ -14,7 +14,10 @@ VIDEO ?=
 SCORE_ALL ?=
 CONFIG ?=
 DATASET ?=
+# Several, quoted as in a shell.
+DATASETS ?=
 WHERE ?=
+DRY_RUN ?=
 VIDEOS ?=
 ADDRESS ?=
 # Clips with their truth: those beside the project, where there are any.
@@ -32,7 +35,7 @@ ARGS ?=
 # What the user wrote stays as it is: make would take the $5 of a caption for a variable. Recipes read most of them from
 # the environment, so that a caption may hold an apostrophe; ARGS is several words, quoted as in a shell.
 AS_WRITTEN := INPUT OUTPUT CAPTION VIDEO CONFIG DATASET WHERE VIDEOS ADDRESS MEDIA MODEL PROMPT REF BUCKET LABELS CHECKPOINT
-$(foreach name,$(AS_WRITTEN) ARGS,$(eval override $(name) := $$(value $(name))))
+$(foreach name,$(AS_WRITTEN) ARGS DATASETS,$(eval override $(name) := $$(value $(name))))
 export $(AS_WRITTEN)
 
 # make fails on an unset variable with a sentence, not with a usage page.
@@ -43,7 +46,7 @@ option = $(if $($(1)),$(2) "$$$(1)")
 # in names of files, and in the first word.
 each_reference = readarray -t references < <(sed -E ':next; s/(=.*[^[:blank:]])[[:blank:]]+([^[:blank:]=\n]+=)/\1\n\2/; t next' <<< "$$REF")
 
-.PHONY: help setup demo prove ablations check test test-slow test-legacy explain curate inspect select index describe cache train sample submit label-clips train-filter bench bench-quality bench-model clean
+.PHONY: help setup demo prove ablations check test test-slow test-legacy explain curate inspect select index repolicy merge diff compact validate describe cache train sample submit label-clips train-filter bench bench-quality bench-model clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -110,6 +113,26 @@ select: setup  ## part of a dataset as a dataset: make select DATASET=out/datase
 index: setup  ## one row for every clip, to be queried; runs write it at their end: make index DATASET=out/dataset
 	$(call need,DATASET,name a dataset directory)
 	$(PYTHON) -m pipelines index --dataset "$$DATASET" $(ARGS)
+merge: setup  ## several datasets or runs into one: make merge DATASETS="out/monday out/tuesday" OUTPUT=out/both
+	$(call need,DATASETS,name two or more dataset directories)$(call need,OUTPUT,name the new directory)
+	$(PYTHON) -m pipelines merge --output "$$OUTPUT" $(ARGS) -- $(DATASETS)
+
+# A difference (status 3) is an answer, not an error.
+diff: setup  ## in what two datasets of the same clips differ: make diff DATASETS="out/before out/after"
+	$(call need,DATASETS,name two dataset directories)
+	$(PYTHON) -m pipelines diff $(ARGS) -- $(DATASETS) || test $$? -eq 3
+
+compact: setup  ## few shards of many, in the newest layout, also of older datasets: make compact DATASET=out/dataset
+	$(call need,DATASET,name a dataset directory)
+	$(PYTHON) -m pipelines compact --dataset "$$DATASET" $(ARGS)
+
+validate: setup  ## whether everything in a dataset is as it should be: make validate DATASET=out/dataset [ARGS="--videos first"]
+	$(call need,DATASET,name a dataset directory)
+	$(PYTHON) -m pipelines validate --dataset "$$DATASET" $(ARGS)
+
+repolicy: setup  ## decide again with other thresholds, from stored scores: make repolicy DATASET=out/dataset ARGS="--curation.content-filter.min-desirable 0.5" [DRY_RUN=1] [CONFIG=thresholds.toml]
+	$(call need,DATASET,name a dataset directory)
+	$(PYTHON) -m pipelines repolicy --dataset "$$DATASET" $(call option,CONFIG,--config) $(if $(DRY_RUN),--dry-run) $(ARGS)
 
 describe: setup  ## what a training run would cost, and whether it fits: make describe [CONFIG=configs/train_paper.toml] [DATASET=out/dataset] [ARGS="--gpus 64"]
 	$(PYTHON) -m pipelines describe $(call option,CONFIG,--config) $(call option,DATASET,--dataset) $(ARGS)

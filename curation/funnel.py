@@ -47,12 +47,28 @@ def dataset_funnel(dataset: Place, stages: Sequence[str]) -> tuple[FunnelRow, ..
     """
     index = open_index(dataset)
     rejected, failed = (_count(index, outcome) for outcome in (Outcome.REJECTED, Outcome.FAILED))
+    return funnel_of(dataset, stages, kept=index.counts[Outcome.KEPT], rejected=rejected, failed=failed)
+
+
+def funnel_of(
+    dataset: Place,
+    stages: Sequence[str],
+    *,
+    kept: int,
+    rejected: Counter[tuple[str, str]],
+    failed: Counter[tuple[str, str]],
+) -> tuple[FunnelRow, ...]:
+    """The funnel of counts by stage and code.
+
+    Raises:
+        ValueError: they name a stage that is not among `stages`.
+    """
     if strangers := {stage for stage, _ in (*rejected, *failed)} - set(stages):
         raise ValueError(
             f"dataset {dataset} names the stages {', '.join(sorted(strangers))}, expected only {', '.join(stages)}; "
             "it was curated by other stages"
         )
-    entered = index.num_rows
+    entered = kept + rejected.total() + failed.total()
     funnel = []
     for stage in stages:
         row = _row(stage, entered, rejected=_of(stage, rejected), failed=_of(stage, failed))

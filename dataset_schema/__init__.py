@@ -1,9 +1,9 @@
 """The contract between curation and modeling: what one published clip is, and how it lies on disk.
 
 `records.py` holds the frozen records, `arrow.py` their Arrow schema, `shard.py` one atomic writer and one reader,
-`layout.py` how rows lie in a file, `media_places.py` where in it their media stand, `manifest.py` the file that
-describes a dataset, `buckets.py` the sizes of Table 6, `words.py` where a word stands in a caption or a prompt,
-`index/` one row for every clip of a dataset, without its pictures and its video.
+`layout.py` how rows lie in a file, `media_places.py` where in it their media stand, `manifest.py` what made a dataset,
+`replacing.py` how shards take the place of others, `index/` one row for every clip of a dataset, without its pictures
+and its video, `buckets.py` the sizes of Table 6, `words.py` where a word stands in a caption or a prompt.
 """
 
 from dataset_schema.arrow import FAILURES_SCHEMA, REJECTIONS_SCHEMA, SAMPLES_SCHEMA
@@ -13,6 +13,7 @@ from dataset_schema.manifest import (
     Annotator,
     DatasetManifest,
     FunnelRow,
+    MergedDataset,
     Selection,
     is_dataset,
     new_dataset_id,
@@ -40,6 +41,8 @@ from dataset_schema.records import (
     Scores,
     Source,
 )
+from dataset_schema.replacement import run_of_shard, shard_name
+from dataset_schema.replacing import begin_replacement, clean_up_replacement, commit_replacement
 from dataset_schema.shard import (
     INDEX_FOLDER,
     TABLES,
@@ -49,6 +52,7 @@ from dataset_schema.shard import (
     open_shard,
     read_shard,
     shard_paths,
+    shard_version,
     write_row_groups,
     write_shard,
 )
@@ -79,6 +83,7 @@ __all__ = [
     "Index",
     "MediaFacts",
     "MediaPlaces",
+    "MergedDataset",
     "Outcome",
     "Payload",
     "Reason",
@@ -90,6 +95,9 @@ __all__ = [
     "Scores",
     "Selection",
     "Source",
+    "begin_replacement",
+    "clean_up_replacement",
+    "commit_replacement",
     "dataset_root",
     "expect_directory",
     "from_rows",
@@ -103,7 +111,10 @@ __all__ = [
     "read_manifest",
     "read_shard",
     "refresh_index",
+    "run_of_shard",
+    "shard_name",
     "shard_paths",
+    "shard_version",
     "shortest_duration_s",
     "write_manifest",
     "write_row_groups",

@@ -82,6 +82,7 @@ def _settings(leaves: Sequence[_Leaf]) -> Mapping[str, Any]:
         "use_dictionary": others,
         "write_statistics": others,
         "write_page_index": True,
+        "write_page_checksum": True,
         "data_page_size": _PAGE_BYTES,
         "write_batch_size": 1,  # values after which a page may end
     }

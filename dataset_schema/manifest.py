@@ -6,7 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 from dataset_schema.place import expect_directory
-from dataset_schema.shard import MANIFEST_NAME
+from dataset_schema.replacement import MANIFEST_NAME, Replacement
 from dataset_schema.version import SCHEMA_VERSION, check_version
 from storage.address import Place
 from storage.whole_files import write_whole_text
@@ -60,14 +60,33 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MergedDataset:
+    """One of several datasets that were merged into this one.
+
+    Attributes:
+        dataset: where it lay.
+        config: its own, as `DatasetManifest` has it; so is `profile`.
+        clips: how many of them came from it, over all three tables; those that an earlier one had too count there.
+    """
+
+    dataset: str
+    profile: str
+    config: dict[str, Any]
+    clips: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetManifest:
     """The head of a dataset.
 
     Attributes:
-        profile: the annotator profile that ran (`embedded`, `paper`).
-        config: the resolved configuration, as the command would read it again.
+        profile: the annotator profile that ran (`embedded`, `paper`); several names where several datasets were merged.
+        config: the resolved configuration, as the command would read it again; empty where the datasets that were
+            merged have several.
         complete: False while the run has sources left.
         selections: what was selected since, the first one first; none in what a curation run wrote.
+        merged_from: what was merged into it, in that order.
+        replacement: which shards take the place of which, while they do.
         id: of this dataset alone, from its beginning on, as `new_dataset_id` gives it; empty in datasets of before. Two
             datasets that say the same are equal.
     """
@@ -78,6 +97,8 @@ class DatasetManifest:
     funnel: tuple[FunnelRow, ...]
     complete: bool
     selections: tuple[Selection, ...] = ()
+    merged_from: tuple[MergedDataset, ...] = ()
+    replacement: Replacement | None = None
     schema_version: str = str(SCHEMA_VERSION)
     id: str = field(default="", compare=False)
 
@@ -89,7 +110,10 @@ def new_dataset_id() -> str:
 
 def write_manifest(dataset: Place, manifest: DatasetManifest) -> None:
     """Write `dataset.json`, replacing an older one in one step."""
-    write_whole_text(dataset / MANIFEST_NAME, json.dumps(asdict(manifest), indent=2, ensure_ascii=False) + "\n")
+    content = asdict(manifest)
+    if manifest.replacement is None:
+        del content["replacement"]  # as in nearly every dataset
+    write_whole_text(dataset / MANIFEST_NAME, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
 def is_dataset(folder: Place) -> bool:
@@ -132,6 +156,7 @@ def read_manifest(dataset: Place) -> DatasetManifest:
 
 
 def _manifest(content: dict[str, Any]) -> DatasetManifest:
+    replacement = content.get("replacement")
     known = {each.name for each in fields(DatasetManifest)}
     return DatasetManifest(
         **{
@@ -140,6 +165,8 @@ def _manifest(content: dict[str, Any]) -> DatasetManifest:
             "annotators": tuple(Annotator(**annotator) for annotator in content["annotators"]),
             "funnel": tuple(FunnelRow(**row) for row in content["funnel"]),
             "selections": tuple(Selection(**selection) for selection in content.get("selections", ())),
+            "merged_from": tuple(MergedDataset(**merged) for merged in content.get("merged_from", ())),
+            "replacement": replacement and Replacement.from_json(replacement),
         }
     )
 

@@ -1,6 +1,7 @@
 """Where a dataset lies: the directory that holds `dataset.json` and the tables, and none of its parts."""
 
-from dataset_schema.shard import INDEX_FOLDER, MANIFEST_NAME, TABLES
+from dataset_schema.replacement import MANIFEST_NAME
+from dataset_schema.shard import INDEX_FOLDER, TABLES
 from storage.address import Place, path_below
 from storage.places import place_of
 

@@ -21,14 +21,14 @@ from dataset_schema.arrow import (
 )
 from dataset_schema.layout import write_rows
 from dataset_schema.records import FailedClip, RejectedClip, Sample
+from dataset_schema.replacement import MANIFEST_NAME, replacement_of
 from dataset_schema.rows import Row, from_row, missing_columns, to_row
-from dataset_schema.version import check_version
+from dataset_schema.version import SchemaVersion, check_version
 from storage.address import Address, Place, path_below, to_read
 from storage.whole_files import whole_file
 
-Record = TypeVar("Record", Sample, RejectedClip, FailedClip)
+Record = TypeVar("Record", bound=Sample | RejectedClip | FailedClip)
 
-MANIFEST_NAME = "dataset.json"
 INDEX_FOLDER = "index"
 
 # What is made of a dataset and lies in it.
@@ -70,11 +70,13 @@ def shard_paths(dataset: Place, kind: Kind) -> list[Place]: ...
 def shard_paths(dataset: Place, kind: Kind) -> list[Path] | list[Place]:
     """The finished shards of one table, sorted by name; empty where the table has none.
 
-    What other tools select has no folder for each table: a file, or a folder with nothing but files, is all samples.
+    Where shards take the place of others, those that are a part of the dataset now (`replacing.py`). What other tools
+    select has no folder for each table: a file, or a folder with nothing but files, is all samples.
     """
     folder = dataset / TABLES[kind].folder
     if folder.is_dir():
-        return _parquet_files(folder)
+        replaced, found = replacement_of(dataset), _parquet_files(folder)
+        return found if replaced is None else [p for p in found if not replaced.hides(folder.name, p.name)]
     if kind is not Sample or any((dataset / table.folder).is_dir() for table in TABLES.values()):
         return []
     return [dataset] if dataset.is_file() else _parquet_files(dataset)
@@ -151,7 +153,9 @@ def _rows_at_once(footer: pq.FileMetaData) -> int:
 
 
 @contextmanager
-def open_shard(path: Place, kind: Kind, *, buffer_bytes: int = 0) -> Iterator[pq.ParquetFile]:
+def open_shard(
+    path: Place, kind: type[Record], *, buffer_bytes: int = 0, checks_pages: bool = True
+) -> Iterator[pq.ParquetFile]:
     """The opened shard, after a check of its version and its columns.
 
     A file that another tool wrote, a selection say, has no version: its columns tell whether it can be read.
@@ -161,12 +165,18 @@ def open_shard(path: Place, kind: Kind, *, buffer_bytes: int = 0) -> Iterator[pq
         kind: what its rows are.
         buffer_bytes: how much of each column is read at a time. With 0 whatever is asked for is read at once, in few
             requests: right for numbers and words, and too much memory for all media of a row group.
+        checks_pages: each page that is read is held against its checksum. Whoever looks at damage reads on without.
 
     Raises:
         ValueError: as `read_shard`; also where the damage shows when the file is read in the block.
     """
     try:
-        with pq.ParquetFile(to_read(path), buffer_size=buffer_bytes, pre_buffer=not buffer_bytes) as file:
+        with pq.ParquetFile(
+            to_read(path),
+            buffer_size=buffer_bytes,
+            pre_buffer=not buffer_bytes,
+            page_checksum_verification=checks_pages,
+        ) as file:
             _check(path, file.schema_arrow, kind)
             yield file
     except (pa.ArrowException, OSError) as error:
@@ -178,7 +188,13 @@ def open_shard(path: Place, kind: Kind, *, buffer_bytes: int = 0) -> Iterator[pq
         ) from error
 
 
-def _check(path: Place, schema: pa.Schema, kind: Kind) -> None:
+def shard_version(file: pq.ParquetFile) -> SchemaVersion | None:
+    """The schema version of an opened shard; None of a file that another tool wrote."""
+    found = (file.schema_arrow.metadata or {}).get(VERSION_KEY)
+    return None if found is None else SchemaVersion.parse(found.decode())
+
+
+def _check(path: Place, schema: pa.Schema, kind: type[Record]) -> None:
     found = (schema.metadata or {}).get(VERSION_KEY)
     if found is not None:
         check_version(found.decode(), where=f"shard {path}")

@@ -21,6 +21,11 @@ _VERBS = {
     "explain": ("pipelines.verbs.explain", "what curation finds in one video, keeps and rejects, and why"),
     "select": ("pipelines.verbs.select", "part of a dataset as a dataset, by an SQL condition"),
     "index": ("pipelines.verbs.index", "one row for every clip of a dataset, to be queried"),
+    "repolicy": ("pipelines.verbs.repolicy", "other thresholds over the stored scores of a dataset"),
+    "merge": ("pipelines.verbs.merge", "several datasets or runs into one"),
+    "diff": ("pipelines.verbs.diff", "what became of the clips of one dataset in another, and what changed"),
+    "compact": ("pipelines.verbs.compact", "few shards of many, in the newest layout"),
+    "validate": ("pipelines.verbs.validate", "look whether everything in a dataset is as it should be"),
     "describe": ("pipelines.verbs.describe", "what a training run would cost, and whether it fits"),
     "cache": ("pipelines.verbs.cache", "encode the videos and captions of a dataset once, before training"),
     "train": ("pipelines.verbs.train", "train the model on a dataset"),
@@ -44,7 +49,8 @@ def main(arguments: list[str]) -> int:
     | 0 | done |
     | 1 | the run broke off, and one sentence says why; or the program has a defect, and a traceback shows it |
     | 2 | wrong input: an option, a file, a place to write, a library that is not installed |
-    | 3, 4 | `explain` only: the video is rejected; it is lost to an error |
+    | 3 | the answer is no: `explain` rejects the video, `validate` finds something wrong, `diff` a difference |
+    | 4 | `explain` only: the video is lost to an error |
     | 75 | another process works there; the same command can work later |
     | 130, 143 | stopped by Ctrl-C, or by SIGTERM; the same command goes on |
     """

@@ -50,7 +50,14 @@ class _RefusedPathError(Exception):
         self.word = word
 
 
-def parse(command: type[Command], arguments: Sequence[str], *, verb: str, preset: Path | None = None) -> Command:
+def parse(
+    command: type[Command],
+    arguments: Sequence[str],
+    *,
+    verb: str,
+    preset: Path | None = None,
+    base: Mapping[str, Any] | None = None,
+) -> Command:
     """The command that the preset and the arguments describe.
 
     Args:
@@ -58,6 +65,7 @@ def parse(command: type[Command], arguments: Sequence[str], *, verb: str, preset
         arguments: what follows the verb; `--config FILE` names another preset, `--help-all` lists all it may hold.
         verb: as the user typed it.
         preset: read when the arguments name none.
+        base: values, as a preset holds them, of all that neither the preset nor the arguments turn.
 
     Raises:
         ConfigError: the preset is not what the command expects, a flag turns what stands in presets alone, or a path
@@ -66,16 +74,18 @@ def parse(command: type[Command], arguments: Sequence[str], *, verb: str, preset
         SystemExit: with status 2 on a wrong argument, 0 after `--help`.
     """
     try:
-        parsed = _parsed(command, arguments, verb=verb, preset=preset)
+        parsed = _parsed(command, arguments, verb=verb, preset=preset, base=base or {})
     except _RefusedPathError as error:
         raise ConfigError(f"{_flag_of(error.word, arguments)}{error}") from error
     expect_writable(parsed)
     return parsed
 
 
-def _parsed(command: type[Command], arguments: Sequence[str], *, verb: str, preset: Path | None) -> Command:
+def _parsed(
+    command: type[Command], arguments: Sequence[str], *, verb: str, preset: Path | None, base: Mapping[str, Any]
+) -> Command:
     chosen, overrides = _split_preset(arguments, preset)
-    values = read_preset(command, chosen) if chosen is not None else {}
+    values = read_preset(command, chosen, base) if chosen is not None else read_fields(command, base)
     missing = {field.name: tyro.MISSING for field in _fields(command) if _is_required(field)}
     default = with_chosen_profiles(command(**{**missing, **values}), overrides)
     unlisted = turned_without_flag(default, overrides)
@@ -89,8 +99,8 @@ def _parsed(command: type[Command], arguments: Sequence[str], *, verb: str, pres
         raise
 
 
-def read_preset(command: type[Any], path: Path) -> dict[str, Any]:
-    """The fields of `command` that the TOML file at `path` gives, checked against their types.
+def read_preset(command: type[Any], path: Path, base: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The fields of `command` that the TOML file at `path` gives, checked against their types; `base` is below it.
 
     Raises:
         ConfigError: no such file, no TOML, an unknown key, or a value of another type.
@@ -106,7 +116,7 @@ def read_preset(command: type[Any], path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise ConfigError(f"config {error}") from error
     try:
-        return read_fields(command, content)
+        return read_fields(command, _merged(base or {}, content))
     except ValueError as error:
         raise ConfigError(f"config {path}: {error}") from error
 
@@ -260,16 +270,26 @@ def _about_further_settings(verb: str, *, lists_all: bool) -> str:
     return f"further settings stand in a preset file, --config FILE.toml; `{verb} --help-all` lists them"
 
 
-def _split_preset(arguments: Sequence[str], preset: Path | None) -> tuple[Path | None, list[str]]:
+def split_flag(arguments: Sequence[str], flag: str) -> tuple[str | None, list[str]]:
+    """The value of a flag that is needed before all others can be read, and the other arguments.
+
+    Raises:
+        ConfigError: the flag has no value.
+    """
     rest = list(arguments)
     for index, argument in enumerate(rest):
         name, separator, value = argument.partition("=")
-        if name == _PRESET_FLAG:
+        if name == flag:
             if not separator and index + 1 == len(rest):
-                raise ConfigError("--config needs the path of a TOML file")
+                raise ConfigError(f"{flag} needs a path")
             taken = 1 if separator else 2
-            return _local_path(value if separator else rest[index + 1]), rest[:index] + rest[index + taken :]
-    return preset, rest
+            return value if separator else rest[index + 1], rest[:index] + rest[index + taken :]
+    return None, rest
+
+
+def _split_preset(arguments: Sequence[str], preset: Path | None) -> tuple[Path | None, list[str]]:
+    named, rest = split_flag(arguments, _PRESET_FLAG)
+    return preset if named is None else _local_path(named), rest
 
 
 def _flag_of(word: str, arguments: Sequence[str]) -> str:

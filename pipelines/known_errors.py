@@ -17,6 +17,7 @@ from storage.busy import BusyError
 
 BROKE: Final = 1
 WRONG_INPUT: Final = 2
+ANSWERED_NO: Final = 3  # the command did its work, and the answer is no
 BUSY: Final = os.EX_TEMPFAIL  # 75, the system's own for "try again later"
 INTERRUPTED: Final = 130
 TERMINATED: Final = 143

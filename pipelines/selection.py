@@ -1,7 +1,6 @@
 """Part of a dataset as a dataset of its own: what an SQL condition keeps, and what it drops as rejections."""
 
 import re
-import shutil
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import closing
 from dataclasses import replace
@@ -10,7 +9,6 @@ from typing import Final
 
 import duckdb
 
-from curation.execution.card import write_card
 from curation.execution.outcomes import passed_over
 from curation.execution.writer import Destination, ShardLimits, ShardWriter
 from curation.funnel import Counts, dataset_counts, dataset_funnel
@@ -18,7 +16,6 @@ from dataset_schema import (
     SCHEMA_VERSION,
     DatasetManifest,
     FailedClip,
-    Payload,
     Reason,
     RejectedClip,
     Sample,
@@ -28,16 +25,12 @@ from dataset_schema import (
     open_shard,
     read_manifest,
     read_shard,
-    refresh_index,
     shard_paths,
-    write_manifest,
 )
-from storage.lock import held_alone
-from storage.whole_files import publish, unfinished
+from pipelines.whole_dataset import expect_new, whole_dataset, with_whole_paths, write_head
 
 STAGE: Final = "select"
 _REASON: Final = "not_selected"
-_LOCK_NAME: Final = ".select.lock"
 
 _NUMBERS_AT_ONCE: Final = 10_000
 _LIMITS: Final = ShardLimits(target_bytes=64 << 20)
@@ -56,8 +49,7 @@ def select(dataset: Path, where: str, output: Path) -> Counts:
         FileNotFoundError: there is no dataset.
         ValueError: something is there, the condition is wrong or keeps nothing, the dataset is damaged or unfinished.
     """
-    if output.is_file() or (output.is_dir() and any(output.iterdir())):
-        raise ValueError(f"{output} exists; a selection is written whole, name a new directory")
+    expect_new(output, what="a selection")
     shards = shard_paths(dataset, Sample)
     if not shards:
         raise FileNotFoundError(f"dataset {dataset} has no samples; expected what `curate` or `select` wrote")
@@ -68,18 +60,9 @@ def select(dataset: Path, where: str, output: Path) -> Counts:
     kept = _kept_rows(shards, where)
     if not any(kept.values()):
         raise ValueError(f"no sample of {dataset} fulfils {where}; nothing is written. Look at the scores: inspect")
-    written = unfinished(output)
-    with held_alone(written / _LOCK_NAME, busy=f"{output} is being written by another selection; wait for its end"):
-        for rest in written.iterdir():
-            if rest.is_dir():
-                shutil.rmtree(rest)  # of a selection that was killed
+    with whole_dataset(output) as written:
         selection = _write_tables(dataset, written, where, kept)
-        described = _described(dataset, written, manifest, selection)
-        write_manifest(written, described)
-        refresh_index(written)
-        write_card(written, described)
-        (written / _LOCK_NAME).unlink()
-        publish(output)
+        write_head(written, _described(dataset, written, manifest, selection))
     return dataset_counts(output)
 
 
@@ -127,7 +110,7 @@ def _write_tables(dataset: Path, output: Path, where: str, kept: Mapping[Path, S
     with closing(ShardWriter(destination)) as writer:
         for path, rows in kept.items():
             for number, sample in enumerate(read_shard(path, Sample)):
-                writer.add(_with_whole_paths(sample, root) if number in rows else passed_over(sample, reason))
+                writer.add(with_whole_paths(sample, root) if number in rows else passed_over(sample, reason))
         counts = writer.counts
         if dataset == root:
             for record in _not_kept(dataset):
@@ -140,14 +123,6 @@ def _not_kept(dataset: Path) -> Iterator[RejectedClip | FailedClip]:
         yield from read_shard(path, RejectedClip)
     for path in shard_paths(dataset, FailedClip):
         yield from read_shard(path, FailedClip)
-
-
-def _with_whole_paths(sample: Sample, root: Path) -> Sample:
-    """A video that lies beside the shards stays there, and the new dataset lies elsewhere."""
-    video = sample.video
-    if video.bytes is not None or "://" in str(video.path):
-        return sample
-    return replace(sample, video=Payload(path=str((root / str(video.path)).absolute())))
 
 
 def _described(dataset: Path, output: Path, manifest: DatasetManifest, selection: Selection) -> DatasetManifest:

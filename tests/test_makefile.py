@@ -125,3 +125,10 @@ def test_a_condition_may_hold_quotes_and_signs() -> None:
     found = arguments("select", DATASET="ds", WHERE=where, OUTPUT="some")
 
     assert found == ["-m", "pipelines", "select", "--dataset", "ds", "--output", "some", "--where", where]
+
+
+def test_several_datasets_are_quoted_as_in_a_shell() -> None:
+    found = arguments("merge", DATASETS="'my $5 first' second", OUTPUT="my both", ARGS="--first-wins")
+
+    assert found == ["-m", "pipelines", "merge", "--output", "my both", "--first-wins", "--", "my $5 first", "second"]
+    assert arguments("diff", DATASETS="a b") == ["-m", "pipelines", "diff", "--", "a", "b"]

@@ -60,6 +60,8 @@ def _body(dataset: Place, manifest: DatasetManifest) -> Iterator[str]:
         f"Curated by OpenAlchemist with the profile `{manifest.profile}`; schema {manifest.schema_version}. "
         "`dataset.json` holds the whole configuration."
     )
+    if manifest.merged_from:
+        yield f"Merged from {', '.join(f'`{merged.dataset}`' for merged in manifest.merged_from)}."
     for selection in manifest.selections:
         done = f"{selection.kept} kept, {selection.dropped} not"
         yield f"Selected from `{selection.dataset}` by `{selection.where}`: {done}."

@@ -4,9 +4,7 @@ A source counts as done only when all its clips are in finished shards, whicheve
 """
 
 import logging
-import re
 from dataclasses import dataclass
-from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,16 +16,20 @@ from dataset_schema import (
     TABLES,
     FailedClip,
     FailureKind,
+    begin_replacement,
+    clean_up_replacement,
+    commit_replacement,
     open_index,
+    open_shard,
     read_shard,
+    run_of_shard,
+    shard_name,
     shard_paths,
     write_shard,
 )
 from storage.address import Address, Place
 
 logger = logging.getLogger(__name__)
-
-_SHARD_NAME: Final = re.compile(r"part-(\d+)-\d+-\d+\.parquet")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +48,6 @@ class Ledger:
     next_run: int
 
 
-def shard_name(*, run: int, writer: int, number: int) -> str:
-    """The file name of a shard: unique over the tables, the writers and the restarts of a run."""
-    return f"part-{run:04d}-{writer:03d}-{number:05d}.parquet"
-
-
 def read_ledger(dataset: Place) -> Ledger:
     """Read the ids, and nothing else, of every clip in a finished shard."""
     index = open_index(dataset)
@@ -67,38 +64,43 @@ def read_ledger(dataset: Place) -> Ledger:
         done=IdSet(done),
         published=IdSet(parts.filter(is_begun)["clip_id"]),
         counts=indexed_counts(index),
-        next_run=1 + max((_run(shard.path) for shard in index.shards), default=0),
+        next_run=next_run(dataset),
     )
 
 
 def remove_unfinished(dataset: Place) -> None:
-    """Remove what a killed run left half written; in a store nothing ever is."""
-    if isinstance(dataset, Address):
-        return
-    for folder in (dataset, dataset / INDEX_FOLDER, *(dataset / table.folder for table in TABLES.values())):
-        for path in folder.glob(".*.tmp"):
-            path.unlink()
+    """Remove what whoever was killed left half written, or half replaced; in a store nothing is half written."""
+    if not isinstance(dataset, Address):
+        for folder in (dataset, dataset / INDEX_FOLDER, *(dataset / table.folder for table in TABLES.values())):
+            for path in folder.glob(".*.tmp"):
+                path.unlink()
+    clean_up_replacement(dataset)
 
 
 def drop_failures(dataset: Place, kinds: frozenset[FailureKind]) -> int:
-    """Take the failures of some kinds out of their shards, so that their sources run again; returns how many."""
-    dropped = 0
-    for path in shard_paths(dataset, FailedClip) if kinds else ():
+    """Take the failures of some kinds out of the dataset, so that their sources run again; returns how many."""
+    shards = [path for path in shard_paths(dataset, FailedClip) if kinds & _kinds(path)] if kinds else []
+    if not shards:
+        return 0
+    run, dropped = next_run(dataset), 0
+    begin_replacement(dataset, run=run, shards=shards)
+    for number, path in enumerate(shards):
         failures = list(read_shard(path, FailedClip))
         staying = [failure for failure in failures if failure.kind not in kinds]
-        if len(staying) == len(failures):
-            continue
-        if staying:
-            write_shard(path, staying)
-        else:
-            path.unlink()
         dropped += len(failures) - len(staying)
-    if dropped:
-        logger.info("%d failures of the kinds %s will be tried again", dropped, ", ".join(sorted(kinds)))
+        if staying:
+            write_shard(path.with_name(shard_name(run=run, writer=0, number=number)), staying)
+    commit_replacement(dataset)
+    logger.info("%d failures of the kinds %s will be tried again", dropped, ", ".join(sorted(kinds)))
     return dropped
 
 
-def _run(shard: Place) -> int:
-    """The number of the run that wrote a shard; 0 where its name says none."""
-    found = _SHARD_NAME.fullmatch(shard.name)
-    return int(found[1]) if found else 0
+def _kinds(path: Place) -> set[str]:
+    with open_shard(path, FailedClip) as file:
+        return set(file.read(columns=["kind"])["kind"].to_pylist())
+
+
+def next_run(dataset: Place) -> int:
+    """A number that no shard's name carries yet."""
+    names = [path.name for kind in TABLES for path in shard_paths(dataset, kind)]
+    return 1 + max((run for name in names if (run := run_of_shard(name)) is not None), default=0)

@@ -11,7 +11,17 @@ from PIL import Image as PillowImage
 from curation.execution.guard import StageError
 from curation.records import Clip, Frames, Image
 from curation.references.judging import scores_alone
-from dataset_schema import Entity, FailedClip, FailureKind, MediaFacts, Payload, Reason, RejectedClip, Sample
+from dataset_schema import (
+    Entity,
+    FailedClip,
+    FailureKind,
+    MediaFacts,
+    Payload,
+    Reason,
+    ReferenceScores,
+    RejectedClip,
+    Sample,
+)
 
 Record: TypeAlias = Clip | RejectedClip | FailedClip | Sample
 Outcome: TypeAlias = Sample | RejectedClip | FailedClip
@@ -31,20 +41,20 @@ def rejected(clip: Clip) -> RejectedClip:
         scores=clip.scores,
         media=clip.media,
         thumbnail=clip.thumbnail,
-        entities=_words(clip) if clip.entities is None else _without_images(clip.entities),
+        entities=_words(clip) if clip.entities is None else without_images(clip.entities),
     )
 
 
-def passed_over(sample: Sample, reason: Reason) -> RejectedClip:
+def passed_over(sample: Sample, *reasons: Reason) -> RejectedClip:
     """The row of a clip that was kept and is not wanted."""
     return RejectedClip(
         clip_id=sample.clip_id,
         source=sample.source,
         caption=sample.caption,
-        reasons=(reason,),
+        reasons=reasons,
         scores=sample.scores,
         media=sample.media,
-        entities=_without_images(sample.entities),
+        entities=without_images(sample.entities),
     )
 
 
@@ -53,16 +63,14 @@ def _words(clip: Clip) -> tuple[Entity, ...]:
     return tuple(Entity(word=word.word, kind=word.kind, start=word.start, end=word.end) for word in words)
 
 
-def _without_images(entities: Sequence[Entity]) -> tuple[Entity, ...]:
-    """The words, and the scores of their pictures."""
-    return tuple(
-        replace(
-            entity,
-            references=(),
-            rejected_references=tuple(map(scores_alone, (*entity.references, *entity.rejected_references))),
-        )
-        for entity in entities
-    )
+def without_images(entities: Sequence[Entity]) -> tuple[Entity, ...]:
+    """The words, and the scores of their pictures by place: no rule shows in their order."""
+    return tuple(replace(entity, references=(), rejected_references=_scores_by_place(entity)) for entity in entities)
+
+
+def _scores_by_place(entity: Entity) -> tuple[ReferenceScores, ...]:
+    pictures: list[ReferenceScores] = [*entity.references, *entity.rejected_references]
+    return tuple(scores_alone(picture) for picture in sorted(pictures, key=lambda picture: picture.place))
 
 
 def failed(clip: Clip, stage: str, error: StageError) -> FailedClip:

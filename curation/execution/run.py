@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from curation.execution.card import write_card
@@ -10,6 +10,7 @@ from curation.execution.executor import Executor, Job, OnProgress, SourceRecord
 from curation.execution.ledger import Ledger, drop_failures, read_ledger, remove_unfinished
 from curation.execution.lock import expect_held_for, locked_for_run
 from curation.execution.plan import Plan, check, place
+from curation.execution.settings import changed_settings
 from curation.execution.writer import Destination, ShardLimits
 from curation.funnel import Counts, dataset_counts, dataset_funnel
 from curation.stage import Stage
@@ -92,8 +93,8 @@ def run_curation(
             _check_same(run, manifest, found)
         # Last: asking for machines may start a cluster.
         plan = place(run.stages, annotators, executor.machines(), is_one_group=executor.is_one_group)
-        write_manifest(run.output, manifest)
         remove_unfinished(run.output)
+        write_manifest(run.output, manifest)
         drop_failures(run.output, run.retry)
         refresh_index(run.output)  # an earlier run may have been killed before it came to that
         write_card(run.output, manifest)
@@ -143,6 +144,7 @@ def _manifest(run: CurationRun, annotators: tuple[Annotator, ...], found: Datase
         annotators=annotators,
         funnel=(),
         complete=False,
+        merged_from=found.merged_from if found else (),
         id=(found and found.id) or new_dataset_id(),
     )
 
@@ -152,38 +154,13 @@ def _check_same(run: CurationRun, manifest: DatasetManifest, found: DatasetManif
         raise OtherConfigurationError(
             f"dataset {run.output} was selected from {found.selections[-1].dataset}; curate into that, and select again"
         )
-    former = _decisive(found, run.undecisive)
-    present = _decisive(manifest, run.undecisive)
-    changed = [
-        f"{name} was {former.get(name, 'absent')}, is {present.get(name, 'absent')}"
-        for name in sorted(former.keys() | present.keys())
-        if former.get(name, "absent") != present.get(name, "absent")
-    ]
-    if changed:
+    if found.merged_from and not found.config:
+        raise OtherConfigurationError(
+            f"dataset {run.output} was merged from datasets of several configurations; curate into one of them, and "
+            "merge again"
+        )
+    if changed := changed_settings(found, manifest, undecisive=run.undecisive):
         raise OtherConfigurationError(
             f"dataset {run.output} was begun with another configuration: {'; '.join(changed)}. "
             "Continue with the former one, or choose another output"
         )
-
-
-def _decisive(manifest: DatasetManifest, undecisive: frozenset[str]) -> dict[str, str]:
-    """What decides about clips, by flat name."""
-    annotators = {annotator.job: asdict(annotator) for annotator in manifest.annotators}
-    flat = _flat({"profile": manifest.profile, "config": manifest.config, "annotators": annotators})
-    passed_over = {f"config.{name}" for name in undecisive}
-    return {name: value for name, value in flat.items() if not any(_is_at_or_below(name, top) for top in passed_over)}
-
-
-def _is_at_or_below(name: str, top: str) -> bool:
-    return name == top or name.startswith(f"{top}.")
-
-
-def _flat(value: Any, name: str = "") -> dict[str, str]:
-    """`{"a": {"b": 1}}` as `{"a.b": "1"}`."""
-    if not isinstance(value, dict) or not value:
-        return {name: json.dumps(value)}
-    return {
-        flat_name: text
-        for key, inner in value.items()
-        for flat_name, text in _flat(inner, f"{name}.{key}" if name else str(key)).items()
-    }

@@ -7,11 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from curation.execution.ledger import shard_name
 from curation.execution.lock import expect_held_for, held_by_writer
 from curation.execution.outcomes import Outcome
 from curation.funnel import Counts
-from dataset_schema import TABLES, FailedClip, Payload, RejectedClip, Sample, write_shard
+from dataset_schema import TABLES, FailedClip, Payload, RejectedClip, Sample, shard_name, write_shard
 from storage.address import Place
 from storage.holder import Holder
 

@@ -86,7 +86,7 @@ def test_a_run_killed_at_any_moment_and_started_again_ends_like_an_undisturbed_o
 
     assert sum(map(len, killed.values())) < 40
     assert read_tables(disturbed) == read_tables(undisturbed)
-    assert replace(read_manifest(disturbed), id=read_manifest(undisturbed).id) == read_manifest(undisturbed)
+    assert read_manifest(disturbed) == read_manifest(undisturbed)
 
 
 SPLIT_IN_CHILD = """
@@ -119,7 +119,7 @@ def test_a_run_that_splits_and_is_killed_at_any_moment_ends_like_an_undisturbed_
     assert sum(map(len, killed.values())) < 47
     assert sum(map(len, read_tables(disturbed).values())) == 50 - 5 + 2
     assert read_tables(disturbed) == read_tables(undisturbed_split)
-    assert replace(read_manifest(disturbed), id=read_manifest(undisturbed_split).id) == read_manifest(undisturbed_split)
+    assert read_manifest(disturbed) == read_manifest(undisturbed_split)
 
 
 @pytest.mark.parametrize("published", range(1, 4))

@@ -1,0 +1,185 @@
+"""A dataset decided again with other thresholds: what changes, and the new tables in place of the old ones.
+
+What only `curate` can tell, since it was never measured or its pixels were not stored, is taken out of the tables: a
+run with the new thresholds then does just that part.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from curation.execution.card import write_card
+from curation.execution.ledger import next_run, remove_unfinished
+from curation.execution.lock import locked_for_run
+from curation.execution.plan import READ_STAGE
+from curation.execution.redecision import LookAgain, Redecision, Row
+from curation.execution.writer import Destination, ShardLimits, ShardWriter
+from curation.funnel import Counts, funnel_of
+from dataset_schema import (
+    TABLES,
+    FailedClip,
+    FunnelRow,
+    RejectedClip,
+    Sample,
+    begin_replacement,
+    commit_replacement,
+    from_rows,
+    open_shard,
+    read_manifest,
+    read_shard,
+    refresh_index,
+    shard_paths,
+)
+
+_ROWS_AT_ONCE: Final = 1024
+
+
+@dataclass(kw_only=True)
+class Changes:
+    """What becomes of a dataset.
+
+    Attributes:
+        before: the rows of the three tables.
+        rejected: of what they will be, by stage and reason; `failed` by stage and kind.
+        changed: rows that will be others, by what happens to them.
+        look_again: rows that will be gone until `curate` looks at their clips again, by the reason.
+        shards: with rows that change.
+    """
+
+    before: Counts = field(default_factory=Counts)
+    kept: int = 0
+    rejected: Counter[tuple[str, str]] = field(default_factory=Counter)
+    failed: Counter[tuple[str, str]] = field(default_factory=Counter)
+    changed: Counter[str] = field(default_factory=Counter)
+    look_again: Counter[str] = field(default_factory=Counter)
+    shards: list[Path] = field(default_factory=list)
+
+    @property
+    def after(self) -> Counts:
+        """The rows that the tables will have."""
+        return Counts(kept=self.kept, rejected=self.rejected.total(), failed=self.failed.total())
+
+    def count(self, old: Row, new: Row | LookAgain) -> bool:
+        """Take one row in; whether it changes."""
+        self.before += Counts(
+            kept=isinstance(old, Sample), rejected=isinstance(old, RejectedClip), failed=isinstance(old, FailedClip)
+        )
+        match new:
+            case LookAgain():
+                self.look_again[new.why] += 1
+            case Sample():
+                self.kept += 1
+            case RejectedClip():
+                self.rejected[new.reasons[0].stage, new.reasons[0].reason] += 1
+            case FailedClip():
+                self.failed[new.stage, new.kind] += 1
+        if new is old:
+            return False
+        if not isinstance(new, LookAgain):
+            self.changed[_what_happens(old, new)] += 1
+        return True
+
+
+def find_changes(dataset: Path, redecision: Redecision) -> Changes:
+    """What the new thresholds would change. No picture and no video is read for it.
+
+    Raises:
+        ValueError: a shard is damaged.
+    """
+    changes = Changes()
+    kind: Any
+    for kind in TABLES:
+        for path in shard_paths(dataset, kind):
+            if sum(changes.count(row, redecision(row)) for row in _without_media(path, kind)):
+                changes.shards.append(path)
+    return changes
+
+
+def repolicy(
+    dataset: Path, redecision: Redecision, *, config: Mapping[str, Any], stages: tuple[str, ...]
+) -> tuple[Changes, tuple[FunnelRow, ...]]:
+    """Replace a dataset by what the new thresholds make of it, as a whole or not at all.
+
+    Args:
+        dataset: the directory.
+        redecision: what decides.
+        config: that of `dataset.json`, with the new thresholds.
+        stages: names of the stages, in order.
+
+    Raises:
+        DatasetBusyError: somebody writes the dataset.
+        ValueError: a shard is damaged.
+    """
+    with locked_for_run(dataset):
+        remove_unfinished(dataset)
+        changes = find_changes(dataset, redecision)
+        manifest = read_manifest(dataset)
+        found = funnel_of(
+            dataset, (READ_STAGE, *stages), kept=changes.kept, rejected=changes.rejected, failed=changes.failed
+        )
+        head = replace(
+            manifest, config=dict(config), funnel=found, complete=manifest.complete and not changes.look_again
+        )
+        run = next_run(dataset)
+        begin_replacement(dataset, run=run, shards=changes.shards)
+        _write(dataset, redecision, changes.shards, run=run)
+        commit_replacement(dataset, head)
+        refresh_index(dataset)
+        write_card(dataset, head)
+    return changes, found
+
+
+def _write(dataset: Path, redecision: Redecision, shards: list[Path], *, run: int) -> None:
+    destination = Destination(dataset=dataset, run=run, published=frozenset(), limits=ShardLimits())
+    kinds: dict[str, Any] = {table.folder: kind for kind, table in TABLES.items()}
+    with closing(ShardWriter(destination)) as writer:
+        for path in shards:
+            for row in read_shard(path, kinds[path.parent.name]):
+                new = redecision(row)
+                if not isinstance(new, LookAgain):
+                    writer.add(new)
+
+
+def _what_happens(old: Row, new: Row) -> str:
+    match old, new:
+        case Sample(), RejectedClip():
+            return f"kept, now rejected by {_decisive(new)}"
+        case Sample(), Sample():
+            same_pictures = [len(each.references) for each in old.entities] == [len(e.references) for e in new.entities]
+            if (old.background is None) != (new.background is None):
+                return (
+                    "kept, without its background" if same_pictures else "kept, with fewer pictures and no background"
+                )
+            return "kept, with other scores of its pictures" if same_pictures else "kept, with fewer pictures"
+        case RejectedClip(), RejectedClip() if _decisive(old) != _decisive(new):
+            return f"rejected by {_decisive(old)}, now by {_decisive(new)}"
+        case _:
+            return "rejected as before, with the new limit in its reason"
+
+
+def _decisive(row: RejectedClip) -> str:
+    return f"{row.reasons[0].stage}: {row.reasons[0].reason}"
+
+
+def _without_media(path: Path, kind: Any) -> Iterator[Row]:
+    """The records of a shard, whose payloads have no bytes."""
+    with open_shard(path, kind) as file:
+        columns = [file.schema.column(number).path for number in range(len(file.schema))]
+        light = [name for name in columns if name.rpartition(".")[2] != "bytes"]
+        for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE, columns=light, use_threads=False):
+            yield from from_rows(map(_named, batch.to_pylist()), kind)
+
+
+def _named(row: dict[str, Any]) -> dict[str, Any]:
+    """The row, in which every payload has at least an empty path: whether there is one is all that deciding asks."""
+    pictures = [picture for entity in row.get("entities") or () for picture in entity.get("references") or ()]
+    payloads = [row.get("video"), row.get("thumbnail"), *(picture["image"] for picture in pictures)]
+    if row.get("background"):
+        payloads.append(row["background"]["image"])
+    for payload in payloads:
+        if payload is not None:
+            payload["path"] = payload.get("path") or ""
+    return row

@@ -1,0 +1,48 @@
+"""What decides about the clips of a dataset, and in what two datasets differ there."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from dataset_schema import DatasetManifest
+
+
+def changed_settings(
+    former: DatasetManifest, present: DatasetManifest, *, undecisive: frozenset[str] = frozenset()
+) -> list[str]:
+    """Each setting of profile, config and annotators that differs, as `config.seed was 1, is 2`.
+
+    Args:
+        former: the head of a dataset.
+        present: the head of another one, or of what is to be written.
+        undecisive: the full names of what in `config` decides nothing about a clip: it may differ.
+    """
+    was, is_now = _decisive(former, undecisive), _decisive(present, undecisive)
+    return [
+        f"{name} was {was.get(name, 'absent')}, is {is_now.get(name, 'absent')}"
+        for name in sorted(was.keys() | is_now.keys())
+        if was.get(name, "absent") != is_now.get(name, "absent")
+    ]
+
+
+def _decisive(manifest: DatasetManifest, undecisive: frozenset[str]) -> dict[str, str]:
+    """What decides about clips, by flat name."""
+    annotators = {annotator.job: asdict(annotator) for annotator in manifest.annotators}
+    flat = _flat({"profile": manifest.profile, "config": manifest.config, "annotators": annotators})
+    passed_over = {f"config.{name}" for name in undecisive}
+    return {name: value for name, value in flat.items() if not any(_is_at_or_below(name, top) for top in passed_over)}
+
+
+def _is_at_or_below(name: str, top: str) -> bool:
+    return name == top or name.startswith(f"{top}.")
+
+
+def _flat(value: Any, name: str = "") -> dict[str, str]:
+    """`{"a": {"b": 1}}` as `{"a.b": "1"}`."""
+    if not isinstance(value, dict) or not value:
+        return {name: json.dumps(value)}
+    return {
+        flat_name: text
+        for key, inner in value.items()
+        for flat_name, text in _flat(inner, f"{name}.{key}" if name else str(key)).items()
+    }

@@ -1,0 +1,67 @@
+"""Shards that take the place of others, all at once: a dataset is replaced as a whole or not at all.
+
+`begin_replacement`, then the new shards are written under the number of a run of their own, then `commit_replacement`,
+whose one write of `dataset.json` changes what everybody sees, on a disk and in a store without renames alike. Whoever
+is killed between leaves the old dataset, or the new one, and files that nobody sees: `clean_up_replacement` removes
+them. All of it is for the one who holds the dataset's lock.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from dataset_schema.manifest import DatasetManifest, read_manifest, write_manifest
+from dataset_schema.replacement import Replacement, run_of_shard
+from dataset_schema.shard import TABLES
+from storage.address import Place
+
+
+def begin_replacement(dataset: Place, *, run: int, shards: Iterable[Place]) -> None:
+    """Hide the shards that will be written for this run, until they are committed.
+
+    Args:
+        dataset: the directory.
+        run: a number that no shard carries yet.
+        shards: those whose rows the new ones have, or leave out.
+    """
+    clean_up_replacement(dataset)
+    names = tuple(f"{path.parent.name}/{path.name}" for path in shards)
+    write_manifest(dataset, replace(read_manifest(dataset), replacement=Replacement(run=run, shards=names)))
+
+
+def commit_replacement(dataset: Place, manifest: DatasetManifest | None = None) -> None:
+    """Let the new shards be seen instead of the old ones, and delete those.
+
+    Args:
+        dataset: the directory.
+        manifest: the new head of the dataset; None where it stays as it is.
+
+    Raises:
+        ValueError: nothing was begun.
+    """
+    begun = read_manifest(dataset).replacement
+    if begun is None:
+        raise ValueError(f"dataset {dataset} has no replacement to commit; begin one first")
+    head = manifest or read_manifest(dataset)
+    write_manifest(dataset, replace(head, replacement=replace(begun, committed=True)))
+    clean_up_replacement(dataset)
+
+
+def clean_up_replacement(dataset: Place) -> None:
+    """Delete the hidden shards of a replacement, committed or given up, and with them the note about it."""
+    try:
+        manifest = read_manifest(dataset)
+    except FileNotFoundError:
+        return
+    if manifest.replacement is None:
+        return
+    for path in _hidden(dataset, manifest.replacement):
+        path.unlink(missing_ok=True)
+    write_manifest(dataset, replace(manifest, replacement=None))
+
+
+def _hidden(dataset: Place, replacement: Replacement) -> list[Place]:
+    if replacement.committed:
+        return [dataset / name for name in replacement.shards]
+    folders = [dataset / table.folder for table in TABLES.values()]
+    written = [path for folder in folders if folder.is_dir() for path in folder.iterdir()]
+    return [path for path in written if run_of_shard(path.name) == replacement.run]

@@ -1,0 +1,109 @@
+"""Few shards of many, in the newest layout, in the place of the old ones: all at once or not at all."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from curation.execution.card import write_card
+from curation.execution.ledger import next_run, remove_unfinished
+from curation.execution.lock import locked_for_run
+from curation.execution.outcomes import Outcome
+from curation.execution.writer import Destination, ShardLimits, open_writer
+from dataset_schema import (
+    SCHEMA_VERSION,
+    TABLES,
+    FailedClip,
+    begin_replacement,
+    commit_replacement,
+    media_places,
+    open_shard,
+    read_manifest,
+    read_shard,
+    refresh_index,
+    shard_name,
+    shard_paths,
+    shard_version,
+)
+
+# Shards are closed by their size alone: nobody picks up a compaction.
+_LIMITS: Final = ShardLimits(max_open_s=math.inf)
+
+# Our choice: the writer counts a row as larger than it is on disk, so a shard that it closed may be a little smaller.
+_FULL_SHARE: Final = 0.75
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compacted:
+    """What was done: so many shards became so many others, with so many rows."""
+
+    before: int
+    after: int
+    rows: int
+
+
+def compact(dataset: Path, *, limits: ShardLimits = _LIMITS) -> Compacted | None:
+    """Write small and old shards again as full ones of the newest layout; every row stays, in its place in the order.
+
+    Of each table all shards are taken from the first on that is small or old, because their names give the order. None
+    where every shard is full, but the last of a table, and of the newest layout: then nothing is written.
+
+    Args:
+        dataset: what a command wrote, finished or not.
+        limits: when a shard is full.
+
+    Raises:
+        DatasetBusyError: a run is writing the dataset.
+        FileNotFoundError: there is no dataset.
+        ValueError: it is damaged.
+    """
+    read_manifest(dataset)  # before the lock, which makes a folder
+    with locked_for_run(dataset):
+        remove_unfinished(dataset)
+        manifest = replace(read_manifest(dataset), schema_version=str(SCHEMA_VERSION))
+        run = next_run(dataset)
+        old = {kind: _to_write_again(shard_paths(dataset, kind), kind, run, limits) for kind in TABLES}
+        shards = [path for paths in old.values() for path in paths]
+        if not shards:
+            return None
+        begin_replacement(dataset, run=run, shards=shards)
+        destination = Destination(dataset=dataset, run=run, published=frozenset(), limits=limits)
+        rows = sum(_write_again(paths, kind, destination) for kind, paths in old.items())
+        kept = sum(len(shard_paths(dataset, kind)) for kind in TABLES) - len(shards)
+        commit_replacement(dataset, manifest)
+        after = sum(len(shard_paths(dataset, kind)) for kind in TABLES) - kept
+        write_card(dataset, manifest)
+        refresh_index(dataset)
+        return Compacted(before=len(shards), after=after, rows=rows)
+
+
+def _to_write_again(paths: Sequence[Path], kind: type[Outcome], run: int, limits: ShardLimits) -> Sequence[Path]:
+    """The shards from the first on that is small or old; of all shards of a table the last may be small."""
+    first_name = shard_name(run=run, writer=0, number=0)
+    for number, path in enumerate(paths):
+        is_last = number == len(paths) - 1
+        if path.name > first_name or not _is_newest(path, kind) or not (is_last or _is_full(path, kind, limits)):
+            return paths[number:]
+    return ()
+
+
+def _is_newest(path: Path, kind: type[Outcome]) -> bool:
+    with open_shard(path, kind) as file:
+        is_current = shard_version(file) == SCHEMA_VERSION
+        return is_current and (kind is FailedClip or media_places(file) is not None)
+
+
+def _is_full(path: Path, kind: type[Outcome], limits: ShardLimits) -> bool:
+    if path.stat().st_size >= _FULL_SHARE * limits.target_bytes:
+        return True
+    with open_shard(path, kind) as file:
+        return bool(file.metadata.num_rows >= limits.max_rows)
+
+
+def _write_again(paths: Sequence[Path], kind: type[Outcome], destination: Destination) -> int:
+    with open_writer(destination) as writer:
+        for path in paths:
+            for record in read_shard(path, kind):
+                writer.add(record)
+    return writer.counts.read

@@ -1,0 +1,24 @@
+"""A database for questions about many clips: it holds so much in memory, and the rest on disk until it is closed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import duckdb
+
+# Our choice: ids, words and scores of two million clips need no more; what does waits on disk.
+_MEMORY: Final = "1GB"
+
+
+@contextmanager
+def scratch_database() -> Iterator[duckdb.DuckDBPyConnection]:
+    """An empty database that is gone after the block."""
+    with TemporaryDirectory(prefix="openalchemist-") as folder:
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "autoinstall_known_extensions": "false",
+            "memory_limit": _MEMORY,
+            "temp_directory": folder,
+        }
+        with duckdb.connect(config=config) as database:
+            yield database

@@ -1,0 +1,133 @@
+"""Several datasets into one: every clip once, every source done that was done."""
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+
+from curation.execution.outcomes import Outcome
+from curation.execution.settings import changed_settings
+from curation.execution.writer import Destination, ShardLimits, ShardWriter
+from curation.funnel import Counts, dataset_counts, dataset_funnel
+from curation.profiles import CurationConfig
+from curation.sources.config import SourcesConfig
+from dataset_schema import (
+    TABLES,
+    DatasetManifest,
+    MergedDataset,
+    new_dataset_id,
+    read_manifest,
+    read_shard,
+    shard_paths,
+)
+from pipelines.housekeeping.overlap import LeftOut, Place, rows_to_leave_out
+from pipelines.whole_dataset import expect_new, whole_dataset, with_whole_paths, write_head
+from storage.configs import from_plain, undecisive_fields
+
+# Shards are closed by their size alone: nobody picks up a merge.
+_LIMITS: Final = ShardLimits(max_open_s=math.inf)
+
+
+def merge(datasets: Sequence[Path], output: Path, *, first_wins: bool = False, mix_configs: bool = False) -> Counts:
+    """Write all clips of several datasets as one dataset; what several of them have is taken once.
+
+    Args:
+        datasets: what `curate`, `select` or `merge` wrote, finished.
+        output: the new directory.
+        first_wins: where datasets differ about a source, the first that is named gives all its clips.
+        mix_configs: datasets of several configurations may be mixed; the head of the new one then keeps each.
+
+    Raises:
+        BusyError: another command writes there.
+        FileNotFoundError: there is no dataset.
+        ValueError: something is there, a dataset is damaged, unfinished or named twice; or the datasets differ, about a
+            clip or in their configuration.
+    """
+    expect_new(output, what="a merged dataset")
+    if len({dataset.absolute() for dataset in datasets}) < max(2, len(datasets)):
+        raise ValueError(f"{', '.join(map(str, datasets))} cannot be merged, expected two or more different datasets")
+    heads = [_finished(dataset) for dataset in datasets]
+    is_mixed = _expect_same_settings(datasets, heads, mix_configs=mix_configs)
+    left_out = rows_to_leave_out(datasets, first_wins=first_wins)
+    with whole_dataset(output) as written:
+        _write_tables(datasets, written, left_out)
+        write_head(written, _described(datasets, heads, written, left_out, is_mixed=is_mixed))
+    return dataset_counts(output)
+
+
+def _finished(dataset: Path) -> DatasetManifest:
+    manifest = read_manifest(dataset)
+    if not manifest.complete:
+        raise ValueError(f"dataset {dataset} is not finished; curate again to go on, then merge")
+    return manifest
+
+
+def _expect_same_settings(datasets: Sequence[Path], heads: Sequence[DatasetManifest], *, mix_configs: bool) -> bool:
+    """Whether there are several configurations, where that is allowed."""
+    for dataset, head in zip(datasets[1:], heads[1:], strict=True):
+        changed = changed_settings(heads[0], head)
+        if changed:
+            undecisive = _undecisive(datasets[0], heads[0]) | _undecisive(dataset, head)
+            changed = changed_settings(heads[0], head, undecisive=undecisive)
+        if changed and mix_configs:
+            return True
+        if changed:
+            raise ValueError(
+                f"dataset {dataset} was made with another configuration than {datasets[0]}: {'; '.join(changed)}. "
+                "Their clips were not judged alike; curate one again, or mix them all the same: --mix-configs"
+            )
+    return False
+
+
+def _undecisive(dataset: Path, head: DatasetManifest) -> frozenset[str]:
+    """What in the configuration of a curation run decides nothing about a clip."""
+    parts: dict[str, Any] = {"sources": SourcesConfig, "curation": CurationConfig}
+    try:
+        return frozenset(
+            f"{part}.{name}"
+            for part, kind in parts.items()
+            if part in head.config
+            for name in undecisive_fields(from_plain(kind, head.config[part]))
+        )
+    except ValueError as error:
+        raise ValueError(f"dataset {dataset} was made with a configuration that is none today: {error}") from error
+
+
+def _write_tables(datasets: Sequence[Path], output: Path, left_out: LeftOut) -> None:
+    destination = Destination(dataset=output, run=0, published=frozenset(), limits=_LIMITS)
+    for kind in TABLES:  # one after the other, so that one shard at a time is open
+        with closing(ShardWriter(destination)) as writer:
+            for number, dataset in enumerate(datasets):
+                for record in _records(dataset, number, kind, left_out):
+                    writer.add(record)
+
+
+def _records(dataset: Path, number: int, kind: type[Outcome], left_out: LeftOut) -> Iterator[Outcome]:
+    for shard, path in enumerate(shard_paths(dataset, kind)):
+        passed_over = left_out.get(Place(number, TABLES[kind].folder, shard), frozenset())
+        for row, record in enumerate(read_shard(path, kind)):
+            if row not in passed_over:
+                yield with_whole_paths(record, dataset)
+
+
+def _described(
+    datasets: Sequence[Path], heads: Sequence[DatasetManifest], output: Path, left_out: LeftOut, *, is_mixed: bool
+) -> DatasetManifest:
+    """One head of several. A dataset that was merged itself stands there as those that it was merged from."""
+    stages = tuple(dict.fromkeys(row.stage for head in heads for row in head.funnel))
+    merged: list[MergedDataset] = []
+    for number, (dataset, head) in enumerate(zip(datasets, heads, strict=True)):
+        taken = dataset_counts(dataset).read - sum(len(rows) for at, rows in left_out.items() if at.dataset == number)
+        itself = MergedDataset(dataset=str(dataset.absolute()), profile=head.profile, config=head.config, clips=taken)
+        merged += head.merged_from or [itself]
+    return DatasetManifest(
+        profile=" and ".join(dict.fromkeys(head.profile for head in heads)),
+        config={} if is_mixed else heads[0].config,
+        annotators=tuple(dict.fromkeys(annotator for head in heads for annotator in head.annotators)),
+        funnel=dataset_funnel(output, stages),
+        complete=True,
+        selections=tuple(dict.fromkeys(selection for head in heads for selection in head.selections)),
+        merged_from=tuple(merged),
+        id=new_dataset_id(),
+    )
