@@ -40,8 +40,8 @@ class ChildConfig:
     Attributes:
         timeout_s: for one request. Our choice: five minutes; ten minutes of 1080p take two on one free core.
         memory_bytes: heap of the process. Our choice: 2 GiB holds the reference frames of an 8K H.264 decoder.
-        max_fetched_bytes: of one video in an object store, which lies on this machine's disk while it is looked at; more
-            is refused. Our choice: 4 GiB, ten minutes at 57 Mbit/s.
+        max_fetched_bytes: of one video in an object store; more is refused. Until it is decoded, what came lies on
+            this machine's disk. Our choice: 4 GiB, ten minutes at 57 Mbit/s.
         requests_per_process: a fresh process after so many. Our choice: 500, so that leaks of a decoder never add up.
     """
 
