@@ -132,8 +132,9 @@ def _records(path: Path, batch: pa.RecordBatch, kind: type[Record]) -> list[Reco
 
 
 def _rows_at_once(footer: pq.FileMetaData) -> int:
-    size_bytes = sum(footer.row_group(group).total_byte_size for group in range(footer.num_row_groups))
-    return min(max(_BYTES_AT_ONCE * footer.num_rows // max(size_bytes, 1), 1), _ROWS_AT_ONCE)
+    size_bytes: int = sum(footer.row_group(group).total_byte_size for group in range(footer.num_row_groups))
+    num_rows: int = footer.num_rows
+    return min(max(_BYTES_AT_ONCE * num_rows // max(size_bytes, 1), 1), _ROWS_AT_ONCE)
 
 
 @contextmanager
