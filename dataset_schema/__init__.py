@@ -1,14 +1,9 @@
 """The contract between curation and modeling: what one published clip is, and how it lies on disk.
 
 `records.py` holds the frozen records, `arrow.py` their Arrow schema, `shard.py` one atomic writer and one reader,
-<<<<<<< HEAD
-`layout.py` how rows lie in a file and where their media stand, `manifest.py` the file that describes a dataset,
-`replacing.py` how shards take the place of others, `buckets.py` the sizes of Table 6, `words.py` where a word stands in
-a caption or a prompt.
-=======
 `layout.py` how rows lie in a file, `media_places.py` where in it their media stand, `manifest.py` the file that
-describes a dataset, `buckets.py` the sizes of Table 6, `words.py` where a word stands in a caption or a prompt.
->>>>>>> i16-layout
+describes a dataset, `replacing.py` how shards take the place of others, `buckets.py` the sizes of Table 6, `words.py`
+where a word stands in a caption or a prompt.
 """
 
 from dataset_schema.arrow import FAILURES_SCHEMA, REJECTIONS_SCHEMA, SAMPLES_SCHEMA
