@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 from curation.decisions import Decision, decide
 from curation.execution.outcomes import passed_over, without_images
 from curation.execution.plan import READ_STAGE
-from curation.rules import Policy, Rule
+from curation.rules import About, Policy, Rule
 from curation.stage import Stage
 from curation.stages.background import BackgroundPicture
 from dataset_schema import (
@@ -53,6 +53,11 @@ class Redecision:
         self._places = {READ_STAGE: -1} | {stage.name: place for place, stage in enumerate(present)}
         self._policy: Policy = {new.name: new.rules for old, new in pairs if _said(old.rules) != _said(new.rules)}
         self._score_all = score_all
+
+    @property
+    def judges_pictures(self) -> bool:
+        """Whether scores of pictures are asked for: most of a dataset's numbers are theirs."""
+        return any(rule.about in (About.REFERENCE_IMAGE, About.FACE) for r in self._policy.values() for rule in r)
 
     def __call__(self, row: Row) -> Row | LookAgain:
         """The row as it is now; the very same where nothing about it changes."""

@@ -93,7 +93,10 @@ def find_changes(dataset: Path, redecision: Redecision) -> Changes:
     kind: Any
     for kind in TABLES:
         for path in shard_paths(dataset, kind):
-            if sum(changes.count(row, redecision(row)) for row in _without_media(path, kind)):
+            if sum(
+                changes.count(row, redecision(row))
+                for row in _without_media(path, kind, pictures=redecision.judges_pictures)
+            ):
                 changes.shards.append(path)
     return changes
 
@@ -164,11 +167,13 @@ def _decisive(row: RejectedClip) -> str:
     return f"{row.reasons[0].stage}: {row.reasons[0].reason}"
 
 
-def _without_media(path: Path, kind: Any) -> Iterator[Row]:
-    """The records of a shard, whose payloads have no bytes."""
+def _without_media(path: Path, kind: Any, *, pictures: bool) -> Iterator[Row]:
+    """The records of a shard, whose payloads have no bytes, and entities without `pictures` no pictures."""
     with open_shard(path, kind) as file:
         columns = [file.schema.column(number).path for number in range(len(file.schema))]
-        light = [name for name in columns if name.rpartition(".")[2] != "bytes"]
+        light = [
+            name for name in columns if name.rpartition(".")[2] != "bytes" and (pictures or "references" not in name)
+        ]
         for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE, columns=light, use_threads=False):
             yield from from_rows(map(_named, batch.to_pylist()), kind)
 
