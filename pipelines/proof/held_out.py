@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from dataset_schema import Bucket, EntityKind, ReferenceImage, Sample
+from dataset_schema import Bucket, EntityKind, ReferenceImage, Sample, read_shard, shard_paths
 from modeling.data.store import SampleStore
 from modeling.data.video import Video, decode_clip
 from pipelines.views.sheet_pictures import read_image
@@ -64,9 +64,12 @@ def read_held_out(manifest: Path, dataset: Path, bucket: Bucket) -> list[HeldOut
     with open_text(manifest) as file:
         truths = {Path(row["video"]).name: manifest.parent / row["truth"] for row in csv.DictReader(file)}
     store = SampleStore(dataset, (bucket,))
+    fitting = frozenset(store.clip_ids(bucket).to_pylist())
+    samples = (sample for shard in shard_paths(dataset, Sample) for sample in read_shard(shard, Sample))
     clips = []
-    for row in range(store.clips_per_bucket()[bucket]):
-        sample = store.read(bucket, row)
+    for sample in samples:
+        if sample.clip_id not in fitting:
+            continue
         name = Path(sample.source.uri).name
         video = decode_clip(store.content(sample.video), bucket, start_s=sample.video_start_s)
         clip = _held_out(int(Path(name).stem), sample, read_truth(truths[name]), video)
