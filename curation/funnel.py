@@ -31,7 +31,12 @@ class Counts:
 
 def dataset_counts(dataset: Path) -> Counts:
     """How many rows the three tables have."""
-    return Counts(**open_index(dataset).counts)
+    return index_counts(open_index(dataset))
+
+
+def index_counts(index: Index) -> Counts:
+    """How many clips of an index had each outcome."""
+    return Counts(**{outcome.value: count for outcome, count in index.counts.items()})
 
 
 def dataset_funnel(dataset: Path, stages: Sequence[str]) -> tuple[FunnelRow, ...]:

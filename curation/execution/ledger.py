@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation.execution.id_set import IdSet
-from curation.funnel import Counts
+from curation.funnel import Counts, index_counts
 from dataset_schema import (
     INDEX_FOLDER,
     TABLES,
@@ -66,7 +66,7 @@ def read_ledger(dataset: Path) -> Ledger:
     return Ledger(
         done=IdSet(done),
         published=IdSet(parts.filter(is_begun)["clip_id"]),
-        counts=Counts(**index.counts),
+        counts=index_counts(index),
         next_run=1 + max((_run(shard.path) for shard in index.shards), default=0),
     )
 
