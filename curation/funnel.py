@@ -31,10 +31,10 @@ class Counts:
 
 def dataset_counts(dataset: Place) -> Counts:
     """How many rows the three tables have."""
-    return indexed_counts(open_index(dataset))
+    return index_counts(open_index(dataset))
 
 
-def indexed_counts(index: Index) -> Counts:
+def index_counts(index: Index) -> Counts:
     """How many rows of each table an index has."""
     return Counts(**{outcome.value: count for outcome, count in index.counts.items()})
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation.execution.id_set import IdSet
-from curation.funnel import Counts, indexed_counts
+from curation.funnel import Counts, index_counts
 from dataset_schema import (
     INDEX_FOLDER,
     TABLES,
@@ -63,7 +63,7 @@ def read_ledger(dataset: Place) -> Ledger:
     return Ledger(
         done=IdSet(done),
         published=IdSet(parts.filter(is_begun)["clip_id"]),
-        counts=indexed_counts(index),
+        counts=index_counts(index),
         next_run=next_run(dataset),
     )
 

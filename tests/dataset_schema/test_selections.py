@@ -151,8 +151,10 @@ def test_the_samples_of_a_selection_are_found_wherever_a_tool_put_them(name: str
     assert shard_paths(tmp_path / dataset, Sample) == [tmp_path / name]
 
 
-@pytest.mark.parametrize("name", ["samples/.part.parquet", "_temporary/part.parquet", "cache/part.parquet"])
-def test_what_tools_hide_and_a_cache_are_no_samples(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "name", ["samples/.part.parquet", "_temporary/part.parquet", "cache/part.parquet", "index/part.parquet"]
+)
+def test_what_tools_hide_a_cache_and_an_index_are_no_samples(name: str, tmp_path: Path) -> None:
     (tmp_path / name).parent.mkdir(parents=True)
     (tmp_path / name).write_bytes(GOLDEN_SHARD.read_bytes())
 

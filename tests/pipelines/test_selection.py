@@ -184,6 +184,7 @@ def test_what_a_killed_selection_left_is_removed(dataset: Path, tmp_path: Path) 
     assert {path.name for path in (tmp_path / "some").iterdir()} == {
         "README.md",
         "dataset.json",
+        "index",
         "samples",
         "rejections",
         "failures",
