@@ -53,8 +53,16 @@ def shown(part: VideoPart) -> tuple[list[float], bytes, str]:
         return [time_s for time_s, _ in frames], np.stack([p for _, p in frames]).tobytes(), str(clip.timeline.end_s)
 
 
-@pytest.mark.parametrize("name", ["front.mp4", "behind.mp4", "a.mkv", "a.ts", "a.avi"])
-@pytest.mark.parametrize("every", [0, 3])
+@pytest.mark.parametrize(
+    ("name", "every"),
+    [
+        ("behind.mp4", 3),
+        ("a.mkv", 0),
+        ("a.ts", 0),
+        *(pytest.param(name, 0, marks=pytest.mark.slow) for name in ("front.mp4", "behind.mp4", "a.avi")),
+        *(pytest.param(name, 3, marks=pytest.mark.slow) for name in ("front.mp4", "a.mkv", "a.ts", "a.avi")),
+    ],
+)
 def test_a_video_in_a_store_shows_the_same_by_few_requests(
     videos: dict[str, Path], bucket: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, name: str, every: int
 ) -> None:
