@@ -56,7 +56,9 @@ def select_reference_images(
     return _cut(chosen, generator, max_images=max_images)
 
 
-def all_reference_images(sample: TrainingSample, generator: np.random.Generator, *, max_images: int) -> list[ReferenceChoice]:
+def all_reference_images(
+    sample: TrainingSample, generator: np.random.Generator, *, max_images: int
+) -> list[ReferenceChoice]:
     """Every reference image of one clip, each once, the background last: training without the counts of A.3.
 
     The number of images then tells how large a subject is and how it moves, a short cut that the model learns (3.3).

@@ -94,7 +94,9 @@ def test_an_entity_word_that_is_not_at_its_span_of_the_caption_is_named(
     rows[0]["entities"][0].update(start=start, end=end)
     pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), shard)
 
-    with pytest.raises(ValueError, match=r"entity word .* expected the same text; a new caption needs its own entity words") as caught:
+    with pytest.raises(
+        ValueError, match=r"entity word .* expected the same text; a new caption needs its own entity words"
+    ) as caught:
         SampleStore(dataset).read(SMALL, 0)
 
     for part in (shard.name, rows[0]["clip_id"], f"reads {rows[0]['caption'][start:end]!r}"):
