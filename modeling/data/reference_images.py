@@ -61,8 +61,8 @@ class ReferenceImages:
         if random_background_probability > 0 and not _has_several(self._grounds):
             raise ValueError(
                 f"data.random_background_probability is {random_background_probability}, but dataset {store.dataset} "
-                f"has {min(len(self._grounds), 1)} clips with a background, expected at least 2; set it to 0, or curate with "
-                "backgrounds"
+                f"has {min(len(self._grounds), 1)} clips with a background, expected at least 2; set it to 0, or "
+                "curate with backgrounds"
             )
 
     def of(self, sample: TrainingSample, visit: int) -> tuple[ReferenceImage, ...]:
