@@ -19,6 +19,7 @@ from dataset_schema.arrow import (
     VERSION_KEY,
     Kind,
 )
+from dataset_schema.layout import write_rows
 from dataset_schema.records import FailedClip, RejectedClip, Sample
 from dataset_schema.rows import Row, from_row, missing_columns, to_row
 from dataset_schema.version import check_version
@@ -31,9 +32,11 @@ MANIFEST_NAME = "dataset.json"
 # How tools name the levels of a list in a Parquet file.
 _LIST_LEVELS = frozenset({"list", "element", "item", "array", "bag", "array_element"})
 
-# Rows hold pictures and videos of some megabytes, and a reader that wants one clip reads its whole group. Still smaller
-# groups would make the footers long.
-_ROWS_PER_GROUP = 4
+# A row group may be a whole file: rows are read about so much at a time, and at most so many.
+_BYTES_AT_ONCE = 2**22
+_ROWS_AT_ONCE = 4096
+# Of each column, which streams: with some hundred columns, little enough in memory.
+_BUFFER_BYTES = 2**18
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +97,8 @@ def write_shard(path: Path, records: Sequence[Sample | RejectedClip | FailedClip
     if len(kinds) != 1:
         found = ", ".join(sorted(kind.__name__ for kind in kinds)) or "no records"
         raise ValueError(f"shard {path} would hold {found}, expected records of one kind")
-    schema = TABLES[kinds.pop()].schema
-    write_row_groups(path, schema, _row_groups(records, schema))
+    with whole_file(path) as written:
+        write_rows(written, TABLES[kinds.pop()].schema, map(to_row, records))
 
 
 def write_row_groups(path: Path, schema: pa.Schema, groups: Iterable[pa.Table]) -> None:
@@ -108,21 +111,28 @@ def write_row_groups(path: Path, schema: pa.Schema, groups: Iterable[pa.Table]) 
             writer.write_table(group)
 
 
-def _row_groups(records: Sequence[Sample | RejectedClip | FailedClip], schema: pa.Schema) -> Iterator[pa.Table]:
-    for start in range(0, len(records), _ROWS_PER_GROUP):
-        rows = [to_row(record) for record in records[start : start + _ROWS_PER_GROUP]]
-        yield pa.Table.from_pylist(rows, schema=schema)
-
-
 def read_shard(path: Path, kind: type[Record]) -> Iterator[Record]:
-    """The records of one shard, one row group in memory at a time.
+    """The records of one shard, a few in memory at a time.
 
     Raises:
-        ValueError: the file is no Parquet file, of another major version, or lacks a column.
+        ValueError: the file is no Parquet file, of another major version, lacks a column, or a row contradicts itself.
     """
     with open_shard(path, kind) as file:
-        for group in range(file.num_row_groups):
-            yield from from_rows(file.read_row_group(group).to_pylist(), kind)
+        yield from from_rows(stream_rows(file), kind)
+
+
+def stream_rows(file: pq.ParquetFile, columns: Sequence[str] | None = None) -> Iterator[Row]:
+    """The rows of an opened shard, some megabytes in memory at a time, however large its row groups are.
+
+    Args:
+        file: from `open_shard`.
+        columns: as `leaves` names them; None reads all.
+    """
+    footer = file.metadata
+    size_bytes = sum(footer.row_group(group).total_byte_size for group in range(footer.num_row_groups))
+    rows_at_once = min(max(_BYTES_AT_ONCE * footer.num_rows // max(size_bytes, 1), 1), _ROWS_AT_ONCE)
+    for batch in file.iter_batches(batch_size=rows_at_once, columns=columns, use_threads=False):
+        yield from batch.to_pylist()
 
 
 @contextmanager
@@ -135,7 +145,7 @@ def open_shard(path: Path, kind: Kind) -> Iterator[pq.ParquetFile]:
         ValueError: as `read_shard`; also where the damage shows when the file is read in the block.
     """
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, buffer_size=_BUFFER_BYTES) as file:
             _check(path, file.schema_arrow, kind)
             yield file
     except (pa.ArrowException, OSError) as error:

@@ -1,6 +1,6 @@
 """Which versions of the schema there are, and which of them this package reads.
 
-A new minor version only adds columns that may be missing, so every reader of its major version reads it, and it reads
+A new minor version only adds what may be missing, so every reader of its major version reads it, and it reads
 every older one. A new major version is one that older readers cannot read.
 """
 
@@ -29,9 +29,9 @@ class SchemaVersion(NamedTuple):
         return cls(int(major), int(minor or "0"))
 
 
-SCHEMA_VERSION = SchemaVersion(3, 1)
+SCHEMA_VERSION = SchemaVersion(3, 2)
 
-# Version 3 only added columns to version 2.
+# Version 3 only added columns to version 2. Version 3.2 divides rows otherwise and says where media stand; no column is new.
 _READABLE = (2, 3)
 
 

@@ -24,6 +24,7 @@ from dataset_schema import (
 
 _FOLDER = Path(__file__).parent / "golden"
 GOLDEN_SHARD = _FOLDER / "samples.parquet"
+GOLDEN_SHARD_3_1 = _FOLDER / "samples-3.1.parquet"
 GOLDEN_SHARD_3_0 = _FOLDER / "samples-3.0.parquet"
 GOLDEN_SHARD_2 = _FOLDER / "samples-2.parquet"
 
