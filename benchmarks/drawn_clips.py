@@ -18,9 +18,9 @@ from PIL import Image
 
 from curation.decisions import decide_stage
 from curation.entity_words.word_lists import sections
+from curation.execution.guard import StageError
 from curation.execution.outcomes import Outcome, failed, rejected
 from curation.profiles import CurationConfig, build_stages
-from curation.execution.guard import StageError
 from curation.records import Clip
 from curation.stage import Stage
 from dataset_schema import (
@@ -82,7 +82,7 @@ class _Drawing:
         source = Source(id=f"{number:032x}", uri=f"s3://videos/{number}.mp4")
         clip = Clip(clip_id=source.id, source=source, caption=self.caption())
         if self.random.random() < _FAILURE_SHARE:
-            stage, kind, error_type, message = _FAILURES[self.random.integers(len(_FAILURES))]
+            stage, kind, error_type, message = _FAILURES[int(self.random.integers(len(_FAILURES)))]
             return failed(clip, stage, StageError(kind, error_type, f"{source.uri}: {message}"))
         for stage in self.stages:
             clip, reasons = decide_stage(stage, self.scored(stage, clip))
@@ -104,8 +104,8 @@ class _Drawing:
             case "split_shots":
                 return clip.with_scores(shots=1.0 if self.likely(0.98) else 0.0, shot_change=self.share(0.0, 0.49))
             case "content_filter":
-                desirable = self.share(0.31, 0.99) if self.likely(0.8) else self.share(0.01, 0.25)
-                others = self.random.dirichlet((0.5, 0.5, 0.5, 0.5)) * (1 - desirable)
+                desirable = self.share(0.31, 0.99) if self.likely(0.74) else self.share(0.01, 0.25)
+                others = np.round(self.random.dirichlet((0.5, 0.5, 0.5, 0.5)) * (1 - desirable), 2)
                 return clip.with_scores(**dict(zip(_CLASSES, map(float, (desirable, *others)), strict=True)))
             case "entity_masks":
                 confidence = self.share(0.2, 0.99) if self.likely(0.9) else 0.0
@@ -141,7 +141,7 @@ class _Drawing:
 
     def media(self) -> MediaFacts:
         buckets = TABLE_6_BUCKETS
-        bucket = buckets[self.random.integers(len(buckets))]
+        bucket = buckets[int(self.random.integers(len(buckets)))]
         frames = bucket.frames + int(self.random.integers(0, 3)) if self.likely(0.95) else 12
         scale = 1 if self.likely(0.96) else 0.5
         height, width = int(bucket.height * scale), int(bucket.width * scale)
@@ -177,9 +177,7 @@ class _Drawing:
         )
         return Entity(word=word.word, kind=word.kind, start=word.start, end=word.end, references=pictures)
 
-    def reference(
-        self, media: MediaFacts, share: float, place: int, *, is_face: bool, count: int
-    ) -> ReferenceImage:
+    def reference(self, media: MediaFacts, share: float, place: int, *, is_face: bool, count: int) -> ReferenceImage:
         index = round(share * (media.decoded_frames - 1))
         side = int(self.random.integers(40, 140))
         x0, y0 = (float(self.random.integers(0, max(1, size - side))) for size in (media.width, media.height))
@@ -207,17 +205,16 @@ class _Drawing:
         )
 
     def sample(self, clip: Clip) -> Sample:
-        assert clip.media is not None
         media = clip.media
-        bucket = largest_bucket(
-            TABLE_6_BUCKETS, duration_s=media.duration_s, height=media.height, width=media.width
-        )
+        if media is None:
+            raise ValueError(f"clip {clip.clip_id} has no media facts, expected the stage `decode` before the last")
+        bucket = largest_bucket(TABLE_6_BUCKETS, duration_s=media.duration_s, height=media.height, width=media.width)
         videos = tiny_videos()
         return Sample(
             clip_id=clip.clip_id,
             source=clip.source,
             caption=clip.caption,
-            video=Payload(bytes=videos[self.random.integers(len(videos))]),
+            video=Payload(bytes=videos[int(self.random.integers(len(videos)))]),
             video_start_s=0.0,
             num_frames=media.decoded_frames,
             fps=media.fps,
@@ -233,11 +230,11 @@ class _Drawing:
 
     def picture(self) -> Payload:
         pictures = tiny_pictures()
-        return Payload(bytes=pictures[self.random.integers(len(pictures))])
+        return Payload(bytes=pictures[int(self.random.integers(len(pictures)))])
 
     def word(self, section: str) -> str:
         some = self.words[section]
-        return some[self.random.integers(len(some))]
+        return some[int(self.random.integers(len(some)))]
 
     def likely(self, probability: float) -> bool:
         return bool(self.random.random() < probability)
@@ -267,6 +264,6 @@ def tiny_videos() -> Sequence[bytes]:
     with TemporaryDirectory() as scratch:
         path = Path(scratch) / "clip.mp4"
         for color in random.integers(0, 256, size=(_VIDEOS, 3), dtype=np.uint8):
-            write_video(path, np.broadcast_to(color, (17, 32, 32, 3)).copy(), FRAMES_PER_SECOND)
+            write_video(path, np.broadcast_to(color, (17, 32, 32, 3)).copy(), int(FRAMES_PER_SECOND))
             made.append(path.read_bytes())
     return made

@@ -2,8 +2,8 @@
 
     python -m benchmarks.generated_dataset FOLDER [--rows 1000000] [--seed 0]
 
-Some thousand clips are drawn (`drawn_clips.py`) and decided by the project's rules; every row is one of them under an id
-of its own, with scores that differ in the third decimal, and its caption made longer, up to 40 words. One source in
+Some thousand clips are drawn (`drawn_clips.py`) and decided by the project's rules; every row is one of them under an
+id of its own, with scores that differ in the third decimal, and its caption made longer, up to 40 words. One source in
 eight was split into two to six clips, which lie in whichever tables they came to. A million rows take four minutes of
 one core and 2.7 GB. `generate` does the same from Python; a former layout can be written by handing its writer over.
 """
@@ -45,24 +45,24 @@ Writer = Callable[[Path, pa.Schema, Iterable[Row]], None]
 # A clip of some seconds has about a quarter of a megabyte, and a shard of a run 256.
 ROWS_PER_SHARD: Final[Mapping[Kind, int]] = {Sample: 1000, RejectedClip: 10_000, FailedClip: 10_000}
 
-_DRAWN: Final = 6000
 _BEFORE_THE_SPLIT: Final = frozenset({"entity_words", "decode", "split_shots"})
 _SPLIT_SHARE: Final = 1 / 8
 _MOST_WORDS: Final = 40
 _FORMER_ROWS_PER_GROUP: Final = 4
 
 
-def generate(folder: Path, *, rows: int, seed: int = 0, write: Writer = write_rows) -> None:
+def generate(folder: Path, *, rows: int, seed: int = 0, drawn: int = 6000, write: Writer = write_rows) -> None:
     """Write a dataset of that many rows over its three tables, as a finished run leaves it, without an index.
 
     Args:
         folder: new or empty.
         rows: of all tables together.
         seed: the same seed gives the same rows.
+        drawn: how many different clips there are.
         write: of one shard; `write_former` for the layout before schema 3.2.
     """
     shards = _Shards(folder, write)
-    for kind, row in islice(_rows(seed), rows):
+    for kind, row in islice(_rows(seed, drawn), rows):
         shards.add(kind, row)
     shards.close()
     run = run_of(Curate(input=Path("videos"), output=folder, curation=CONFIG))
@@ -114,9 +114,9 @@ class _Shards:
         self.rows[kind] = []
 
 
-def _rows(seed: int) -> Iterator[tuple[Kind, Row]]:
+def _rows(seed: int, count: int) -> Iterator[tuple[Kind, Row]]:
     """Without end, the clips of one source after the other."""
-    drawn = [(type(outcome), to_row(outcome)) for outcome in draw_clips(_DRAWN, seed=seed)]
+    drawn = [(type(outcome), to_row(outcome)) for outcome in draw_clips(count, seed=seed)]
     drawing = random.Random(seed)
     whole = _in_turns(drawn, drawing)
     shots = _in_turns([each for each in drawn if _stage(each[1]) not in _BEFORE_THE_SPLIT], drawing)
@@ -142,9 +142,7 @@ def _stage(row: Row) -> str | None:
     return stage
 
 
-def _as_clip(
-    row: Row, source: str, shot: int, clips: int, drawing: random.Random, words: list[str]
-) -> Row:
+def _as_clip(row: Row, source: str, shot: int, clips: int, drawing: random.Random, words: list[str]) -> Row:
     is_shot = clips > 1
     start_s = drawing.randrange(6_000) / 10
     changed: dict[str, Any] = {
@@ -166,10 +164,10 @@ def _as_clip(
 
 
 def _varied(scores: Row, clips: int | None, drawing: random.Random) -> Row:
-    """Other numbers with the same first two decimals: what the rules say, and their sentences, hold for them too."""
+    """Other numbers with the same first two decimals, in the same order: what the rules say holds for them too."""
+    more = drawing.random() * 0.0049
     varied = {
-        name: value + drawing.random() * 0.0049 if name in SHARE_SCORES and value and value < 1 else value
-        for name, value in scores.items()
+        name: value + more if name in SHARE_SCORES and value and value < 1 else value for name, value in scores.items()
     }
     return varied if clips is None else varied | {"shots": float(clips)}
 
