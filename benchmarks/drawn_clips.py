@@ -72,7 +72,7 @@ def draw_clips(count: int, *, seed: int) -> Iterator[Outcome]:
 @dataclass
 class _Drawing:
     random: np.random.Generator
-    stages: list[Stage]
+    stages: Sequence[Stage]
     words: dict[str, list[str]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -82,8 +82,8 @@ class _Drawing:
         source = Source(id=f"{number:032x}", uri=f"s3://videos/{number}.mp4")
         clip = Clip(clip_id=source.id, source=source, caption=self.caption())
         if self.random.random() < _FAILURE_SHARE:
-            stage, kind, error_type, message = _FAILURES[int(self.random.integers(len(_FAILURES)))]
-            return failed(clip, stage, StageError(kind, error_type, f"{source.uri}: {message}"))
+            name, kind, error_type, message = _FAILURES[int(self.random.integers(len(_FAILURES)))]
+            return failed(clip, name, StageError(kind, error_type, f"{source.uri}: {message}"))
         for stage in self.stages:
             clip, reasons = decide_stage(stage, self.scored(stage, clip))
             if reasons:
