@@ -1,13 +1,12 @@
 """The contract between curation and modeling: what one published clip is, and how it lies on disk.
 
 `records.py` holds the frozen records, `arrow.py` their Arrow schema, `shard.py` one atomic writer and one reader,
-`layout.py` how rows lie in a shard and where their media stand, `manifest.py` the file that describes a dataset, `buckets.py` the sizes of Table 6, `words.py` where a word stands in a
-caption or a prompt.
+`layout.py` how rows lie in a file, `media_places.py` where in it their media stand, `manifest.py` the file that
+describes a dataset, `buckets.py` the sizes of Table 6, `words.py` where a word stands in a caption or a prompt.
 """
 
 from dataset_schema.arrow import FAILURES_SCHEMA, REJECTIONS_SCHEMA, SAMPLES_SCHEMA
 from dataset_schema.buckets import FRAMES_PER_SECOND, TABLE_6_BUCKETS, Bucket, largest_bucket, shortest_duration_s
-from dataset_schema.layout import MediaPlaces, media_places
 from dataset_schema.manifest import (
     Annotator,
     DatasetManifest,
@@ -17,6 +16,7 @@ from dataset_schema.manifest import (
     read_manifest,
     write_manifest,
 )
+from dataset_schema.media_places import MediaPlaces, media_places
 from dataset_schema.place import expect_directory
 from dataset_schema.records import (
     CORE_SCORES,
@@ -45,7 +45,6 @@ from dataset_schema.shard import (
     open_shard,
     read_shard,
     shard_paths,
-    stream_rows,
     write_row_groups,
     write_shard,
 )
@@ -95,7 +94,6 @@ __all__ = [
     "read_shard",
     "shard_paths",
     "shortest_duration_s",
-    "stream_rows",
     "write_manifest",
     "write_row_groups",
     "write_shard",

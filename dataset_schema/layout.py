@@ -1,25 +1,21 @@
-"""How rows lie in a shard: numbers and words in large groups that queries read fast, media where byte ranges find them.
+"""How rows lie in a shard: numbers and words in large groups that are queried fast, media where byte ranges reach them.
 
-A media column (`video.bytes` and the like) is stored plain, uncompressed and without statistics, so every payload stands
-in the file as it is. Where each one stands is found after writing and kept in the file's own footer: one clip's video and
-pictures can be read by their byte ranges alone, from a disk or through HTTP.
+A media column (`video.bytes` and the like) is stored plain, uncompressed and without statistics, so that every payload
+stands in the file as it is. Where each one stands is found after writing and kept in the file's own footer: one clip's
+video and pictures can be read by their byte ranges alone, from a disk or through HTTP.
 """
 
-import base64
 import mmap
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from dataset_schema.media_places import PLACES_KEY, encode
 from dataset_schema.rows import Row
-
-PLACES_KEY: Final = b"openalchemist_media_places"
 
 # Our choice: a query costs less the more rows a group has, and a reader of words holds no more than these in memory.
 _GROUP_ROWS: Final = 4096
@@ -30,25 +26,6 @@ _PAGE_BYTES: Final = 4096
 # So much of a payload is searched for in the file before the whole is compared.
 _SEARCHED_BYTES: Final = 32
 _LENGTH: Final = struct.Struct("<I")  # stands before every plain value
-_ENDS_KEY: Final = b"group_ends"
-_NUMBERS: Final = pa.list_(pa.int64())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MediaPlaces:
-    """Where the media of every row stand in a shard.
-
-    The payloads of a row come in the order of its columns: of a sample the video, every reference image (entities in
-    order, the references of each in order), the background image; of a rejected clip the thumbnail. A payload that is
-    not there, such as the image of no background, has no entry; one without bytes, such as a video by its path, null.
-
-    Attributes:
-        offsets: list<int64>, one list a row: the first byte of each payload, counted from the start of the file.
-        lengths: list<int64>, as many as offsets: how many bytes it has.
-    """
-
-    offsets: pa.ListArray
-    lengths: pa.ListArray
 
 
 class _Leaf(NamedTuple):
@@ -79,24 +56,7 @@ def write_rows(written: Path, schema: pa.Schema, rows: Iterable[Row]) -> None:
             lengths += [[None if value is None else len(value) for value in _media(row, media)] for row in group]
             ends.append(sink.tell())
         if media:
-            writer.add_key_value_metadata({PLACES_KEY: _encode(offsets, lengths, ends)})
-
-
-def media_places(file: pq.ParquetFile) -> MediaPlaces | None:
-    """Where a shard's media stand, as its footer says; None where `write_shard` did not write it in version 3.2 or later.
-
-    Raises:
-        pa.ArrowInvalid: what the footer says cannot be; `open_shard` adds of which shard.
-    """
-    footer = file.metadata
-    said = (footer.metadata or {}).get(PLACES_KEY)
-    if said is None:
-        return None
-    places, ends = _decode(said)
-    if ends != [_end(footer.row_group(group)) for group in range(footer.num_row_groups)]:
-        return None  # another tool wrote the rows anew, and took along what it did not understand
-    _check(places, num_rows=footer.num_rows, end=ends[-1])
-    return places
+            writer.add_key_value_metadata({PLACES_KEY: encode(offsets, lengths, ends)})
 
 
 def _leaves(schema: pa.Schema) -> list[_Leaf]:
@@ -166,8 +126,9 @@ def _find_all(
         for names in media:  # column after column, as they stand in the file
             for row, offsets in zip(group, found, strict=True):
                 for value in _below(row, names):
-                    offsets.append(None if value is None else _find(content, value, start))
-                    start = start if value is None else offsets[-1] + len(value)
+                    at = None if value is None else _find(content, value, start)
+                    offsets.append(at)
+                    start = start if at is None else at
     return found
 
 
@@ -179,47 +140,3 @@ def _find(content: mmap.mmap, value: bytes, start: int) -> int:
             return offset
         start = found + 1
     raise RuntimeError(f"a payload of {len(value)} bytes stands in no page as it is, expected it plain; report this")
-
-
-def _encode(
-    offsets: Sequence[Sequence[int | None]], lengths: Sequence[Sequence[int | None]], ends: Sequence[int]
-) -> bytes:
-    """As a compressed Arrow stream; in base64, because some tools take no metadata but text."""
-    schema = pa.schema({"offsets": _NUMBERS, "lengths": _NUMBERS}, metadata={_ENDS_KEY: ",".join(map(str, ends))})
-    stream = pa.BufferOutputStream()
-    with pa.ipc.new_stream(stream, schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
-        writer.write_batch(pa.record_batch([pa.array(offsets, _NUMBERS), pa.array(lengths, _NUMBERS)], schema=schema))
-    return base64.b64encode(stream.getvalue())
-
-
-def _decode(said: bytes) -> tuple[MediaPlaces, list[int]]:
-    try:
-        with pa.ipc.open_stream(base64.b64decode(said, validate=True)) as stream:
-            ends = [int(end) for end in stream.schema.metadata[_ENDS_KEY].split(b",")]
-            batch = stream.read_next_batch()
-            offsets, lengths = (batch[name].cast(_NUMBERS) for name in ("offsets", "lengths"))
-    except (ValueError, KeyError, TypeError, OSError, StopIteration) as error:
-        raise pa.ArrowInvalid(f"its footer says in no known form where its media stand: {error}") from error
-    return MediaPlaces(offsets=offsets, lengths=lengths), ends
-
-
-def _end(group: pq.RowGroupMetaData) -> int:
-    """Of its pages in the file. Compressed words and numbers end elsewhere once anything about the rows has changed."""
-    last = group.column(group.num_columns - 1)
-    start: int = last.dictionary_page_offset if last.has_dictionary_page else last.data_page_offset
-    return start + int(last.total_compressed_size)
-
-
-def _check(places: MediaPlaces, *, num_rows: int, end: int) -> None:
-    if not len(places.offsets) == len(places.lengths) == num_rows:
-        raise pa.ArrowInvalid(
-            f"its footer places the media of {len(places.offsets)} rows and measures those of {len(places.lengths)}, "
-            f"expected {num_rows}"
-        )
-    offsets, lengths = (pc.list_flatten(numbers) for numbers in (places.offsets, places.lengths))
-    if places.offsets.offsets != places.lengths.offsets or offsets.is_null() != lengths.is_null():
-        raise pa.ArrowInvalid("its footer places other media than it measures, expected the same")
-    ends = pc.min_max(pc.add(offsets, lengths))["max"].as_py() or 0
-    first, shortest = (pc.min_max(numbers)["min"].as_py() or 0 for numbers in (offsets, lengths))
-    if min(first, shortest) < 0 or ends > end:
-        raise pa.ArrowInvalid(f"its footer places media at bytes {first} to {ends}, expected them in 0 to {end}")

@@ -32,10 +32,10 @@ MANIFEST_NAME = "dataset.json"
 # How tools name the levels of a list in a Parquet file.
 _LIST_LEVELS = frozenset({"list", "element", "item", "array", "bag", "array_element"})
 
-# A row group may be a whole file: rows are read about so much at a time, and at most so many.
+# A row group may be a whole file, whose records are read about so many bytes at a time, and at most so many of them.
 _BYTES_AT_ONCE = 2**22
 _ROWS_AT_ONCE = 4096
-# Of each column, which streams: with some hundred columns, little enough in memory.
+# Some hundred columns stream at a time.
 _BUFFER_BYTES = 2**18
 
 
@@ -112,40 +112,47 @@ def write_row_groups(path: Path, schema: pa.Schema, groups: Iterable[pa.Table]) 
 
 
 def read_shard(path: Path, kind: type[Record]) -> Iterator[Record]:
-    """The records of one shard, a few in memory at a time.
+    """The records of one shard; some megabytes of them are in memory at a time, however large its row groups are.
 
     Raises:
         ValueError: the file is no Parquet file, of another major version, lacks a column, or a row contradicts itself.
     """
-    with open_shard(path, kind) as file:
-        yield from from_rows(stream_rows(file), kind)
+    with open_shard(path, kind, buffer_bytes=_BUFFER_BYTES) as file:
+        for batch in file.iter_batches(batch_size=_rows_at_once(file.metadata), use_threads=False):
+            yield from _records(path, batch, kind)
 
 
-def stream_rows(file: pq.ParquetFile, columns: Sequence[str] | None = None) -> Iterator[Row]:
-    """The rows of an opened shard, some megabytes in memory at a time, however large its row groups are.
+def _records(path: Path, batch: pa.RecordBatch, kind: type[Record]) -> list[Record]:
+    rows = batch.to_pylist()
+    try:
+        return list(from_rows(rows, kind))
+    except ValueError as error:
+        raise ValueError(f"shard {path}: {error}") from error
 
-    Args:
-        file: from `open_shard`.
-        columns: as `leaves` names them; None reads all.
-    """
-    footer = file.metadata
-    size_bytes = sum(footer.row_group(group).total_byte_size for group in range(footer.num_row_groups))
-    rows_at_once = min(max(_BYTES_AT_ONCE * footer.num_rows // max(size_bytes, 1), 1), _ROWS_AT_ONCE)
-    for batch in file.iter_batches(batch_size=rows_at_once, columns=columns, use_threads=False):
-        yield from batch.to_pylist()
+
+def _rows_at_once(footer: pq.FileMetaData) -> int:
+    size_bytes: int = sum(footer.row_group(group).total_byte_size for group in range(footer.num_row_groups))
+    num_rows: int = footer.num_rows
+    return min(max(_BYTES_AT_ONCE * num_rows // max(size_bytes, 1), 1), _ROWS_AT_ONCE)
 
 
 @contextmanager
-def open_shard(path: Path, kind: Kind) -> Iterator[pq.ParquetFile]:
+def open_shard(path: Path, kind: Kind, *, buffer_bytes: int = 0) -> Iterator[pq.ParquetFile]:
     """The opened shard, after a check of its version and its columns.
 
     A file that another tool wrote, a selection say, has no version: its columns tell whether it can be read.
+
+    Args:
+        path: of the shard.
+        kind: what its rows are.
+        buffer_bytes: how much of each column is read at a time. With 0 whatever is asked for is read at once, in few
+            requests: right for numbers and words, and too much memory for all media of a row group.
 
     Raises:
         ValueError: as `read_shard`; also where the damage shows when the file is read in the block.
     """
     try:
-        with pq.ParquetFile(path, buffer_size=_BUFFER_BYTES) as file:
+        with pq.ParquetFile(path, buffer_size=buffer_bytes, pre_buffer=not buffer_bytes) as file:
             _check(path, file.schema_arrow, kind)
             yield file
     except (pa.ArrowException, OSError) as error:

@@ -1,7 +1,7 @@
 """Which versions of the schema there are, and which of them this package reads.
 
-A new minor version only adds what may be missing, so every reader of its major version reads it, and it reads
-every older one. A new major version is one that older readers cannot read.
+A new minor version only adds what may be missing, so every reader of its major version reads it, and it reads every
+older one. A new major version is one that older readers cannot read.
 """
 
 from typing import NamedTuple, Self
@@ -31,7 +31,8 @@ class SchemaVersion(NamedTuple):
 
 SCHEMA_VERSION = SchemaVersion(3, 2)
 
-# Version 3 only added columns to version 2. Version 3.2 divides rows otherwise and says where media stand; no column is new.
+# Version 3 only added columns to version 2. Version 3.2 divides rows otherwise and says where media stand; no column is
+# new.
 _READABLE = (2, 3)
 
 

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Final
 
 import duckdb
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from curation.execution.card import write_card
 from curation.execution.outcomes import passed_over
@@ -26,7 +24,6 @@ from dataset_schema import (
     Sample,
     Selection,
     dataset_root,
-    from_rows,
     open_shard,
     read_manifest,
     read_shard,
@@ -40,9 +37,6 @@ STAGE: Final = "select"
 _REASON: Final = "not_selected"
 _LOCK_NAME: Final = ".select.lock"
 
-# Other tools put a whole file into one row group, which is read piece by piece.
-_BUFFER_BYTES: Final = 2**20
-_ROWS_AT_ONCE: Final = 4
 _NUMBERS_AT_ONCE: Final = 10_000
 _LIMITS: Final = ShardLimits(target_bytes=64 << 20)
 
@@ -129,7 +123,7 @@ def _write_tables(dataset: Path, output: Path, where: str, kept: Mapping[Path, S
     destination = Destination(dataset=output, run=0, published=frozenset(), limits=_LIMITS)
     with closing(ShardWriter(destination)) as writer:
         for path, rows in kept.items():
-            for number, sample in enumerate(_samples(path)):
+            for number, sample in enumerate(read_shard(path, Sample)):
                 writer.add(_with_whole_paths(sample, root) if number in rows else passed_over(sample, reason))
         counts = writer.counts
         if dataset == root:
@@ -143,18 +137,6 @@ def _not_kept(dataset: Path) -> Iterator[RejectedClip | FailedClip]:
         yield from read_shard(path, RejectedClip)
     for path in shard_paths(dataset, FailedClip):
         yield from read_shard(path, FailedClip)
-
-
-def _samples(path: Path) -> Iterator[Sample]:
-    """The samples of a shard; a page of each column in memory at a time, however large its row groups are."""
-    try:
-        with pq.ParquetFile(path, buffer_size=_BUFFER_BYTES) as file:
-            for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE, use_threads=False):
-                yield from from_rows(batch.to_pylist(), Sample)
-    except (pa.ArrowException, OSError) as error:
-        raise ValueError(f"shard {path} is damaged ({error}); delete it and curate again") from error
-    except ValueError as error:
-        raise ValueError(f"shard {path}: {error}") from error
 
 
 def _with_whole_paths(sample: Sample, root: Path) -> Sample:
