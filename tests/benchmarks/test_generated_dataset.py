@@ -32,7 +32,8 @@ def test_every_row_is_what_the_projects_rules_say_of_it(dataset: Path) -> None:
 
 
 def test_every_clip_is_there_once_with_all_others_of_its_source(dataset: Path) -> None:
-    clips = [*read(dataset, Sample), *read(dataset, RejectedClip), *read(dataset, FailedClip)]
+    kept, rejected, failed = read(dataset, Sample), read(dataset, RejectedClip), read(dataset, FailedClip)
+    clips: list[Sample | RejectedClip | FailedClip] = [*kept, *rejected, *failed]
     sizes = {clip.source.id: clip.source.num_clips for clip in clips}
 
     assert len({clip.clip_id for clip in clips}) == len(clips) == 400

@@ -1,13 +1,9 @@
 """Runs that are killed at seeded moments and started again: what is left is what an undisturbed run leaves.
 
-    python -m tests.chaos.kills [--moments 40] [--seed 0]
-
 A run of scripted stages that split, reject and fail, in worker processes, is hit by SIGKILL: its driver, one of its
-workers, or its driver while a file of a shard is half written. Then the same command runs once more. The status is 1
-if any of the three tables differs, or a temporary file is left.
+workers, or its driver while a file of a shard is half written. Then the same command runs once more.
 """
 
-import argparse
 import os
 import random
 import signal
@@ -18,7 +14,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 import psutil
@@ -173,28 +168,3 @@ def _victims(child: "subprocess.Popen[bytes]", victim: Victim, draw: random.Rand
         return [driver]
     workers = [process for process in driver.children() if "spawn_main" in " ".join(process.cmdline())]
     return [draw.choice(workers)] if workers else []
-
-
-def main() -> int:
-    """Print a line for each moment, and how many ended as they should."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--moments", type=int, default=40)
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    with TemporaryDirectory() as scratch:
-        undisturbed = run_undisturbed(Path(scratch) / "undisturbed")
-        counts = {name: len(rows) for name, rows in undisturbed.tables.items()}
-        print(f"undisturbed: {undisturbed.seconds:.1f} s, {undisturbed.shards} shards, rows {counts}")
-        print(f"{'seed':>4} {'killed':7} {'at':9} {'rows then':>9}  tables afterwards")
-        whole = 0
-        for seed in range(arguments.seed, arguments.seed + arguments.moments):
-            killed = run_killed(Path(scratch) / str(seed), undisturbed, seed=seed)
-            whole += killed.is_whole
-            found = "equal" if killed.is_whole else f"DIFFER: {killed.differing}, left over: {killed.left_over}"
-            print(f"{seed:4} {killed.victim:7} {killed.when:9} {killed.rows_before:9}  {found}", flush=True)
-    print(f"{whole} of {arguments.moments} ended like the undisturbed run, with no temporary file")
-    return 0 if whole == arguments.moments else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
