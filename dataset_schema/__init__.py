@@ -2,17 +2,20 @@
 
 `records.py` holds the frozen records, `arrow.py` their Arrow schema, `shard.py` one atomic writer and one reader,
 `layout.py` how rows lie in a file, `media_places.py` where in it their media stand, `manifest.py` the file that
-describes a dataset, `buckets.py` the sizes of Table 6, `words.py` where a word stands in a caption or a prompt.
+describes a dataset, `buckets.py` the sizes of Table 6, `words.py` where a word stands in a caption or a
+prompt, `index/` one row for every clip of a dataset, without its pictures and its video.
 """
 
 from dataset_schema.arrow import FAILURES_SCHEMA, REJECTIONS_SCHEMA, SAMPLES_SCHEMA
 from dataset_schema.buckets import FRAMES_PER_SECOND, TABLE_6_BUCKETS, Bucket, largest_bucket, shortest_duration_s
+from dataset_schema.index import INDEX_SCHEMA, Index, Outcome, open_index, refresh_index
 from dataset_schema.manifest import (
     Annotator,
     DatasetManifest,
     FunnelRow,
     Selection,
     is_dataset,
+    new_dataset_id,
     read_manifest,
     write_manifest,
 )
@@ -54,6 +57,7 @@ __all__ = [
     "CORE_SCORES",
     "FAILURES_SCHEMA",
     "FRAMES_PER_SECOND",
+    "INDEX_SCHEMA",
     "REJECTIONS_SCHEMA",
     "SAMPLES_SCHEMA",
     "SCHEMA_VERSION",
@@ -70,8 +74,10 @@ __all__ = [
     "FailedClip",
     "FailureKind",
     "FunnelRow",
+    "Index",
     "MediaFacts",
     "MediaPlaces",
+    "Outcome",
     "Payload",
     "Reason",
     "ReferenceImage",
@@ -89,9 +95,12 @@ __all__ = [
     "largest_bucket",
     "leaves",
     "media_places",
+    "new_dataset_id",
+    "open_index",
     "open_shard",
     "read_manifest",
     "read_shard",
+    "refresh_index",
     "shard_paths",
     "shortest_duration_s",
     "write_manifest",

@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from dataset_schema.place import expect_directory
 from dataset_schema.shard import MANIFEST_NAME
@@ -67,6 +68,7 @@ class DatasetManifest:
         config: the resolved configuration, as the command would read it again.
         complete: False while the run has sources left.
         selections: what was selected since, the first one first; none in what a curation run wrote.
+        id: of this dataset alone, from its beginning on, as `new_dataset_id` gives it; empty in datasets of before.
     """
 
     profile: str
@@ -76,6 +78,12 @@ class DatasetManifest:
     complete: bool
     selections: tuple[Selection, ...] = ()
     schema_version: str = str(SCHEMA_VERSION)
+    id: str = ""
+
+
+def new_dataset_id() -> str:
+    """An id that no other dataset has."""
+    return uuid4().hex
 
 
 def write_manifest(dataset: Path, manifest: DatasetManifest) -> None:
@@ -85,11 +93,17 @@ def write_manifest(dataset: Path, manifest: DatasetManifest) -> None:
 
 def is_dataset(folder: Path) -> bool:
     """Whether a curation run wrote this folder, in whichever version: other programs too call a file `dataset.json`."""
+    return dataset_id(folder) is not None
+
+
+def dataset_id(folder: Path) -> str | None:
+    """The id of the dataset in this folder, which may be empty; None where `is_dataset` is false."""
     try:
         content = json.loads((folder / MANIFEST_NAME).read_bytes())
     except (OSError, ValueError):
-        return False
-    return isinstance(content, dict) and {"schema_version", "funnel"} <= content.keys()
+        return None
+    is_ours = isinstance(content, dict) and {"schema_version", "funnel"} <= content.keys()
+    return str(content.get("id", "")) if is_ours else None
 
 
 def read_manifest(dataset: Path) -> DatasetManifest:

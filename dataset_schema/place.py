@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dataset_schema.shard import MANIFEST_NAME, TABLES
+from dataset_schema.shard import INDEX_FOLDER, MANIFEST_NAME, TABLES
 from storage.places import local_path
 
 _EXPECTED = "expected the output directory of a curation run"
@@ -28,4 +28,4 @@ def expect_directory(dataset: Path) -> None:
 
 def _is_part(path: Path, dataset: Path) -> bool:
     first = path.relative_to(dataset).parts[0]
-    return first == MANIFEST_NAME or first in {table.folder for table in TABLES.values()}
+    return first in {MANIFEST_NAME, INDEX_FOLDER, *(table.folder for table in TABLES.values())}

@@ -28,6 +28,10 @@ from storage.whole_files import whole_file
 Record = TypeVar("Record", Sample, RejectedClip, FailedClip)
 
 MANIFEST_NAME = "dataset.json"
+INDEX_FOLDER = "index"
+
+# What is made of a dataset and lies in it.
+_DERIVED_FOLDERS = frozenset({INDEX_FOLDER, "cache"})
 
 # How tools name the levels of a list in a Parquet file.
 _LIST_LEVELS = frozenset({"list", "element", "item", "array", "bag", "array_element"})
@@ -81,9 +85,10 @@ def dataset_root(dataset: Path) -> Path:
 
 
 def _parquet_files(folder: Path) -> list[Path]:
-    """All below a folder, but what tools hide, and a cache."""
+    """All below a folder, but what tools hide, a cache and an index."""
     paths = (path.relative_to(folder) for path in folder.rglob("*.parquet"))
-    shown = (path for path in paths if path.parts[0] != "cache" and not any(part[0] in "._" for part in path.parts))
+    named = (path for path in paths if not any(part[0] in "._" for part in path.parts))
+    shown = (path for path in named if path.parts[0] not in _DERIVED_FOLDERS)
     return sorted(folder / path for path in shown if (folder / path).is_file())
 
 
