@@ -32,6 +32,7 @@ from dataset_schema import (
     FailedClip,
     RejectedClip,
     Sample,
+    new_dataset_id,
     write_manifest,
 )
 from dataset_schema.layout import write_rows
@@ -72,6 +73,7 @@ def generate(folder: Path, *, rows: int, seed: int = 0, drawn: int = 6000, write
         DatasetManifest(
             profile=run.profile,
             config=json.loads(json.dumps(dict(run.config))),
+            id=new_dataset_id(),
             annotators=tuple(annotator for stage in run.stages for annotator in stage.annotators()),
             funnel=dataset_funnel(folder, ("read", *names)),
             complete=True,

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from dataset_schema.arrow import FAILURES_SCHEMA, REJECTIONS_SCHEMA, SAMPLES_SCHEMA, Kind
 from dataset_schema.index.columns import INDEX_SCHEMA, OUTCOMES, SCORE_NAMES
+from dataset_schema.media_places import media_places
 from dataset_schema.records import EntityKind, FailedClip, RejectedClip, Sample
 from dataset_schema.shard import leaves
 
@@ -18,7 +19,7 @@ _ROWS_AT_ONCE: Final = 4096
 _SOURCE: Final = {f"source_{name}": ("source", name) for name in ("id", "uri", "start_s", "end_s")} | {
     "num_clips": ("source", "num_clips")
 }
-_SCORES: Final = {name: ("scores", name) for name in SCORE_NAMES} | {"more": ("scores", "more")}
+_SCORES: Final = {name: ("scores", name) for name in SCORE_NAMES}
 
 # Where the columns stand that a table has ready.
 _READY: Final[dict[Kind, dict[str, tuple[str, ...]]]] = {
@@ -42,14 +43,15 @@ _READY: Final[dict[Kind, dict[str, tuple[str, ...]]]] = {
     FailedClip: {**{name: (name,) for name in ("clip_id", "stage")}, **_SOURCE, "reason": ("kind",)},
 }
 
-_ENTITIES: Final = (
+_NESTED: Final = (
+    *("scores.more.name", "scores.more.value"),
     *(f"entities.{name}" for name in ("word", "kind", "start", "end", "same_as")),
     "entities.references.is_face",
 )
 # What the other columns are made of, as leaves: so that the pictures beside them are not read.
 _MADE_OF: Final[dict[Kind, tuple[str, ...]]] = {
-    Sample: (*_ENTITIES, "background.frame_index"),
-    RejectedClip: (*_ENTITIES, "reasons.stage", "reasons.reason", "reasons.detail"),
+    Sample: (*_NESTED, "background.frame_index"),
+    RejectedClip: (*_NESTED, "reasons.stage", "reasons.reason", "reasons.detail"),
     FailedClip: ("error_type", "message"),
 }
 _WORDS: Final = {
@@ -63,28 +65,32 @@ def index_rows(file: pq.ParquetFile, kind: Kind, shard: str) -> Iterator[pa.Tabl
     """The rows of an opened shard in order, some thousand at a time.
 
     Args:
-        shard: what the rows call it.
+        file: the shard.
+        kind: what its rows are.
+        shard: what the rows of the index call it.
 
     Raises:
         ValueError: a row lacks a value that every one of its kind has.
         pa.ArrowException: the file is damaged, or has a value that none of its kind can have.
     """
     row = 0
+    places = media_places(file)
     columns = leaves(file, _leaf_names(kind))
     for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE, columns=columns, use_threads=False):
         found = _conform(batch, _READ[kind])
         _expect_values(found, kind, shard)
         made = {**_ready(found, kind), **_made(found, kind)}
         made["row"] = pa.array(range(row, row + batch.num_rows), pa.int32())
+        if places is not None:
+            made["media_offsets"] = places.offsets.slice(row, batch.num_rows)
+            made["media_lengths"] = places.lengths.slice(row, batch.num_rows)
         made |= {name: pa.repeat(value, batch.num_rows) for name, value in _same_for_all(kind, shard).items()}
         yield _as_index(made, batch.num_rows)
         row += batch.num_rows
 
 
 def _leaf_names(kind: Kind) -> list[str]:
-    ready = (".".join(path) for path in _READY[kind].values())
-    inner = ("scores.more.name", "scores.more.value")
-    return [*(name for name in ready if name != "scores.more"), *(() if kind is FailedClip else inner), *_MADE_OF[kind]]
+    return [*(".".join(path) for path in _READY[kind].values()), *_MADE_OF[kind]]
 
 
 def _pruned(members: Any, names: Sequence[str]) -> list[pa.Field]:
@@ -119,7 +125,7 @@ def _conform(batch: pa.RecordBatch, schema: pa.Schema) -> dict[str, pa.Array]:
 def _expect_values(found: dict[str, pa.Array], kind: Kind, shard: str) -> None:
     for name in _NEEDED[kind]:
         if found[name].null_count:
-            row = pc.index(pc.is_null(found[name]), True).as_py()  # noqa: FBT003 - a value to look for
+            row = pc.index(pc.is_null(found[name]), True).as_py()
             raise ValueError(
                 f"shard {shard}, clip {found['clip_id'][row].as_py()}: {name} of a {kind.__name__} is null, expected a "
                 "value"
@@ -143,7 +149,9 @@ def _ready(found: dict[str, pa.Array], kind: Kind) -> dict[str, pa.Array]:
 def _made(found: dict[str, pa.Array], kind: Kind) -> dict[str, pa.Array]:
     if kind is FailedClip:
         return {"detail": pc.binary_join_element_wise(found["error_type"], found["message"], ": ")}
+    more = pc.struct_field(found["scores"], "more")
     made = _about_entities(found["entities"])
+    made["more"] = pa.ListArray.from_arrays(_offsets(more), pc.list_flatten(more))
     if kind is Sample:
         return {**made, "has_background": found["background"].is_valid()}
     first = pc.list_element(found["reasons"], 0)
@@ -154,12 +162,12 @@ def _about_entities(entities: pa.ListArray) -> dict[str, pa.Array]:
     flat = pc.list_flatten(entities)
     kinds, references = pc.struct_field(flat, "kind"), pc.struct_field(flat, "references")
     first_entity, first_reference = _offsets(entities), _offsets(references)
-    is_face = pc.fill_null(pc.struct_field(pc.list_flatten(references), "is_face"), False)  # noqa: FBT003 - a value
+    is_face = pc.fill_null(pc.struct_field(pc.list_flatten(references), "is_face"), False)
     members = {name: pc.struct_field(flat, name) for name in ("word", "kind", "start", "end", "same_as")}
     members["faces"] = pa.ListArray.from_arrays(first_reference, is_face)
     made = {"entities": pa.ListArray.from_arrays(first_entity, pa.StructArray.from_arrays(members.values(), members))}
     for name, kind in _WORDS.items():
-        is_kind = pc.fill_null(pc.equal(kinds, kind.value), False)  # noqa: FBT003 - a value
+        is_kind = pc.fill_null(pc.equal(kinds, kind.value), False)
         made[name] = pa.ListArray.from_arrays(_sums(is_kind).take(first_entity), members["word"].filter(is_kind))
     references_of_row = first_reference.take(first_entity)
     made["num_references"] = _differences(references_of_row)
