@@ -3,7 +3,8 @@
     python -m benchmarks.dataset [--folder DIR] [--rounds 3] [--parts scale former clips]
 
 Datasets of 10,000, 100,000 and 1,000,000 generated clips (`generated_dataset.py`) are read by fresh processes, in
-turns; medians are printed, with the least and the greatest. `--folder` keeps what was generated there, and uses it again.
+turns; medians are printed, with the least and the greatest. `--folder` keeps what was generated there, and uses it
+again.
 
 `growth` tells whether a cost is linear in the rows: what one more row costs between 100,000 and 1,000,000 over what it
 costs between 10,000 and 100,000. A fixed cost, such as opening a file, falls out; 1 is linear, and less is welcome.
@@ -44,7 +45,7 @@ _FLAGS: Final = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 _MOST_MIB: Final = 1024.0
 _MOST_GROWTH: Final = 1.1
 _NOISE_S: Final = 0.05  # below it a cost says nothing about growth
-_SPRITES: Final = 32
+_SPRITES: Final = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
