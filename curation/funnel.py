@@ -1,11 +1,11 @@
-"""What became of every clip, stage by stage, read from the tables of a dataset: the same after any restart."""
+"""What became of every clip, stage by stage, read from the index of a dataset: the same after any restart."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataset_schema import FailedClip, FunnelRow, RejectedClip, Sample, open_shard, shard_paths
+from dataset_schema import FunnelRow, Index, Outcome, open_index
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +31,7 @@ class Counts:
 
 def dataset_counts(dataset: Path) -> Counts:
     """How many rows the three tables have."""
-    return Counts(
-        kept=_num_rows(dataset, Sample),
-        rejected=_num_rows(dataset, RejectedClip),
-        failed=_num_rows(dataset, FailedClip),
-    )
+    return Counts(**open_index(dataset).counts)
 
 
 def dataset_funnel(dataset: Path, stages: Sequence[str]) -> tuple[FunnelRow, ...]:
@@ -44,14 +40,14 @@ def dataset_funnel(dataset: Path, stages: Sequence[str]) -> tuple[FunnelRow, ...
     Raises:
         ValueError: the tables name a stage that is not among `stages`.
     """
-    rejected = _count(dataset, RejectedClip, "reason")
-    failed = _count(dataset, FailedClip, "kind")
+    index = open_index(dataset)
+    rejected, failed = (_count(index, outcome) for outcome in (Outcome.REJECTED, Outcome.FAILED))
     if strangers := {stage for stage, _ in (*rejected, *failed)} - set(stages):
         raise ValueError(
             f"dataset {dataset} names the stages {', '.join(sorted(strangers))}, expected only {', '.join(stages)}; "
             "it was curated by other stages"
         )
-    entered = _num_rows(dataset, Sample) + rejected.total() + failed.total()
+    entered = index.num_rows
     funnel = []
     for stage in stages:
         row = _row(stage, entered, rejected=_of(stage, rejected), failed=_of(stage, failed))
@@ -72,18 +68,8 @@ def _of(stage: str, counts: Counter[tuple[str, str]]) -> dict[str, int]:
     )
 
 
-def _count(dataset: Path, kind: type[RejectedClip | FailedClip], code: str) -> Counter[tuple[str, str]]:
-    counts: Counter[tuple[str, str]] = Counter()
-    for path in shard_paths(dataset, kind):
-        with open_shard(path, kind) as file:
-            columns = file.read(columns=["stage", code])
-        counts.update(zip(columns["stage"].to_pylist(), columns[code].to_pylist(), strict=True))
-    return counts
-
-
-def _num_rows(dataset: Path, kind: type[Sample | RejectedClip | FailedClip]) -> int:
-    total = 0
-    for path in shard_paths(dataset, kind):
-        with open_shard(path, kind) as file:
-            total += file.metadata.num_rows
-    return total
+def _count(index: Index, outcome: Outcome) -> Counter[tuple[str, str]]:
+    """How many clips ended at which stage, for which reason."""
+    clips = index.table(["stage", "reason"], outcome=outcome)
+    counted = clips.group_by(["stage", "reason"]).aggregate([([], "count_all")])
+    return Counter({(each["stage"], each["reason"]): each["count_all"] for each in counted.to_pylist()})

@@ -2,8 +2,8 @@
 
 `records.py` holds the frozen records, `arrow.py` their Arrow schema, `shard.py` one atomic writer and one reader,
 `layout.py` how rows lie in a file, `media_places.py` where in it their media stand, `manifest.py` the file that
-describes a dataset, `buckets.py` the sizes of Table 6, `words.py` where a word stands in a caption or a
-prompt, `index/` one row for every clip of a dataset, without its pictures and its video.
+describes a dataset, `buckets.py` the sizes of Table 6, `words.py` where a word stands in a caption or a prompt,
+`index/` one row for every clip of a dataset, without its pictures and its video.
 """
 
 from dataset_schema.arrow import FAILURES_SCHEMA, REJECTIONS_SCHEMA, SAMPLES_SCHEMA
@@ -41,6 +41,7 @@ from dataset_schema.records import (
     Source,
 )
 from dataset_schema.shard import (
+    INDEX_FOLDER,
     TABLES,
     dataset_root,
     from_rows,
@@ -57,6 +58,7 @@ __all__ = [
     "CORE_SCORES",
     "FAILURES_SCHEMA",
     "FRAMES_PER_SECOND",
+    "INDEX_FOLDER",
     "INDEX_SCHEMA",
     "REJECTIONS_SCHEMA",
     "SAMPLES_SCHEMA",

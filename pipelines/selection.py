@@ -24,9 +24,11 @@ from dataset_schema import (
     Sample,
     Selection,
     dataset_root,
+    new_dataset_id,
     open_shard,
     read_manifest,
     read_shard,
+    refresh_index,
     shard_paths,
     write_manifest,
 )
@@ -74,6 +76,7 @@ def select(dataset: Path, where: str, output: Path) -> Counts:
         selection = _write_tables(dataset, written, where, kept)
         described = _described(dataset, written, manifest, selection)
         write_manifest(written, described)
+        refresh_index(written)
         write_card(written, described)
         (written / _LOCK_NAME).unlink()
         publish(output)
@@ -154,5 +157,6 @@ def _described(dataset: Path, output: Path, manifest: DatasetManifest, selection
         manifest,
         funnel=dataset_funnel(output, tuple(dict.fromkeys([*earlier, STAGE]))),
         selections=(*manifest.selections, selection),
+        id=new_dataset_id(),
         schema_version=str(SCHEMA_VERSION),
     )

@@ -5,7 +5,6 @@ A source counts as done only when all its clips are in finished shards, whicheve
 
 import logging
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,8 +12,18 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.funnel import Counts, dataset_counts
-from dataset_schema import TABLES, FailedClip, FailureKind, open_shard, read_shard, shard_paths, write_shard
+from curation.execution.id_set import IdSet
+from curation.funnel import Counts
+from dataset_schema import (
+    INDEX_FOLDER,
+    TABLES,
+    FailedClip,
+    FailureKind,
+    open_index,
+    read_shard,
+    shard_paths,
+    write_shard,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -31,8 +40,8 @@ class Ledger:
         next_run: a number that no shard's name carries yet.
     """
 
-    done: frozenset[str]
-    published: frozenset[str]
+    done: IdSet
+    published: IdSet
     counts: Counts
     next_run: int
 
@@ -43,30 +52,28 @@ def shard_name(*, run: int, writer: int, number: int) -> str:
 
 
 def read_ledger(dataset: Path) -> Ledger:
-    """Read the ids, and nothing else, of every finished shard."""
-    done: set[str] = set()
-    begun: dict[str, tuple[int, set[str]]] = {}
-    for clip_id, source_id, num_clips in _identities(dataset):
-        if num_clips == 1:
-            done.add(source_id)
-            continue
-        expected, clip_ids = begun.get(source_id, (0, set()))
-        clip_ids.add(clip_id)
-        begun[source_id] = max(expected, num_clips), clip_ids
-    done |= {source_id for source_id, (expected, clip_ids) in begun.items() if len(clip_ids) >= expected}
+    """Read the ids, and nothing else, of every clip in a finished shard."""
+    index = open_index(dataset)
+    clips = index.table(["clip_id", "source_id", "num_clips"])
+    is_whole = pc.equal(clips["num_clips"], 1)
+    whole = clips.filter(is_whole)["source_id"]
+    parts = clips.filter(pc.invert(is_whole))
+    sources = parts.group_by("source_id").aggregate([("clip_id", "count_distinct"), ("num_clips", "max")])
+    is_complete = pc.greater_equal(sources["clip_id_count_distinct"], sources["num_clips_max"])
+    done = pa.chunked_array([*whole.chunks, *sources.filter(is_complete)["source_id"].chunks], pa.string())
+    begun = sources.filter(pc.invert(is_complete))["source_id"]
+    is_begun = pc.and_not(pc.is_in(parts["source_id"], begun), pc.is_in(parts["source_id"], whole))
     return Ledger(
-        done=frozenset(done),
-        published=frozenset(
-            clip_id for source_id, (_, clip_ids) in begun.items() if source_id not in done for clip_id in clip_ids
-        ),
-        counts=dataset_counts(dataset),
-        next_run=_next_run(dataset),
+        done=IdSet(done),
+        published=IdSet(parts.filter(is_begun)["clip_id"]),
+        counts=Counts(**index.counts),
+        next_run=1 + max((_run(shard.path) for shard in index.shards), default=0),
     )
 
 
 def remove_unfinished(dataset: Path) -> None:
     """Remove what a killed run left half written."""
-    for folder in (dataset, *(dataset / table.folder for table in TABLES.values())):
+    for folder in (dataset, dataset / INDEX_FOLDER, *(dataset / table.folder for table in TABLES.values())):
         for path in folder.glob(".*.tmp"):
             path.unlink()
 
@@ -89,16 +96,7 @@ def drop_failures(dataset: Path, kinds: frozenset[FailureKind]) -> int:
     return dropped
 
 
-def _identities(dataset: Path) -> Iterator[tuple[str, str, int]]:
-    """Clip id, source id and number of clips of that source, for every row of every table."""
-    for kind in TABLES:
-        for path in shard_paths(dataset, kind):
-            with open_shard(path, kind) as file:
-                rows: pa.Table = file.read(columns=["clip_id", "source.id", "source.num_clips"])
-            columns = (rows["clip_id"], *(pc.struct_field(rows["source"], name) for name in ("id", "num_clips")))
-            yield from zip(*(column.to_pylist() for column in columns), strict=True)
-
-
-def _next_run(dataset: Path) -> int:
-    names = [path.name for kind in TABLES for path in shard_paths(dataset, kind)]
-    return 1 + max((int(found[1]) for name in names if (found := _SHARD_NAME.fullmatch(name))), default=0)
+def _run(shard: Path) -> int:
+    """The number of the run that wrote a shard; 0 where its name says none."""
+    found = _SHARD_NAME.fullmatch(shard.name)
+    return int(found[1]) if found else 0

@@ -1,8 +1,8 @@
 """One curation run: check the plan, pick up where an earlier run stopped, run, and say what became of every clip."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,16 @@ from curation.execution.plan import Plan, check, place
 from curation.execution.writer import Destination, ShardLimits
 from curation.funnel import Counts, dataset_counts, dataset_funnel
 from curation.stage import Stage
-from dataset_schema import Annotator, DatasetManifest, FailureKind, FunnelRow, read_manifest, write_manifest
+from dataset_schema import (
+    Annotator,
+    DatasetManifest,
+    FailureKind,
+    FunnelRow,
+    new_dataset_id,
+    read_manifest,
+    refresh_index,
+    write_manifest,
+)
 
 
 class OtherConfigurationError(ValueError):
@@ -76,13 +85,16 @@ def run_curation(
     """
     annotators = check(run.stages, output=run.output)
     with locked_for_run(run.output):
-        manifest = _manifest(run, annotators)
-        _check_same(run, manifest)
+        found = _begun(run.output)
+        manifest = _manifest(run, annotators, found)
+        if found:
+            _check_same(run, manifest, found)
         # Last: asking for machines may start a cluster.
         plan = place(run.stages, annotators, executor.machines(), is_one_group=executor.is_one_group)
         write_manifest(run.output, manifest)
         remove_unfinished(run.output)
         drop_failures(run.output, run.retry)
+        refresh_index(run.output)  # an earlier run may have been killed before it came to that
         write_card(run.output, manifest)
         ledger = read_ledger(run.output)
         on_progress(ledger.counts)
@@ -91,14 +103,15 @@ def run_curation(
             _pending(records, ledger.done),
             lambda counts: on_progress(ledger.counts + counts),
         )
+        refresh_index(run.output)
         funnel = dataset_funnel(run.output, plan.stage_names)
-        finished = _manifest(run, annotators, funnel=funnel, complete=True)
+        finished = replace(manifest, funnel=funnel, complete=True)
         write_manifest(run.output, finished)
         write_card(run.output, finished)
         return RunResult(counts=dataset_counts(run.output), funnel=funnel)
 
 
-def _pending(records: Iterable[SourceRecord], done: frozenset[str]) -> Iterator[SourceRecord]:
+def _pending(records: Iterable[SourceRecord], done: Set[str]) -> Iterator[SourceRecord]:
     return (record for record in records if record.source.id not in done)
 
 
@@ -112,23 +125,26 @@ def _job(run: CurationRun, plan: Plan, ledger: Ledger) -> Job:
     return Job(plan=plan, score_all=run.score_all, destination=destination)
 
 
-def _manifest(
-    run: CurationRun, annotators: tuple[Annotator, ...], *, funnel: tuple[FunnelRow, ...] = (), complete: bool = False
-) -> DatasetManifest:
+def _begun(dataset: Path) -> DatasetManifest | None:
+    try:
+        return read_manifest(dataset)
+    except FileNotFoundError:
+        return None
+
+
+def _manifest(run: CurationRun, annotators: tuple[Annotator, ...], found: DatasetManifest | None) -> DatasetManifest:
+    """The head of the dataset while it is not finished; it stays the same dataset over all its runs."""
     return DatasetManifest(
         profile=run.profile,
         config=json.loads(json.dumps(dict(run.config))),
         annotators=annotators,
-        funnel=funnel,
-        complete=complete,
+        funnel=(),
+        complete=False,
+        id=(found and found.id) or new_dataset_id(),
     )
 
 
-def _check_same(run: CurationRun, manifest: DatasetManifest) -> None:
-    try:
-        found = read_manifest(run.output)
-    except FileNotFoundError:
-        return
+def _check_same(run: CurationRun, manifest: DatasetManifest, found: DatasetManifest) -> None:
     if found.selections:
         raise OtherConfigurationError(
             f"dataset {run.output} was selected from {found.selections[-1].dataset}; curate into that, and select again"

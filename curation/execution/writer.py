@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +51,7 @@ class Destination:
 
     dataset: Path
     run: int
-    published: frozenset[str]
+    published: Set[str]
     limits: ShardLimits
 
 

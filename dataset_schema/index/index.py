@@ -162,8 +162,7 @@ class Index:
                 yield within
 
     def _is_whole(self, part: Part) -> bool:
-        used = sum(len(span.rows) for span in self.spans if span.source is part)
-        return used == part.metadata.num_rows
+        return sum(len(span.rows) for span in self.spans if span.source is part) == part.num_rows
 
     def _read(self, span: Span, columns: Sequence[str]) -> pa.Table:
         if isinstance(span.source, IndexedShard):

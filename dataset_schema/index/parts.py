@@ -55,6 +55,11 @@ class Part:
     group_ends: tuple[int, ...]
     metadata: pq.FileMetaData
 
+    @property
+    def num_rows(self) -> int:
+        """How many rows it has, whether or not their shards are still there."""
+        return sum(each.num_rows for each in self.covered)
+
     def read(self, rows: range, columns: Sequence[str]) -> pa.Table:
         """Some rows, in order.
 

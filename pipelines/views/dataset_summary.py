@@ -1,22 +1,21 @@
-"""What a dataset holds, counted shard by shard without reading a picture or a video."""
+"""What a dataset holds, counted from its index without reading a picture or a video."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from dataset_schema import EntityKind, Sample, leaves, open_shard, shard_paths
+import pyarrow as pa
+import pyarrow.compute as pc
 
-# Leaves of the Parquet schema: naming them keeps the pictures beside them unread.
-_COLUMNS: Final = (
-    "bucket",
-    "entities.word",
-    "entities.kind",
-    "entities.references.is_face",
-    "background.frame_index",
-)
-_ROWS_AT_ONCE: Final = 4096
+from dataset_schema import EntityKind, Outcome, open_index
+
+_WORDS: Final = {
+    EntityKind.SUBJECT: "subjects",
+    EntityKind.OBJECT: "objects",
+    EntityKind.BACKGROUND: "backgrounds",
+}
+_COLUMNS: Final = ("bucket", "has_background", "entities", *_WORDS.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,20 +46,31 @@ def summarize(dataset: Path) -> Summary:
     buckets: Counter[str] = Counter()
     references: Counter[int] = Counter()
     faces = backgrounds = 0
-    for row in _rows(dataset):
-        buckets[row["bucket"]] += 1
-        backgrounds += row["background"] is not None
-        for kind in EntityKind:
-            words[kind].update({entity["word"].lower() for entity in row["entities"] if entity["kind"] == kind})
-        for entity in row["entities"]:
-            if entity["kind"] != EntityKind.BACKGROUND:
-                references[len(entity["references"])] += 1
-                faces += sum(reference["is_face"] for reference in entity["references"])
+    for batch in open_index(dataset).batches(_COLUMNS, outcome=Outcome.KEPT):
+        clips = batch.combine_chunks()
+        for kind, column in _WORDS.items():
+            words[kind] += _clips_by_word(clips[column])
+        buckets += _counted(clips["bucket"])
+        backgrounds += pc.sum(clips["has_background"]).as_py()
+        pictured = _faces_of_pictured(clips["entities"])
+        references += _counted(pc.list_value_length(pictured))
+        faces += pc.sum(pc.list_flatten(pictured)).as_py() or 0
     return Summary(words=words, buckets=buckets, references=references, faces=faces, backgrounds=backgrounds)
 
 
-def _rows(dataset: Path) -> Iterator[dict[str, Any]]:
-    for path in shard_paths(dataset, Sample):
-        with open_shard(path, Sample) as file:
-            for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE, columns=leaves(file, _COLUMNS)):
-                yield from batch.to_pylist()
+def _clips_by_word(words: pa.ChunkedArray) -> Counter[str]:
+    """How many of the clips have each word, in lower case; one that stands twice in a caption counts once."""
+    flat = pa.table({"clip": pc.list_parent_indices(words), "word": pc.utf8_lower(pc.list_flatten(words))})
+    return _counted(flat.group_by(["clip", "word"]).aggregate([])["word"])
+
+
+def _faces_of_pictured(entities: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Of every subject and object, which of its reference images are face crops."""
+    flat = pc.list_flatten(entities)
+    return pc.struct_field(flat, "faces").filter(
+        pc.not_equal(pc.struct_field(flat, "kind"), EntityKind.BACKGROUND.value)
+    )
+
+
+def _counted(values: pa.ChunkedArray) -> Counter[Any]:
+    return Counter({each["values"]: each["counts"] for each in pc.value_counts(values).to_pylist()})

@@ -1,0 +1,42 @@
+"""A set of ids that takes as much memory as the ids themselves: a finished dataset has millions."""
+
+from bisect import bisect_left
+from collections.abc import Iterator, Set
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+class IdSet(Set[str]):
+    """Ids, sorted and side by side in one block of memory.
+
+    Args:
+        ids: strings, none of them null.
+    """
+
+    def __init__(self, ids: pa.ChunkedArray) -> None:
+        width = max(pc.max(pc.binary_length(ids)).as_py() or 0, 1)
+        # Chunk by chunk, because all of them together may be more than one Arrow array of strings holds.
+        padded = [_side_by_side(chunk, width) for chunk in ids.chunks]
+        self._sorted = np.unique(np.concatenate([np.empty(0, f"S{width}"), *padded]))
+
+    def __contains__(self, item: object) -> bool:
+        if not isinstance(item, str):
+            return False
+        sought = item.encode()
+        at = bisect_left(self._sorted, sought)
+        return at < len(self._sorted) and bool(self._sorted[at] == sought)
+
+    def __iter__(self) -> Iterator[str]:
+        return (each.decode() for each in self._sorted)
+
+    def __len__(self) -> int:
+        return len(self._sorted)
+
+
+def _side_by_side(ids: pa.StringArray, width: int) -> np.ndarray:
+    """The UTF-8 of each id, made equally long by zeros, which numpy passes over at the end of a string."""
+    padding = pc.binary_repeat(pa.scalar(b"\0"), pc.subtract(width, pc.binary_length(ids)))
+    padded = pc.binary_join_element_wise(ids.cast(pa.binary()), padding, pa.scalar(b"")).cast(pa.binary(width))
+    return np.frombuffer(padded.buffers()[1], dtype=f"S{width}", count=len(padded), offset=padded.offset * width)
