@@ -126,9 +126,12 @@ def _find_all(
         for names in media:  # column after column, as they stand in the file
             for row, offsets in zip(group, found, strict=True):
                 for value in _below(row, names):
-                    at = None if value is None else _find(content, value, start)
+                    if value is None:
+                        offsets.append(None)
+                        continue
+                    at = _find(content, value, start)
                     offsets.append(at)
-                    start = start if at is None else at
+                    start = at + len(value)
     return found
 
 
