@@ -40,6 +40,7 @@ from modeling.data.cache import ClipCache, write_cache
 from modeling.data.reference_choice import select_reference_images
 from modeling.data.schedule import BatchingConfig, latent_tokens
 from modeling.data.store import SampleStore
+from modeling.data.training_sample import TrainingSample
 from modeling.data.video import decode_clip
 from modeling.randomness import numpy_generator
 from modeling.training.presets import tiny
@@ -124,7 +125,7 @@ def _by_torchcodec(row: Row, bucket: Bucket) -> torch.Tensor:
 def _references(row: Row) -> list[Image.Image]:
     generator = numpy_generator("references", SEED, row["clip_id"], 0)
     images = []
-    for selected in select_reference_images(from_row(row, Sample), generator, max_images=MAX_IMAGES):
+    for selected in select_reference_images(TrainingSample.of(from_row(row, Sample)), generator, max_images=MAX_IMAGES):
         image = open_picture(selected.image.bytes or b"")
         images.append(augment(image, draw_augmentation(image.width, image.height, generator)))
     return images

@@ -7,6 +7,9 @@ import re
 import tempfile
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
+
+from storage.address import SCHEMES, Address, Place
 
 # `s3://bucket`, and `s3:/bucket`, which a `Path` makes of it; `C:\videos`, too.
 _ADDRESS: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):[/\\]")
@@ -45,27 +48,62 @@ def local_path(given: str | Path) -> Path:
     return path
 
 
-def expect_folder_to_write(folder: Path) -> None:
+def place_of(given: str | Place) -> Place:
+    """The path or the address that a person wrote; an address may have a slash at its end.
+
+    Raises:
+        ValueError: it is neither, or an address without its two slashes, with credentials, or of an unknown scheme.
+    """
+    if isinstance(given, Address):
+        return given
+    text = str(given)
+    if "://" in text and isinstance(given, str) and _ADDRESS.match(text) and not text.lower().startswith("file:"):
+        return Address(text.removesuffix("/"))
+    scheme, _, rest = text.partition(":")
+    if scheme in SCHEMES and rest.startswith("/"):
+        raise ValueError(f"path of scheme {scheme} has one slash after {scheme}:, expected the address {scheme}://...")
+    return local_path(text)
+
+
+def expect_folder_to_write(folder: Place) -> None:
     """Refuse a folder in which nothing could be written; it need not exist, and is not made.
 
     Raises:
         OSError: it is a file or lies below one, belongs to somebody else, has too long a name, or its disk is full or
-            read-only.
-        ValueError: it is no path of this machine.
+            read-only; or its store takes or gives nothing back.
+        ValueError: it is no path of this machine, or an address of the web.
     """
+    if isinstance(folder, Address):
+        _expect_puts(folder)
+        return
     _expect_writable(local_path(folder), folder)
 
 
-def expect_file_to_write(file: Path) -> None:
+def expect_file_to_write(file: Place) -> None:
     """Refuse a file that could not be written; it need not exist, and is not made.
 
     Raises:
         OSError: it is a folder, or `expect_folder_to_write` refuses the folder that it lies in.
         ValueError: it is no path of this machine.
     """
+    if isinstance(file, Address):
+        _expect_puts(file.parent)
+        return
     if file.is_dir():
         raise IsADirectoryError(f"{file} is a folder, expected the name of a file to write")
     _expect_writable(local_path(file).parent, file)
+
+
+def _expect_puts(folder: Address) -> None:
+    """Put a small object, and delete it: rights, bucket, clock and line are tried by that, and by nothing less."""
+    if folder.url.startswith("http"):
+        raise ValueError(f"{folder} cannot be written: nothing is, on the web; choose a folder, or a bucket")
+    probe = folder / f".{uuid4().hex}.tmp"
+    try:
+        probe.bucket.put(probe.key, b"")
+        probe.unlink(missing_ok=True)
+    except OSError as error:
+        raise type(error)(f"{folder} cannot be written: {error.strerror}") from error
 
 
 def _expect_writable(folder: Path, wanted: Path) -> None:

@@ -179,7 +179,7 @@ class BatchLoader:
             reader.store.clips_per_bucket(),
             config.batching,
             seed=seed,
-            multi_subject_clips=reader.store.multi_subject_clips(),
+            multi_subject_clips=reader.store.multi_subject_clips() if config.batching.multi_subject_share > 0 else {},
         )
         self._images = ReferenceImages(
             reader.store,

@@ -5,18 +5,22 @@ Reference images are not here, because Table 4 changes them every time. What lie
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
-from dataset_schema import Bucket, Sample
-from modeling.data.cache_table import LATENTS, TEXT, CacheTable, Entry, EntryKey
-from modeling.data.clips import Clip, without_video
+from dataset_schema import Bucket
+from modeling.data.cache_table import LATENTS, TEXT, CacheTable, Entry
+from modeling.data.clips import Clip, decode_video
+from modeling.data.entry_places import CONTENT_CHARACTERS, EntryKey
 from modeling.data.prefetch import prefetch
 from modeling.data.store import SampleStore
-from modeling.data.video import Video, decode_clip
+from modeling.data.training_sample import TrainingSample
+from modeling.data.video import Video
 from modeling.encoders import Encoders, TextTokens
 from storage.lock import held_alone
 
@@ -46,12 +50,11 @@ class ClipCache:
         self.store = store
         self._latents = CacheTable(store.root, kind=LATENTS, version=autoencoder_version)
         self._text = CacheTable(store.root, kind=TEXT, version=text_version)
-        self._keys: dict[tuple[Bucket, int], EntryKey] = {}
-        for bucket in store.clips_per_bucket():
-            for clip_id in store.clip_ids(bucket):
-                for table in (self._latents, self._text):
-                    if clip_id not in table.clip_ids:
-                        raise table.missing(clip_id)
+        self._contents: dict[Bucket, npt.NDArray[np.bytes_]] = {}  # of the videos that were read; empty before
+        for bucket, clips in store.clips_per_bucket().items():
+            self._contents[bucket] = np.zeros(clips, f"S{CONTENT_CHARACTERS}")
+            for table in (self._latents, self._text):
+                table.expect(store.clip_ids(bucket))
 
     @classmethod
     def of(cls, store: SampleStore, encoders: Encoders) -> "ClipCache":
@@ -66,28 +69,33 @@ class ClipCache:
         Raises:
             ValueError: the entry was made from another video, caption or bucket.
         """
-        is_checked = (bucket, index) in self._keys
-        sample = self.store.read(bucket, index, with_video=not is_checked, with_references=with_references)
-        if not is_checked:
-            try:
-                self._keys[bucket, index] = video_key(sample, bucket, self.store)
-            except (ValueError, OSError) as error:
-                raise ValueError(f"clip {sample.clip_id}: {error}") from error
+        known = bytes(self._contents[bucket][index])
+        sample = self.store.read(bucket, index, with_video=not known, with_references=with_references)
+        video = EntryKey(sample.clip_id, known.decode()) if known else self._video_key(sample, bucket)
+        self._contents[bucket][index] = video.content.encode()
         text = self._text.read(text_key(sample))
         return Clip(
-            sample=without_video(sample),
-            latents=self._latents.read(self._keys[bucket, index]).values,
+            sample=replace(sample, video=None),
+            latents=self._latents.read(video).values,
             text=TextTokens(embeddings=text.values, spans=text.spans or ()),
         )
 
+    def _video_key(self, sample: TrainingSample, bucket: Bucket) -> EntryKey:
+        try:
+            return video_key(sample, bucket, self.store)
+        except (ValueError, OSError) as error:
+            raise ValueError(f"clip {sample.clip_id}: {error}") from error
 
-def video_key(sample: Sample, bucket: Bucket, store: SampleStore) -> EntryKey:
+
+def video_key(sample: TrainingSample, bucket: Bucket, store: SampleStore) -> EntryKey:
     """Names everything that a clip's latents follow from, beside the autoencoder.
 
     Of a file beside the shards it takes name, size and time of change: reading it would take as long as decoding.
     """
+    if sample.video is None:
+        raise ValueError("it was read without its video")
     content = store.content(sample.video)
-    digest = blake2b(digest_size=16)
+    digest = blake2b(digest_size=CONTENT_CHARACTERS // 2)
     if isinstance(content, bytes):
         digest.update(content)
     else:
@@ -97,9 +105,9 @@ def video_key(sample: Sample, bucket: Bucket, store: SampleStore) -> EntryKey:
     return EntryKey(sample.clip_id, digest.hexdigest())
 
 
-def text_key(sample: Sample) -> EntryKey:
+def text_key(sample: TrainingSample) -> EntryKey:
     """Names everything that a caption's tokens follow from, beside the text encoder."""
-    return EntryKey(sample.clip_id, blake2b(sample.caption.encode(), digest_size=16).hexdigest())
+    return EntryKey(sample.clip_id, blake2b(sample.caption.encode(), digest_size=CONTENT_CHARACTERS // 2).hexdigest())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,11 +160,11 @@ def write_cache(
 
 
 def _write(writer: "_CacheWriter", store: SampleStore, on_clip: Callable[[int], None] | None) -> CacheReport:
-    places = [
-        _Place(bucket, row, clip_id)
+    places = (
+        _Place(bucket, row, clip_id.as_py())
         for bucket in store.clips_per_bucket()
         for row, clip_id in enumerate(store.clip_ids(bucket))
-    ]
+    )
     failures = []
     try:
         for done, prepared in enumerate(prefetch(writer.prepare, places, threads=_CLIPS_AHEAD), start=1):
@@ -169,7 +177,7 @@ def _write(writer: "_CacheWriter", store: SampleStore, on_clip: Callable[[int], 
         writer.latents.flush()
         writer.text.flush()
     return CacheReport(
-        clips=len(places),
+        clips=sum(store.clips_per_bucket().values()),
         encoded_videos=writer.latents.added,
         encoded_captions=writer.text.added,
         failures=tuple(failures),
@@ -209,15 +217,12 @@ class _CacheWriter:
             has_video, has_text = video in self.latents.table, text in self.text.table
             return _Prepared(
                 video_key=video,
-                video=None if has_video else self._decode(sample, place.bucket),
+                video=None if has_video else decode_video(sample, place.bucket, self._store),
                 text_key=text,
                 caption=None if has_text else sample.caption,
             )
         except (ValueError, OSError) as error:
             return CacheFailure(clip_id=place.clip_id, message=str(error))
-
-    def _decode(self, sample: Sample, bucket: Bucket) -> Video:
-        return decode_clip(self._store.content(sample.video), bucket, start_s=sample.video_start_s)
 
     @torch.no_grad()
     def encode(self, clip: _Prepared) -> CacheFailure | None:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 from dataset_schema import write_row_groups
+from modeling.data.entry_places import EntryKey, EntryPlaces
 from modeling.data.row_groups import RowGroupReader
 
 # Raise it when the columns change, or when `decode_clip` begins to return other pixels.
@@ -46,13 +47,6 @@ _GROUP_BYTES: Final = 2**20
 
 LATENTS: Final = "latents"
 TEXT: Final = "text"
-
-
-class EntryKey(NamedTuple):
-    """What an entry was made from: the clip, and a hash of its video or caption."""
-
-    clip_id: str
-    content: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -100,16 +94,19 @@ class CacheTable:
         self.folder = dataset / "cache" / f"{kind}-{blake2b(version.encode(), digest_size=6).hexdigest()}"
         self._shards = sorted(self.folder.glob("[!.]*.parquet"))
         self._groups = RowGroupReader(self._shards, self._open_shard, advice=self._advice)
-        self._places: dict[EntryKey, tuple[int, int, int]] = {}
-        for number, path in enumerate(self._shards):
-            with self._open_shard(path) as shard:
-                for group in range(shard.num_row_groups):
-                    rows = shard.read_row_group(group, columns=list(EntryKey._fields)).to_pylist()
-                    self._places.update({EntryKey(**row): (number, group, place) for place, row in enumerate(rows)})
-        self.clip_ids = frozenset(key.clip_id for key in self._places)
+        self._places = EntryPlaces.of(self._keys())
 
     def __contains__(self, key: EntryKey) -> bool:
-        return key in self._places
+        return self._places.find(key) is not None
+
+    def expect(self, clip_ids: pa.StringArray) -> None:
+        """Refuse to go on unless every one of these clips has an entry, whatever it was made from.
+
+        Raises:
+            ValueError: one has none.
+        """
+        if (first := self._places.first_unknown(clip_ids)) is not None:
+            raise self._missing(first, "not made yet")
 
     def read(self, key: EntryKey) -> Entry:
         """The entry, in float32.
@@ -117,17 +114,17 @@ class CacheTable:
         Raises:
             ValueError: there is none.
         """
-        if key not in self._places:
-            raise self.missing(key.clip_id)
-        shard, group, place = self._places[key]
+        found = self._places.find(key)
+        if found is None:
+            is_stale = self._places.first_unknown(pa.array([key.clip_id])) is None
+            raise self._missing(key.clip_id, "made from something else" if is_stale else "not made yet")
+        shard, group, place = found
         (row,) = self._groups.read(shard, group).slice(place, 1).to_pylist()
         values = np.frombuffer(row["values"], np.float16).astype(np.float32).reshape(row["shape"])
         spans = None if row["spans"] is None else tuple(zip(row["spans"][::2], row["spans"][1::2], strict=True))
         return Entry(key=key, values=torch.from_numpy(values), spans=spans)
 
-    def missing(self, clip_id: str) -> ValueError:
-        """What to say of a clip that has no entry."""
-        why = "made from something else" if clip_id in self.clip_ids else "not made yet"
+    def _missing(self, clip_id: str, why: str) -> ValueError:
         return ValueError(
             f"clip {clip_id}: its {self._kind} in the cache {self.folder} are {why} "
             f"(encoder {self._encoder}); run: make cache DATASET={self._dataset} CONFIG=<the training config>"
@@ -140,6 +137,13 @@ class CacheTable:
         metadata = {_VERSION_KEY: str(CACHE_VERSION), b"kind": self._kind, b"encoder": self._encoder}
         write_row_groups(path, _SCHEMA.with_metadata(metadata), _row_groups(entries))
         return path
+
+    def _keys(self) -> Iterator[tuple[pa.Table, int, int]]:
+        """The keys of every row group, with its shard and its number."""
+        for number, path in enumerate(self._shards):
+            with self._open_shard(path) as shard:
+                for group in range(shard.num_row_groups):
+                    yield shard.read_row_group(group, columns=list(EntryKey._fields)), number, group
 
     @property
     def _advice(self) -> str:

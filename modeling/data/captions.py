@@ -5,11 +5,8 @@ from typing import Final, NamedTuple
 from dataset_schema import Bucket, EntityKind
 from dataset_schema.rows import Row
 
-# The leaves of a row that say it.
-CAPTION_LEAVES: Final = [
-    *("clip_id", "caption", "entities.word", "entities.start", "entities.end", "entities.kind"),
-    *("entities.references.is_face", "background.frame_index"),
-]
+# The columns of the index that say it.
+CAPTION_COLUMNS: Final = ("clip_id", "caption", "entities", "has_background")
 
 
 class NamedEntity(NamedTuple):
@@ -33,19 +30,13 @@ class CaptionedClip(NamedTuple):
 
 
 def captioned(row: Row, bucket: Bucket) -> CaptionedClip:
-    """What a row says.
+    """What a row of the index says.
 
     Raises:
         ValueError: it says nothing, or not as a curated row does.
     """
     entities = tuple(
-        NamedEntity(
-            word=entity["word"],
-            kind=EntityKind(entity["kind"]),
-            start=int(entity["start"]),
-            end=int(entity["end"]),
-            references=len(entity.get("references") or ()),
-        )
+        NamedEntity(entity["word"], EntityKind(entity["kind"]), entity["start"], entity["end"], len(entity["faces"]))
         for entity in row["entities"]
     )
     if row["caption"] is None:
@@ -57,4 +48,4 @@ def captioned(row: Row, bucket: Bucket) -> CaptionedClip:
                 f"entity word {entity.word!r} at [{entity.start}, {entity.end}): the caption reads {found!r} there, "
                 "expected the same text; a new caption needs its own entity words"
             )
-    return CaptionedClip(row["clip_id"], bucket, row["caption"], entities, row.get("background") is not None)
+    return CaptionedClip(row["clip_id"], bucket, row["caption"], entities, row["has_background"])

@@ -6,8 +6,9 @@ from typing import Protocol
 from jaxtyping import Float
 from torch import Tensor
 
-from dataset_schema import Bucket, Payload, Sample
+from dataset_schema import Bucket
 from modeling.data.store import SampleStore
+from modeling.data.training_sample import TrainingSample
 from modeling.data.video import Video, decode_clip
 from modeling.encoders import TextTokens
 
@@ -20,7 +21,7 @@ class Clip:
         sample: without its video.
     """
 
-    sample: Sample
+    sample: TrainingSample
     video: Video | None = None
     latents: Float[Tensor, "16 time latent_height latent_width"] | None = None
     text: TextTokens | None = None
@@ -28,11 +29,8 @@ class Clip:
     @property
     def size_bytes(self) -> int:
         """Of what is large."""
-        images = [reference.image for entity in self.sample.entities for reference in entity.references]
-        if self.sample.background is not None:
-            images.append(self.sample.background.image)
         arrays = (self.video, self.latents, None if self.text is None else self.text.embeddings)
-        return sum(array.nbytes for array in arrays if array is not None) + sum(len(i.bytes or b"") for i in images)
+        return sum(array.nbytes for array in arrays if array is not None) + self.sample.size_bytes
 
 
 class ClipReader(Protocol):
@@ -62,12 +60,19 @@ class DecodedClips:
         """The clip with its frames."""
         sample = self.store.read(bucket, index, with_references=with_references)
         try:
-            video = decode_clip(self.store.content(sample.video), bucket, start_s=sample.video_start_s)
+            video = decode_video(sample, bucket, self.store)
         except (ValueError, OSError) as error:
             raise ValueError(f"clip {sample.clip_id}: {error}") from error
-        return Clip(sample=without_video(sample), video=video)
+        return Clip(sample=replace(sample, video=None), video=video)
 
 
-def without_video(sample: Sample) -> Sample:
-    """The sample after its video has been used, so that nobody keeps the bytes."""
-    return replace(sample, video=Payload(path="(used)"))
+def decode_video(sample: TrainingSample, bucket: Bucket, store: SampleStore) -> Video:
+    """The frames of a sample that was read with its video, in the size of the bucket.
+
+    Raises:
+        ValueError: it cannot be decoded.
+        OSError: its file cannot be read.
+    """
+    if sample.video is None:
+        raise ValueError("it was read without its video")
+    return decode_clip(store.content(sample.video), bucket, start_s=sample.video_start_s)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,8 @@ import numpy.typing as npt
 # How often an epoch shows a clip of several subjects. Our choice: so few clips are not learnt by heart, and rare ones
 # still count four times as much.
 MOST_VISITS = 4
+
+Rows: TypeAlias = Sequence[int] | npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -27,7 +30,7 @@ class Epoch:
     again: int
 
     @classmethod
-    def of(cls, clips: int, favoured: Sequence[int], *, share: float) -> "Epoch":
+    def of(cls, clips: int, favoured: Rows, *, share: float) -> "Epoch":
         """The shortest epoch of which the favoured rows are at least `share`, or as much as four visits give."""
         missing = math.ceil((share * clips - len(favoured)) / (1 - share) - 1e-9)
         again = min(max(0, missing), (MOST_VISITS - 1) * len(favoured))

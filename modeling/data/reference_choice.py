@@ -6,7 +6,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from dataset_schema import Entity, EntityKind, Payload, Sample
+from dataset_schema import EntityKind, Payload
+from modeling.data.training_sample import PicturedEntity, TrainingSample
 
 _MOST_SUBJECTS = 3
 _MOST_IMAGES_PER_SUBJECT = 3
@@ -31,7 +32,7 @@ class ReferenceChoice:
 
 
 def select_reference_images(
-    sample: Sample, generator: np.random.Generator, *, max_images: int
+    sample: TrainingSample, generator: np.random.Generator, *, max_images: int
 ) -> list[ReferenceChoice]:
     """Draw the reference images of one clip, subjects first, the background last (A.3, five steps).
 
@@ -43,7 +44,7 @@ def select_reference_images(
     at random, except that every drawn subject and the background keep at least one; a model that takes fewer than four
     gets fewer subjects.
     """
-    entities = [entity for entity in sample.entities if entity.references]
+    entities = [entity for entity in sample.entities if entity.images]
     chosen: list[list[ReferenceChoice]] = []
     if entities:
         count = generator.integers(1, _MOST_SUBJECTS + 1)
@@ -55,7 +56,7 @@ def select_reference_images(
     return _cut(chosen, generator, max_images=max_images)
 
 
-def all_reference_images(sample: Sample, generator: np.random.Generator, *, max_images: int) -> list[ReferenceChoice]:
+def all_reference_images(sample: TrainingSample, generator: np.random.Generator, *, max_images: int) -> list[ReferenceChoice]:
     """Every reference image of one clip, each once, the background last: training without the counts of A.3.
 
     The number of images then tells how large a subject is and how it moves, a short cut that the model learns (3.3).
@@ -63,40 +64,38 @@ def all_reference_images(sample: Sample, generator: np.random.Generator, *, max_
     numbers differ; in the caption's order a place would name its entity. Images beyond `max_images` are dropped as
     there; where there are more entities than that, some are left out.
     """
-    entities = _shuffled([entity for entity in sample.entities if entity.references], generator)
+    entities = _shuffled([entity for entity in sample.entities if entity.images], generator)
     background = _background_images(sample)
     chosen = [_all_images_of(entity, generator) for entity in entities[: max_images - len(background)]]
     return _cut([*chosen, background], generator, max_images=max_images)
 
 
-def background_span(sample: Sample) -> tuple[int, int]:
+def background_span(sample: TrainingSample) -> tuple[int, int]:
     """The characters of the first background word, to which the background image is bound; (0, 0) without one."""
     words = [entity for entity in sample.entities if entity.kind is EntityKind.BACKGROUND]
     return (words[0].start, words[0].end) if words else (0, 0)
 
 
-def _some_images_of(entity: Entity, generator: np.random.Generator) -> list[ReferenceChoice]:
+def _some_images_of(entity: PicturedEntity, generator: np.random.Generator) -> list[ReferenceChoice]:
     count = generator.integers(1, _MOST_IMAGES_PER_SUBJECT + 1)
     images = _images_of(entity)
     return [images[pick] for pick in generator.integers(len(images), size=count)]
 
 
-def _all_images_of(entity: Entity, generator: np.random.Generator) -> list[ReferenceChoice]:
+def _all_images_of(entity: PicturedEntity, generator: np.random.Generator) -> list[ReferenceChoice]:
     return _shuffled(_images_of(entity), generator)
 
 
-def _images_of(entity: Entity) -> list[ReferenceChoice]:
-    return [
-        ReferenceChoice(start=entity.start, end=entity.end, image=reference.image) for reference in entity.references
-    ]
+def _images_of(entity: PicturedEntity) -> list[ReferenceChoice]:
+    return [ReferenceChoice(start=entity.start, end=entity.end, image=image) for image in entity.images]
 
 
-def _background_images(sample: Sample) -> list[ReferenceChoice]:
+def _background_images(sample: TrainingSample) -> list[ReferenceChoice]:
     """The image of the place, if the clip has one."""
     if sample.background is None:
         return []
     start, end = background_span(sample)
-    return [ReferenceChoice(start=start, end=end, image=sample.background.image, is_background=True)]
+    return [ReferenceChoice(start=start, end=end, image=sample.background, is_background=True)]
 
 
 def _shuffled(items: Sequence[Item], generator: np.random.Generator) -> list[Item]:

@@ -1,16 +1,18 @@
 """The images that a clip is conditioned on in training: drawn (A.3), augmented (Table 4), some pasted (D)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from PIL import Image
 
-from dataset_schema import Payload, Sample
+from dataset_schema import Payload
 from modeling.data.augmentation import augment, draw_augmentation
 from modeling.data.pasting import draw_background_crop, paste
 from modeling.data.reference_choice import all_reference_images, select_reference_images
-from modeling.data.store import SampleStore
+from modeling.data.store import ClipIndex, SampleStore
+from modeling.data.training_sample import TrainingSample
 from modeling.randomness import numpy_generator
 from picture_reading.opening import open_picture
 
@@ -55,15 +57,14 @@ class ReferenceImages:
         self._select = select_reference_images if draws_references else all_reference_images
         self._augments = augments_references
         self._pasting_probability = random_background_probability
-        self._grounds = store.clips_with_background() if random_background_probability > 0 else []
-        found = len({ground.clip_id for ground in self._grounds})
-        if random_background_probability > 0 and found < 2:
+        self._grounds: Sequence[ClipIndex] = store.clips_with_background() if random_background_probability > 0 else []
+        if random_background_probability > 0 and not _has_several(self._grounds):
             raise ValueError(
                 f"data.random_background_probability is {random_background_probability}, but dataset {store.dataset} "
-                f"has {found} clips with a background, expected at least 2; set it to 0, or curate with backgrounds"
+                f"has {min(len(self._grounds), 1)} clips with a background, expected at least 2; set it to 0, or curate with backgrounds"
             )
 
-    def of(self, sample: Sample, visit: int) -> tuple[ReferenceImage, ...]:
+    def of(self, sample: TrainingSample, visit: int) -> tuple[ReferenceImage, ...]:
         """The images of a clip, the background last.
 
         Raises:
@@ -96,3 +97,8 @@ class ReferenceImages:
             return open_picture(self._store.content(payload))
         except (ValueError, OSError) as error:
             raise ValueError(f"{name} cannot be read ({error}); curate the clip again") from error
+
+
+def _has_several(grounds: Sequence[ClipIndex]) -> bool:
+    """Whether there are two different clips; one may stand there many times."""
+    return any(ground.clip_id != grounds[0].clip_id for ground in grounds)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dataset_schema import TABLE_6_BUCKETS, Bucket
-from modeling.data.epochs import MOST_VISITS, Epoch
+from modeling.data.epochs import MOST_VISITS, Epoch, Rows
 from modeling.encoders import latent_shape
 from modeling.randomness import numpy_generator
 from storage.numbers import expect_at_least
@@ -123,7 +123,7 @@ class BatchSchedule:
         config: BatchingConfig,
         *,
         seed: int,
-        multi_subject_clips: Mapping[Bucket, Sequence[int]],
+        multi_subject_clips: Mapping[Bucket, Rows],
     ) -> None:
         self._epochs = {
             bucket: Epoch.of(count, multi_subject_clips.get(bucket, ()), share=config.multi_subject_share)
@@ -137,7 +137,7 @@ class BatchSchedule:
         self._config = config
         self._seed = seed
         self._drawn = np.zeros(0, dtype=np.int64)
-        self._order = lru_cache(maxsize=64)(self._draw_order)
+        self._order = lru_cache(maxsize=len(self._buckets))(self._draw_order)
         if config.multi_subject_share > 0:
             self._check_share(config.multi_subject_share)
 

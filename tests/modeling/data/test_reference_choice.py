@@ -10,6 +10,7 @@ from scipy.stats import binomtest, chisquare
 
 from dataset_schema import Bucket, Entity, EntityKind, Payload, Sample
 from modeling.data.reference_choice import ReferenceChoice, all_reference_images, select_reference_images
+from modeling.data.training_sample import TrainingSample
 
 DRAWS = 2000
 
@@ -44,7 +45,7 @@ def draws(
     """Of many draws: each image's word and file; the background has no file."""
     found = []
     for seed in range(DRAWS):
-        images = select(sample, np.random.default_rng(seed), max_images=max_images)
+        images = select(TrainingSample.of(sample), np.random.default_rng(seed), max_images=max_images)
         found.append([(sample.caption[image.start : image.end], image.image.path) for image in images])
     return found
 
