@@ -86,8 +86,8 @@ def read_clips(dataset: Path) -> Run:
 
     def run() -> Mapping[str, int]:
         read = [store.read(bucket, index) for bucket, index in drawn]
-        images = [image for clip in read for entity in clip.entities for image in entity.references]
-        pictures = [image.image for image in images] + [clip.background.image for clip in read if clip.background]
+        pictures = [image for clip in read for entity in clip.entities for image in entity.images]
+        pictures += [clip.background for clip in read if clip.background]
         needed = sum(len(payload.bytes or b"") for payload in (*(clip.video for clip in read), *pictures))
         return {"clips": len(read), "needed_bytes": needed}
 

@@ -25,13 +25,17 @@ def main() -> int:
         counts = {name: len(rows) for name, rows in undisturbed.tables.items()}
         print(f"undisturbed: {undisturbed.seconds:.1f} s, {undisturbed.shards} shards, rows {counts}")
         print(f"{'seed':>4} {'killed':7} {'at':9} {'rows then':>9}  tables afterwards")
-        whole = 0
+        whole = hits = 0
         for seed in range(arguments.seed, arguments.seed + arguments.moments):
             killed = run_killed(Path(scratch) / str(seed), undisturbed, seed=seed)
             whole += killed.is_whole
+            hits += killed.has_hit
             found = "equal" if killed.is_whole else f"DIFFER: {killed.differing}, left over: {killed.left_over}"
+            found += "" if killed.has_hit else " (nothing to kill)"
             print(f"{seed:4} {killed.victim:7} {killed.when:9} {killed.rows_before:9}  {found}", flush=True)
-    print(f"{whole} of {arguments.moments} ended like the undisturbed run, with no temporary file")
+    print(
+        f"{hits} of {arguments.moments} kills hit a process; {whole} ended like the undisturbed run, nothing left over"
+    )
     return 0 if whole == arguments.moments else 1
 
 

@@ -31,6 +31,7 @@ if __name__ == "__main__":
     curate(clips_to_split(60, slow=True), Path(sys.argv[1]), ProcessExecutor(), splitting_stages)
 """
 _PATIENCE_S: Final = 120.0
+_PAUSE_S: Final = 0.05
 
 
 class Victim(StrEnum):
@@ -60,7 +61,8 @@ class Killed:
     """What a killed run and the one after it left.
 
     Attributes:
-        when: seconds after the first file, or, of a writer, the number of the half-written shard.
+        when: after how many finished shards, or, of a writer, the number of the half-written one.
+        has_hit: whether there was a process to kill; else the run was over, or had no worker yet.
         rows_before: in finished shards after the kill.
         differing: tables that are not those of the undisturbed run, row for row.
         left_over: temporary files.
@@ -68,6 +70,7 @@ class Killed:
 
     victim: Victim
     when: str
+    has_hit: bool
     rows_before: int
     differing: tuple[str, ...]
     left_over: tuple[str, ...]
@@ -97,10 +100,12 @@ def run_killed(folder: Path, undisturbed: Undisturbed, *, seed: int) -> Killed:
             _wait_for_half_written(folder, child, number)
             when = f"shard {number}"
         else:
-            after_s = draw.uniform(0, undisturbed.seconds)
-            _sleep(child, after_s)
-            when = f"{after_s:.2f} s"
-        for process in _victims(child, victim, draw):
+            number = draw.randint(0, undisturbed.shards - 2)
+            _wait_for_shards(folder, child, number)
+            _sleep(child, draw.uniform(0, _PAUSE_S))
+            when = f"{number} shards"
+        victims = _victims(child, victim, draw)
+        for process in victims:
             process.send_signal(signal.SIGKILL)
         if victim is Victim.WORKER:
             _finish(child)
@@ -112,6 +117,7 @@ def run_killed(folder: Path, undisturbed: Undisturbed, *, seed: int) -> Killed:
     return Killed(
         victim=victim,
         when=when,
+        has_hit=bool(victims),
         rows_before=rows_before,
         differing=tuple(name for name, rows in undisturbed.tables.items() if tables[name] != rows),
         left_over=tuple(str(path.relative_to(folder)) for path in folder.rglob("*.tmp")),
@@ -136,6 +142,12 @@ def _started(folder: Path) -> "subprocess.Popen[bytes]":
 def _finish(child: "subprocess.Popen[bytes]") -> None:
     if status := child.wait(_PATIENCE_S):
         raise RuntimeError(f"the run ended with status {status}, expected 0")
+
+
+def _wait_for_shards(folder: Path, child: "subprocess.Popen[bytes]", number: int) -> None:
+    """Until so many are finished: seconds would be another moment on a busier machine."""
+    while child.poll() is None and sum(1 for _ in folder.glob("*/part-*.parquet")) < number:
+        time.sleep(0.001)
 
 
 def _sleep(child: "subprocess.Popen[bytes]", seconds: float) -> None:
