@@ -29,6 +29,8 @@ PATHS = [
     for option in options
     if option.startswith("--") and option not in ("--prompt", "--address")
 ]
+# What may lie in a store too.
+PLACES = [("curate", "--output"), ("inspect", "--dataset")]
 
 
 @pytest.mark.parametrize("verb", WRITES_FOLDER)
@@ -48,7 +50,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_anything_else(
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
 
 
-@pytest.mark.parametrize(("verb", "flag"), PATHS)
+@pytest.mark.parametrize(("verb", "flag"), [path for path in PATHS if path not in PLACES])
 def test_an_address_is_refused_by_every_verb_that_takes_a_path(
     verb: str, flag: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -64,3 +66,18 @@ def test_an_address_is_refused_by_every_verb_that_takes_a_path(
         "mount the store, or copy the files, and give that path\n"
     )
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("verb", "flag"), PLACES)
+def test_an_address_with_credentials_is_refused_without_repeating_them(
+    verb: str, flag: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = list(VERBS[verb])
+    options[options.index(flag) + 1] = "s3://key:secret@my-bucket/clips"
+
+    status = main([verb, *options])
+
+    told = capsys.readouterr().err
+    assert status == 2
+    assert told.startswith(f"{verb}: {flag}: address of scheme s3 has no bucket")
+    assert "secret" not in told
