@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -80,7 +81,7 @@ def records(draw: st.DrawFn) -> Record:
             clip_id=clip_id, source=source, stage="decode", kind=draw(st.sampled_from(FailureKind)), **said
         )
     first = GOLDEN_SAMPLES[0]
-    own = {"clip_id": clip_id, "source": source, "caption": first.caption, "scores": draw(scores)}
+    own: dict[str, Any] = {"clip_id": clip_id, "source": source, "caption": first.caption, "scores": draw(scores)}
     if kind is Sample:
         background = draw(st.sampled_from([each.background for each in GOLDEN_SAMPLES]))
         return replace(base, **own, entities=draw(entities()), background=background)
@@ -105,7 +106,8 @@ def describe(dataset: Path) -> None:
 
 
 def rows(index: Index) -> list[Row]:
-    return index.table(ALL).to_pylist()
+    found: list[Row] = index.table(ALL).to_pylist()
+    return found
 
 
 def without(some: Sequence[Row], *names: str) -> list[Row]:
@@ -281,7 +283,9 @@ def test_other_tools_query_the_index_in_one_line(tmp_path: Path) -> None:
     write(tmp_path, GOLDEN_SAMPLES, run=1)
     refresh_index(tmp_path)
 
-    kept = duckdb.sql(f"SELECT clip_id FROM '{tmp_path}/index/*.parquet' WHERE desirable > 0.5 AND outcome = 'kept'")
+    kept = duckdb.execute(
+        f"SELECT clip_id FROM '{tmp_path}/index/*.parquet' WHERE desirable > 0.5 AND outcome = 'kept'"
+    )
     frame = pd.read_parquet(tmp_path / "index")
 
     assert kept.fetchall() == [(GOLDEN_SAMPLES[0].clip_id,)]
