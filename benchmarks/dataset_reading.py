@@ -87,8 +87,8 @@ def read_clips(dataset: Path) -> Run:
     def run() -> Mapping[str, int]:
         read = [store.read(bucket, index) for bucket, index in drawn]
         pictures = [image for clip in read for entity in clip.entities for image in entity.images]
-        pictures += [clip.background for clip in read if clip.background]
-        needed = sum(len(payload.bytes or b"") for payload in (*(clip.video for clip in read), *pictures))
+        media = [*pictures, *(each for clip in read for each in (clip.video, clip.background) if each is not None)]
+        needed = sum(len(payload.bytes or b"") for payload in media)
         return {"clips": len(read), "needed_bytes": needed}
 
     return run

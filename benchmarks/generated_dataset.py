@@ -23,7 +23,6 @@ import pyarrow.parquet as pq
 
 from benchmarks.drawn_clips import CONFIG, draw_clips
 from curation.entity_words.word_lists import sections
-from curation.execution.ledger import shard_name
 from curation.funnel import dataset_funnel
 from dataset_schema import (
     SHARE_SCORES,
@@ -33,6 +32,7 @@ from dataset_schema import (
     RejectedClip,
     Sample,
     new_dataset_id,
+    shard_name,
     write_manifest,
 )
 from dataset_schema.layout import write_rows

@@ -1,5 +1,6 @@
 from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
 import pyarrow.parquet as pq
 import pytest
@@ -8,7 +9,8 @@ from benchmarks.drawn_clips import stages
 from benchmarks.generated_dataset import generate, write_former
 from curation.decisions import decide
 from dataset_schema import FailedClip, RejectedClip, Sample, read_manifest, read_shard, shard_paths
-from dataset_schema.shard import Record
+
+Record = TypeVar("Record", Sample, RejectedClip, FailedClip)
 
 
 @pytest.fixture(scope="module")

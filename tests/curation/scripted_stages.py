@@ -30,8 +30,8 @@ from dataset_schema import (
     read_shard,
     shard_paths,
 )
+from dataset_schema.arrow import Kind
 from dataset_schema.rows import Row, to_row
-from dataset_schema.shard import Record
 from storage.address import Place
 from tests.made_media import media_facts
 
@@ -330,6 +330,6 @@ def read_tables(dataset: Place) -> dict[str, list[Row]]:
     }
 
 
-def _rows(dataset: Place, kind: type[Record]) -> list[Row]:
+def _rows(dataset: Place, kind: Kind) -> list[Row]:
     rows = [to_row(record) for path in shard_paths(dataset, kind) for record in read_shard(path, kind)]
     return sorted(rows, key=lambda row: str(row["clip_id"]))
