@@ -46,7 +46,7 @@ option = $(if $($(1)),$(2) "$$$(1)")
 # in names of files, and in the first word.
 each_reference = readarray -t references < <(sed -E ':next; s/(=.*[^[:blank:]])[[:blank:]]+([^[:blank:]=\n]+=)/\1\n\2/; t next' <<< "$$REF")
 
-.PHONY: help setup demo prove ablations check test test-slow test-legacy explain curate inspect select index repolicy merge diff compact validate describe cache train sample submit label-clips train-filter bench bench-quality bench-model clean
+.PHONY: help setup demo prove ablations check test test-slow test-legacy explain curate inspect select index repolicy merge diff compact validate describe cache train sample submit label-clips train-filter bench bench-quality bench-model bench-dataset clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -179,6 +179,9 @@ bench-model: setup  ## measure the model library: its block against diffusers, s
 	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.model_block
 	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.sampling
 	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.loader
+
+bench-dataset: setup  ## what a dataset of a million clips costs to read, beside its goals: make bench-dataset [ARGS="--folder DIR"]
+	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.dataset $(ARGS)
 
 clean:  ## remove what the demo and the tests wrote
 	rm -rf out .pytest_cache .mypy_cache .ruff_cache

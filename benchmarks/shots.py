@@ -168,13 +168,13 @@ def look_at(videos: list[Video]) -> Iterator[tuple[Video, Frames]]:
     config = DecodeConfig()
     child = Child(config.child)
     for video in videos:
-        path = str(video.path.resolve())
+        path = video.path.resolve()
         request = DecodeRequest(
             part=VideoPart(file=path, span=Span(), max_pixels=config.max_pixels),
             max_duration_s=config.max_duration_s,
             reference_long_side=config.reference_long_side,
         )
-        decoded: Decoded = child.ask(request, where=path)
+        decoded: Decoded = child.ask(request, where=str(path))
         yield video, replace(decoded.frames, content=decoded.frames.content[:0], reference_frames=())
     child.close()
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from curation.decisions import Decision, decide
+from curation.execution.affected import Affected
 from curation.execution.outcomes import passed_over, without_images
 from curation.execution.plan import READ_STAGE
 from curation.rules import About, Policy, Rule
@@ -49,15 +50,23 @@ class Redecision:
 
     def __init__(self, former: Sequence[Stage], present: Sequence[Stage], *, score_all: bool) -> None:
         pairs = zip(former, present, strict=True)
+        changed = [(old, new) for old, new in pairs if _said(old.rules) != _said(new.rules)]
         self._stages = present
         self._places = {READ_STAGE: -1} | {stage.name: place for place, stage in enumerate(present)}
-        self._policy: Policy = {new.name: new.rules for old, new in pairs if _said(old.rules) != _said(new.rules)}
+        self._former: Policy = {old.name: old.rules for old, _ in changed}
+        self._policy: Policy = {new.name: new.rules for _, new in changed}
         self._score_all = score_all
 
     @property
     def judges_pictures(self) -> bool:
         """Whether scores of pictures are asked for: most of a dataset's numbers are theirs."""
         return any(rule.about in (About.REFERENCE_IMAGE, About.FACE) for r in self._policy.values() for rule in r)
+
+    @property
+    def affected(self) -> Affected:
+        """Tells which rows need this at all."""
+        behind = [stage for stage in self._places if self._is_behind_change(stage)]
+        return Affected(self._former, self._policy, behind=behind)
 
     def __call__(self, row: Row) -> Row | LookAgain:
         """The row as it is now; the very same where nothing about it changes."""
@@ -107,10 +116,12 @@ class Redecision:
 
     def _of_failed(self, row: FailedClip) -> Row | LookAgain:
         """A clip that was lost behind a rule that changed might not come so far now."""
-        place = self._places[row.stage]
-        if any(self._places[name] < place for name in self._policy):
+        if self._is_behind_change(row.stage):
             return LookAgain(f"{row.stage}: lost behind a rule that changed")
         return row
+
+    def _is_behind_change(self, stage: str) -> bool:
+        return any(self._places[name] < self._places[stage] for name in self._policy)
 
     def _merged(self, old: Sequence[Reason], new: Sequence[Reason], policy: Policy) -> list[Reason]:
         staying = [reason for reason in old if reason.stage not in policy or reason.reason in _ERRORS]

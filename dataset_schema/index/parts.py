@@ -21,8 +21,10 @@ _logger = logging.getLogger(__name__)
 _HEAD_KEY: Final = b"openalchemist_index"
 _NAME: Final = re.compile(r"part-(\d+)\.parquet")
 
-# Our choice: reading one clip's text takes its whole row group, and each row group makes the footer longer.
-GROUP_ROWS: Final = 4096
+# Our choice: reading one clip's text takes its whole row group, and every row group makes the footer longer. Of a
+# million rows, with 1024 / 2048 / 4096 a group, a clip's text takes 2 / 3 / 7 ms of a core, and a query of three scores
+# by DuckDB .44 / .23 / .22 s.
+GROUP_ROWS: Final = 2048
 
 # Columns whose values come again and again; of the others a dictionary would only be tried, and given up.
 _REPEATED: Final = (

@@ -20,6 +20,8 @@ def read_ranges(path: Path, ranges: Sequence[ByteRange], *, size_bytes: int) -> 
     kept open by one thread must not be closed by another.
 
     Args:
+        path: of the file.
+        ranges: in any order.
         size_bytes: of the file when the ranges were found.
 
     Raises:

@@ -10,13 +10,12 @@ from hashlib import blake2b
 from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from dataset_schema import Bucket
 from modeling.data.cache_table import LATENTS, TEXT, CacheTable, Entry
 from modeling.data.clips import Clip, decode_video
-from modeling.data.entry_places import CONTENT_CHARACTERS, EntryKey
+from modeling.data.entry_places import CONTENT_CHARACTERS, Ascii, EntryKey
 from modeling.data.prefetch import prefetch
 from modeling.data.store import SampleStore
 from modeling.data.training_sample import TrainingSample
@@ -50,7 +49,7 @@ class ClipCache:
         self.store = store
         self._latents = CacheTable(store.root, kind=LATENTS, version=autoencoder_version)
         self._text = CacheTable(store.root, kind=TEXT, version=text_version)
-        self._contents: dict[Bucket, npt.NDArray[np.bytes_]] = {}  # of the videos that were read; empty before
+        self._contents: dict[Bucket, Ascii] = {}  # of the videos that were read; empty before
         for bucket, clips in store.clips_per_bucket().items():
             self._contents[bucket] = np.zeros(clips, f"S{CONTENT_CHARACTERS}")
             for table in (self._latents, self._text):

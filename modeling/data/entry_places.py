@@ -1,7 +1,7 @@
 """Where the entries of a cache lie, found by clip and content; arrays, because there are as many as clips."""
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,9 @@ import pyarrow.compute as pc
 
 # Of the hash of a video or a caption.
 CONTENT_CHARACTERS: Final = 32
+
+# Bytes of one width; their type names the width.
+Ascii: TypeAlias = npt.NDArray[Any]
 
 
 class EntryKey(NamedTuple):
@@ -27,8 +30,8 @@ class EntryPlaces(NamedTuple):
         places: of each entry its shard, its row group and its row there.
     """
 
-    clip_ids: npt.NDArray[np.bytes_]
-    contents: npt.NDArray[np.bytes_]
+    clip_ids: Ascii
+    contents: Ascii
     places: npt.NDArray[np.int32]
 
     @classmethod
@@ -69,6 +72,6 @@ class EntryPlaces(NamedTuple):
         return None if is_known.all() else str(clip_ids[int(np.argmin(is_known))].as_py())
 
 
-def _ascii(texts: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.bytes_]:
+def _ascii(texts: pa.Array | pa.ChunkedArray) -> Ascii:
     """An array of bytes of one width; ids and hashes are ASCII."""
     return np.array(texts.to_pylist(), "S")

@@ -61,7 +61,8 @@ class ReferenceImages:
         if random_background_probability > 0 and not _has_several(self._grounds):
             raise ValueError(
                 f"data.random_background_probability is {random_background_probability}, but dataset {store.dataset} "
-                f"has {min(len(self._grounds), 1)} clips with a background, expected at least 2; set it to 0, or curate with backgrounds"
+                f"has {min(len(self._grounds), 1)} clips with a background, expected at least 2; set it to 0, or "
+                "curate with backgrounds"
             )
 
     def of(self, sample: TrainingSample, visit: int) -> tuple[ReferenceImage, ...]:
@@ -85,9 +86,9 @@ class ReferenceImages:
 
     def _pasted(self, image: Image.Image, clip_id: str, generator: np.random.Generator) -> Image.Image:
         """The image on a part of another clip's background; its own would show where the clip takes place."""
-        ground = self._grounds[generator.integers(len(self._grounds))]
+        ground = self._grounds[int(generator.integers(len(self._grounds)))]
         while ground.clip_id == clip_id:
-            ground = self._grounds[generator.integers(len(self._grounds))]
+            ground = self._grounds[int(generator.integers(len(self._grounds)))]
         payload = self._store.read_background(ground.bucket, ground.row)
         background = self._open(payload, f"clip {ground.clip_id}: background image")
         return paste(image, background, draw_background_crop(generator))

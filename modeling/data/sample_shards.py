@@ -74,7 +74,8 @@ class SampleShards:
         Args:
             row: its `PLACE_COLUMNS`, and `has_background`.
             images: how many reference images it has.
-            with_video: otherwise there is none; `with_references` likewise of images and background.
+            with_video: otherwise there is none.
+            with_references: otherwise there are neither images nor a background.
 
         Raises:
             ValueError: the shard is damaged or gone, or another one has its name.

@@ -1,4 +1,4 @@
-"""Random access to the clips of a curated dataset, any by its bucket and index: text from the index, media by ranges."""
+"""Random access to the clips of a dataset by bucket and index: text from the index, media by their byte ranges."""
 
 import logging
 import math
@@ -23,7 +23,7 @@ _logger = logging.getLogger(__name__)
 _SIZE_COLUMNS: Final = ("num_frames", "fps", "height", "width")
 _TEXT_COLUMNS: Final = tuple(dict.fromkeys((*CAPTION_COLUMNS, *PLACE_COLUMNS)))
 
-# Our choice: the texts of some hundred thousand clips; a clip whose text is not among them costs some milliseconds more.
+# Our choice: the texts of some hundred thousand clips; one that is not among them costs some milliseconds.
 _TEXT_BYTES: Final = 2**27
 
 Positions = npt.NDArray[np.int64]

@@ -9,8 +9,9 @@ from typing import Any
 from PIL import Image
 
 from dataset_schema import Bucket, EntityKind, ReferenceImage, Sample, read_shard, shard_paths
+from modeling.data.clips import decode_video
 from modeling.data.store import SampleStore
-from modeling.data.video import Video, decode_clip
+from modeling.data.video import Video
 from pipelines.views.sheet_pictures import read_image
 from storage.text_files import open_text
 from worlds.sprites import ClipTruth, Pattern, Texture, Way, read_truth
@@ -64,17 +65,16 @@ def read_held_out(manifest: Path, dataset: Path, bucket: Bucket) -> list[HeldOut
     with open_text(manifest) as file:
         truths = {Path(row["video"]).name: manifest.parent / row["truth"] for row in csv.DictReader(file)}
     store = SampleStore(dataset, (bucket,))
-    fitting = frozenset(store.clip_ids(bucket).to_pylist())
-    samples = (sample for shard in shard_paths(dataset, Sample) for sample in read_shard(shard, Sample))
     clips = []
-    for sample in samples:
-        if sample.clip_id not in fitting:
-            continue
+    published = {sample.clip_id: sample for path in shard_paths(dataset, Sample) for sample in read_shard(path, Sample)}
+    for row in range(store.clips_per_bucket()[bucket]):
+        clip = store.read(bucket, row, with_references=False)
+        video = decode_video(clip, bucket, store)
+        sample = published[clip.clip_id]
         name = Path(sample.source.uri).name
-        video = decode_clip(store.content(sample.video), bucket, start_s=sample.video_start_s)
-        clip = _held_out(int(Path(name).stem), sample, read_truth(truths[name]), video)
-        if all(subject.pictures for subject in clip.subjects):
-            clips.append(clip)
+        held_out = _held_out(int(Path(name).stem), sample, read_truth(truths[name]), video)
+        if all(subject.pictures for subject in held_out.subjects):
+            clips.append(held_out)
     if not clips:
         raise ValueError(f"dataset {dataset} has no clip with pictures of all its subjects; draw more held-out clips")
     return sorted(clips, key=lambda clip: clip.number)

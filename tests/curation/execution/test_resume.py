@@ -166,8 +166,8 @@ def test_a_source_is_done_only_when_all_its_clips_are_in_finished_shards(tmp_pat
 
     ledger = read_ledger(tmp_path)
 
-    assert ledger.done == {whole.id}
-    assert ledger.published == {clips[2].clip_id, clips[3].clip_id}
+    assert set(ledger.done) == {whole.id}
+    assert set(ledger.published) == {clips[2].clip_id, clips[3].clip_id}
     assert ledger.next_run == 5
     assert ledger.counts == Counts(kept=3, failed=1)
 

@@ -1,12 +1,12 @@
 """Rows of the index said once more in plain Python, from the records that `read_shard` gives."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from dataset_schema import (
     CORE_SCORES,
     INDEX_SCHEMA,
-    TABLES,
     Entity,
     EntityKind,
     FailedClip,
@@ -19,16 +19,19 @@ from dataset_schema import (
 )
 
 Row = dict[str, Any]
+Record = TypeVar("Record", Sample, RejectedClip, FailedClip)
 
 
 def expected_rows(dataset: Path) -> list[Row]:
     """Every row of a dataset's index, but where the media lie."""
-    return [
-        dict.fromkeys(INDEX_SCHEMA.names) | about(record) | {"shard": str(path.relative_to(dataset)), "row": row}
-        for kind in TABLES
-        for path in shard_paths(dataset, kind)
-        for row, record in enumerate(read_shard(path, kind))
-    ]
+    return [*_table_rows(dataset, Sample), *_table_rows(dataset, RejectedClip), *_table_rows(dataset, FailedClip)]
+
+
+def _table_rows(dataset: Path, kind: type[Record]) -> Iterator[Row]:
+    for path in shard_paths(dataset, kind):
+        place = {"shard": str(path.relative_to(dataset))}
+        for row, record in enumerate(read_shard(path, kind)):
+            yield dict.fromkeys(INDEX_SCHEMA.names) | about(record) | place | {"row": row}
 
 
 def about(record: Sample | RejectedClip | FailedClip) -> Row:

@@ -106,7 +106,8 @@ def describe(dataset: Path) -> None:
 
 
 def rows(index: Index) -> list[Row]:
-    return list(index.table(ALL).to_pylist())
+    found: list[Row] = index.table(ALL).to_pylist()
+    return found
 
 
 def without(some: Sequence[Row], *names: str) -> list[Row]:
@@ -282,7 +283,9 @@ def test_other_tools_query_the_index_in_one_line(tmp_path: Path) -> None:
     write(tmp_path, GOLDEN_SAMPLES, run=1)
     refresh_index(tmp_path)
 
-    kept = duckdb.execute(f"SELECT clip_id FROM '{tmp_path}/index/*.parquet' WHERE desirable > 0.5 AND outcome = 'kept'")
+    kept = duckdb.execute(
+        f"SELECT clip_id FROM '{tmp_path}/index/*.parquet' WHERE desirable > 0.5 AND outcome = 'kept'"
+    )
     frame = pd.read_parquet(tmp_path / "index")
 
     assert kept.fetchall() == [(GOLDEN_SAMPLES[0].clip_id,)]

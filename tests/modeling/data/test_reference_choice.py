@@ -106,7 +106,8 @@ def test_a_model_that_takes_few_images_gets_fewer_subjects(sample: Sample, most:
 
 def test_the_same_generator_gives_the_same_images(sample: Sample) -> None:
     first, again, other = (
-        select_reference_images(sample, np.random.default_rng(seed), max_images=6) for seed in (1, 1, 2)
+        select_reference_images(TrainingSample.of(sample), np.random.default_rng(seed), max_images=6)
+        for seed in (1, 1, 2)
     )
 
     assert first == again != other

@@ -17,6 +17,7 @@ from modeling.data.batches import BatchLoader, DataConfig
 from modeling.data.reference_choice import select_reference_images
 from modeling.data.reference_images import ReferenceImage, ReferenceImages
 from modeling.data.store import SampleStore
+from modeling.data.training_sample import TrainingSample
 from modeling.randomness import numpy_generator
 from picture_reading.showing import on_white
 
@@ -73,7 +74,10 @@ def test_a_pasted_image_is_the_augmented_one_on_the_background_of_another_clip(
 
     grounds: Counter[tuple[int, ...]] = Counter()
     for visit in range(VISITS):
-        before, after = plain.of(samples[number], visit), pasted.of(samples[number], visit)
+        before, after = (
+            plain.of(TrainingSample.of(samples[number]), visit),
+            pasted.of(TrainingSample.of(samples[number]), visit),
+        )
         assert [(image.start, image.end) for image in before] == [(image.start, image.end) for image in after]
         for old, new in zip(before, after, strict=True):
             if (old.start, old.end) != (own.start, own.end):  # the background itself
@@ -99,11 +103,11 @@ def test_images_that_are_not_pasted_are_those_of_a_world_without_pasting(
     for visit in range(20):
         generator = numpy_generator("references", 0, samples[0].clip_id, visit)
         expected = []
-        for selected in select_reference_images(samples[0], generator, max_images=6):
+        for selected in select_reference_images(TrainingSample.of(samples[0]), generator, max_images=6):
             picture = Image.open(io.BytesIO(selected.image.bytes or b""))
             changed = augment(picture, draw_augmentation(picture.width, picture.height, generator))
             expected.append((selected.start, selected.end, "RGBA", changed.tobytes()))
-        assert bits(images.of(samples[0], visit)) == expected
+        assert bits(images.of(TrainingSample.of(samples[0]), visit)) == expected
 
 
 def test_images_are_pasted_as_often_as_the_config_says_each_for_itself(samples: list[Sample], tmp_path: Path) -> None:
@@ -113,7 +117,7 @@ def test_images_are_pasted_as_often_as_the_config_says_each_for_itself(samples: 
 
     found = []
     for visit in range(VISITS):
-        images = pasted.of(samples[1], visit)
+        images = pasted.of(TrainingSample.of(samples[1]), visit)
         found.append([image.image.mode == "RGB" for image in images if image.start == own.start])
 
     every = [is_pasted for visit in found for is_pasted in visit]
@@ -125,18 +129,20 @@ def test_the_images_of_a_visit_are_a_function_of_seed_clip_and_visit(samples: li
     first, again, other = (maker(samples, tmp_path, probability=1.0, seed=seed) for seed in (0, 0, 1))
 
     for visit in range(5):
-        first.of(samples[2], visit)
+        first.of(TrainingSample.of(samples[2]), visit)
 
-    assert bits(first.of(samples[0], 7)) == bits(again.of(samples[0], 7))
-    assert bits(first.of(samples[0], 7)) != bits(first.of(samples[0], 8))
-    assert bits(first.of(samples[0], 7)) != bits(other.of(samples[0], 7))
+    assert bits(first.of(TrainingSample.of(samples[0]), 7)) == bits(again.of(TrainingSample.of(samples[0]), 7))
+    assert bits(first.of(TrainingSample.of(samples[0]), 7)) != bits(first.of(TrainingSample.of(samples[0]), 8))
+    assert bits(first.of(TrainingSample.of(samples[0]), 7)) != bits(other.of(TrainingSample.of(samples[0]), 7))
 
 
 def test_other_images_are_pasted_in_other_visits_and_for_another_seed(samples: list[Sample], tmp_path: Path) -> None:
     makers = [maker(samples, tmp_path, probability=0.5, seed=seed) for seed in (0, 1)]
 
     # The first image is always of the subject, so whether it is pasted does not hang on which images were drawn.
-    firsts = [[images.of(samples[0], visit)[0].image.mode for visit in range(30)] for images in makers]
+    firsts = [
+        [images.of(TrainingSample.of(samples[0]), visit)[0].image.mode for visit in range(30)] for images in makers
+    ]
 
     assert set(firsts[0]) == {"RGB", "RGBA"}
     assert firsts[0] != firsts[1]
@@ -146,7 +152,9 @@ def test_a_clip_without_a_background_gets_those_of_others(samples: list[Sample],
     samples[0] = replace(samples[0], background=None)
     pasted = maker(samples, tmp_path, probability=1.0)
 
-    assert all(image.image.mode == "RGB" for visit in range(9) for image in pasted.of(samples[0], visit))
+    assert all(
+        image.image.mode == "RGB" for visit in range(9) for image in pasted.of(TrainingSample.of(samples[0]), visit)
+    )
 
 
 @pytest.mark.parametrize("left", [0, 1])
@@ -171,7 +179,7 @@ def test_a_background_that_cannot_be_read_is_named(samples: list[Sample], tmp_pa
     pasted = maker(samples[:2], tmp_path, probability=1.0)
 
     with pytest.raises(ValueError, match=f"clip {samples[1].clip_id}: background image cannot be read .*; curate"):
-        pasted.of(samples[0], 0)
+        pasted.of(TrainingSample.of(samples[0]), 0)
 
 
 @pytest.mark.parametrize("probability", [-0.1, 1.1, float("nan")])
@@ -199,9 +207,9 @@ def test_without_augmentation_the_pictures_are_those_that_curation_cut_and_the_s
     cut = cut_pictures(samples[0])
 
     for visit in range(20):
-        images = plain.of(samples[0], visit)
+        images = plain.of(TrainingSample.of(samples[0]), visit)
 
-        changed = augmented.of(samples[0], visit)
+        changed = augmented.of(TrainingSample.of(samples[0]), visit)
         assert set(bits(images)) <= set(cut)
         assert [(image.start, image.end) for image in images] == [(image.start, image.end) for image in changed]
         assert not set(bits(changed)) & set(cut)
@@ -217,15 +225,15 @@ def test_without_drawing_every_visit_shows_every_picture_once(
 
     orders = set()
     for visit in range(20):
-        shown = bits(images.of(samples[0], visit))
+        shown = bits(images.of(TrainingSample.of(samples[0]), visit))
         assert sorted(shown, key=repr) == every
-        assert shown == bits(images.of(samples[0], visit))
+        assert shown == bits(images.of(TrainingSample.of(samples[0]), visit))
         orders.add(tuple(shown))
     assert len(orders) > 1
 
 
 def test_a_picture_in_another_form_trains_the_same(samples: list[Sample], tmp_path: Path) -> None:
-    plain = maker(samples, tmp_path / "plain", draws=False).of(samples[0], 3)
+    plain = maker(samples, tmp_path / "plain", draws=False).of(TrainingSample.of(samples[0]), 3)
     exif = Image.Exif()
     exif[0x0112] = 8  # to be turned back by a quarter
 
@@ -245,7 +253,7 @@ def test_a_picture_in_another_form_trains_the_same(samples: list[Sample], tmp_pa
     )
     samples[0] = replace(samples[0], entities=entities)
 
-    changed = maker(samples, tmp_path / "changed", draws=False).of(samples[0], 3)
+    changed = maker(samples, tmp_path / "changed", draws=False).of(TrainingSample.of(samples[0]), 3)
 
     for before, after in zip(plain, changed, strict=True):
         seen = [np.asarray(on_white(each.image)).astype(int) for each in (before, after)]

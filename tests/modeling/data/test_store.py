@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +8,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dataset_schema import Bucket, Sample, read_shard, shard_paths, write_shard
+from dataset_schema import (
+    Bucket,
+    DatasetManifest,
+    Sample,
+    read_shard,
+    refresh_index,
+    shard_paths,
+    write_manifest,
+    write_shard,
+)
 from dataset_schema.arrow import VERSION_KEY
 from modeling.data.store import SampleStore
 from modeling.data.training_sample import TrainingSample
@@ -182,7 +192,7 @@ def rewritten(shard: Path, selection: Path, columns: str = "*", rest: str = "") 
 
 
 def ids(store: SampleStore) -> list[str]:
-    return store.clip_ids(SMALL).to_pylist()
+    return [clip_id.as_py() for clip_id in store.clip_ids(SMALL)]
 
 
 def test_a_selection_by_another_tool_is_a_dataset_as_a_file_and_as_a_folder(
@@ -292,3 +302,75 @@ def test_a_file_of_another_kind_is_told(make_dataset: MakeDataset) -> None:
 def test_a_dataset_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"nowhere does not exist; expected what `curate` or `select` wrote"):
         SampleStore(tmp_path / "nowhere")
+
+
+@pytest.fixture
+def bytes_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many bytes the system gave for every read from a place in a file."""
+    counted: list[int] = []
+    read = os.pread
+
+    def counting(descriptor: int, length: int, offset: int) -> bytes:
+        content = read(descriptor, length, offset)
+        counted.append(len(content))
+        return content
+
+    monkeypatch.setattr(os, "pread", counting)
+    return counted
+
+
+def refused(*_: object, **__: object) -> None:
+    raise AssertionError("a whole row group was read")
+
+
+def test_a_clip_costs_the_bytes_of_its_media_and_no_others(
+    make_dataset: MakeDataset, bytes_read: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = SampleStore(make_dataset({SMALL: 6}))
+    store.read(SMALL, 0)  # its text is in the row group of the index that all others share
+    monkeypatch.setattr(pq.ParquetFile, "read_row_group", refused)
+
+    for row in range(6):
+        bytes_read.clear()
+        clip = store.read(SMALL, row)
+        assert sum(bytes_read) == clip.size_bytes > 0
+
+
+def everything(dataset: Path) -> list[TrainingSample]:
+    store = SampleStore(dataset)
+    return [store.read(bucket, row) for bucket, clips in store.clips_per_bucket().items() for row in range(clips)]
+
+
+def test_the_index_on_disk_gives_the_clips_that_the_shards_give(make_dataset: MakeDataset) -> None:
+    dataset = make_dataset({SMALL: 5, LONG: 3}, rows_per_shard=3)
+    write_manifest(dataset, DatasetManifest(profile="embedded", config={}, annotators=(), funnel=(), complete=True))
+    before = everything(dataset)
+
+    refresh_index(dataset)
+
+    assert everything(dataset) == before
+
+
+def test_shards_that_do_not_say_where_media_stand_give_the_same_clips(
+    make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    dataset, kept = make_dataset({SMALL: 5}), tmp_path / "kept.parquet"
+    (shard,) = shard_paths(dataset, Sample)
+    pq.write_table(pq.read_table(shard), kept, row_group_size=2)
+
+    assert everything(kept) == everything(dataset)
+    assert SampleStore(kept).read_background(SMALL, 2) == SampleStore(dataset).read_background(SMALL, 2)
+
+
+@pytest.mark.parametrize("fault", ["gone", "cut", "another"])
+def test_a_shard_that_changed_behind_the_back_is_named_with_the_clip(make_dataset: MakeDataset, fault: str) -> None:
+    dataset = make_dataset({SMALL: 3})
+    (shard,) = shard_paths(dataset, Sample)
+    store = SampleStore(dataset)
+    if fault == "gone":
+        shard.unlink()
+    else:
+        shard.write_bytes(shard.read_bytes()[:100] if fault == "cut" else shard.read_bytes() + b"more")
+
+    with pytest.raises(ValueError, match=rf"clip {ids(store)[1]}: its shard .*{shard.name} cannot be read any more"):
+        store.read(SMALL, 1)

@@ -31,6 +31,7 @@ from pipelines.views.explained.pictures import picture_cards
 from pipelines.views.explained.text import print_explanation
 from pipelines.views.sheet_layout import KIND_COLORS
 from pipelines.views.sheet_layout import REJECTED as REJECTED_COLOR
+from storage.address import Place
 from tests.pipelines.scripted_annotators import SUBJECT, ScriptedContent, ScriptedShots, scripted_stages
 from tests.test_makefile import arguments
 from worlds.sprites import ClipKind, SpriteWorldConfig, make_world, read_truth, write_video
@@ -334,7 +335,7 @@ def _curation(folder: Path, video: Path, caption: str, config: CurationConfig) -
     return Curate(input=manifest, output=folder / "dataset", curation=config, executor="local")
 
 
-def _end(dataset: Path) -> tuple[int, str]:
+def _end(dataset: Place) -> tuple[int, str]:
     """The exit status that the only clip of a dataset stands for, and the first words about it."""
     kept = [row for path in shard_paths(dataset, Sample) for row in read_shard(path, Sample)]
     rejected = [row for path in shard_paths(dataset, RejectedClip) for row in read_shard(path, RejectedClip)]
