@@ -202,9 +202,7 @@ def _decided(file: pq.ParquetFile, kind: Kind) -> pa.Table:
 def _light_columns(file: pq.ParquetFile, *, pictures: bool) -> list[str]:
     """Those of records whose payloads have no bytes, and whose entities have no pictures without `pictures`."""
     columns = [file.schema.column(number).path for number in range(len(file.schema))]
-    return [
-        name for name in columns if name.rpartition(".")[2] != "bytes" and (pictures or "references" not in name)
-    ]
+    return [name for name in columns if name.rpartition(".")[2] != "bytes" and (pictures or "references" not in name)]
 
 
 def _records(file: pq.ParquetFile, kind: Any, wanted: pa.ChunkedArray, *, columns: list[str]) -> Iterator[Row]:
