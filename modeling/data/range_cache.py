@@ -7,7 +7,7 @@ So none is ever out of date, and the processes of a machine share the folder, on
 import os
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -78,22 +78,21 @@ class RangeCache:
 
         Raises:
             OSError: it is not there, is not that object any more, or the store does not give it.
-            ValueError: the folder cannot be written.
+            ValueError: the folder cannot be used.
         """
         if not ranges:
             return []
         facts = self._facts(address)
         expect_size(facts.st_size, size_bytes)
-        found = {}
-        for each in ranges:
-            content = _kept(self._path(address, facts, each))
-            if content is not None and len(content) == each.length:
-                found[each] = content
-        missing = [each for each in dict.fromkeys(ranges) if each not in found]
-        for each, content in zip(missing, fetch_ranges(address, missing, e_tag=facts.e_tag), strict=True):
-            self._keep(self._path(address, facts, each), content)
-            found[each] = content
-        return [found[each] for each in ranges]
+        paths = {each: self._path(address, facts, each) for each in ranges}
+        with self._told():
+            found = {each: _kept(path, each.length) for each, path in paths.items()}
+        missing = [each for each, content in found.items() if content is None]
+        fetched = dict(zip(missing, fetch_ranges(address, missing, e_tag=facts.e_tag), strict=True))
+        with self._told():
+            for each, content in fetched.items():
+                self._keep(paths[each], content)
+        return [found[each] or fetched.get(each, b"") for each in ranges]
 
     def _path(self, address: Address, facts: ObjectFacts, each: ByteRange) -> Path:
         meant = repr((address.url, facts.e_tag, facts.st_size, *each))
@@ -103,19 +102,23 @@ class RangeCache:
         """Write an entry; the total is raised before, so that it is never too small, whenever a process is killed."""
         if len(content) > self._max_bytes:
             return
+        with held_in_turn(self._folder / _LOCK_NAME):
+            if _kept(path, len(content)) is not None:
+                return
+            total = self._total() + len(content)
+            if total > self._max_bytes:
+                total = self._make_room(len(content)) + len(content)
+            write_whole_text(self._folder / _TOTAL_NAME, str(total))
+            with whole_file(path) as written:
+                written.write_bytes(content)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
         try:
-            with held_in_turn(self._folder / _LOCK_NAME):
-                if path.exists():
-                    return
-                total = self._total() + len(content)
-                if total > self._max_bytes:
-                    total = self._make_room(len(content)) + len(content)
-                write_whole_text(self._folder / _TOTAL_NAME, str(total))
-                with whole_file(path) as written:
-                    written.write_bytes(content)
+            yield
         except OSError as error:
             raise ValueError(
-                f"folder {self._folder} of data.range_cache cannot be written ({error.strerror}); free space there, or "
+                f"folder {self._folder} of data.range_cache cannot be used ({error.strerror}); free space there, or "
                 "set data.range_cache.folder or a lower data.range_cache.max_gb"
             ) from error
 
@@ -151,11 +154,11 @@ class _Entry(NamedTuple):
     path: Path
 
 
-def _kept(path: Path) -> bytes | None:
-    """What a file holds, which counts as used from now on; None where there is none, or not any more."""
+def _kept(path: Path, length: int) -> bytes | None:
+    """What a file holds, which counts as used from now on; None where there is none of this length, or not any more."""
     try:
         content = path.read_bytes()
         os.utime(path)
     except FileNotFoundError:
         return None
-    return content
+    return content if len(content) == length else None
