@@ -55,9 +55,7 @@ class Affected:
         behind: the stages behind any of those.
     """
 
-    def __init__(
-        self, former: Mapping[str, _Rules], present: Mapping[str, _Rules], *, behind: Collection[str]
-    ) -> None:
+    def __init__(self, former: Mapping[str, _Rules], present: Mapping[str, _Rules], *, behind: Collection[str]) -> None:
         self._stages = sorted(present)
         self._behind = sorted(behind)
         moved = [rules for name in present for rules in _moved(former[name], present[name])]
