@@ -55,6 +55,19 @@ def expect_held(lock: Place, holder: Holder) -> None:
         expect_leased(lock, holder)
 
 
+@contextmanager
+def held_in_turn(lock: Path) -> Iterator[None]:
+    """Wait for a lock of this machine and hold it within the block, which takes moments; threads wait as processes do.
+
+    Args:
+        lock: a file that is there for the lock alone; it is made, and stays.
+    """
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("ab") as file:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+        yield
+
+
 def try_lock(file_descriptor: int) -> bool:
     """Take the lock of an open file until it is closed; False where another holder has it."""
     try:

@@ -35,6 +35,7 @@ class Proxy:
         every: 0 disturbs none.
         always: the status and the code of every answer, instead of what the store says.
         seen: requests by method.
+        served_bytes: what the store's answers held.
     """
 
     upstream: str
@@ -43,12 +44,14 @@ class Proxy:
     always: tuple[int, str] | None = None
     seed: int = 0
     seen: Counter[str] = field(default_factory=Counter)
+    served_bytes: int = 0
     disturbed: Counter[str] = field(default_factory=Counter)
 
     def plan(self, every: int, seed: int) -> None:
         """Begin anew, with other disturbances."""
         self.every, self.seed, self.always = every, seed, None
         self.seen.clear()
+        self.served_bytes = 0
         self.disturbed.clear()
         self._numbers, self._chances = count(1), random.Random(seed)
 
@@ -80,6 +83,7 @@ class Proxy:
             ) as found,
         ):
             content = await found.read()
+            self.served_bytes += len(content)
             passed = {n: v for n, v in found.headers.items() if n.lower() not in ("transfer-encoding", "connection")}
             if fault == "cut after":
                 return await self._half(request, web.StreamResponse(status=found.status, headers=passed), content)

@@ -51,11 +51,11 @@ class Redecision:
     def __init__(self, former: Sequence[Stage], present: Sequence[Stage], *, score_all: bool) -> None:
         pairs = zip(former, present, strict=True)
         changed = [(old, new) for old, new in pairs if _said(old.rules) != _said(new.rules)]
-        self._stages = present
         self._places = {READ_STAGE: -1} | {stage.name: place for place, stage in enumerate(present)}
         self._former: Policy = {old.name: old.rules for old, _ in changed}
         self._policy: Policy = {new.name: new.rules for _, new in changed}
         self._score_all = score_all
+        self._only_behind = _only_behind(present)
 
     @property
     def judges_pictures(self) -> bool:
@@ -135,9 +135,7 @@ class Redecision:
         """Without what only later stages measure: a run that stops at the first broken rule never came to them."""
         if self._score_all:
             return row
-        place = self._places[stage]
-        there = _filled(self._stages[: place + 1])
-        absent = _filled(self._stages[place + 1 :]) - there
+        absent = self._only_behind[stage]
         return replace(
             row,
             scores=_without(absent, row.scores),
@@ -160,9 +158,17 @@ def _lacks_pixels(decision: Decision) -> bool:
     )
 
 
-def _filled(stages: Sequence[Stage]) -> frozenset[str]:
-    """What stages fill in, or hold against their rules."""
-    return frozenset().union(*(stage.adds | {rule.reads for rule in stage.rules} for stage in stages))
+def _only_behind(stages: Sequence[Stage]) -> dict[str, frozenset[str]]:
+    """Of the reading and every stage, what only the stages behind it fill in."""
+    filled = [_filled(stage) for stage in stages]
+    names = [READ_STAGE, *(stage.name for stage in stages)]
+    none: frozenset[str] = frozenset()
+    return {name: none.union(*filled[place:]).difference(*filled[:place]) for place, name in enumerate(names)}
+
+
+def _filled(stage: Stage) -> frozenset[str]:
+    """What a stage fills in, or holds against its rules."""
+    return stage.adds | {rule.reads for rule in stage.rules}
 
 
 def _without(names: frozenset[str], scores: Scores) -> Scores:

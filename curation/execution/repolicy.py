@@ -165,10 +165,14 @@ def repolicy(
 def _write(dataset: Path, redecision: Redecision, shards: list[Path], *, run: int) -> None:
     destination = Destination(dataset=dataset, run=run, published=frozenset(), limits=ShardLimits())
     kinds: dict[str, Any] = {table.folder: kind for kind, table in TABLES.items()}
+    affected = redecision.affected
     with closing(ShardWriter(destination)) as writer:
         for path in shards:
-            for row in read_shard(path, kinds[path.parent.name]):
-                new = redecision(row)
+            kind = kinds[path.parent.name]
+            with open_shard(path, kind) as file:
+                rows = affected.rows(file, kind).to_pylist()
+            for row, is_affected in zip(read_shard(path, kind), rows, strict=True):
+                new = redecision(row) if is_affected else row
                 if not isinstance(new, LookAgain):
                     writer.add(new)
 

@@ -19,6 +19,7 @@ from dataset_schema import Bucket
 from modeling.data.cache import ClipCache
 from modeling.data.clips import Clip, ClipReader, DecodedClips
 from modeling.data.prefetch import BoundedMemory, prefetch
+from modeling.data.range_cache import RangeCacheConfig
 from modeling.data.reference_images import ReferenceImage, ReferenceImages
 from modeling.data.schedule import BatchingConfig, BatchSchedule, Draw
 from modeling.data.store import SampleStore
@@ -48,6 +49,7 @@ class DataConfig:
             choice: a tenth; beyond that the captions and the encoder do not belong together.
         uses_cache: latents and text tokens come from the dataset's cache, which `make cache` writes; no video is
             decoded, and neither autoencoder nor text encoder runs.
+        range_cache: where the media of a dataset in a store of objects are kept on this machine.
         memory_mb: of decoded clips to keep, for datasets that are small beside the memory.
         threads: clips that are read, decoded and augmented at once. Our choice: 4, which outruns the model at every
             bucket of Table 6.
@@ -62,6 +64,7 @@ class DataConfig:
     random_background_probability: float = 0.0
     most_unread_references: float = 0.1
     uses_cache: bool = False
+    range_cache: RangeCacheConfig = field(default_factory=RangeCacheConfig)
     memory_mb: int = 1024
     threads: int = 4
 

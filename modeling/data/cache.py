@@ -7,6 +7,7 @@ Reference images are not here, because Table 4 changes them every time. What lie
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ from modeling.data.store import SampleStore
 from modeling.data.training_sample import TrainingSample
 from modeling.data.video import Video
 from modeling.encoders import Encoders, TextTokens
+from storage.address import Address
 from storage.lock import held_alone
 
 # Enough to keep an encoder busy; each holds one decoded clip.
@@ -42,13 +44,14 @@ class ClipCache:
         text_version: whose tokens.
 
     Raises:
-        ValueError: a clip of the dataset has no entry, or a shard is damaged.
+        ValueError: the dataset has no cache, a clip of it has no entry, or a shard is damaged.
     """
 
     def __init__(self, store: SampleStore, *, autoencoder_version: str, text_version: str) -> None:
         self.store = store
-        self._latents = CacheTable(store.root, kind=LATENTS, version=autoencoder_version)
-        self._text = CacheTable(store.root, kind=TEXT, version=text_version)
+        root = _root(store)
+        self._latents = CacheTable(root, kind=LATENTS, version=autoencoder_version)
+        self._text = CacheTable(root, kind=TEXT, version=text_version)
         self._contents: dict[Bucket, Ascii] = {}  # of the videos that were read; empty before
         for bucket, clips in store.clips_per_bucket().items():
             self._contents[bucket] = np.zeros(clips, f"S{CONTENT_CHARACTERS}")
@@ -97,6 +100,9 @@ def video_key(sample: TrainingSample, bucket: Bucket, store: SampleStore) -> Ent
     digest = blake2b(digest_size=CONTENT_CHARACTERS // 2)
     if isinstance(content, bytes):
         digest.update(content)
+    elif isinstance(content, Address):
+        found = content.stat()
+        digest.update(repr((content.url, found.st_size, found.e_tag or found.last_modified)).encode())
     else:
         facts = content.stat()
         digest.update(repr((content.name, facts.st_size, facts.st_mtime_ns)).encode())
@@ -107,6 +113,16 @@ def video_key(sample: TrainingSample, bucket: Bucket, store: SampleStore) -> Ent
 def text_key(sample: TrainingSample) -> EntryKey:
     """Names everything that a caption's tokens follow from, beside the text encoder."""
     return EntryKey(sample.clip_id, blake2b(sample.caption.encode(), digest_size=CONTENT_CHARACTERS // 2).hexdigest())
+
+
+def _root(store: SampleStore) -> Path:
+    """Our choice: only a dataset on this machine has a cache, which is about as large as its videos."""
+    if isinstance(store.root, Path):
+        return store.root
+    raise ValueError(
+        f"dataset {store.dataset} lies in a store of objects, and latents are cached beside a dataset on this machine; "
+        "copy it (make select DATASET=... OUTPUT=...), or train without data.uses_cache"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,9 +168,11 @@ def write_cache(
 
     Raises:
         BusyError: another run writes the cache.
+        ValueError: the dataset lies in a store of objects.
     """
-    busy = f"the cache of dataset {store.root} is being written by another run; wait for its end, or stop it"
-    with held_alone(store.root / "cache" / _LOCK_NAME, busy=busy):
+    root = _root(store)
+    busy = f"the cache of dataset {root} is being written by another run; wait for its end, or stop it"
+    with held_alone(root / "cache" / _LOCK_NAME, busy=busy):
         return _write(_CacheWriter(store, encoders, device), store, on_clip)
 
 
@@ -206,8 +224,9 @@ class _CacheWriter:
         self._store = store
         self._encoders = encoders
         self._device = device
-        self.latents = _OpenShard(CacheTable(store.root, kind=LATENTS, version=encoders.autoencoder.version))
-        self.text = _OpenShard(CacheTable(store.root, kind=TEXT, version=encoders.text.version))
+        root = _root(store)
+        self.latents = _OpenShard(CacheTable(root, kind=LATENTS, version=encoders.autoencoder.version))
+        self.text = _OpenShard(CacheTable(root, kind=TEXT, version=encoders.text.version))
 
     def prepare(self, place: _Place) -> _Prepared | CacheFailure:
         try:

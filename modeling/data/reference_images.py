@@ -15,6 +15,7 @@ from modeling.data.store import ClipIndex, SampleStore
 from modeling.data.training_sample import TrainingSample
 from modeling.randomness import numpy_generator
 from picture_reading.opening import open_picture
+from storage.address import Address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -95,7 +96,8 @@ class ReferenceImages:
 
     def _open(self, payload: Payload, name: str) -> Image.Image:
         try:
-            return open_picture(self._store.content(payload))
+            content = self._store.content(payload)
+            return open_picture(content.read_bytes() if isinstance(content, Address) else content)
         except (ValueError, OSError) as error:
             raise ValueError(f"{name} cannot be read ({error}); curate the clip again") from error
 

@@ -3,19 +3,20 @@
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from functools import lru_cache
-from pathlib import Path
-from typing import TypeAlias
+from typing import Generic, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-OpenShard: TypeAlias = Callable[[Path], AbstractContextManager[pq.ParquetFile]]
+from storage.address import Place, to_read
+
+Shard = TypeVar("Shard", bound=Place)
 
 # Footers kept, of some 100 kB each: parsing one takes longer than reading a row.
 _FOOTERS_IN_MEMORY = 64
 
 
-class RowGroupReader:
+class RowGroupReader(Generic[Shard]):
     """Row groups of shards by number.
 
     Args:
@@ -24,7 +25,13 @@ class RowGroupReader:
         advice: what to do about a shard that turns out damaged.
     """
 
-    def __init__(self, shards: Sequence[Path], open_shard: OpenShard, *, advice: str) -> None:
+    def __init__(
+        self,
+        shards: Sequence[Shard],
+        open_shard: Callable[[Shard], AbstractContextManager[pq.ParquetFile]],
+        *,
+        advice: str,
+    ) -> None:
         self._shards = shards
         self._open = open_shard
         self._advice = advice
@@ -38,7 +45,7 @@ class RowGroupReader:
         """
         path = self._shards[shard]
         try:
-            with pq.ParquetFile(path, metadata=self._footer(shard)) as file:
+            with pq.ParquetFile(to_read(path), metadata=self._footer(shard)) as file:
                 return file.read_row_group(group, columns=None if columns is None else list(columns), use_threads=False)
         except (pa.ArrowException, OSError) as error:
             problem = " ".join(str(error).split())

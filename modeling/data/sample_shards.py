@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from functools import lru_cache
 from itertools import accumulate
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pyarrow.parquet as pq
@@ -13,7 +12,9 @@ import pyarrow.parquet as pq
 from dataset_schema import Index, Payload, Sample, leaves, open_shard
 from dataset_schema.rows import Row
 from modeling.data.byte_ranges import ByteRange, read_ranges
+from modeling.data.range_cache import RangeCache
 from modeling.data.row_groups import RowGroupReader
+from storage.address import Address, Place
 
 # Of shards that do not say where their media stand, every read of a clip takes its whole row group. Our choice: shards
 # before schema 3.2 have four rows in one, whatever their size; other tools put a whole file into one, and up to this
@@ -40,12 +41,17 @@ class Media(NamedTuple):
 class SampleShards:
     """The shards of the kept clips of an index; any thread may read.
 
+    Args:
+        index: of the dataset.
+        fetched: reads and keeps the media of shards in a store of objects, where these say where they stand.
+
     Raises:
         ValueError: a shard that does not say where its media stand has row groups too large to be read for every clip.
     """
 
-    def __init__(self, index: Index) -> None:
+    def __init__(self, index: Index, fetched: RangeCache) -> None:
         kept = [shard for shard in index.shards if shard.kind is Sample]
+        self._fetched = fetched
         self._paths = [shard.path for shard in kept]
         self._sizes = [shard.covered.size_bytes for shard in kept]
         self._numbers = {shard.covered.shard: number for number, shard in enumerate(kept)}
@@ -53,7 +59,7 @@ class SampleShards:
         self._groups = RowGroupReader(self._paths, _opened, advice=advice)
         self._group_ends = lru_cache(maxsize=_FOOTERS_IN_MEMORY)(self._read_group_ends)
 
-    def path(self, row: Row) -> Path:
+    def path(self, row: Row) -> Place:
         """The shard of a row of the index."""
         return self._paths[self._numbers[row["shard"]]]
 
@@ -110,12 +116,15 @@ class SampleShards:
 
     def _bytes(self, row: Row, ranges: Sequence[ByteRange]) -> list[bytes]:
         shard = self._numbers[row["shard"]]
+        place, size_bytes = self._paths[shard], self._sizes[shard]
         try:
-            return read_ranges(self._paths[shard], ranges, size_bytes=self._sizes[shard])
+            if isinstance(place, Address):
+                return self._fetched.read(place, ranges, size_bytes=size_bytes)
+            return read_ranges(place, ranges, size_bytes=size_bytes)
         except OSError as error:
             raise ValueError(
-                f"clip {row['clip_id']}: its shard {self._paths[shard]} cannot be read any more ({error}); put the "
-                "shard back, or start again with the dataset as it is now"
+                f"clip {row['clip_id']}: its shard {place} cannot be read any more ({error}); put the shard back, or "
+                "start again with the dataset as it is now"
             ) from error
 
     def _from_row_group(self, row: Row, *, with_video: bool, with_references: bool) -> Media:
@@ -151,11 +160,11 @@ class SampleShards:
             return list(accumulate(rows)), leaves(file, names)
 
 
-def _opened(path: Path) -> AbstractContextManager[pq.ParquetFile]:
+def _opened(path: Place) -> AbstractContextManager[pq.ParquetFile]:
     return open_shard(path, Sample)
 
 
-def _expect_small_groups(path: Path, footer: pq.FileMetaData) -> None:
+def _expect_small_groups(path: Place, footer: pq.FileMetaData) -> None:
     for group in range(footer.num_row_groups):
         found = footer.row_group(group)
         if found.total_byte_size > _GROUP_BYTES and found.num_rows > _GROUP_ROWS:

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple, overload
 
@@ -15,8 +15,10 @@ from dataset_schema import Bucket, Outcome, Payload, Sample, dataset_root, large
 from dataset_schema.rows import Row
 from modeling.data.captions import CAPTION_COLUMNS, CaptionedClip, NamedEntity, captioned
 from modeling.data.prefetch import BoundedMemory
+from modeling.data.range_cache import RangeCacheConfig
 from modeling.data.sample_shards import PLACE_COLUMNS, SampleShards
 from modeling.data.training_sample import PicturedEntity, TrainingSample
+from storage.address import Address, Place
 
 _logger = logging.getLogger(__name__)
 
@@ -46,9 +48,10 @@ class SampleStore:
         dataset: what `curate` or `select` wrote; or a selection by another tool, one Parquet file or a folder of them.
         buckets: every clip goes to the largest of these that it fills, and is left out if it fills none; without any,
             to the one it was curated for.
+        range_cache: where the media of a dataset in a store of objects are kept.
 
     Attributes:
-        root: the directory that relative paths start from, and that holds the cache.
+        root: the directory that relative paths start from, and that holds the cache of latents.
 
     Raises:
         FileNotFoundError: there is no dataset.
@@ -56,12 +59,14 @@ class SampleStore:
             clip of it can be read alone.
     """
 
-    def __init__(self, dataset: Path, buckets: Sequence[Bucket] = ()) -> None:
+    def __init__(
+        self, dataset: Place, buckets: Sequence[Bucket] = (), *, range_cache: RangeCacheConfig | None = None
+    ) -> None:
         self.dataset = dataset
         _expect_dataset(dataset)
         self.root = dataset_root(dataset)
         self._index = open_index(dataset)
-        self._shards = SampleShards(self._index)
+        self._shards = SampleShards(self._index, (range_cache or RangeCacheConfig()).open())
         ids, self._buckets, self._bucket_of = self._divide(buckets)
         self._positions, self._ids = _sorted_by_id(ids, self._bucket_of, len(self._buckets))
         self._places = {bucket: number for number, bucket in enumerate(self._buckets)}
@@ -133,17 +138,18 @@ class SampleStore:
             background=media.background,
         )
 
-    def content(self, payload: Payload) -> bytes | Path:
+    def content(self, payload: Payload) -> bytes | Place:
         """A payload's bytes, or where they lie; a relative path is relative to the root.
 
         Raises:
-            ValueError: the path is a URL.
+            ValueError: the path is an address of no store.
         """
         if payload.bytes is not None:
             return payload.bytes
-        if "://" in str(payload.path):
-            raise ValueError(f"{payload.path} is not a local file; mount or copy it, or publish videos into the shards")
-        return self.root / str(payload.path)
+        path = Path(str(payload.path))
+        if path.is_absolute():
+            return path
+        return Address(str(payload.path)) if "://" in str(payload.path) else self.root / path
 
     def captions(self) -> Iterator[CaptionedClip]:
         """What is said of every clip, in the order of the shards; no picture and no video is read.
@@ -230,7 +236,7 @@ class ClipsOfBuckets(Sequence[ClipIndex]):
         raise IndexError(place)
 
 
-def _expect_dataset(dataset: Path) -> None:
+def _expect_dataset(dataset: Place) -> None:
     if not dataset.exists():
         raise FileNotFoundError(f"dataset {dataset} does not exist; expected what `curate` or `select` wrote")
     if dataset.is_file():
@@ -238,11 +244,12 @@ def _expect_dataset(dataset: Path) -> None:
             raise ValueError(f"dataset {dataset} is a file, expected one named .parquet, or a directory")
         return
     shards = shard_paths(dataset, Sample)
-    beside = [path for path in sorted(dataset.iterdir()) if path.suffix == ".parquet" and path.is_file()]
-    if shards and (others := [path for path in beside if path not in shards]):
+    found: Iterable[Place] = dataset.iterdir()
+    beside = [path for path in found if path.suffix == ".parquet" and path.is_file()]
+    if shards and (others := sorted(path.name for path in beside if path not in shards)):
         raise ValueError(
-            f"dataset {dataset} has {others[0].name} beside its folder samples, and only one of them can be meant; "
-            f"name {others[0]}, or move it elsewhere"
+            f"dataset {dataset} has {others[0]} beside its folder samples, and only one of them can be meant; "
+            f"name {dataset / others[0]}, or move it elsewhere"
         )
 
 

@@ -222,7 +222,14 @@ def _past(config: RunConfig, step: int) -> RunConfig:
     past = replace(
         training,
         phases=phases,
-        data=replace(training.data, uses_cache=False, memory_mb=0, threads=1, most_unread_references=1.0),
+        data=replace(
+            training.data,
+            uses_cache=False,
+            range_cache=reporting.data.range_cache,
+            memory_mb=0,
+            threads=1,
+            most_unread_references=1.0,
+        ),
         execution=reporting.execution,
         validation=reporting.validation,
         log_every_steps=reporting.log_every_steps,

@@ -40,6 +40,7 @@ from modeling.training.parallel import Team
 from modeling.training.run_log import RunLog, StepReport
 from modeling.training.trained_on import TrainedOn
 from modeling.training.validation import ValidationSamples
+from storage.address import Place
 from storage.devices import torch_device
 from storage.lock import held_alone
 from storage.places import expect_folder_to_write
@@ -55,7 +56,7 @@ _MOST_SKIPPED_IN_A_ROW: Final = 20
 def train(
     config: RunConfig,
     *,
-    dataset: Path,
+    dataset: Place,
     output: Path,
     device: torch.device | str = "cpu",
     start: Path | None = None,
@@ -85,7 +86,8 @@ def train(
     """
     place = torch_device(str(device))
     expect_folder_to_write(output)
-    store = SampleStore(dataset, config.training.data.buckets)
+    data = config.training.data
+    store = SampleStore(dataset, data.buckets, range_cache=data.range_cache)
     busy = f"{output} is being written by another training; wait for its end, or choose another output"
     team = Team(place, devices_per_clip=config.training.execution.devices_per_clip)
     with (

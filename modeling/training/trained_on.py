@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from modeling.data.survey import Survey
+from storage.address import Place
 from storage.configs import read_config, write_config
 
 _NAME: Final = "data.json"
@@ -18,7 +19,7 @@ class TrainedOn:
     """The dataset of a run.
 
     Attributes:
-        dataset: where it lay; it may move.
+        dataset: where it lay; it may move. An address holds no credentials.
         clips: that fill a bucket of the run.
         fingerprint: of what the run sees of them (`modeling.data.survey`).
     """
@@ -28,7 +29,7 @@ class TrainedOn:
     fingerprint: str
 
     @classmethod
-    def of(cls, dataset: Path, found: Survey) -> "TrainedOn":
+    def of(cls, dataset: Place, found: Survey) -> "TrainedOn":
         """The data that was surveyed."""
         return cls(dataset=str(dataset), clips=found.clips, fingerprint=found.fingerprint)
 

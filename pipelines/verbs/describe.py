@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 from rich.box import SIMPLE_HEAD
@@ -27,6 +26,7 @@ from modeling.training.run_costs import (
 )
 from pipelines.config import parse
 from pipelines.terminal import terminal
+from storage.address import Place
 from storage.numbers import expect_at_least, expect_positive
 
 _GIB: Final = 2**30
@@ -49,7 +49,7 @@ class Describe:
     run: RunConfig = field(default_factory=tiny)
     gpus: int | None = None
     memory_gib: float = 80.0
-    dataset: Path | None = None
+    dataset: Place | None = None
 
     def __post_init__(self) -> None:
         expect_at_least(1, "describe", self, "gpus")
@@ -98,7 +98,7 @@ def _conclusion(run: RunConfig, costs: Sequence[BucketCosts], devices: Devices) 
     return f"It does not fit: {needs}, {rule}; {', or '.join(found)}."
 
 
-def _clips_per_bucket(dataset: Path, run: RunConfig) -> Mapping[Bucket, int]:
+def _clips_per_bucket(dataset: Place, run: RunConfig) -> Mapping[Bucket, int]:
     return SampleStore(dataset, run.training.data.buckets).clips_per_bucket()
 
 

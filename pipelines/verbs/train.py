@@ -17,6 +17,7 @@ from modeling.training.run_log import StepReport
 from pipelines.config import parse
 from pipelines.progress import Report, progress
 from pipelines.written_places import WRITES_FOLDER
+from storage.address import Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,14 +32,15 @@ class Train:
     --output out/model
 
     Attributes:
-        dataset: what `curate` or `select` wrote; or a selection by another tool, a Parquet file or a folder of them.
+        dataset: what `curate` or `select` wrote; or a selection by another tool, a Parquet file or a folder of them; or
+            its address in a store of objects such as s3://bucket/dataset.
         output: gets `checkpoints/`, `metrics.jsonl`, `samples/` and, at the end, `pipeline/`.
         run: the model, its encoders and how it is trained; the values shown are those of the tiny preset.
         device: where to train, such as `cpu` or `cuda`.
         start: a trained pipeline whose weights to start from, of the same model, encoders and flow.
     """
 
-    dataset: Path
+    dataset: Place
     output: Path = field(metadata=WRITES_FOLDER)
     run: RunConfig = field(default_factory=tiny)
     device: str = "cpu"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from modeling.data.batches import DataConfig
+from modeling.data.range_cache import RangeCacheConfig
 from modeling.data.schedule import BatchingConfig
 from modeling.encoders import EmbeddedEncoders, PaperEncoders
 from modeling.model.dit import DiTConfig
@@ -50,6 +51,7 @@ REFUSED: list[tuple[Callable[..., object], str, tuple[float, ...]]] = [
     (DataConfig, "most_unread_references", (-0.1, 1.1, NAN)),
     (DataConfig, "memory_mb", (-1,)),
     (DataConfig, "threads", (0,)),
+    (RangeCacheConfig, "max_gb", (0.0, -1.0, NAN)),
     (FlowConfig, "base_shift", (0.0, -1.0, NAN, math.inf)),
     (SamplingConfig, "steps", (0, -1)),
     (SamplingConfig, "text_scale", (-1.0, NAN)),

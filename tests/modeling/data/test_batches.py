@@ -221,7 +221,7 @@ def test_videos_and_images_may_lie_beside_the_shards(make_sample: Callable[..., 
         (Payload(bytes=b"broken"), "video cannot be decoded"),
         (Payload(bytes=b""), "video cannot be decoded"),
         (Payload(path="nowhere.mp4"), "no such file"),
-        (Payload(path="s3://bucket/clip.mp4"), "is not a local file; mount or copy it"),
+        (Payload(path="ftp://host/clip.mp4"), "address of scheme 'ftp', expected one of s3"),
     ],
 )
 def test_a_clip_whose_video_cannot_be_read_is_named(
