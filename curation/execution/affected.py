@@ -84,7 +84,7 @@ class Affected:
     def _rows(self, batch: pa.RecordBatch, kind: Kind) -> pa.Array:
         if kind is FailedClip:
             return pc.is_in(batch["stage"].cast(pa.string()), pa.array(self._behind, pa.string()))
-        found = _all(batch.num_rows, False)
+        found = _all(batch.num_rows, value=False)
         for each in self._of_clips:
             found = pc.or_(found, _of_clip(each, batch))
         numbers = [self._with_pictures(batch, pictures) for pictures in _PICTURES[kind] if self._of_pictures]
@@ -110,9 +110,9 @@ class Affected:
         pictures = pc.list_flatten(lists)
         known = {member.name for member in pictures.type}
         is_face = pc.struct_field(pictures, "is_face")
-        found = _all(len(pictures), False)
+        found = _all(len(pictures), value=False)
         for each in self._of_pictures:
-            changes = _all(len(pictures), True)
+            changes = _all(len(pictures), value=True)
             if each.reads in _OF_PICTURES:
                 values = pc.struct_field(pictures, each.reads) if each.reads in known else pa.nulls(len(pictures))
                 changes = each.changes(values)
@@ -124,7 +124,7 @@ class Affected:
 def _of_clip(moved: _Moved, batch: pa.RecordBatch) -> pa.Array:
     """The rows in which a verdict changes; all of them where the value is none that is stored as a number."""
     if moved.reads not in _OF_CLIPS:
-        return _all(batch.num_rows, True)
+        return _all(batch.num_rows, value=True)
     above, name = _OF_CLIPS[moved.reads]
     is_there = above in batch.schema.names and name in [member.name for member in batch[above].type]
     values = pc.struct_field(batch[above], name) if is_there else pa.nulls(batch.num_rows)
@@ -144,7 +144,7 @@ def _moved(former: _Rules, present: _Rules) -> Iterator[_Moved]:
 
 def _broken(rules: _Rules, values: pa.Array) -> pa.Array:
     """Which values one of the rules does not allow; what was not measured is allowed."""
-    found = _all(len(values), False)
+    found = _all(len(values), value=False)
     for rule in rules:
         if rule.limit is None:
             found = pc.or_(found, values.is_valid())
@@ -154,5 +154,5 @@ def _broken(rules: _Rules, values: pa.Array) -> pa.Array:
     return found
 
 
-def _all(count: int, value: bool) -> pa.Array:
+def _all(count: int, *, value: bool) -> pa.Array:
     return pa.repeat(pa.scalar(value), count)
