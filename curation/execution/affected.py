@@ -128,7 +128,8 @@ def _of_clip(moved: _Moved, batch: pa.RecordBatch) -> pa.Array:
     above, name = _OF_CLIPS[moved.reads]
     is_there = above in batch.schema.names and name in [member.name for member in batch[above].type]
     values = pc.struct_field(batch[above], name) if is_there else pa.nulls(batch.num_rows)
-    return moved.changes(values)
+    # Rows that another program wrote may break a limit already: whoever breaks the present one is looked at.
+    return pc.or_(moved.changes(values), _broken(moved.present, values))
 
 
 def _moved(former: _Rules, present: _Rules) -> Iterator[_Moved]:

@@ -90,7 +90,7 @@ def test_whoever_is_killed_anywhere_leaves_the_old_dataset_or_the_new_one(tmp_pa
 
 
 @settings(
-    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(data=st.data())
 def test_whatever_is_replaced_and_killed_again_and_again(data: st.DataObject, tmp_path: Path, killer: Killer) -> None:

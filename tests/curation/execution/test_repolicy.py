@@ -26,7 +26,7 @@ from curation.stages.background import BackgroundConfig, BackgroundPicture
 from curation.stages.content_filter import ContentFilter, ContentFilterConfig
 from curation.stages.reference_images import ReferenceImages, ReferenceImagesConfig
 from curation.stages.single_shot import SingleShotConfig, SingleShotFilter
-from dataset_schema import FailureKind, read_manifest
+from dataset_schema import TABLES, FailureKind, read_manifest, read_shard, shard_paths
 from tests.curation.scripted_stages import make_id, make_sample, make_source, read_tables
 from tests.curation.stages.test_background import ScriptedInpainter
 from tests.curation.stages.test_content_filter import BrightnessClassifier
@@ -35,6 +35,7 @@ from tests.curation.stages.test_single_shot import ScriptedDetector
 from tests.curation.test_decisions import ScriptedLeak, clips, configs
 
 _CHANCES = (0.1, 0.4, 0.6, 0.9)
+_WHOLE_VIDEO = 99
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,23 @@ class Scripted:
 
 
 @dataclass
+class SplitStage(Stage):
+    """Makes of the one video that there is all clips, where it is to be split."""
+
+    clips: int
+    name = "split"
+
+    def score(self, clips: Sequence[Clip]) -> list[Clip]:
+        return list(clips)
+
+    def split(self, clip: Clip) -> tuple[Clip, ...]:
+        source = make_source(_WHOLE_VIDEO, num_clips=self.clips)
+        is_whole = clip.clip_id == make_id(_WHOLE_VIDEO)
+        shots = tuple(replace(clip, clip_id=make_id(number), source=source) for number in range(self.clips))
+        return shots if is_whole else (clip,)
+
+
+@dataclass
 class DrawnStage(Stage):
     """Gives every clip its pictures, from a table."""
 
@@ -71,7 +89,7 @@ class DrawnStage(Stage):
     adds = frozenset({"media", "frames", "entity_words", "located", "subject_confidence"})
 
     def score(self, clips: Sequence[Clip]) -> list[Clip]:
-        return [_found(clip, self.lost, self.drawn[clip.clip_id]) for clip in clips]
+        return [_found(clip, self.lost, replace(self.drawn[clip.clip_id], source=clip.source)) for clip in clips]
 
 
 @dataclass
@@ -138,18 +156,45 @@ def test_other_thresholds_and_going_on_are_a_run_with_them_from_scratch(
 
 
 @pytest.mark.slow
-@given(some=some, former=limits(), present=limits(), score_all=st.booleans())
+@given(some=some, former=limits(), present=limits(), score_all=st.booleans(), split=st.booleans())
 @settings(max_examples=150, deadline=None)
-def test_other_thresholds_of_many_kinds(some: list[Scripted], former: Limits, present: Limits, score_all: bool) -> None:
-    expect_the_law(some, former, present, score_all=score_all)
+def test_other_thresholds_of_many_kinds(
+    some: list[Scripted], former: Limits, present: Limits, score_all: bool, split: bool
+) -> None:
+    expect_the_law(some, former, present, score_all=score_all, split=split)
 
 
-def expect_the_law(some: list[Scripted], former: Limits, present: Limits, *, score_all: bool) -> None:
+@given(rejected=scripted(), other=scripted())
+@settings(max_examples=1, deadline=None)
+def test_of_several_clips_of_one_video_only_that_which_passes_now_is_looked_at_again(
+    rejected: Scripted, other: Scripted
+) -> None:
+    shots = [
+        replace(rejected, shot_change=0.6, lost_in="nothing"),
+        replace(other, shot_change=0.1, lost_in="nothing"),
+    ]
+    former = Limits(ReferenceImagesConfig(), max_leak=0.3, threshold=0.5, min_desirable=0.0)
+    present = replace(former, threshold=0.8)
+    with tempfile.TemporaryDirectory() as scratch:
+        curate(shots, former, Path(scratch), split=True)
+
+        done = decide_again(shots, former, present, Path(scratch))
+
+        assert done.look_again == {"single_shot_filter: several_shots is no reason now": 1}
+        assert [row["clip_id"] for rows in tables(Path(scratch)).values() for row in rows] == [make_id(1)]
+    expect_the_law(shots, former, present, score_all=False, split=True)
+
+
+def expect_the_law(
+    some: list[Scripted], former: Limits, present: Limits, *, score_all: bool, split: bool = False
+) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         dataset, expected = Path(scratch) / "dataset", Path(scratch) / "expected"
-        curate(some, former, dataset, score_all=score_all)
+        curate(some, former, dataset, score_all=score_all, split=split)
         before = tables(dataset)
-        told = find_changes(dataset, redecision(some, former, present, score_all=score_all))
+        judge = redecision(some, former, present, score_all=score_all)
+        told = find_changes(dataset, judge)
+        assert told == of_every_row(dataset, judge)
         assert tables(dataset) == before
 
         done = decide_again(some, former, present, dataset, score_all=score_all)
@@ -162,14 +207,24 @@ def expect_the_law(some: list[Scripted], former: Limits, present: Limits, *, sco
             "failures": done.after.failed,
         }
         assert read_manifest(dataset).complete == (not done.look_again)
-        curate(some, present, dataset, score_all=score_all)
-        curate(some, present, expected, score_all=score_all)
+        curate(some, present, dataset, score_all=score_all, split=split)
+        curate(some, present, expected, score_all=score_all, split=split)
         assert tables(dataset) == tables(expected)
         assert read_manifest(dataset) == read_manifest(expected)
 
         decide_again(some, present, former, dataset, score_all=score_all)
-        curate(some, former, dataset, score_all=score_all)
+        curate(some, former, dataset, score_all=score_all, split=split)
         assert tables(dataset) == before
+
+
+def of_every_row(dataset: Path, judge: Redecision) -> Changes:
+    """What changes, where nothing is taken to stay as it is."""
+    changes = Changes()
+    for kind in TABLES:
+        for path in shard_paths(dataset, kind):
+            if sum([changes.count(row, judge(row)) for row in read_shard(path, kind)]):
+                changes.shards.append(path)
+    return changes
 
 
 @given(some=some, same=limits())
@@ -197,13 +252,17 @@ def test_nobody_decides_again_what_another_writes(tmp_path: Path) -> None:
         decide_again([], same, same, tmp_path)
 
 
-def curate(some: Sequence[Scripted], limits: Limits, dataset: Path, *, score_all: bool = False) -> None:
+def curate(
+    some: Sequence[Scripted], limits: Limits, dataset: Path, *, score_all: bool = False, split: bool = False
+) -> None:
     run = CurationRun(
         stages=stages(some, limits), output=dataset, profile="drawn", config=limits.config, score_all=score_all
     )
     records = [
         Clip(clip_id=make_id(n), source=make_source(n), caption=each.clip.caption) for n, each in enumerate(some)
     ]
+    if split:
+        records = [replace(records[0], clip_id=make_id(_WHOLE_VIDEO), source=make_source(_WHOLE_VIDEO))]
     run_curation(records, run, executor=LocalExecutor())
 
 
@@ -228,6 +287,7 @@ def stages(some: Sequence[Scripted], limits: Limits) -> list[Stage]:
     drawn = {make_id(number): drawn_clip(number, each) for number, each in enumerate(some)}
     faces = ScriptedFaces(FaceBox(10, 10, 60, 60, 0.6), FaceBox(70, 10, 120, 70, 0.4))
     return [
+        SplitStage(len(some)),
         DrawnStage(drawn, lost["draw"]),
         SingleShotFilter(SingleShotConfig(threshold=limits.threshold), PixelDetector()),
         ContentFilter(ContentFilterConfig(min_desirable=limits.min_desirable), PixelClassifier()),
