@@ -44,7 +44,7 @@ def media_bytes(clip: TrainingSample) -> int:
 def dataset(make_dataset: MakeDataset) -> Path:
     """With an index, as after `curate`."""
     found = make_dataset({SMALL: 4, LONG: 2}, rows_per_shard=3)
-    write_manifest(found, DatasetManifest(profile="drawn", config={}, annotators={}, funnel=()))
+    write_manifest(found, DatasetManifest(profile="drawn", config={}, annotators=(), funnel=(), complete=True))
     refresh_index(found)
     return found
 
