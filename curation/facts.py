@@ -11,6 +11,8 @@ from dataset_schema import EntityKind, MediaFacts, RejectedClip, Sample
 
 Row: TypeAlias = Clip | Sample | RejectedClip
 
+_MEDIA_FACTS: Final = tuple(each.name for each in fields(MediaFacts))
+
 # The facts that are neither scores nor media facts; the last two are there once pictures were judged.
 DERIVED_FACTS: Final = frozenset(
     {"caption_chars", "problems", "subject_words", "where_cut", "usable_references", "flaws_of_subjects"}
@@ -26,7 +28,7 @@ def facts_of(row: Row) -> dict[str, Any]:
     - `where_cut`: when a shot ends, as the end of a sentence; empty where that is not known.
     """
     return {
-        **{each.name: getattr(row.media, each.name) for each in fields(MediaFacts) if row.media is not None},
+        **({} if row.media is None else {name: getattr(row.media, name) for name in _MEDIA_FACTS}),
         **row.scores.known(),
         "caption_chars": len(row.caption.strip()),
         "problems": _problems(row),

@@ -6,7 +6,7 @@
 and its video, `buckets.py` the sizes of Table 6, `words.py` where a word stands in a caption or a prompt.
 """
 
-from dataset_schema.arrow import FAILURES_SCHEMA, REJECTIONS_SCHEMA, SAMPLES_SCHEMA
+from dataset_schema.arrow import FAILURES_SCHEMA, REJECTIONS_SCHEMA, SAMPLES_SCHEMA, Kind
 from dataset_schema.buckets import FRAMES_PER_SECOND, TABLE_6_BUCKETS, Bucket, largest_bucket, shortest_duration_s
 from dataset_schema.index import INDEX_SCHEMA, Index, Outcome, open_index, refresh_index
 from dataset_schema.manifest import (
@@ -81,6 +81,7 @@ __all__ = [
     "FailureKind",
     "FunnelRow",
     "Index",
+    "Kind",
     "MediaFacts",
     "MediaPlaces",
     "MergedDataset",

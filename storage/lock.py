@@ -39,7 +39,10 @@ def held_alone(lock: Place, *, busy: str, lease_s: float = LEASE_S) -> Iterator[
         file.truncate(0)
         file.write(holder.to_text())
         file.flush()
-        yield holder
+        try:
+            yield holder
+        finally:
+            file.truncate(0)  # nobody holds it now
 
 
 def expect_held(lock: Place, holder: Holder) -> None:

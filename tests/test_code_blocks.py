@@ -26,10 +26,12 @@ from PIL import Image
 import modeling
 from benchmarks.sprite_dataset import write_sprite_dataset
 from curation.execution.card import write_card
-from dataset_schema import DatasetManifest, write_manifest
+from curation.profiles import CurationConfig
+from dataset_schema import DatasetManifest, new_dataset_id, refresh_index, write_manifest
 from pipelines.__main__ import _VERBS as VERBS
 from pipelines.config import parse
 from pipelines.verbs.train import Train
+from storage.configs import to_plain
 from tests.documented import PAGES, ROOT, Block, blocks, commands_in_docstrings, fences
 from tests.test_makefile import arguments, without_make
 from worlds.sprites import write_video
@@ -59,12 +61,17 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Image.new("RGBA", (60, 40), (200, 120, 40, 255)).save(folder / name)
     demo = folder / "out" / "demo"
     write_sprite_dataset(demo / "dataset", clips=2)
-    manifest = DatasetManifest(profile="embedded", config={}, annotators=(), funnel=(), complete=True)
+    config = {"curation": to_plain(CurationConfig())}
+    manifest = DatasetManifest(
+        profile="embedded", config=config, annotators=(), funnel=(), complete=True, id=new_dataset_id()
+    )
     write_manifest(demo / "dataset", manifest)
+    refresh_index(demo / "dataset")
     write_card(demo / "dataset", manifest)
     write_sprite_dataset(folder / "out" / "dataset", clips=1)
-    config = modeling.tiny().pipeline
-    pipeline = modeling.Pipeline(config, modeling.DiT(config.model), device=torch.device("cpu"))
+    (folder / "thresholds.toml").write_text("[curation.content_filter]\nmin_desirable = 0.5\n", encoding="utf-8")
+    tiny = modeling.tiny().pipeline
+    pipeline = modeling.Pipeline(tiny, modeling.DiT(tiny.model), device=torch.device("cpu"))
     pipeline.save_pretrained(demo / "model" / "pipeline")
     return folder
 
@@ -168,6 +175,8 @@ def understood(words: list[str], monkeypatch: pytest.MonkeyPatch) -> bool:
         return offers(rest[1])
     if program.startswith("--"):
         return takes([*OPTIONS_OF, *words], monkeypatch)
+    if program == "export":
+        return all(re.fullmatch(r"[A-Z_]+=.+", word) for word in rest)
     return program in NOT_ASKED
 
 
@@ -182,6 +191,7 @@ def takes(words: list[str], monkeypatch: pytest.MonkeyPatch) -> bool:
 
     with monkeypatch.context() as patched:
         patched.setattr(module, "parse", parse_and_stop)
+        patched.setattr("pipelines.config.expect_writable", lambda _: None)  # no bucket of a page is there
         with pytest.raises(Understood):
             module.main(options)
     return True

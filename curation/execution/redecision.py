@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from curation.decisions import Decision, decide
+from curation.execution.affected import Affected
 from curation.execution.outcomes import passed_over, without_images
 from curation.execution.plan import READ_STAGE
 from curation.rules import About, Policy, Rule
@@ -49,15 +50,23 @@ class Redecision:
 
     def __init__(self, former: Sequence[Stage], present: Sequence[Stage], *, score_all: bool) -> None:
         pairs = zip(former, present, strict=True)
-        self._stages = present
+        changed = [(old, new) for old, new in pairs if _said(old.rules) != _said(new.rules)]
         self._places = {READ_STAGE: -1} | {stage.name: place for place, stage in enumerate(present)}
-        self._policy: Policy = {new.name: new.rules for old, new in pairs if _said(old.rules) != _said(new.rules)}
+        self._former: Policy = {old.name: old.rules for old, _ in changed}
+        self._policy: Policy = {new.name: new.rules for _, new in changed}
         self._score_all = score_all
+        self._only_behind = _only_behind(present)
 
     @property
     def judges_pictures(self) -> bool:
         """Whether scores of pictures are asked for: most of a dataset's numbers are theirs."""
         return any(rule.about in (About.REFERENCE_IMAGE, About.FACE) for r in self._policy.values() for rule in r)
+
+    @property
+    def affected(self) -> Affected:
+        """Tells which rows need this at all."""
+        behind = [stage for stage in self._places if self._is_behind_change(stage)]
+        return Affected(self._former, self._policy, behind=behind)
 
     def __call__(self, row: Row) -> Row | LookAgain:
         """The row as it is now; the very same where nothing about it changes."""
@@ -107,10 +116,12 @@ class Redecision:
 
     def _of_failed(self, row: FailedClip) -> Row | LookAgain:
         """A clip that was lost behind a rule that changed might not come so far now."""
-        place = self._places[row.stage]
-        if any(self._places[name] < place for name in self._policy):
+        if self._is_behind_change(row.stage):
             return LookAgain(f"{row.stage}: lost behind a rule that changed")
         return row
+
+    def _is_behind_change(self, stage: str) -> bool:
+        return any(self._places[name] < self._places[stage] for name in self._policy)
 
     def _merged(self, old: Sequence[Reason], new: Sequence[Reason], policy: Policy) -> list[Reason]:
         staying = [reason for reason in old if reason.stage not in policy or reason.reason in _ERRORS]
@@ -124,9 +135,7 @@ class Redecision:
         """Without what only later stages measure: a run that stops at the first broken rule never came to them."""
         if self._score_all:
             return row
-        place = self._places[stage]
-        there = _filled(self._stages[: place + 1])
-        absent = _filled(self._stages[place + 1 :]) - there
+        absent = self._only_behind[stage]
         return replace(
             row,
             scores=_without(absent, row.scores),
@@ -149,9 +158,17 @@ def _lacks_pixels(decision: Decision) -> bool:
     )
 
 
-def _filled(stages: Sequence[Stage]) -> frozenset[str]:
-    """What stages fill in, or hold against their rules."""
-    return frozenset().union(*(stage.adds | {rule.reads for rule in stage.rules} for stage in stages))
+def _only_behind(stages: Sequence[Stage]) -> dict[str, frozenset[str]]:
+    """Of the reading and every stage, what only the stages behind it fill in."""
+    filled = [_filled(stage) for stage in stages]
+    names = [READ_STAGE, *(stage.name for stage in stages)]
+    none: frozenset[str] = frozenset()
+    return {name: none.union(*filled[place:]).difference(*filled[:place]) for place, name in enumerate(names)}
+
+
+def _filled(stage: Stage) -> frozenset[str]:
+    """What a stage fills in, or holds against its rules."""
+    return stage.adds | {rule.reads for rule in stage.rules}
 
 
 def _without(names: frozenset[str], scores: Scores) -> Scores:

@@ -11,6 +11,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
 from curation.execution.card import write_card
 from curation.execution.ledger import next_run, remove_unfinished
 from curation.execution.lock import locked_for_run
@@ -22,6 +26,7 @@ from dataset_schema import (
     TABLES,
     FailedClip,
     FunnelRow,
+    Kind,
     RejectedClip,
     Sample,
     begin_replacement,
@@ -35,6 +40,11 @@ from dataset_schema import (
 )
 
 _ROWS_AT_ONCE: Final = 1024
+_DECIDED: Final[dict[Kind, list[str]]] = {
+    Sample: ["clip_id"],
+    RejectedClip: ["stage", "reason"],
+    FailedClip: ["stage", "kind"],
+}
 
 
 @dataclass(kw_only=True)
@@ -82,6 +92,21 @@ class Changes:
             self.changed[_what_happens(old, new)] += 1
         return True
 
+    def count_staying(self, rows: pa.Table, kind: Kind) -> None:
+        """Take rows in that stay as they are: of a table that has why they are no samples, `_decided`."""
+        if kind is Sample:
+            self.before += Counts(kept=rows.num_rows)
+            self.kept += rows.num_rows
+            return
+        groups = rows.group_by(rows.column_names).aggregate([([], "count_all")]).to_pylist()
+        found = Counter({tuple(group[name] for name in _DECIDED[kind]): group["count_all"] for group in groups})
+        if kind is RejectedClip:
+            self.before += Counts(rejected=rows.num_rows)
+            self.rejected += found
+        else:
+            self.before += Counts(failed=rows.num_rows)
+            self.failed += found
+
 
 def find_changes(dataset: Path, redecision: Redecision) -> Changes:
     """What the new thresholds would change. No picture and no video is read for it.
@@ -89,15 +114,17 @@ def find_changes(dataset: Path, redecision: Redecision) -> Changes:
     Raises:
         ValueError: a shard is damaged.
     """
-    changes = Changes()
+    changes, affected = Changes(), redecision.affected
     kind: Any
     for kind in TABLES:
         for path in shard_paths(dataset, kind):
-            if sum(
-                changes.count(row, redecision(row))
-                for row in _without_media(path, kind, pictures=redecision.judges_pictures)
-            ):
-                changes.shards.append(path)
+            with open_shard(path, kind) as file:
+                rows = affected.rows(file, kind)
+                changes.count_staying(_decided(file, kind).filter(pc.invert(rows)), kind)
+                light = _light_columns(file, pictures=redecision.judges_pictures)
+                old = _records(file, kind, rows, columns=light)
+                if sum(changes.count(row, redecision(row)) for row in old):
+                    changes.shards.append(path)
     return changes
 
 
@@ -138,10 +165,14 @@ def repolicy(
 def _write(dataset: Path, redecision: Redecision, shards: list[Path], *, run: int) -> None:
     destination = Destination(dataset=dataset, run=run, published=frozenset(), limits=ShardLimits())
     kinds: dict[str, Any] = {table.folder: kind for kind, table in TABLES.items()}
+    affected = redecision.affected
     with closing(ShardWriter(destination)) as writer:
         for path in shards:
-            for row in read_shard(path, kinds[path.parent.name]):
-                new = redecision(row)
+            kind = kinds[path.parent.name]
+            with open_shard(path, kind) as file:
+                rows = affected.rows(file, kind).to_pylist()
+            for row, is_affected in zip(read_shard(path, kind), rows, strict=True):
+                new = redecision(row) if is_affected else row
                 if not isinstance(new, LookAgain):
                     writer.add(new)
 
@@ -167,15 +198,29 @@ def _decisive(row: RejectedClip) -> str:
     return f"{row.reasons[0].stage}: {row.reasons[0].reason}"
 
 
-def _without_media(path: Path, kind: Any, *, pictures: bool) -> Iterator[Row]:
-    """The records of a shard, whose payloads have no bytes, and entities without `pictures` no pictures."""
-    with open_shard(path, kind) as file:
-        columns = [file.schema.column(number).path for number in range(len(file.schema))]
-        light = [
-            name for name in columns if name.rpartition(".")[2] != "bytes" and (pictures or "references" not in name)
-        ]
-        for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE, columns=light, use_threads=False):
-            yield from from_rows(map(_named, batch.to_pylist()), kind)
+def _decided(file: pq.ParquetFile, kind: Kind) -> pa.Table:
+    """Of every row why it is no sample, if it is none: the stage, and the reason or kind of error."""
+    return file.read(columns=_DECIDED[kind], use_threads=False)
+
+
+def _light_columns(file: pq.ParquetFile, *, pictures: bool) -> list[str]:
+    """Those of records whose payloads have no bytes, and whose entities have no pictures without `pictures`."""
+    columns = [file.schema.column(number).path for number in range(len(file.schema))]
+    return [name for name in columns if name.rpartition(".")[2] != "bytes" and (pictures or "references" not in name)]
+
+
+def _records(file: pq.ParquetFile, kind: Any, wanted: pa.ChunkedArray, *, columns: list[str]) -> Iterator[Row]:
+    """The wanted rows of a shard; row groups without any are not read."""
+    row = 0
+    for group in range(file.num_row_groups):
+        group_rows = file.metadata.row_group(group).num_rows
+        if pc.any(wanted.slice(row, group_rows)).as_py():
+            first = row
+            for batch in file.iter_batches(_ROWS_AT_ONCE, row_groups=[group], columns=columns, use_threads=False):
+                some = wanted.slice(first, batch.num_rows).combine_chunks()
+                first += batch.num_rows
+                yield from from_rows(map(_named, batch.filter(some).to_pylist()), kind)
+        row += group_rows
 
 
 def _named(row: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,9 @@ from curation.rules import About, Facts, Flaw, Rule, broken
 from dataset_schema import Entity, EntityKind, ReferenceImage, ReferenceScores
 
 # Facts about a picture that depend on which of the entity's other pictures are good.
-_BESIDE_OTHERS: Final = ("seen_in_clip", "faces", "likeness_to_clip", "agreement", "whole_is_good")
+_BESIDE_OTHERS: Final = frozenset({"seen_in_clip", "faces", "likeness_to_clip", "agreement", "whole_is_good"})
+
+_OWN: Final = tuple(each.name for each in fields(ReferenceScores))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,11 @@ def judge_pictures(entity: Entity, rules: Sequence[Rule], clip: Facts) -> Judged
 
 def scores_alone(picture: ReferenceScores) -> ReferenceScores:
     """What was measured on a picture, without its pixels."""
-    return ReferenceScores(**{each.name: getattr(picture, each.name) for each in fields(ReferenceScores)})
+    return ReferenceScores(**_own_facts(picture))
+
+
+def _own_facts(picture: ReferenceScores) -> dict[str, Any]:
+    return {name: getattr(picture, name) for name in _OWN}
 
 
 @dataclass
@@ -117,15 +123,14 @@ class _Judging:
         for picture in pictures:
             if fact is not None:
                 self.beside.setdefault(picture.place, {})[fact] = value_of(picture)
-            found = broken(rules, self._facts(picture))
+            found = broken(rules, self._facts(picture)) if rules else []
             if found:
                 self.flaws.setdefault(picture.place, []).extend(found)
 
     def _facts(self, picture: ReferenceScores) -> dict[str, Any]:
-        own = {each.name: getattr(picture, each.name) for each in fields(ReferenceScores)}
         frames = {_frame(p) for p in self.pictures if not p.is_face and not p.is_for_comparison}
         return {
-            **own,
+            **_own_facts(picture),
             **self.beside.get(picture.place, {}),
             "kind": self.entity.kind,
             "found_frames": None if picture.is_for_comparison else len(frames),

@@ -29,7 +29,7 @@ class Repolicy:
 
     Options that are not given are those of the dataset. What would have to be looked at again is counted and taken out
     of the tables: `curate` with the same input and the new thresholds then does just that part. Example:
-    python -m pipelines repolicy --dataset out/dataset --curation.content-filter.min-desirable 0.5 --dry-run
+    python -m pipelines repolicy --dataset out/demo/dataset --curation.content-filter.min-desirable 0.5 --dry-run
 
     Attributes:
         dataset: what `curate` wrote.

@@ -10,6 +10,10 @@ VERBS = {
     "train": ["--dataset", "ds", "--output", "out"],
     "cache": ["--dataset", "ds"],
     "inspect": ["--dataset", "ds", "--output", "out"],
+    "select": ["--dataset", "ds", "--where", "true", "--output", "out"],
+    "index": ["--dataset", "ds"],
+    "compact": ["--dataset", "ds"],
+    "validate": ["--dataset", "ds"],
     "export": ["--checkpoint", "step", "--output", "out"],
     "label-clips": ["--input", "videos", "--output", "out"],
     "train-filter": ["--output", "out"],
@@ -27,10 +31,19 @@ PATHS = [
     (verb, option)
     for verb, options in VERBS.items()
     for option in options
-    if option.startswith("--") and option not in ("--prompt", "--address")
+    if option.startswith("--") and option not in ("--prompt", "--where", "--address")
 ]
 # What may lie in a store too.
-PLACES = [("curate", "--output"), ("inspect", "--dataset")]
+PLACES = [
+    ("curate", "--input"),
+    ("curate", "--output"),
+    ("inspect", "--dataset"),
+    ("train", "--dataset"),
+    ("describe", "--dataset"),
+    ("label-clips", "--input"),
+    ("submit", "--input"),
+    ("submit", "--output"),
+]
 
 
 @pytest.mark.parametrize("verb", WRITES_FOLDER)

@@ -32,7 +32,7 @@ def local_tables(tmp_path: Path, *, clips: int, slow: bool) -> dict[str, list[An
     return read_tables(tmp_path / "local")
 
 
-@pytest.mark.parametrize("every", [0, 4, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("every", [4, *(pytest.param(every, marks=pytest.mark.slow) for every in (0, 2))])
 def test_a_run_into_a_store_that_refuses_some_requests_ends_as_on_a_disk(
     every: int, tmp_path: Path, bucket: str, proxy: Proxy, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -130,7 +130,7 @@ some = st.lists(scripted(), min_size=3, max_size=5)
 
 
 @given(some=some, former=limits(), present=limits(), score_all=st.booleans())
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=2, deadline=None)
 def test_other_thresholds_and_going_on_are_a_run_with_them_from_scratch(
     some: list[Scripted], former: Limits, present: Limits, score_all: bool
 ) -> None:
@@ -173,7 +173,7 @@ def expect_the_law(some: list[Scripted], former: Limits, present: Limits, *, sco
 
 
 @given(some=some, same=limits())
-@settings(max_examples=2, deadline=None)
+@settings(max_examples=1, deadline=None)
 def test_the_same_thresholds_change_no_file(some: list[Scripted], same: Limits) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         dataset = Path(scratch)

@@ -151,7 +151,7 @@ def test_the_division_into_shards_changes_nothing_but_where_a_row_lies(some: lis
 CHANGES = st.sampled_from(["add", "delete shard", "delete part", "cut part", "flip part", "refresh", "copy index"])
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(
     st.lists(st.tuples(CHANGES, st.integers(0, 10**6)), min_size=1, max_size=8),
     st.lists(records(), min_size=6, max_size=6),

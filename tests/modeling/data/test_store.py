@@ -192,7 +192,7 @@ def rewritten(shard: Path, selection: Path, columns: str = "*", rest: str = "") 
 
 
 def ids(store: SampleStore) -> list[str]:
-    return list(store.clip_ids(SMALL).to_pylist())
+    return [clip_id.as_py() for clip_id in store.clip_ids(SMALL)]
 
 
 def test_a_selection_by_another_tool_is_a_dataset_as_a_file_and_as_a_folder(

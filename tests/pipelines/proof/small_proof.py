@@ -46,8 +46,8 @@ class Proof:
     status: int
 
     def written(self) -> dict[str, int]:
-        """When every file was written last."""
-        files = (path for path in self.output.rglob("*") if path.is_file())
+        """When every file was written last; a lock says who holds it while it is held, and is no result."""
+        files = (path for path in self.output.rglob("*") if path.is_file() and path.suffix != ".lock")
         return {str(path.relative_to(self.output)): path.stat().st_mtime_ns for path in files}
 
     def figures(self) -> list[dict[str, Any]]:

@@ -156,6 +156,7 @@ def test_training_on_an_empty_dataset_says_what_to_do(tmp_path: Path, capsys: py
     assert "has no samples" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_torchrun_trains_the_same_model_on_two_processes(model: Path, tmp_path: Path) -> None:
     """Twice the batch group on two processes, the same in two turns on one."""
     dataset = model.parents[1] / "dataset"
