@@ -121,7 +121,7 @@ def _root(store: SampleStore) -> Path:
         return store.root
     raise ValueError(
         f"dataset {store.dataset} lies in a store of objects, and latents are cached beside a dataset on this machine; "
-        "copy it (make select DATASET=... OUTPUT=...), or train without data.uses_cache"
+        "copy it here (with aws s3 sync, say), or train without data.uses_cache"
     )
 
 

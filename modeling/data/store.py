@@ -28,6 +28,9 @@ _TEXT_COLUMNS: Final = tuple(dict.fromkeys((*CAPTION_COLUMNS, *PLACE_COLUMNS)))
 # Our choice: the texts of some hundred thousand clips; one that is not among them costs some milliseconds.
 _TEXT_BYTES: Final = 2**27
 
+# In a store of objects it costs some requests, for its whole row group: there the texts of some million clips stay.
+_FETCHED_TEXT_BYTES: Final = 2**31
+
 Positions = npt.NDArray[np.int64]
 
 
@@ -81,7 +84,7 @@ class SampleStore:
         self._texts: BoundedMemory[range, pa.Table] = BoundedMemory(
             lambda rows: self._index.read(rows, _TEXT_COLUMNS),
             size_bytes=lambda table: int(table.nbytes),
-            limit_bytes=_TEXT_BYTES,
+            limit_bytes=_FETCHED_TEXT_BYTES if isinstance(dataset, Address) else _TEXT_BYTES,
         )
 
     def clips_per_bucket(self) -> Mapping[Bucket, int]:

@@ -38,6 +38,8 @@ PLACES = [
     ("curate", "--input"),
     ("curate", "--output"),
     ("inspect", "--dataset"),
+    ("train", "--dataset"),
+    ("describe", "--dataset"),
     ("label-clips", "--input"),
     ("submit", "--input"),
     ("submit", "--output"),

@@ -44,7 +44,7 @@ def media_bytes(clip: TrainingSample) -> int:
 def dataset(make_dataset: MakeDataset) -> Path:
     """With an index, as after `curate`."""
     found = make_dataset({SMALL: 4, LONG: 2}, rows_per_shard=3)
-    write_manifest(found, DatasetManifest(profile="drawn", config={}, annotators={}, funnel=()))
+    write_manifest(found, DatasetManifest(profile="drawn", config={}, annotators=(), funnel=(), complete=True))
     refresh_index(found)
     return found
 
@@ -120,7 +120,7 @@ def test_a_video_may_lie_at_an_address_or_beside_a_dataset_at_one(
 def test_latents_are_cached_on_this_machine_only(dataset: Path, kept: RangeCacheConfig, bucket: str) -> None:
     store = SampleStore(upload(dataset, Address(f"{bucket}/set")), range_cache=kept)
 
-    with pytest.raises(ValueError, match=r"set lies in a store of objects, .*make select DATASET=.*data\.uses_cache"):
+    with pytest.raises(ValueError, match=r"set lies in a store of objects, .*copy it here .*data\.uses_cache"):
         ClipCache.of(store, EmbeddedEncoders().build())
 
 
