@@ -37,6 +37,8 @@ PATHS = [
 PLACES = [
     ("curate", "--input"),
     ("curate", "--output"),
+    ("train", "--dataset"),
+    ("describe", "--dataset"),
     ("inspect", "--dataset"),
     ("train", "--dataset"),
     ("describe", "--dataset"),
