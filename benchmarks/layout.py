@@ -8,12 +8,10 @@ a whole; what they are asked about scores, they may be asked in a side file with
 
 Prints what each shape weighs; what one question about two scores costs, in each tool; what one clip's media cost, in
 bytes that a counting file served; and what a pass over everything costs in `datasets`. CPU-seconds are medians of one
-thread; memory is the growth of a fresh process. Polars is asked where it is installed.
+thread; memory is the growth of a fresh process.
 """
 
 import argparse
-import importlib
-import importlib.util
 import io
 import random
 import statistics
@@ -29,6 +27,7 @@ from typing import Final
 import duckdb
 import numpy as np
 import pandas as pd
+import polars
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset
@@ -145,21 +144,18 @@ def ask_datasets(paths: Sequence[str]) -> int:
 
 def ask_polars(paths: Sequence[str]) -> int:
     """How many rows fulfil the question."""
-    polars = importlib.import_module("polars")
     scores = polars.col("scores").struct
     is_wanted = (scores.field("desirable") >= 0.5) & (scores.field("shot_change") <= 0.5)
     return int(polars.scan_parquet(list(paths)).filter(is_wanted).select(polars.len()).collect().item())
 
 
-def tools() -> dict[str, Ask]:
-    """Those that are installed."""
-    found: dict[str, Ask] = {
-        "pyarrow": ask_pyarrow,
-        "DuckDB": ask_duckdb,
-        "pandas": ask_pandas,
-        "datasets": ask_datasets,
-    }
-    return found | ({"Polars": ask_polars} if importlib.util.find_spec("polars") else {})
+TOOLS: Final[dict[str, Ask]] = {
+    "pyarrow": ask_pyarrow,
+    "DuckDB": ask_duckdb,
+    "pandas": ask_pandas,
+    "Polars": ask_polars,
+    "datasets": ask_datasets,
+}
 
 
 class CountingFile(io.FileIO):
@@ -247,7 +243,7 @@ def print_measures(shapes: Shapes, index: Path, *, rows: int, rounds: int) -> No
     _print_line("size, MB", [f"{size / 1e6:.1f}" for size in sizes])
     _print_line("footers, kB", [f"{size / 1e3:.0f}" for size in footers])
     asked = {name: list(map(str, paths)) for name, paths in shapes.items()} | {"side file": [str(index)]}
-    for tool, ask in tools().items():
+    for tool, ask in TOOLS.items():
         _print_line(f"two scores, {tool}, rows found", [str(ask(paths)) for paths in asked.values()])
         spent = cpu_seconds({name: partial(ask, paths) for name, paths in asked.items()}, rounds=rounds, warm_ups=0)
         _print_line(f"two scores, {tool}, CPU-s", [f"{spent[name]:.3f}" for name in asked])
@@ -278,8 +274,8 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    print(machine(["pyarrow", "duckdb", "pandas", "datasets"], seed=SEED))
-    print(f"{arguments.rows} rows; Polars is {'' if 'Polars' in tools() else 'not '}installed")
+    print(machine(["pyarrow", "duckdb", "pandas", "polars", "datasets"], seed=SEED))
+    print(f"{arguments.rows} rows")
     with TemporaryDirectory() as scratch:
         shapes, index = write_shapes(Path(scratch), arguments.rows)
         print_measures(shapes, index, rows=arguments.rows, rounds=arguments.rounds)

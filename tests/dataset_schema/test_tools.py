@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 import pandas as pd
+import polars
 import pyarrow.dataset
 import pytest
 from datasets import load_dataset
@@ -44,7 +45,6 @@ def by_pandas(paths: list[str]) -> list[Row]:
 
 
 def by_polars(paths: list[str]) -> list[Row]:
-    polars = pytest.importorskip("polars")
     return list(polars.read_parquet(paths).to_dicts())
 
 
