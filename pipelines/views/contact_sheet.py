@@ -188,7 +188,8 @@ def _rejected_card(clip: RejectedClip) -> Image.Image:
     reasons = clip.reasons[:_MAX_REASONS]
     card, draw = _blank(_REJECTED_COLUMNS)
     picture = None if clip.thumbnail is None else read_image(clip.thumbnail)
-    place(card, (PADDING, PADDING), _THUMBNAIL, picture, missing="never decoded")
+    missing = "never decoded" if clip.media is None else "no picture kept"
+    place(card, (PADDING, PADDING), _THUMBNAIL, picture, missing=missing)
     x = PADDING + _THUMBNAIL[0] + PADDING
     width = card.width - x - PADDING
     y = write(draw, (x, PADDING - 3), clip.caption, CAPTION, width=width, max_lines=2)
