@@ -270,11 +270,11 @@ def _about_further_settings(verb: str, *, lists_all: bool) -> str:
     return f"further settings stand in a preset file, --config FILE.toml; `{verb} --help-all` lists them"
 
 
-def split_flag(arguments: Sequence[str], flag: str) -> tuple[str | None, list[str]]:
-    """The value of a flag that is needed before all others can be read, and the other arguments.
+def split_flag(arguments: Sequence[str], flag: str) -> tuple[Path | None, list[str]]:
+    """The path after a flag that is needed before all others can be read, and the other arguments.
 
     Raises:
-        ConfigError: the flag has no value.
+        ConfigError: the flag has no value, or one that is no path of this machine.
     """
     rest = list(arguments)
     for index, argument in enumerate(rest):
@@ -283,13 +283,17 @@ def split_flag(arguments: Sequence[str], flag: str) -> tuple[str | None, list[st
             if not separator and index + 1 == len(rest):
                 raise ConfigError(f"{flag} needs a path")
             taken = 1 if separator else 2
-            return value if separator else rest[index + 1], rest[:index] + rest[index + taken :]
+            try:
+                path = local_path(value if separator else rest[index + 1])
+            except ValueError as error:
+                raise ConfigError(f"{flag}: {error}") from error
+            return path, rest[:index] + rest[index + taken :]
     return None, rest
 
 
 def _split_preset(arguments: Sequence[str], preset: Path | None) -> tuple[Path | None, list[str]]:
     named, rest = split_flag(arguments, _PRESET_FLAG)
-    return preset if named is None else _local_path(named), rest
+    return preset if named is None else named, rest
 
 
 def _flag_of(word: str, arguments: Sequence[str]) -> str:

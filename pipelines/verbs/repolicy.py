@@ -45,7 +45,7 @@ class Repolicy:
 def main(arguments: Sequence[str]) -> int:
     """Decide again, and say what became of the clips."""
     named, _ = split_flag(arguments, _DATASET_FLAG)
-    base: dict[str, Any] = {"curation": _config(Path(named))["curation"]} if named is not None else {}
+    base: dict[str, Any] = {"curation": _config(named)["curation"]} if named is not None else {}
     command = parse(Repolicy, arguments, verb="repolicy", base=base)
     config = _config(command.dataset)
     former = from_plain(CurationConfig, config["curation"])

@@ -13,6 +13,7 @@ VERBS = {
     "select": ["--dataset", "ds", "--where", "true", "--output", "out"],
     "index": ["--dataset", "ds"],
     "compact": ["--dataset", "ds"],
+    "repolicy": ["--dataset", "ds"],
     "validate": ["--dataset", "ds"],
     "export": ["--checkpoint", "step", "--output", "out"],
     "label-clips": ["--input", "videos", "--output", "out"],
