@@ -88,6 +88,32 @@ class EntityLocator(AnnotatorLike, Protocol):
         ...
 
 
+class ObjectCandidates(NamedTuple):
+    """What a detector of fixed classes sees in one picture, whatever is asked for.
+
+    Attributes:
+        boxes: (candidates, 4), pixels x0, y0, x1, y1 within the picture; overlapping ones are still all there, because
+            which of them is the best depends on the class that is asked for.
+        scores: (candidates, classes), how sure it is of each class, [0, 1].
+    """
+
+    boxes: npt.NDArray[np.float32]
+    scores: npt.NDArray[np.float32]
+
+
+class ObjectDetector(AnnotatorLike, Protocol):
+    """Finds objects of a fixed list of classes."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of the scores."""
+        ...
+
+    def detect(self, images: Sequence[Image]) -> list[ObjectCandidates]:
+        """The candidates of each picture."""
+        ...
+
+
 class CutoutEncoder(AnnotatorLike, Protocol):
     """Turns pictures of entities into vectors whose cosine says how alike the entities are."""
 
