@@ -26,7 +26,7 @@ from benchmarks.figures import Figure
 from benchmarks.measuring import machine
 
 # The longest first, so that none is waited for alone at the end.
-PARTS: Final = ("references", "shots", "content_filter", "masks", "entity_words")
+PARTS: Final = ("references", "shots", "content_filter", "boxes", "masks", "entity_words")
 
 _ROW: Final = "{job:15} {name:52} {value:>9} {goal:>9} {verdict:7} {of}"
 
