@@ -27,6 +27,7 @@ from benchmarks.figures import Figure
 from benchmarks.known_masks import decoded, generated_cases, placed
 from benchmarks.masks import GENERATED_CLIPS, LOCATORS, MAX_CPU_S, build_locator
 from curation.annotators.protocols import EntityLocator
+from curation.entity_words.object_classes import object_classes
 from curation.entity_words.phrases import names_person
 from curation.records import Clip, EntityWord, Mask
 from curation.stages.decode import Decode, DecodeConfig
@@ -55,7 +56,9 @@ class Group(StrEnum):
 
     SUBJECT = "subject words"
     ALIKE = "words of one class"
-    OBJECT = "object words"
+    OBJECT = "object words with a class"
+    THING = "of those, words that give crops"
+    UNKNOWN = "object words without a class"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -72,7 +75,7 @@ class Judged:
 
     clip: str
     word: str
-    group: Group
+    groups: tuple[Group, ...]
     verdicts: tuple[Verdict | None, ...]
 
 
@@ -104,7 +107,7 @@ def main() -> None:
     judged, cpu_s = judge(_clips(arguments.media), build_locator(arguments.locator))
     for one in judged:
         verdicts = " ".join(f"{verdict or '-':5}" for verdict in one.verdicts)
-        print(f"{one.clip:34} {one.word:20} {one.group:20} {verdicts}")
+        print(f"{one.clip:34} {one.word:20} {one.groups[0]:28} {verdicts}")
     for figure in rate(judged, cpu_s, REAL if arguments.media else DRAWN):
         print(f"{figure.name:45} {figure.value:6.3f}  {figure.of}")
 
@@ -137,11 +140,19 @@ def _judge(clip: Clip, truths: Mapping[str, Truth]) -> Iterator[Judged]:
     people = sum(word.kind is EntityKind.SUBJECT and names_person(word.word) for _, word in words)
     found = {(e.word_index, e.reference_index): e.mask for e in clip.located or () if not e.is_ambiguous}
     for index, word in words:
-        group = Group.SUBJECT if word.kind is EntityKind.SUBJECT else Group.OBJECT
-        if group is Group.SUBJECT and people > 1 and names_person(word.word):
-            group = Group.ALIKE
+        groups = _groups(word, has_company=people > 1)
         verdicts = tuple(_verdict(found.get((index, i)), boxes) for i, boxes in enumerate(truths[word.word]))
-        yield Judged(clip=clip.source.id, word=word.word, group=group, verdicts=verdicts)
+        yield Judged(clip=clip.source.id, word=word.word, groups=groups, verdicts=verdicts)
+
+
+def _groups(word: EntityWord, *, has_company: bool) -> tuple[Group, ...]:
+    """What the word counts for; `has_company` if the clip has two words for people."""
+    if word.kind is EntityKind.SUBJECT:
+        return (Group.ALIKE,) if has_company and names_person(word.word) else (Group.SUBJECT,)
+    classes = object_classes(word.word)
+    if not classes.exact + classes.near:
+        return (Group.UNKNOWN,)
+    return (Group.OBJECT, Group.THING) if classes.gives_crop else (Group.OBJECT,)
 
 
 def _verdict(mask: Mask | None, boxes: Sequence[Box] | None) -> Verdict | None:
@@ -157,7 +168,7 @@ def rate(judged: Sequence[Judged], cpu_s: Sequence[float], goals: Goals) -> list
     """The figures of what was judged."""
     found = []
     for group in Group:
-        verdicts = [v for one in judged if one.group is group for v in one.verdicts if v is not None]
+        verdicts = [v for one in judged if group in one.groups for v in one.verdicts if v is not None]
         if verdicts:
             of = f"{len(verdicts)} frames"
             right, wrong = (verdicts.count(v) / len(verdicts) for v in (Verdict.RIGHT, Verdict.WRONG))
@@ -188,7 +199,7 @@ def rate(judged: Sequence[Judged], cpu_s: Sequence[float], goals: Goals) -> list
 def _pairs_bound(judged: Sequence[Judged]) -> Iterator[bool]:
     """For each clip that shows subjects of several kinds in one frame: whether all are right in such a frame."""
     for clip in dict.fromkeys(one.clip for one in judged):
-        subjects = [one.verdicts for one in judged if one.clip == clip and one.group is Group.SUBJECT]
+        subjects = [one.verdicts for one in judged if one.clip == clip and Group.SUBJECT in one.groups]
         frames = [frame for frame in zip(*subjects, strict=True) if None not in frame]
         if len(subjects) > 1 and frames:
             yield any(set(frame) == {Verdict.RIGHT} for frame in frames)
