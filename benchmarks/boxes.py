@@ -94,7 +94,7 @@ class Goals:
 
 REAL: Final = Goals(right={Group.SUBJECT: 0.9, Group.OBJECT: 0.65}, wrong={Group.SUBJECT: 0.04, Group.OBJECT: 0.08})
 # What motion alone reaches: drawn animals are no photographs, so a detector of photographs may add nothing here.
-DRAWN: Final = Goals(right={Group.SUBJECT: 0.9}, wrong={Group.SUBJECT: 0.1})
+DRAWN: Final = Goals(right={Group.SUBJECT: 0.95}, wrong={Group.SUBJECT: 0.05})
 
 
 def main() -> None:
