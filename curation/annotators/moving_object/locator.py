@@ -114,9 +114,10 @@ class MovingObjectLocator:
             return []
         subjects.sort(key=lambda index: words[index].start)
         people = [names_person(words[index].word) for index in subjects]
-        from curation.annotators.moving_object.things import find_subjects
+        from curation.annotators.moving_object.things import evidence_by_frame, find_subjects
 
-        found = find_subjects(frames, people, self._network, long_side=self._config.working_side)
+        evidence = evidence_by_frame(frames, self._network, self._config.working_side)
+        found = find_subjects(frames, evidence, people, self._network)
         least = self._config.min_confidence
         # What is found alone may be two things that touch there, and a thing that was missed would stay in the
         # background. So all of them count or none.
