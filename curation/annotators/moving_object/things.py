@@ -93,7 +93,9 @@ def find_subjects(
     return found
 
 
-def evidence_by_frame(frames: Sequence[ReferenceFrame], network: Foreground, long_side: int) -> dict[int, FrameEvidence]:
+def evidence_by_frame(
+    frames: Sequence[ReferenceFrame], network: Foreground, long_side: int
+) -> dict[int, FrameEvidence]:
     """What motion and the network say of every frame whose camera can be followed."""
     evidence = {}
     for index, frame in enumerate(frames):
