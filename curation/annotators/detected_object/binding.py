@@ -1,0 +1,108 @@
+"""Which box is whose: words of several classes bind at once, words of one only where something tells them apart."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from curation.annotators.detected_object.candidates import Candidate, box_mask
+from curation.annotators.detected_object.story import Story, best_story, rivalry, without
+from curation.annotators.moving_object.order import left_to_right
+from curation.entity_words.object_classes import ObjectClasses
+from curation.records import Mask
+
+# Another box of the class that is worth this much, as a multiple of the chosen one, might as well be what the word
+# means. Our choice: a fifth less is no clear difference, as for moving things.
+_RIVALS: Final = 0.8
+
+# Beside several words of one class less is enough: a thing too many shifts who is who.
+_RIVALS_OF_SEVERAL: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Asked:
+    """A word that the detector knows, and the boxes of each frame that may show what it means."""
+
+    index: int
+    start: int
+    classes: ObjectClasses
+    frames: Sequence[Sequence[Candidate]]
+
+
+class Bound(NamedTuple):
+    """What a word means, as far as it was found; ambiguous where it might be something else of its class."""
+
+    story: Story
+    is_ambiguous: bool
+
+
+def bind(asked: Sequence[Asked], shape: tuple[int, ...], *, by_order: bool) -> dict[int, Bound]:
+    """For every word that shows its thing, by its index.
+
+    The kind of thing that is seen most clearly chooses first, and what it took shows nothing else: a detector calls
+    many a cat a dog as well.
+
+    Args:
+        asked: the words.
+        shape: of the frames at working size.
+        by_order: the caption names the things of one class from left to right.
+    """
+    bound: dict[int, Bound] = {}
+    kinds = _kinds(asked)
+    taken: list[Story] = []
+    while kinds:
+        stories = [best_story(without(kind[0].frames, taken)) for kind in kinds]
+        clearest = max(range(len(kinds)), key=lambda at: story.worth if (story := stories[at]) is not None else -1.0)
+        kind = kinds.pop(clearest)
+        found = _find(kind, taken, shape, by_order=by_order)
+        taken += [each.story for each in found.values()]
+        bound |= found
+    return bound
+
+
+def _kinds(asked: Sequence[Asked]) -> list[list[Asked]]:
+    """The words by what the detector can tell apart: words of one kind share a class. Each in the caption's order."""
+    kinds: list[list[Asked]] = []
+    for word in sorted(asked, key=lambda each: each.start):
+        same = next((kind for kind in kinds if any(_share(word.classes, other.classes) for other in kind)), None)
+        if same is None:
+            kinds.append([word])
+        else:
+            same.append(word)
+    return kinds
+
+
+def _share(one: ObjectClasses, other: ObjectClasses) -> bool:
+    """Words that a class means exactly are told from words that are merely near it: the rabbit beside a dog."""
+    if one.exact or other.exact:
+        return not set(one.exact).isdisjoint(other.exact)
+    return not set(one.near).isdisjoint(other.near)
+
+
+def _find(kind: Sequence[Asked], taken: Sequence[Story], shape: tuple[int, ...], *, by_order: bool) -> dict[int, Bound]:
+    """As many things as words. Fewer are nobody's for certain, nor are more."""
+    frames = kind[0].frames
+    stories: list[Story] = []
+    while len(stories) < len(kind):
+        story = best_story(without(frames, [*taken, *stories]))
+        if story is None:
+            break
+        stories.append(story)
+    if not stories:
+        return {}
+    others = rivalry(stories[-1], without(frames, [*taken, *stories]))
+    if len(kind) == 1:
+        return {kind[0].index: Bound(stories[0], is_ambiguous=others >= _RIVALS)}
+    order = None
+    if len(stories) == len(kind) and others < _RIVALS_OF_SEVERAL and by_order:
+        order = left_to_right([_masks(story, shape) for story in stories])
+    return {
+        word.index: Bound(stories[at], is_ambiguous=order is None)
+        for word, at in zip(kind, order or range(len(stories)), strict=False)
+    }
+
+
+def _masks(story: Story, shape: tuple[int, ...]) -> list[Mask]:
+    nothing = np.zeros(shape, np.bool_)
+    return [nothing if box is None else box_mask(box.box, shape) for box in story.boxes]
