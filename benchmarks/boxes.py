@@ -52,13 +52,12 @@ class Verdict(StrEnum):
 
 
 class Group(StrEnum):
-    """What is counted together."""
+    """What is counted together; furniture, clothes and what no class of the detector means are the rest."""
 
     SUBJECT = "subject words"
     ALIKE = "words of one class"
     OBJECT = "object words with a class"
-    THING = "of those, words that give crops"
-    UNKNOWN = "object words without a class"
+    REST = "other object words"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -75,7 +74,7 @@ class Judged:
 
     clip: str
     word: str
-    groups: tuple[Group, ...]
+    group: Group
     verdicts: tuple[Verdict | None, ...]
 
 
@@ -107,7 +106,7 @@ def main() -> None:
     judged, cpu_s = judge(_clips(arguments.media), build_locator(arguments.locator))
     for one in judged:
         verdicts = " ".join(f"{verdict or '-':5}" for verdict in one.verdicts)
-        print(f"{one.clip:34} {one.word:20} {one.groups[0]:28} {verdicts}")
+        print(f"{one.clip:34} {one.word:20} {one.group:28} {verdicts}")
     for figure in rate(judged, cpu_s, REAL if arguments.media else DRAWN):
         print(f"{figure.name:45} {figure.value:6.3f}  {figure.of}")
 
@@ -140,19 +139,17 @@ def _judge(clip: Clip, truths: Mapping[str, Truth]) -> Iterator[Judged]:
     people = sum(word.kind is EntityKind.SUBJECT and names_person(word.word) for _, word in words)
     found = {(e.word_index, e.reference_index): e.mask for e in clip.located or () if not e.is_ambiguous}
     for index, word in words:
-        groups = _groups(word, has_company=people > 1)
+        group = _group(word, has_company=people > 1)
         verdicts = tuple(_verdict(found.get((index, i)), boxes) for i, boxes in enumerate(truths[word.word]))
-        yield Judged(clip=clip.source.id, word=word.word, groups=groups, verdicts=verdicts)
+        yield Judged(clip=clip.source.id, word=word.word, group=group, verdicts=verdicts)
 
 
-def _groups(word: EntityWord, *, has_company: bool) -> tuple[Group, ...]:
+def _group(word: EntityWord, *, has_company: bool) -> Group:
     """What the word counts for; `has_company` if the clip has two words for people."""
     if word.kind is EntityKind.SUBJECT:
-        return (Group.ALIKE,) if has_company and names_person(word.word) else (Group.SUBJECT,)
+        return Group.ALIKE if has_company and names_person(word.word) else Group.SUBJECT
     classes = object_classes(word.word)
-    if not classes.exact + classes.near:
-        return (Group.UNKNOWN,)
-    return (Group.OBJECT, Group.THING) if classes.gives_crop else (Group.OBJECT,)
+    return Group.OBJECT if classes.gives_crop and classes.exact + classes.near else Group.REST
 
 
 def _verdict(mask: Mask | None, boxes: Sequence[Box] | None) -> Verdict | None:
@@ -168,7 +165,7 @@ def rate(judged: Sequence[Judged], cpu_s: Sequence[float], goals: Goals) -> list
     """The figures of what was judged."""
     found = []
     for group in Group:
-        verdicts = [v for one in judged if group in one.groups for v in one.verdicts if v is not None]
+        verdicts = [v for one in judged if one.group is group for v in one.verdicts if v is not None]
         if verdicts:
             of = f"{len(verdicts)} frames"
             right, wrong = (verdicts.count(v) / len(verdicts) for v in (Verdict.RIGHT, Verdict.WRONG))
@@ -199,7 +196,7 @@ def rate(judged: Sequence[Judged], cpu_s: Sequence[float], goals: Goals) -> list
 def _pairs_bound(judged: Sequence[Judged]) -> Iterator[bool]:
     """For each clip that shows subjects of several kinds in one frame: whether all are right in such a frame."""
     for clip in dict.fromkeys(one.clip for one in judged):
-        subjects = [one.verdicts for one in judged if one.clip == clip and Group.SUBJECT in one.groups]
+        subjects = [one.verdicts for one in judged if one.clip == clip and one.group is Group.SUBJECT]
         frames = [frame for frame in zip(*subjects, strict=True) if None not in frame]
         if len(subjects) > 1 and frames:
             yield any(set(frame) == {Verdict.RIGHT} for frame in frames)

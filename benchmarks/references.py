@@ -19,13 +19,12 @@ import numpy as np
 from PIL import Image as Picture
 
 from benchmarks.figures import Figure
+from benchmarks.known_masks import placed
 from curation.annotators.faces import BlazeFaceConfig, BlazeFaceDetector
-from curation.annotators.inpainting.exemplar import ExemplarConfig, ExemplarInpainter
-from curation.annotators.leaks.checks import ColorLeak, ColorLeakConfig
 from curation.annotators.likeness.histogram import HistogramEncoder
-from curation.annotators.moving_object.locator import MovingObjectConfig, MovingObjectLocator
 from curation.annotators.protocols import FaceDetector
 from curation.decisions import decide_stage
+from curation.profiles import EmbeddedAnnotators
 from curation.records import Clip, EntityWord, LocatedEntity, Mask, ReferenceFrame
 from curation.stage import Stage
 from curation.stages.background import BackgroundConfig, BackgroundPicture, grow_to_hole
@@ -93,6 +92,7 @@ def figures(media: Path | None) -> list[Figure]:
 def leak_figures(sequences: Sequence[KnownSequence]) -> list[Figure]:
     """Whether the leak check tells masks that are wrong on purpose from true ones."""
     stage = _background_stage()
+    stage.setup()
     leaky: list[bool] = []
     clean: list[bool] = []
     for sequence in sequences:
@@ -118,16 +118,15 @@ def leak_figures(sequences: Sequence[KnownSequence]) -> list[Figure]:
 
 def published_figures(sequences: Sequence[KnownSequence]) -> list[Figure]:
     """What of the true subject is left in the backgrounds that the embedded profile publishes."""
-    stage, locator = _background_stage(), MovingObjectLocator(MovingObjectConfig())
-    masks_stage = EntityMasks(EntityMasksConfig(), locator)
+    stage, masks_stage = _background_stage(), _masks_stage()
+    stage.setup()
     masks_stage.setup()
     lefts = []
     for sequence in sequences:
         (clip,) = stage.score(masks_stage.score([sequence.clip]))
         clip, _ = decide_stage(stage, clip)
         if clip.background is not None and clip.located is not None:
-            by_frame = {entity.reference_index: entity.mask for entity in clip.located}
-            lefts.append(_left(sequence, [by_frame.get(index) for index in range(len(sequence.truths))]))
+            lefts.append(_left(sequence, _located_masks(clip.located, len(sequence.truths))))
     of = f"{len(lefts)} backgrounds"
     return [
         Figure(
@@ -143,11 +142,20 @@ def published_figures(sequences: Sequence[KnownSequence]) -> list[Figure]:
     ]
 
 
+def _located_masks(located: Sequence[LocatedEntity], frames: int) -> list[Mask | None]:
+    """All that was located in each frame, as one mask."""
+    masks: list[Mask | None] = [None] * frames
+    for entity in located:
+        known = masks[entity.reference_index]
+        masks[entity.reference_index] = entity.mask if known is None else known | entity.mask
+    return masks
+
+
 def clip_figures(clips: Path) -> list[Figure]:
     """Faces against their count, and how many good clips get references and a background, given their words."""
     faces = BlazeFaceDetector(BlazeFaceConfig())
     stages: tuple[Stage, ...] = (
-        EntityMasks(EntityMasksConfig(), MovingObjectLocator(MovingObjectConfig())),
+        _masks_stage(),
         ReferenceImages(ReferenceImagesConfig(), faces, HistogramEncoder()),
         _background_stage(),
     )
@@ -189,8 +197,8 @@ def read_sequences(masks: Path) -> Iterator[KnownSequence]:
     with open_text(masks / "manifest.csv") as file:
         for row in csv.DictReader(file):
             video, folder = masks.parent / row["video"].split(" (")[0], masks.parent / row["masks_dir"]
-            word = row["entity_words"].split("|")[0]
-            clip = _decode(video, word, [EntityWord(word=word, kind=EntityKind.SUBJECT, start=0, end=len(word))])
+            words = [placed(row["caption"], word, EntityKind.SUBJECT) for word in row["entity_words"].split("|")]
+            clip = _decode(video, row["caption"], words)
             files = sorted(folder.glob("*.png"))
             yield _sequence(clip, [np.asarray(Picture.open(files[frame.index])) > 0 for frame in _frames(clip)])
 
@@ -212,10 +220,7 @@ def _read_clips(clips: Path) -> Iterator[tuple[Mapping[str, str], Clip]]:
         for row in csv.DictReader(file):
             caption = row["caption"]
             words = [(word, kind) for column, kind in kinds.items() for word in row[column].split("|") if word]
-            placed = [
-                EntityWord(word=w, kind=k, start=caption.index(w), end=caption.index(w) + len(w)) for w, k in words
-            ]
-            yield row, _decode(clips / row["video"], caption, placed)
+            yield row, _decode(clips / row["video"], caption, [placed(caption, word, kind) for word, kind in words])
 
 
 def _decode(video: Path, caption: str, words: Sequence[EntityWord]) -> Clip:
@@ -242,7 +247,12 @@ def _frames(clip: Clip) -> Sequence[ReferenceFrame]:
 
 
 def _background_stage() -> BackgroundPicture:
-    return BackgroundPicture(BackgroundConfig(), ExemplarInpainter(ExemplarConfig()), ColorLeak(ColorLeakConfig()))
+    jobs = EmbeddedAnnotators()
+    return BackgroundPicture(BackgroundConfig(), jobs.inpainting.build(), jobs.leaks.build(jobs.masks.build()))
+
+
+def _masks_stage() -> EntityMasks:
+    return EntityMasks(EntityMasksConfig(), EmbeddedAnnotators().masks.build())
 
 
 def _wrong_masks(truth: Mask) -> Iterator[Mask]:

@@ -111,7 +111,7 @@ def test_two_people_are_counted_apart_from_single_subjects() -> None:
 
     judged, _ = judge([people, alone], KnowingLocator({}))
 
-    assert [one.groups for one in judged] == [(Group.ALIKE,), (Group.ALIKE,), (Group.SUBJECT,)]
+    assert [one.group for one in judged] == [Group.ALIKE, Group.ALIKE, Group.SUBJECT]
 
 
 def test_objects_count_by_what_a_detector_of_classes_can_know_of_them() -> None:
@@ -120,7 +120,7 @@ def test_objects_count_by_what_a_detector_of_classes_can_know_of_them() -> None:
 
     judged, _ = judge([clip], KnowingLocator({}))
 
-    assert [one.groups for one in judged] == [(Group.OBJECT, Group.THING), (Group.OBJECT,), (Group.UNKNOWN,)]
+    assert [one.group for one in judged] == [Group.OBJECT, Group.REST, Group.REST]
 
 
 def test_boxes_are_read_for_the_clips_that_have_some(tmp_path: Path) -> None:
