@@ -114,7 +114,7 @@ def _count(clip: Clip, index: int) -> int:
 def _scene(clip: Clip) -> Scene:
     if clip.frames is None or clip.entity_words is None:
         raise ValueError(f"clip {clip.clip_id} has no frames or no entity words, expected both; check the plan")
-    return Scene(clip.frames.reference_frames, clip.entity_words)
+    return Scene(clip.frames.reference_frames, clip.entity_words, clip.caption)
 
 
 def _with_located(clip: Clip, located: tuple[LocatedEntity, ...]) -> Clip:

@@ -7,8 +7,10 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from curation.annotators.detected_object.candidates import Candidate, box_mask
+from curation.annotators.detected_object.looks_of_boxes import in_colors, tell_apart
 from curation.annotators.detected_object.story import Story, best_story, rivalry, without
 from curation.annotators.moving_object.order import left_to_right
+from curation.entity_words.looks import Looks
 from curation.entity_words.object_classes import ObjectClasses
 from curation.records import Mask
 
@@ -27,6 +29,7 @@ class Asked:
     index: int
     start: int
     classes: ObjectClasses
+    looks: Looks
     frames: Sequence[Sequence[Candidate]]
 
 
@@ -46,7 +49,8 @@ def bind(asked: Sequence[Asked], shape: tuple[int, ...], *, by_order: bool) -> d
     Args:
         asked: the words.
         shape: of the frames at working size.
-        by_order: the caption names the things of one class from left to right.
+        by_order: the caption names the things of one class from left to right. Otherwise they are told apart by what it
+            says of their colors and places.
     """
     bound: dict[int, Bound] = {}
     kinds = _kinds(asked)
@@ -82,6 +86,8 @@ def _share(one: ObjectClasses, other: ObjectClasses) -> bool:
 
 def _find(kind: Sequence[Asked], taken: Sequence[Story], shape: tuple[int, ...], *, by_order: bool) -> dict[int, Bound]:
     """As many things as words. Fewer are nobody's for certain, nor are more."""
+    if len(kind) == 1:
+        return _find_one(kind[0], taken)
     frames = kind[0].frames
     stories: list[Story] = []
     while len(stories) < len(kind):
@@ -92,15 +98,23 @@ def _find(kind: Sequence[Asked], taken: Sequence[Story], shape: tuple[int, ...],
     if not stories:
         return {}
     others = rivalry(stories[-1], without(frames, [*taken, *stories]))
-    if len(kind) == 1:
-        return {kind[0].index: Bound(stories[0], is_ambiguous=others >= _RIVALS)}
     order = None
-    if len(stories) == len(kind) and others < _RIVALS_OF_SEVERAL and by_order:
-        order = left_to_right([_masks(story, shape) for story in stories])
+    if len(stories) == len(kind) and others < _RIVALS_OF_SEVERAL:
+        by_place = left_to_right([_masks(story, shape) for story in stories])
+        order = by_place if by_order else tell_apart([word.looks for word in kind], stories, by_place)
     return {
         word.index: Bound(stories[at], is_ambiguous=order is None)
         for word, at in zip(kind, order or range(len(stories)), strict=False)
     }
+
+
+def _find_one(word: Asked, taken: Sequence[Story]) -> dict[int, Bound]:
+    frames = [[in_colors(box, word.looks) for box in boxes] for boxes in word.frames]
+    story = best_story(without(frames, taken))
+    if story is None:
+        return {}
+    others = rivalry(story, without(frames, [*taken, story]))
+    return {word.index: Bound(story, is_ambiguous=others >= _RIVALS)}
 
 
 def _masks(story: Story, shape: tuple[int, ...]) -> list[Mask]:

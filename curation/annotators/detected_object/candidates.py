@@ -1,6 +1,6 @@
 """The boxes of a frame that may show what a word means, and how much each looks like it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
@@ -28,6 +28,9 @@ _AT_REST: Final = 0.7
 # A box sits on its thing loosely: what is within this share of it, around its middle, mostly shows the thing.
 _MIDDLE: Final = 0.6
 
+# Of whoever stands and waves an arm a quarter moves.
+_MOVING_PART: Final = 0.75
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Candidate:
@@ -35,24 +38,34 @@ class Candidate:
 
     Attributes:
         score: how surely the detector sees what the word means, weighted by how near its class is to the word.
-        moves: how surely what is in it moves faster than what is around it, [0, 1].
+        moves: how surely what is in it moves faster than what is around it, and than noise, [0, 1].
         colors: of its middle.
-        worth: how much it looks like what a caption would name: sure, large, and moving.
+        shown: share of its middle that has a color which the caption names of some word, by the color's name.
+        worth: how much it looks like what a caption would name: sure, large, moving, and of the word's colors.
     """
 
     box: Box
     score: float
     moves: float
     colors: ColorHistogram
+    shown: Mapping[str, float]
     worth: float
 
 
 class SeenFrame(NamedTuple):
-    """A frame, and what the detector sees in it, at working size, by classes of these names."""
+    """A frame, and what the detector sees in it, at working size.
+
+    Attributes:
+        known: of the frame.
+        found: by the detector.
+        classes: of the detector.
+        named: where the frame has each color that the caption names of some word.
+    """
 
     known: FrameEvidence
     found: ObjectCandidates
     classes: Sequence[str]
+    named: Mapping[str, Mask]
 
 
 def candidates(frame: SeenFrame, asked: ObjectClasses, *, least: float, near_weight: float) -> list[Candidate]:
@@ -71,7 +84,7 @@ def candidates(frame: SeenFrame, asked: ObjectClasses, *, least: float, near_wei
             break
         if all(box_iou(boxes[index], boxes[other]) <= SAME_BOX_IOU for other in kept):
             kept.append(int(index))
-    return [_describe(frame.known, _as_box(boxes[index]), float(scores[index])) for index in kept]
+    return [_describe(frame, _as_box(boxes[index]), float(scores[index])) for index in kept]
 
 
 def box_iou(one: Box | npt.NDArray[np.floating], other: Box | npt.NDArray[np.floating]) -> float:
@@ -104,17 +117,19 @@ def _word_scores(frame: SeenFrame, asked: ObjectClasses, near_weight: float) -> 
     return best
 
 
-def _describe(frame: FrameEvidence, box: Box, score: float) -> Candidate:
-    shape = frame.motion.speed.shape
-    middle = box_mask(box, shape, scale=_MIDDLE)
-    ring = box_mask(box, shape, scale=1.5) & ~box_mask(box, shape, scale=1.1)
-    moves = faster(frame.motion.speed[middle], frame.motion.speed[ring])
-    share = _area(box) / (shape[0] * shape[1])
+def _describe(frame: SeenFrame, box: Box, score: float) -> Candidate:
+    speed = frame.known.motion.speed
+    middle = box_mask(box, speed.shape, scale=_MIDDLE)
+    ring = box_mask(box, speed.shape, scale=1.5) & ~box_mask(box, speed.shape, scale=1.1)
+    beyond_noise = min(1.0, float(np.quantile(speed[middle], _MOVING_PART)) / frame.known.min_speed)
+    moves = beyond_noise * faster(speed[middle], speed[ring])
+    share = _area(box) / speed.size
     return Candidate(
         box=box,
         score=score,
         moves=moves,
-        colors=color_histogram([frame.cells], [middle]),
+        colors=color_histogram([frame.known.cells], [middle]),
+        shown={name: float(mask[middle].mean()) for name, mask in frame.named.items()},
         worth=score * share**0.25 * (_AT_REST + (1 - _AT_REST) * moves),
     )
 

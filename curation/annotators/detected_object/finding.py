@@ -9,6 +9,7 @@ import numpy as np
 
 from curation.annotators.detected_object.binding import Asked, Bound, bind
 from curation.annotators.detected_object.candidates import SeenFrame, candidates
+from curation.annotators.detected_object.named_colors import has_color, known_colors
 from curation.annotators.detected_object.outline_in_box import BoxOutline, outline_in_boxes
 from curation.annotators.detected_object.sharing import share_pixels
 from curation.annotators.moving_object.answers import Terms, locate_moving
@@ -17,6 +18,7 @@ from curation.annotators.moving_object.foreground import Foreground
 from curation.annotators.moving_object.motion_evidence import motion_evidence, no_motion
 from curation.annotators.moving_object.regions import FrameEvidence, frame_evidence
 from curation.annotators.protocols import ObjectDetector, Scene
+from curation.entity_words.looks import looks_in_caption
 from curation.entity_words.object_classes import ObjectClasses, object_classes
 from curation.records import EntityWord, LocatedEntity, Mask, ReferenceFrame
 from dataset_schema import EntityKind
@@ -112,14 +114,16 @@ def _known_frames(
 
 
 def _see(scene: Scene, known: Sequence[FrameEvidence], detector: ObjectDetector) -> list[SeenFrame]:
-    """What the detector sees, at working size."""
+    """What the detector sees, at working size, and where the colors are that the caption names of its words."""
+    said = [looks_in_caption(scene.caption, word).colors for word in scene.words]
+    names = known_colors(frozenset().union(*said))
+    found = detector.detect([frame.image for frame in scene.frames])
     seen = []
-    for frame, evidence, found in zip(
-        scene.frames, known, detector.detect([frame.image for frame in scene.frames]), strict=True
-    ):
+    for frame, evidence, boxes in zip(scene.frames, known, found, strict=True):
         (height, width), (to_height, to_width) = frame.image.shape[:2], evidence.foreground.shape
         scale = np.array([to_width / width, to_height / height] * 2, np.float32)
-        seen.append(SeenFrame(evidence, found._replace(boxes=found.boxes * scale), detector.classes))
+        named = {name: has_color(evidence.motion.image, name) for name in sorted(names)}
+        seen.append(SeenFrame(evidence, boxes._replace(boxes=boxes.boxes * scale), detector.classes, named))
     return seen
 
 
@@ -128,7 +132,13 @@ def _ask(index: int, scene: Scene, classes: ObjectClasses, seen: Sequence[SeenFr
     word = scene.words[index]
     least = limits.subject_score if word.kind is EntityKind.SUBJECT else limits.object_score
     boxes = [candidates(frame, classes, least=least, near_weight=limits.near_weight) for frame in seen]
-    return Asked(index=index, start=word.start, classes=classes, frames=boxes)
+    return Asked(
+        index=index,
+        start=word.start,
+        classes=classes,
+        looks=looks_in_caption(scene.caption, word),
+        frames=boxes,
+    )
 
 
 def _outlined(

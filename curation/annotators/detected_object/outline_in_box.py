@@ -18,18 +18,18 @@ from curation.annotators.moving_object.camera_motion import Plane
 from curation.annotators.moving_object.colors import color_histogram
 from curation.annotators.moving_object.foreground import Foreground
 from curation.annotators.moving_object.regions import FrameEvidence
-from curation.masks import connected_parts, fill_holes, mask_box
+from curation.masks import connected_parts, fill_holes, iou, mask_box
 from curation.records import Image, Mask
 
 # The box alone: odds in its middle, and how they fall towards its rounded edge, where they are even, and beyond.
-_SURE_MIDDLE: Final = 1.5
+_SURE_MIDDLE: Final = 1.0
 _ROUNDNESS: Final = 3.0
 _FALL: Final = 3.0
 _OUTSIDE: Final = -6.0
 
 # What the others may say at most, against the box and each other.
 _NETWORK: Final = 3.0
-_MOTION: Final = 1.5
+_MOTION: Final = 1.0
 _COLORS: Final = 3.0
 _COLOR_ROUNDS: Final = 2
 
@@ -39,9 +39,16 @@ _MIN_CONTRAST: Final = 0.35
 # The network looks at the frame, and at crops with this much of the box's longer side around it.
 _MARGINS: Final = (0.25, 0.6)
 
-# The middle of a box, where the network is asked what it knows; around a box, where colors are learned.
+# The middle of a box, where the network is asked what it knows; how far beyond its box a thing may reach; around a box,
+# where colors are learned, and where edges are cut along.
 _MIDDLE: Final = 0.5
+_REACH: Final = 1.1
 _AROUND: Final = 1.6
+_VICINITY: Final = 2.5
+
+# What is surer than this one way or the other is not asked of GrabCut, and how often that learns its color mixtures.
+_CERTAIN: Final = 0.97
+_CUTS: Final = 2
 
 # Parts of the outline smaller than this share of the largest are scraps.
 _SCRAP: Final = 0.2
@@ -52,20 +59,22 @@ class BoxOutline:
     """The thing in one frame, at working size.
 
     Attributes:
-        belief: how surely each pixel belongs to it, [0, 1].
+        belief: how surely each pixel belongs to it before edges were looked for, [0, 1].
         certainty: how clear the outline is, [0, 1]: what is believed in the mask, of what is believed or in it.
+        agreement: IoU of the mask and what is likelier than not; edges elsewhere speak against both.
         fit: IoU of the box around the mask and the detector's.
     """
 
     mask: Mask
     belief: Plane
     certainty: float
+    agreement: float
     fit: float
 
     @property
     def score(self) -> float:
-        """How good the outline is, [0, 1]."""
-        return float(np.sqrt(self.certainty * self.fit))
+        """How good the outline is, [0, 1]: the geometric mean of the three."""
+        return float(np.cbrt(self.certainty * self.agreement * self.fit))
 
 
 def outline_in_boxes(
@@ -89,9 +98,10 @@ def outline_in_boxes(
     ]
     shown = [frames[index] for index in at]
     beliefs = _with_colors(shown, present, odds)
+    masks = _cut_along_edges(shown, present, beliefs)
     outlines: list[BoxOutline | None] = [None] * len(boxes)
-    for index, candidate, belief in zip(at, present, beliefs, strict=True):
-        outlines[index] = _outline(belief, candidate.box)
+    for index, candidate, belief, mask in zip(at, present, beliefs, masks, strict=True):
+        outlines[index] = _outline(belief, mask, candidate.box)
     return outlines
 
 
@@ -154,27 +164,71 @@ def _with_colors(frames: Sequence[FrameEvidence], boxes: Sequence[Candidate], od
     """The beliefs after colors, learned over all frames, were added to the odds."""
     belief = [_probability(plane) for plane in odds]
     cells = [frame.cells for frame in frames]
+    reach = [box_mask(box.box, plane.shape, scale=_REACH) for box, plane in zip(boxes, odds, strict=True)]
     around = [box_mask(box.box, plane.shape, scale=_AROUND) for box, plane in zip(boxes, odds, strict=True)]
     for _ in range(_COLOR_ROUNDS):
         ours = color_histogram(cells, belief)
         theirs = color_histogram(cells, [(1 - b) * near for b, near in zip(belief, around, strict=True)])
         color_odds = np.clip(np.log((ours + 1e-5) / (theirs + 1e-5)), -_COLORS, _COLORS)
         belief = [
-            _probability(cv2.GaussianBlur(plane + color_odds[c].astype(np.float32), (0, 0), 2.0))
-            for plane, c in zip(odds, cells, strict=True)
+            _probability(cv2.GaussianBlur(plane + color_odds[c].astype(np.float32), (0, 0), 2.0)) * near
+            for plane, c, near in zip(odds, cells, reach, strict=True)
         ]
     return belief
 
 
-def _outline(belief: Plane, box: Box) -> BoxOutline | None:
-    parts = connected_parts(belief > 0.5)
+def _cut_along_edges(
+    frames: Sequence[FrameEvidence], boxes: Sequence[Candidate], beliefs: Sequence[Plane]
+) -> list[Mask]:
+    """GrabCut where the belief is uncertain, all frames in one picture, so that they share their color mixtures."""
+    masks = [belief > 0.5 for belief in beliefs]
+    windows = [
+        mask_box(box_mask(box.box, belief.shape, scale=_VICINITY)) for box, belief in zip(boxes, beliefs, strict=True)
+    ]
+    labels = _stacked([_labels(belief) for belief in beliefs], windows, cv2.GC_BGD)
+    if not np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).any():
+        return masks
+    pictures = _stacked([frame.motion.image for frame in frames], windows, 0)
+    cv2.setRNGSeed(0)
+    cv2.grabCut(pictures, labels, None, np.zeros((1, 65)), np.zeros((1, 65)), _CUTS, cv2.GC_INIT_WITH_MASK)
+    top = 0
+    for mask, (x0, y0, x1, y1) in zip(masks, windows, strict=True):
+        cut = labels[top : top + y1 - y0, : x1 - x0]
+        mask[y0:y1, x0:x1] = (cut == cv2.GC_FGD) | (cut == cv2.GC_PR_FGD)
+        top += y1 - y0
+    return masks
+
+
+def _labels(belief: Plane) -> npt.NDArray[np.uint8]:
+    labels: npt.NDArray[np.uint8] = np.where(belief > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    labels[belief > _CERTAIN] = cv2.GC_FGD
+    labels[belief < 1 - _CERTAIN] = cv2.GC_BGD
+    return labels
+
+
+def _stacked(
+    planes: Sequence[npt.NDArray[np.uint8]], windows: Sequence[tuple[int, int, int, int]], fill: int
+) -> npt.NDArray[np.uint8]:
+    """The windows of the planes one below the other, filled up on the right."""
+    width = max(x1 - x0 for x0, _, x1, _ in windows)
+    rows = []
+    for plane, (x0, y0, x1, y1) in zip(planes, windows, strict=True):
+        window = plane[y0:y1, x0:x1]
+        room = [(0, 0), (0, width - window.shape[1]), *[(0, 0)] * (plane.ndim - 2)]
+        rows.append(np.pad(window, room, constant_values=fill))
+    return np.vstack(rows)
+
+
+def _outline(belief: Plane, cut: Mask, box: Box) -> BoxOutline | None:
+    parts = connected_parts(cut)
     if not parts:
         return None
     largest = max(part.sum() for part in parts)
     mask: Mask = fill_holes(np.any([part for part in parts if part.sum() >= _SCRAP * largest], axis=0))
     certainty = float(belief[mask].sum() / np.maximum(belief, mask).sum())
     fit = box_iou(mask_box(mask), box)
-    return BoxOutline(mask=mask, belief=belief, certainty=certainty, fit=fit)
+    agreement = iou(mask, belief > 0.5)
+    return BoxOutline(mask=mask, belief=belief, certainty=certainty, agreement=agreement, fit=fit)
 
 
 def _probability(odds: npt.NDArray[np.floating]) -> Plane:
