@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -37,9 +37,18 @@ GENERATED_CLIPS: Final = 16
 
 _MIN_IOU: Final = 0.55
 _MIN_ANSWERED: Final = 0.7
-_MIN_IOU_OF_ALL: Final = 0.6
-_MIN_CORRELATION: Final = 0.6
 MAX_CPU_S: Final = 2.5
+
+
+class Goals(NamedTuple):
+    """Least mean IoU over all frames, and least rank correlation of confidence and IoU."""
+
+    iou: float
+    correlation: float
+
+
+REAL: Final = Goals(iou=0.6, correlation=0.6)
+DRAWN: Final = Goals(iou=0.82, correlation=0.24)  # what motion alone reached: nothing may cost the drawn clips anything
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,10 +105,10 @@ def figures(media: Path | None) -> list[Figure]:
         cases = generated_cases(GENERATED_CLIPS)
     else:
         cases = real_cases(media / "masks" / "manifest.csv", with_windows=True)
-    return rate(list(measure(cases, build_locator())))
+    return rate(list(measure(cases, build_locator())), DRAWN if media is None else REAL)
 
 
-def rate(results: Sequence[Result]) -> list[Figure]:
+def rate(results: Sequence[Result], goals: Goals) -> list[Figure]:
     """The figures of measured clips."""
     single = [answer for result in results if result.is_single for answer in result.answers]
     whole = [a for result in results if result.is_single and result.case.is_whole for a in result.answers]
@@ -122,15 +131,15 @@ def rate(results: Sequence[Result]) -> list[Figure]:
             name="mean IoU of one word, no answer as 0",
             value=_mean(a.iou for a in single),
             of=of_single,
-            goal=_MIN_IOU_OF_ALL,
+            goal=goals.iou,
         ),
-        *_of_several(results),
+        *_of_several(results, goals),
         Figure(
             job="masks",
             name="rank correlation of confidence and IoU",
             value=_correlation(single),
             of=of_single,
-            goal=_MIN_CORRELATION,
+            goal=goals.correlation,
         ),
         Figure(job="masks", name="rank correlation where it answers", value=_correlation(answers), of=of_answers),
         *(
@@ -153,7 +162,7 @@ def rate(results: Sequence[Result]) -> list[Figure]:
     ]
 
 
-def _of_several(results: Sequence[Result]) -> list[Figure]:
+def _of_several(results: Sequence[Result], goals: Goals) -> list[Figure]:
     """The mean over all clips, if some have several words."""
     several = [answer for result in results if not result.is_single for answer in result.answers]
     if not several:
@@ -171,7 +180,7 @@ def _of_several(results: Sequence[Result]) -> list[Figure]:
             name="mean IoU of all words, no answer as 0",
             value=_mean(a.iou for a in every),
             of=f"{len(every)} masks",
-            goal=_MIN_IOU_OF_ALL,
+            goal=goals.iou,
         ),
     ]
 
@@ -195,7 +204,7 @@ def main() -> None:
         print(f"{result.case.name:28} {row}  {result.cpu_s:.2f} CPU s", flush=True)
         results.append(result)
     _print_sequences(results)
-    for figure in rate(results):
+    for figure in rate(results, REAL if arguments.manifest else DRAWN):
         print(f"{figure.name:45} {figure.value:6.3f}  {figure.of}")
     if arguments.sheet:
         rows = [np.hstack(_tiles(result)) for result in results if result.is_single and len(result.answers) == 3]

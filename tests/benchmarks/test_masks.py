@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.known_masks import Case, generated_cases
-from benchmarks.masks import Answer, Result, build_locator, measure, rate
+from benchmarks.masks import REAL, Answer, Result, build_locator, measure, rate
 from curation.annotators.protocols import Scene
 from curation.records import LocatedEntity, Mask
 from curation.stage import Resources
@@ -37,7 +37,7 @@ def result(*answers: tuple[float, float], is_whole: bool = True) -> Result:
 def test_only_whole_clips_count_for_the_goals_and_only_answers_for_the_mean() -> None:
     results = [result((0.9, 0.95), (0.5, 0.8), (0.0, 0.0)), result((0.2, 0.9), is_whole=False)]
 
-    values = {figure.name: figure.value for figure in rate(results)}
+    values = {figure.name: figure.value for figure in rate(results, REAL)}
 
     assert values["mean IoU when answering"] == pytest.approx(0.7)
     assert values["share of frames answered"] == pytest.approx(2 / 3)
@@ -49,7 +49,7 @@ def test_only_whole_clips_count_for_the_goals_and_only_answers_for_the_mean() ->
 
 
 def test_no_answer_at_all_misses_both_goals() -> None:
-    figures = {figure.name: figure for figure in rate([result((0.0, 0.0), (0.0, 0.0), (0.4, 0.2), (0.3, 0.1))])}
+    figures = {figure.name: figure for figure in rate([result((0.0, 0.0), (0.0, 0.0), (0.4, 0.2), (0.3, 0.1))], REAL)}
 
     assert not figures["mean IoU when answering"].is_met
     assert not figures["share of frames answered"].is_met
@@ -99,7 +99,7 @@ def test_several_words_count_for_all_and_not_for_one() -> None:
         cpu_s=1.0,
     )
 
-    values = {figure.name: figure.value for figure in rate([result((0.2, 0.9), (0.4, 0.9)), several])}
+    values = {figure.name: figure.value for figure in rate([result((0.2, 0.9), (0.4, 0.9)), several], REAL)}
 
     assert values["mean IoU of one word, no answer as 0"] == pytest.approx(0.3)
     assert values["mean IoU of several words, no answer as 0"] == pytest.approx(0.4)
