@@ -8,7 +8,7 @@ import numpy as np
 
 from curation.annotators.detected_object.candidates import Candidate, box_mask
 from curation.annotators.detected_object.looks_of_boxes import in_colors, tell_apart
-from curation.annotators.detected_object.story import Story, best_story, rivalry, without
+from curation.annotators.detected_object.story import Story, best_story, count_rivals, rivalry, without
 from curation.annotators.moving_object.order import left_to_right
 from curation.entity_words.looks import Looks
 from curation.entity_words.object_classes import ObjectClasses
@@ -34,10 +34,10 @@ class Asked:
 
 
 class Bound(NamedTuple):
-    """What a word means, as far as it was found; ambiguous where it might be something else of its class."""
+    """What a word means, as far as it was found, and in which frames it might be something else of its class."""
 
     story: Story
-    is_ambiguous: bool
+    are_ambiguous: tuple[bool, ...]
 
 
 def bind(asked: Sequence[Asked], shape: tuple[int, ...], *, by_order: bool) -> dict[int, Bound]:
@@ -103,18 +103,31 @@ def _find(kind: Sequence[Asked], taken: Sequence[Story], shape: tuple[int, ...],
         by_place = left_to_right([_masks(story, shape) for story in stories])
         order = by_place if by_order else tell_apart([word.looks for word in kind], stories, by_place)
     return {
-        word.index: Bound(stories[at], is_ambiguous=order is None)
+        word.index: Bound(stories[at], (order is None,) * len(frames))
         for word, at in zip(kind, order or range(len(stories)), strict=False)
     }
 
 
 def _find_one(word: Asked, taken: Sequence[Story]) -> dict[int, Bound]:
-    frames = [[in_colors(box, word.looks) for box in boxes] for boxes in word.frames]
-    story = best_story(without(frames, taken))
+    """The best of all, if it is clearly better; of two about as good the one in the colors that the caption names.
+
+    Among more than two it might be one that the detector does not see, so that colors do not help there, and a single
+    frame that shows so many is ambiguous by itself.
+    """
+    frames = without(word.frames, taken)
+    story = best_story(frames)
     if story is None:
         return {}
-    others = rivalry(story, without(frames, [*taken, story]))
-    return {word.index: Bound(story, is_ambiguous=others >= _RIVALS)}
+    rivals = without(frames, [story])
+    crowded = [count > 1 for count in count_rivals(story, rivals, _RIVALS)]
+    if rivalry(story, rivals) < _RIVALS:
+        return {word.index: Bound(story, tuple(crowded))}
+    if not any(crowded):
+        colored = [[in_colors(box, word.looks) for box in boxes] for boxes in frames]
+        better = best_story(colored)
+        if better is not None and rivalry(better, without(colored, [better])) < _RIVALS:
+            return {word.index: Bound(better, (False,) * len(frames))}
+    return {word.index: Bound(story, (True,) * len(frames))}
 
 
 def _masks(story: Story, shape: tuple[int, ...]) -> list[Mask]:

@@ -124,7 +124,8 @@ def _box_odds(box: Box, shape: tuple[int, ...]) -> Plane:
     radius = (across**_ROUNDNESS + down**_ROUNDNESS) ** (1 / _ROUNDNESS)
     odds: Plane = np.clip(_FALL * (1 - radius), _OUTSIDE, _SURE_MIDDLE)
     beyond = np.maximum(across, down) - 1
-    return np.maximum(_OUTSIDE, odds - np.maximum(0, beyond) * 10 * _FALL)
+    fallen: Plane = np.maximum(_OUTSIDE, odds - np.maximum(0, beyond) * 10 * _FALL)
+    return fallen
 
 
 def _network_odds(image: Image, frame: FrameEvidence, box: Box, network: Foreground) -> Plane:
@@ -135,7 +136,8 @@ def _network_odds(image: Image, frame: FrameEvidence, box: Box, network: Foregro
     known = [float(look[middle].mean()) for look in looks]
     best = int(np.argmax(known))
     probability = np.clip(looks[best], 1e-3, 1 - 1e-3)
-    return known[best] * np.clip(np.log(probability / (1 - probability)), -_NETWORK, _NETWORK)
+    odds: Plane = known[best] * np.clip(np.log(probability / (1 - probability)), -_NETWORK, _NETWORK)
+    return odds
 
 
 def _look_closely(image: Image, shape: tuple[int, ...], box: Box, margin: float, network: Foreground) -> Plane:
@@ -156,7 +158,8 @@ def _motion_odds(frame: FrameEvidence) -> Plane:
     """For what moves against the camera, and against what rests."""
     speed = frame.motion.speed
     moving = (speed > frame.min_speed).astype(np.float32)
-    odds: Plane = _MOTION * (moving + 0.5 * frame.contradicts - (speed < 0.75 * frame.min_speed))
+    resting = (speed < 0.75 * frame.min_speed).astype(np.float32)
+    odds: Plane = _MOTION * (moving + 0.5 * frame.contradicts.astype(np.float32) - resting)
     return odds
 
 

@@ -64,5 +64,13 @@ def rivalry(story: Story, others: Sequence[Sequence[Candidate]]) -> float:
     return float(np.median(shares)) if shares else 0.0
 
 
+def count_rivals(story: Story, others: Sequence[Sequence[Candidate]], least: float) -> list[int]:
+    """For every frame how many other boxes are worth at least that multiple of the chosen one."""
+    return [
+        0 if chosen is None else sum(other.worth >= least * chosen.worth for other in boxes)
+        for chosen, boxes in zip(story.boxes, others, strict=True)
+    ]
+
+
 def _shows(chosen: Candidate | None, box: Candidate) -> bool:
     return chosen is not None and box_iou(chosen.box, box.box) > SAME_BOX_IOU

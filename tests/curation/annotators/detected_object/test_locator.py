@@ -210,6 +210,17 @@ def test_the_color_that_the_caption_names_decides_between_rivals() -> None:
     assert_bound(located, truths(at), [1])
 
 
+def test_a_single_frame_with_a_crowd_is_ambiguous_by_itself() -> None:
+    dogs = [Sprite((30, 44), color, lambda t, x=x: (x, 120)) for color, x in ((RED, 70), (BLUE, 220), (PALE, 370))]
+    at = scene(dogs)
+    masks = truths(at)
+    alone, crowd = [Seen(masks[0][0], "dog")], [Seen(mask, "dog") for mask in masks[0]]
+
+    located = locate(at, [alone, crowd, alone], "A dog.", words("A dog.", "dog"))
+
+    assert [(entity.reference_index, entity.is_ambiguous) for entity in located] == [(0, False), (1, True), (2, False)]
+
+
 def test_an_object_before_a_subject_is_cut_out_of_it_and_no_pixel_has_two_owners() -> None:
     person = Sprite((80, 100), RED, lambda t: (200, 125 + 4 * t))
     ball = Sprite((26, 26), PALE, lambda t: (215, 130 + 4 * t))
