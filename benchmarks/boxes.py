@@ -25,7 +25,7 @@ import numpy as np
 
 from benchmarks.figures import Figure
 from benchmarks.known_masks import decoded, generated_cases, placed
-from benchmarks.masks import GENERATED_CLIPS, LOCATORS, MAX_CPU_S, build_locator
+from benchmarks.masks import GENERATED_CLIPS, LOCATORS, MAX_CPU_S, build_locator, locator_for
 from curation.annotators.protocols import EntityLocator
 from curation.entity_words.object_classes import object_classes
 from curation.entity_words.phrases import names_person
@@ -92,7 +92,7 @@ class Goals:
 
 
 REAL: Final = Goals(right={Group.SUBJECT: 0.9, Group.OBJECT: 0.65}, wrong={Group.SUBJECT: 0.04, Group.OBJECT: 0.08})
-# What motion alone reaches: drawn animals are no photographs, so a detector of photographs may add nothing here.
+# What motion reaches, which drawn clips are left to.
 DRAWN: Final = Goals(right={Group.SUBJECT: 0.95}, wrong={Group.SUBJECT: 0.05})
 
 
@@ -100,10 +100,10 @@ def main() -> None:
     """Print a row per word and the totals."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("media", nargs="?", type=Path)
-    parser.add_argument("--locator", choices=LOCATORS, default="profile")
+    parser.add_argument("--locator", choices=LOCATORS, help="the profile's; moving_object for drawn clips")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
-    judged, cpu_s = judge(_clips(arguments.media), build_locator(arguments.locator))
+    judged, cpu_s = judge(_clips(arguments.media), build_locator(arguments.locator or locator_for(arguments.media)))
     for one in judged:
         verdicts = " ".join(f"{verdict or '-':5}" for verdict in one.verdicts)
         print(f"{one.clip:34} {one.word:20} {one.group:28} {verdicts}")
@@ -113,7 +113,7 @@ def main() -> None:
 
 def figures(media: Path | None) -> list[Figure]:
     """Frames right and wrong by kind of word, clips whose two subjects are told apart, and the time of a clip."""
-    judged, cpu_s = judge(_clips(media), build_locator())
+    judged, cpu_s = judge(_clips(media), build_locator(locator_for(media)))
     return rate(judged, cpu_s, DRAWN if media is None else REAL)
 
 

@@ -92,7 +92,12 @@ class NoForeground:
 LOCATORS: Final = ("profile", "moving_object", "motion_alone")
 
 
-def build_locator(name: str = "profile") -> EntityLocator:
+def locator_for(media: Path | None) -> str:
+    """The profile's for real clips; drawn ones are no photographs, and have what the demo and the proof have."""
+    return "moving_object" if media is None else "profile"
+
+
+def build_locator(name: str) -> EntityLocator:
     """The embedded profile's own, or one of those to compare it with."""
     if name == "profile":
         return EmbeddedAnnotators().masks.build()
@@ -105,7 +110,7 @@ def figures(media: Path | None) -> list[Figure]:
         cases = generated_cases(GENERATED_CLIPS)
     else:
         cases = real_cases(media / "masks" / "manifest.csv", with_windows=True)
-    return rate(list(measure(cases, build_locator())), DRAWN if media is None else REAL)
+    return rate(list(measure(cases, build_locator(locator_for(media)))), DRAWN if media is None else REAL)
 
 
 def rate(results: Sequence[Result], goals: Goals) -> list[Figure]:
@@ -191,7 +196,7 @@ def main() -> None:
     parser.add_argument("manifest", type=Path, nargs="?")
     parser.add_argument("--sheet", type=Path, help="write a contact sheet of the masks")
     parser.add_argument("--windows", action="store_true")
-    parser.add_argument("--locator", choices=LOCATORS, default="profile")
+    parser.add_argument("--locator", choices=LOCATORS, help="the profile's; moving_object for drawn clips")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     if arguments.manifest is None:
@@ -199,7 +204,7 @@ def main() -> None:
     else:
         cases = real_cases(arguments.manifest, with_windows=arguments.windows)
     results = []
-    for result in measure(cases, build_locator(arguments.locator)):
+    for result in measure(cases, build_locator(arguments.locator or locator_for(arguments.manifest))):
         row = "  ".join(f"IoU {a.iou:.2f} conf {a.confidence:.2f}" for a in result.answers)
         print(f"{result.case.name:28} {row}  {result.cpu_s:.2f} CPU s", flush=True)
         results.append(result)

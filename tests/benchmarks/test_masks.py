@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.known_masks import Case, generated_cases
-from benchmarks.masks import REAL, Answer, Result, build_locator, measure, rate
+from benchmarks.masks import REAL, Answer, Result, build_locator, locator_for, measure, rate
 from curation.annotators.protocols import Scene
 from curation.records import LocatedEntity, Mask
 from curation.stage import Resources
@@ -107,7 +107,7 @@ def test_several_words_count_for_all_and_not_for_one() -> None:
 
 
 def test_the_sprite_that_moves_is_outlined_and_not_the_one_that_stands_by() -> None:
-    results = list(measure(generated_cases(3), build_locator()))
+    results = list(measure(generated_cases(3), build_locator(locator_for(None))))
 
     ious = [answer.iou for result in results for answer in result.answers]
 
