@@ -62,11 +62,6 @@ def object_classes(word: str) -> ObjectClasses:
     return _of_phrase([token.text for token in tokens[_start(tokens, head) : head + 1]])
 
 
-def class_names() -> frozenset[str]:
-    """All classes that some word means, or is near to."""
-    return frozenset(name for classes in _listed().values() for name in classes.exact + classes.near) | {"person"}
-
-
 def fingerprint() -> str:
     """SHA-256 of the list, to name what a detector was asked."""
     return hashlib.sha256(read_file(_FILE).encode()).hexdigest()
@@ -135,14 +130,15 @@ def _of_noun(noun: Noun) -> ObjectClasses:
 
 
 def _as_modified(found: ObjectClasses, modifiers: Sequence[str]) -> ObjectClasses:
-    """A toy dog looks like a dog at best; a roasted duck is none."""
+    """A toy dog looks like a dog at best, or like a teddy bear; a roasted duck like neither."""
     meant = set(found.exact or found.near)
     is_animal = bool(meant & set(_animal_classes()))
     if is_animal and any(_is_in("prepared", word) for word in modifiers):
         return _NONE
     is_being = is_animal or "person" in meant
     if any(_is_in("imitation", word) or (is_being and _is_in("made_of", word)) for word in modifiers):
-        return found._replace(exact=(), near=found.exact + found.near)
+        is_plush = is_animal and any(_is_in("plush", word) for word in modifiers)
+        return found._replace(exact=(), near=found.exact + found.near + (("teddy bear",) if is_plush else ()))
     return found
 
 
