@@ -48,7 +48,8 @@ def _worn_colors(tokens: Sequence[Token], at: int) -> set[str]:
             found |= pending
             pending = set()
         elif not (is_determiner(token.text) or token.text in {"and", ","} or token.text in sections()["adjective"]):
-            return found if find_noun(token.text) else found | pending
+            noun = find_noun(token.text)
+            return found | pending if noun is None or noun.noun_class is NounClass.ABSTRACT else found
     return found | pending
 
 

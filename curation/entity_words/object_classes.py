@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from curation.entity_words.phrases import head_index, names_person
+from curation.entity_words.phrases import head_index
 from curation.entity_words.tokens import Token, tokenize
 from curation.entity_words.word_lists import (
     Noun,
@@ -43,6 +43,7 @@ class ObjectClasses(NamedTuple):
 
 
 _NONE: Final = ObjectClasses()
+_PERSON: Final = ObjectClasses(exact=("person",))
 
 
 @lru_cache(maxsize=65_536)
@@ -58,15 +59,7 @@ def object_classes(word: str) -> ObjectClasses:
             return object_classes(word[tokens[head + 2].start :])
         if _is_in("likeness", noun) or (_is_in("partitive", noun) and not _is_in("holder", noun)):
             return _NONE
-    found = _of_phrase([token.text for token in tokens[_start(tokens, head) : head + 1]])
-    if found is None:
-        return ObjectClasses(exact=("person",)) if names_person(word) else _NONE
-    return found
-
-
-def class_names() -> frozenset[str]:
-    """All classes that some word means, or is near to."""
-    return frozenset(name for classes in _listed().values() for name in classes.exact + classes.near) | {"person"}
+    return _of_phrase([token.text for token in tokens[_start(tokens, head) : head + 1]])
 
 
 def fingerprint() -> str:
@@ -79,13 +72,25 @@ def _start(tokens: Sequence[Token], head: int) -> int:
     return max((at + 1 for at in range(head) if tokens[at].text == "of"), default=0)
 
 
-def _of_phrase(words: Sequence[str]) -> ObjectClasses | None:
+def _of_phrase(words: Sequence[str]) -> ObjectClasses:
     """The classes of the longest compound at the end, as far as the words before it leave them as they are."""
     for length in range(min(_LONGEST_COMPOUND, len(words)), 0, -1):
-        found = _of_compound(" ".join(words[-length:]))
+        found = _PERSON if length == 1 and _is_name(words) else _of_compound(" ".join(words[-length:]))
         if found is not None:
             return _as_modified(found, words[:-length])
-    return None
+    return _NONE
+
+
+def _is_name(words: Sequence[str]) -> bool:
+    """Whether a first name or a title stands before what is no being: "john zorb", "harrison ford", no "billy goat"."""
+    if len(words) < 2:
+        return False
+    before, last = words[-2:]
+    if find_noun(last) is None and (_is_in("first_name", before) or _is_in("title", before)):
+        return True
+    found = _of_compound(last)
+    is_thing = found is not None and bool(found.exact) and not set(found.exact) & {"person", *_animal_classes()}
+    return is_thing and _is_in("first_name", before)
 
 
 def _of_compound(compound: str) -> ObjectClasses | None:
@@ -117,7 +122,7 @@ def _singular_forms(noun: str) -> tuple[str, ...]:
 def _of_noun(noun: Noun) -> ObjectClasses:
     """The classes of a noun that is in the word lists, but not in the list of classes."""
     if noun.noun_class is NounClass.PERSON:
-        return _NONE if _is_in("collective", noun.singular) else ObjectClasses(exact=("person",))
+        return _NONE if _is_in("collective", noun.singular) else _PERSON
     if noun.noun_class is NounClass.ANIMAL:
         return ObjectClasses(near=_animal_classes())
     is_of_a_body = noun.noun_class in {NounClass.BODY, NounClass.HAIR} or _is_in("worn", noun.singular)
@@ -125,13 +130,15 @@ def _of_noun(noun: Noun) -> ObjectClasses:
 
 
 def _as_modified(found: ObjectClasses, modifiers: Sequence[str]) -> ObjectClasses:
-    """A toy dog looks like a dog at best; a roasted duck is none."""
-    meant = set(found.exact)
-    if meant & set(_animal_classes()) and any(_is_in("prepared", word) for word in modifiers):
+    """A toy dog looks like a dog at best, or like a teddy bear; a roasted duck like neither."""
+    meant = set(found.exact or found.near)
+    is_animal = bool(meant & set(_animal_classes()))
+    if is_animal and any(_is_in("prepared", word) for word in modifiers):
         return _NONE
-    imitating = "made_of" if meant & {"person", *_animal_classes()} else "imitation"
-    if any(_is_in(imitating, word) or _is_in("imitation", word) for word in modifiers):
-        return found._replace(exact=(), near=found.exact + found.near)
+    is_being = is_animal or "person" in meant
+    if any(_is_in("imitation", word) or (is_being and _is_in("made_of", word)) for word in modifiers):
+        is_plush = is_animal and any(_is_in("plush", word) for word in modifiers)
+        return found._replace(exact=(), near=found.exact + found.near + (("teddy bear",) if is_plush else ()))
     return found
 
 

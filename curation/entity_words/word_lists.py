@@ -106,7 +106,7 @@ def singular_candidates(word: str) -> tuple[str, ...]:
         forms.append(last.removesuffix("ies") + "y")
     if last.endswith("ves"):
         forms += [last.removesuffix("ves") + "f", last.removesuffix("ves") + "fe"]
-    if last.endswith(("ches", "shes", "sses", "xes", "zes", "oes")):
+    if last.endswith(("ches", "shes", "ses", "xes", "zes", "oes")):
         forms.append(last.removesuffix("es"))
     if last.endswith("s") and not last.endswith("ss"):
         forms.append(last.removesuffix("s"))

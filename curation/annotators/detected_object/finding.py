@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 import cv2
 import numpy as np
 
+from curation.annotators.detected_object.asking import Way, way_of
 from curation.annotators.detected_object.binding import Asked, Bound, bind
 from curation.annotators.detected_object.candidates import SeenFrame, candidates
 from curation.annotators.detected_object.named_colors import has_color, known_colors
@@ -19,8 +20,8 @@ from curation.annotators.moving_object.motion_evidence import motion_evidence, n
 from curation.annotators.moving_object.regions import FrameEvidence, frame_evidence
 from curation.annotators.protocols import ObjectDetector, Scene
 from curation.entity_words.looks import looks_in_caption
-from curation.entity_words.object_classes import ObjectClasses, object_classes
-from curation.records import EntityWord, LocatedEntity, Mask, ReferenceFrame
+from curation.entity_words.object_classes import object_classes
+from curation.records import LocatedEntity, Mask, ReferenceFrame
 from dataset_schema import EntityKind
 
 # How often a box of this score shows what its word means. Our choice, by count: of boxes of subjects between a quarter
@@ -70,18 +71,13 @@ def locate_words(
         limits: what counts.
         long_side: pixels of the working size.
     """
-    classes = [object_classes(word.word) for word in scene.words]
-    asked = [index for index, word in enumerate(scene.words) if _is_looked_for(word, classes[index])]
-    unknown = {
-        index: word
-        for index, word in enumerate(scene.words)
-        if word.kind is EntityKind.SUBJECT and not _has_class(classes[index])
-    }
+    asked = [index for index, word in enumerate(scene.words) if way_of(word) is Way.BY_CLASS]
+    unknown = {index: word for index, word in enumerate(scene.words) if way_of(word) is Way.BY_MOTION}
     if not scene.frames or not (asked or unknown):
         return []
     known, followed = _known_frames(scene.frames, network, long_side=long_side)
     seen = _see(scene, known, detector) if asked else []
-    questions = [_ask(index, scene, classes[index], seen, limits) for index in asked]
+    questions = [_ask(index, scene, seen, limits) for index in asked]
     found = _outlined(scene, bind(questions, known[0].foreground.shape, by_order=limits.by_order), known, network)
     moving = locate_moving(
         scene.frames,
@@ -127,9 +123,10 @@ def _see(scene: Scene, known: Sequence[FrameEvidence], detector: ObjectDetector)
     return seen
 
 
-def _ask(index: int, scene: Scene, classes: ObjectClasses, seen: Sequence[SeenFrame], limits: Limits) -> Asked:
+def _ask(index: int, scene: Scene, seen: Sequence[SeenFrame], limits: Limits) -> Asked:
     """The boxes of each frame that may show what the word means."""
     word = scene.words[index]
+    classes = object_classes(word.word)
     least = limits.subject_score if word.kind is EntityKind.SUBJECT else limits.object_score
     boxes = [candidates(frame, classes, least=least, near_weight=limits.near_weight) for frame in seen]
     return Asked(
@@ -196,12 +193,3 @@ def _entities(found: Sequence[Found], frames: Sequence[ReferenceFrame]) -> list[
                     )
                 )
     return sorted(entities, key=lambda entity: (entity.word_index, entity.reference_index))
-
-
-def _is_looked_for(word: EntityWord, classes: ObjectClasses) -> bool:
-    """Words with a class; no backgrounds, and no furniture, of which the outlines are poor."""
-    return word.kind is not EntityKind.BACKGROUND and _has_class(classes) and classes.gives_crop
-
-
-def _has_class(classes: ObjectClasses) -> bool:
-    return bool(classes.exact or classes.near)

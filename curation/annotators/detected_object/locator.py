@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import ClassVar, Final, Literal
 
+from curation.annotators.detected_object.asking import why_not
 from curation.annotators.moving_object.foreground import Foreground, ForegroundNetwork
 from curation.annotators.objects.nanodet import NanoDetConfig
 from curation.annotators.protocols import EntityLocator, ObjectDetector, Scene
 from curation.entity_words.object_classes import fingerprint
-from curation.records import LocatedEntity
+from curation.records import EntityWord, LocatedEntity
 from curation.stage import Resources
 from dataset_schema import Annotator
 from storage.configs import PRESET_ONLY
@@ -109,6 +110,10 @@ class DetectedObjectLocator:
         """Load both networks; idempotent."""
         self._detector.load()
         self._network.load()
+
+    def cannot_find(self, word: EntityWord) -> str | None:
+        """Why a word is not looked for; None if it is."""
+        return why_not(word)
 
     def locate(self, scenes: Sequence[Scene]) -> list[list[LocatedEntity]]:
         """Masks of each scene's subjects and objects, as far as they are seen; ambiguous beside others of the class."""

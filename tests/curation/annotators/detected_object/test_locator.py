@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from curation.annotators.detected_object.locator import DetectedObjectConfig, DetectedObjectLocator
-from curation.annotators.protocols import Scene
+from curation.annotators.protocols import KnowsItsLimits, Scene
 from curation.records import EntityWord, Image, LocatedEntity, Mask, ReferenceFrame
 from dataset_schema import EntityKind
 from tests.curation.annotators.detected_object.scripted import ScriptedObjects, Seen
@@ -132,6 +132,24 @@ def test_objects_of_no_class_and_furniture_are_not_looked_for() -> None:
     seen = [[Seen(one, "couch"), Seen(other, "cup")] for one, other in truths(at)]
 
     assert locate(at, seen, caption, words(caption, objects=["kettle", "sofa"])) == []
+
+
+@pytest.mark.parametrize(
+    ("word", "kind", "reason"),
+    [
+        ("kettle", EntityKind.OBJECT, "no detector class"),
+        ("shirt", EntityKind.OBJECT, "no detector class"),
+        ("sofa", EntityKind.OBJECT, "furniture, which is outlined badly"),
+        ("mug", EntityKind.OBJECT, None),
+        ("dog", EntityKind.SUBJECT, None),
+        ("robot", EntityKind.SUBJECT, None),
+    ],
+)
+def test_the_locator_says_why_it_does_not_look_for_a_word(word: str, kind: EntityKind, reason: str | None) -> None:
+    locator = DetectedObjectConfig().build()
+
+    assert isinstance(locator, KnowsItsLimits)
+    assert locator.cannot_find(EntityWord(word=word, kind=kind, start=0, end=len(word))) == reason
 
 
 @pytest.mark.parametrize(
