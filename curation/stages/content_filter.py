@@ -21,6 +21,9 @@ _LOWER: Final = (
     "if that is wrong here, lower the limit: --curation.content-filter.min-desirable 0.1; the embedded filter is small "
     "and errs, docs/embedded.md says how often"
 )
+# The classes of pictures that are put together from several.
+_COMPOSED: Final = ("screen_in_screen", "screen_recording")
+
 _ADVICE: Final = {
     "desirable": _LOWER,
     "still_foreground": f"give footage in which something moves, not a picture that a camera pans over; {_LOWER}",
@@ -37,9 +40,10 @@ class ContentFilterConfig:
     Attributes:
         min_desirable: probability that the class `desirable` must reach; None takes the one that was chosen with the
             weights. Our choice: the paper gives none, and a network trained on other data has another best threshold.
-        inset_odds: how many times likelier `screen_in_screen` becomes, against every other class, where a picture is
-            found to be laid over the clip; 1 leaves the network's probabilities as they are. Our choice: 100, because
-            what is found is what defines the class; docs/decisions/0017-insets.md has the counts.
+        inset_odds: how many times likelier `screen_in_screen` and `screen_recording`, in which windows lie over one
+            another too, become against the other classes where a picture is found to be laid over the clip; 1 leaves
+            the network's probabilities as they are. Our choice: 100, because what is found is what defines the class;
+            docs/decisions/0017-insets.md has the counts.
     """
 
     min_desirable: float | None = None
@@ -167,10 +171,10 @@ def _with_insets(
     probabilities: npt.NDArray[np.float64], has_inset: Sequence[bool], odds: float
 ) -> npt.NDArray[np.float64]:
     """Bayes' rule. Finding none changes nothing: insets of other kinds are not looked for."""
-    factors = np.ones_like(probabilities)
-    factors[np.asarray(has_inset), CONTENT_CLASSES.index("screen_in_screen")] = odds
-    weighted = probabilities * factors
-    return np.asarray(weighted / weighted.sum(axis=1, keepdims=True))
+    weights = np.array([odds if name in _COMPOSED else 1.0 for name in CONTENT_CLASSES])
+    weighted = probabilities * weights
+    weighted = weighted / weighted.sum(axis=1, keepdims=True)
+    return np.asarray(np.where(np.asarray(has_inset)[:, None], weighted, probabilities))
 
 
 def _desirable_against(name: str, facts: Facts) -> float | None:

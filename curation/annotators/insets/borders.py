@@ -89,7 +89,8 @@ def mean_within(values: npt.NDArray[np.float64], first: int, last: int) -> npt.N
     count = values.shape[-1]
     sums = np.cumsum(np.pad(values, [(0, 0)] * (values.ndim - 1) + [(1, 0)]), axis=-1)
     start, end = (np.clip(np.arange(count) + offset, 0, count) for offset in (first, last))
-    return np.where(end - start < 2, 0, (sums[..., end] - sums[..., start]) / np.maximum(end - start, 1))
+    means = (sums[..., end] - sums[..., start]) / np.maximum(end - start, 1)
+    return np.asarray(np.where(end - start < 2, 0, means), np.float64)
 
 
 def steps_between_columns(video: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
