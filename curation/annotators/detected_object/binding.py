@@ -34,10 +34,10 @@ class Asked:
 
 
 class Bound(NamedTuple):
-    """What a word means, as far as it was found, and in which frames it might be something else of its class."""
+    """What a word means, as far as it was found; ambiguous where it might be something else of its class."""
 
     story: Story
-    are_ambiguous: tuple[bool, ...]
+    is_ambiguous: bool
 
 
 def bind(asked: Sequence[Asked], shape: tuple[int, ...], *, by_order: bool) -> dict[int, Bound]:
@@ -103,7 +103,7 @@ def _find(kind: Sequence[Asked], taken: Sequence[Story], shape: tuple[int, ...],
         by_place = left_to_right([_masks(story, shape) for story in stories])
         order = by_place if by_order else tell_apart([word.looks for word in kind], stories, by_place)
     return {
-        word.index: Bound(stories[at], (order is None,) * len(frames))
+        word.index: Bound(stories[at], is_ambiguous=order is None)
         for word, at in zip(kind, order or range(len(stories)), strict=False)
     }
 
@@ -111,23 +111,21 @@ def _find(kind: Sequence[Asked], taken: Sequence[Story], shape: tuple[int, ...],
 def _find_one(word: Asked, taken: Sequence[Story]) -> dict[int, Bound]:
     """The best of all, if it is clearly better; of two about as good the one in the colors that the caption names.
 
-    Among more than two it might be one that the detector does not see, so that colors do not help there, and a single
-    frame that shows so many is ambiguous by itself.
+    Among more than two it might be one that the detector does not see, so that colors do not help there. Our choice:
+    most of the frames decide. Of single frames that show a crowd more are right than wrong where the others are clear.
     """
     frames = without(word.frames, taken)
     story = best_story(frames)
     if story is None:
         return {}
     rivals = without(frames, [story])
-    crowded = [count > 1 for count in count_rivals(story, rivals, _RIVALS)]
-    if rivalry(story, rivals) < _RIVALS:
-        return {word.index: Bound(story, tuple(crowded))}
-    if not any(crowded):
+    is_ambiguous = rivalry(story, rivals) >= _RIVALS
+    if is_ambiguous and count_rivals(story, rivals, _RIVALS) <= 1:
         colored = [[in_colors(box, word.looks) for box in boxes] for boxes in frames]
         better = best_story(colored)
         if better is not None and rivalry(better, without(colored, [better])) < _RIVALS:
-            return {word.index: Bound(better, (False,) * len(frames))}
-    return {word.index: Bound(story, (True,) * len(frames))}
+            return {word.index: Bound(better, is_ambiguous=False)}
+    return {word.index: Bound(story, is_ambiguous=is_ambiguous)}
 
 
 def _masks(story: Story, shape: tuple[int, ...]) -> list[Mask]:

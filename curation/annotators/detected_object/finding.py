@@ -144,7 +144,7 @@ def _outlined(
     """The things of the words in each frame that shows them."""
     images = [frame.image for frame in scene.frames]
     found = []
-    for index, (story, are_ambiguous) in bound.items():
+    for index, (story, is_ambiguous) in bound.items():
         outlines = outline_in_boxes(images, known, story.boxes, network)
         for frame_index, (box, outline) in enumerate(zip(story.boxes, outlines, strict=True)):
             if box is None or outline is None:
@@ -156,7 +156,7 @@ def _outlined(
                     is_subject=scene.words[index].kind is EntityKind.SUBJECT,
                     outline=outline,
                     detection_score=float(np.interp(box.score, _SCORES, _RIGHT)),
-                    is_ambiguous=are_ambiguous[frame_index],
+                    is_ambiguous=is_ambiguous,
                 )
             )
     return found

@@ -64,12 +64,14 @@ def rivalry(story: Story, others: Sequence[Sequence[Candidate]]) -> float:
     return float(np.median(shares)) if shares else 0.0
 
 
-def count_rivals(story: Story, others: Sequence[Sequence[Candidate]], least: float) -> list[int]:
-    """For every frame how many other boxes are worth at least that multiple of the chosen one."""
-    return [
-        0 if chosen is None else sum(other.worth >= least * chosen.worth for other in boxes)
+def count_rivals(story: Story, others: Sequence[Sequence[Candidate]], least: float) -> float:
+    """How many other boxes are worth at least that multiple of the chosen one: the median over the story's frames."""
+    counts = [
+        sum(other.worth >= least * chosen.worth for other in boxes)
         for chosen, boxes in zip(story.boxes, others, strict=True)
+        if chosen is not None
     ]
+    return float(np.median(counts)) if counts else 0.0
 
 
 def _shows(chosen: Candidate | None, box: Candidate) -> bool:
