@@ -110,14 +110,14 @@ class DetectorLeak:
 
     def leaks(self, painted: Sequence[Painted]) -> list[float]:
         """The highest detection score of a subject's word; 0 where none is found."""
-        found = self._detector.locate([Scene((_alone(one),), one.subject_words) for one in painted])
+        scenes = [Scene((_as_frame(one),), one.subject_words) for one in painted]
+        found = self._detector.locate(scenes)
         return [max((entity.detection_score for entity in entities), default=0.0) for entities in found]
 
 
-def _alone(painted: Painted) -> ReferenceFrame:
-    """The painted picture as a frame: those around the frame still show what was painted out, and are none of it."""
+def _as_frame(painted: Painted) -> ReferenceFrame:
+    """The background as a frame of its own; in the frame's neighbours the entities would still be seen to move."""
     frame = painted.frame
-    size = frame.neighbours.shape[2:0:-1]
+    size = frame.neighbours.shape[2], frame.neighbours.shape[1]
     small = cv2.resize(painted.image, size, interpolation=cv2.INTER_AREA)
-    time_s = frame.neighbour_times_s[frame.centre]
-    return replace(frame, image=painted.image, neighbours=small[None], neighbour_times_s=(time_s,), centre=0)
+    return replace(frame, image=painted.image, neighbours=small[None], neighbour_times_s=(frame.time_s,), centre=0)
