@@ -125,7 +125,8 @@ def judge(clips: Iterable[BoxedClip], locator: EntityLocator) -> tuple[list[Judg
     """What becomes of every word whose boxes are known, and the CPU seconds that each clip took."""
     stage = EntityMasks(EntityMasksConfig(), locator)
     stage.setup()
-    judged, cpu_s = [], []
+    judged: list[Judged] = []
+    cpu_s: list[float] = []
     for boxed in clips:
         started = time.process_time()
         (clip,) = stage.score([boxed.clip])

@@ -138,7 +138,7 @@ def rate(results: Sequence[Result], goals: Goals) -> list[Figure]:
             of=of_single,
             goal=goals.iou,
         ),
-        *_of_several(results, goals),
+        *_of_several(results),
         Figure(
             job="masks",
             name="rank correlation of confidence and IoU",
@@ -167,7 +167,7 @@ def rate(results: Sequence[Result], goals: Goals) -> list[Figure]:
     ]
 
 
-def _of_several(results: Sequence[Result], goals: Goals) -> list[Figure]:
+def _of_several(results: Sequence[Result]) -> list[Figure]:
     """The mean over all clips, if some have several words."""
     several = [answer for result in results if not result.is_single for answer in result.answers]
     if not several:
@@ -185,7 +185,6 @@ def _of_several(results: Sequence[Result], goals: Goals) -> list[Figure]:
             name="mean IoU of all words, no answer as 0",
             value=_mean(a.iou for a in every),
             of=f"{len(every)} masks",
-            goal=goals.iou,
         ),
     ]
 

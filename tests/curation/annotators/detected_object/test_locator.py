@@ -313,3 +313,26 @@ def test_answers_are_the_same_every_time() -> None:
 def test_a_senseless_config_is_refused(field: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(field))):
         DetectedObjectConfig(**field)  # type: ignore[arg-type]  # the values are wrong on purpose
+
+
+@pytest.mark.parametrize(
+    ("scores", "found"), [((0.8, 0.2, 0.2), [0, 1, 2]), ((0.2, 0.2, 0.2), []), ((0.8, 0.1, 0.8), [0, 2])]
+)
+def test_what_one_frame_shows_surely_may_be_faint_in_the_others(scores: Sequence[float], found: list[int]) -> None:
+    at = scene([LEFT])
+    caption = "A cat sits there."
+    seen = [[Seen(mask, "cat", score)] for (mask,), score in zip(truths(at), scores, strict=True)]
+
+    located = locate(at, seen, caption, words(caption, "cat"), DetectedObjectConfig(min_confidence=0.0))
+
+    assert [entity.reference_index for entity in located] == found
+
+
+def test_a_faint_box_beside_a_sure_one_is_no_rival() -> None:
+    at = scene([LEFT, RIGHT])
+    caption = "A cat sits there."
+    seen = [[Seen(left, "cat", 0.26), Seen(right, "cat", 0.24)] for left, right in truths(at)]
+
+    located = locate(at, seen, caption, words(caption, "cat"))
+
+    assert_bound(located, truths(at), [0])
