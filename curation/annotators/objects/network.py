@@ -59,8 +59,9 @@ class NanoDet(nn.Module):
             levels.append(values)
         maps = _aggregate([lateral(level) for lateral, level in zip(self.laterals, levels[1:], strict=True)])
         told = [head(values).flatten(2).transpose(1, 2) for head, values in zip(self.heads, maps, strict=True)]
-        scores, distances = torch.cat(told, 1).split([len(COCO_CLASSES), _SIDES * BINS], 2)
-        return HeadOutput(scores.sigmoid(), distances.unflatten(2, (_SIDES, BINS)))
+        places = torch.cat(told, 1)
+        scores, distances = places[..., : len(COCO_CLASSES)], places[..., len(COCO_CLASSES) :]
+        return HeadOutput(scores.sigmoid(), distances.reshape(*distances.shape[:2], _SIDES, BINS))
 
 
 class _CrossStage(nn.Module):

@@ -41,7 +41,8 @@ class LoadedNanoDet:
         """
         network = NanoDet()
         network.load_state_dict({name: tensor.float() for name, tensor in load_file(weights).items()})
-        return cls(network.eval().to(memory_format=torch.channels_last))
+        # torch's types do not know that a module takes a memory format.
+        return cls(network.eval().to(memory_format=torch.channels_last))  # type: ignore[call-overload]
 
     def detect(self, images: Sequence[Image], min_score: float) -> list[ObjectCandidates]:
         """The candidates of each picture whose best score is at least this.
@@ -72,7 +73,7 @@ def prepare(image: Image) -> tuple[float, torch.Tensor]:
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     padded = np.zeros((_whole(height), _whole(width), 3), np.float32)
     padded[:height, :width] = cv2.resize(image, (width, height), interpolation=interpolation)[..., ::-1]
-    normalized = (padded - np.float32(_MEAN)) / np.float32(_STD)
+    normalized = (padded - np.array(_MEAN, np.float32)) / np.array(_STD, np.float32)
     return scale, torch.from_numpy(normalized).permute(2, 0, 1)[None]
 
 

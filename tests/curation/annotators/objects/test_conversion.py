@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from curation.annotators.objects.conversion import convert, read_tensors, sha256_of
+from curation.annotators.objects.conversion import convert, sha256_of
 from curation.annotators.objects.nanodet import OBJECT_WEIGHTS
 
 SHIPPED = OBJECT_WEIGHTS / "nanodet-g.safetensors"
@@ -94,20 +94,6 @@ def test_a_file_of_tensors_that_is_cut_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match=r"nanodet\.bin has \d+ bytes, expected \d+"):
         convert(made, tmp_path / "again.safetensors", package_sha256=sha256_of(made))
-
-
-def test_tensors_are_read_one_after_another_in_their_stored_type() -> None:
-    half = {"dtype": "float16", "original_dtype": "float32"}
-    weights = [
-        {"name": "a", "shape": [2], "dtype": "float32", "quantization": half},
-        {"name": "b", "shape": [], "dtype": "int32"},
-        {"name": "c", "shape": [1, 2], "dtype": "float32"},
-    ]
-    content = np.float16([1.5, -2]).tobytes() + np.int32(7).tobytes() + np.float32([0.25, 9]).tobytes()
-
-    tensors = read_tensors({"weightsManifest": [{"weights": weights}]}, content)
-
-    assert {name: tensor.tolist() for name, tensor in tensors.items()} == {"a": [1.5, -2], "b": 7, "c": [[0.25, 9]]}
 
 
 def test_the_shipped_weights_are_in_half_precision_and_as_many_as_upstream_says() -> None:

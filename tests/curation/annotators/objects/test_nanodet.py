@@ -1,8 +1,11 @@
 """The detector that ships: what it says of drawings whose place is known, and of itself."""
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import pytest
 
@@ -12,6 +15,20 @@ from curation.annotators.protocols import ObjectCandidates
 from curation.records import Image
 from tests.curation.annotators.objects.drawn_objects import Box, clock, iou, stop_sign
 from tests.curation.moving_scenes import texture
+
+CLIPS = Path(__file__).resolve().parents[5] / "shared" / "media" / "clips"
+
+# Clips of which each word of the caption has a class, and one thing that it means.
+REAL = (
+    ("c01", "woman", "person"),
+    ("c01", "dog", "dog"),
+    ("c03", "blue mug", "cup"),
+    ("c07", "fluffy cat", "cat"),
+    ("c15", "man", "person"),
+    ("c15", "dog", "dog"),
+    ("c17", "chef", "person"),
+    ("c33", "pink cake", "cake"),
+)
 
 
 class Best(NamedTuple):
@@ -46,6 +63,42 @@ def test_an_object_is_found_where_it_was_drawn_in_pixels_of_the_picture(
     assert found.name == "stop sign"
     assert found.score > 0.35
     assert iou(found.box, drawn.box) > 0.85
+
+
+def known_pictures() -> Iterator[tuple[Image, str, Box]]:
+    """Pictures, a class and its box in each: drawings, and frames of real clips where there are any."""
+    for size in ((360, 640), (640, 360)):
+        yield stop_sign(*size).image, "stop sign", stop_sign(*size).box
+        yield clock(*size).image, "clock", clock(*size).box
+    if not CLIPS.is_dir():
+        return
+    boxes = json.loads((CLIPS / "boxes.json").read_text(encoding="utf-8"))["boxes"]
+    for clip, word, name in REAL:
+        image = frame_at(next(CLIPS.glob(f"{clip}_*.mp4")), 0.05)
+        height, width = image.shape[:2]
+        (x0, y0, x1, y1), *_ = boxes[clip][word][0]
+        yield image, name, (x0 * width / 100, y0 * height / 100, x1 * width / 100, y1 * height / 100)
+
+
+def frame_at(video: Path, share: float) -> Image:
+    """The frame at a share of a video."""
+    capture = cv2.VideoCapture(str(video))
+    for _ in range(round(capture.get(cv2.CAP_PROP_FRAME_COUNT) * share)):
+        capture.grab()
+    return np.asarray(capture.read()[1][..., ::-1], np.uint8)
+
+
+def test_asked_for_a_class_its_best_box_is_the_thing(detector: NanoDetDetector) -> None:
+    shared = []
+    for image, name, box in known_pictures():
+        (found,) = detector.detect([image])
+        scores = found.scores[:, COCO_CLASSES.index(name)]
+        shared.append(iou(tuple(found.boxes[scores.argmax()].tolist()), box))
+
+    # Boxes of real frames were drawn by eye, within 3 % of the frame.
+    assert len(shared) == (4 + len(REAL) if CLIPS.is_dir() else 4)
+    assert min(shared) > 0.5
+    assert np.mean(shared) > 0.75
 
 
 def test_a_class_is_told_by_its_name(detector: NanoDetDetector) -> None:
