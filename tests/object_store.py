@@ -16,12 +16,15 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
 from urllib.parse import quote
 
 import aiohttp
 import pytest
 from aiohttp import web
 from yarl import URL
+
+from storage.address import Address
 
 SECRET = "sEcReT/of+the-tests"
 KEY = "AKIATESTKEYOFTESTS"
@@ -182,6 +185,14 @@ def put(address: str, content: bytes = b"") -> None:
     headers = {"Content-Type": "application/octet-stream"}
     with urllib.request.urlopen(urllib.request.Request(url, content, headers, method="PUT"), timeout=20) as answer:
         assert answer.status == 200
+
+
+def upload(folder: Path, address: Address) -> Address:
+    """Put every file of a folder."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            put(str(address / path.relative_to(folder)), path.read_bytes())
+    return address
 
 
 def _wait(url: str) -> None:

@@ -15,19 +15,12 @@ from modeling.data.store import SampleStore
 from modeling.data.training_sample import TrainingSample
 from modeling.encoders import EmbeddedEncoders
 from storage.address import Address
-from tests.object_store import Proxy, bucket, proxy, put, session_proxy, store_url
+from tests.object_store import Proxy, bucket, proxy, put, session_proxy, store_url, upload
 
 __all__ = ["bucket", "proxy", "session_proxy", "store_url"]
 
 SMALL, LONG = Bucket(5, 32, 48), Bucket(9, 32, 48)
 MakeDataset = Callable[..., Path]
-
-
-def upload(folder: Path, address: Address) -> Address:
-    for path in folder.rglob("*"):
-        if path.is_file():
-            put(str(address / path.relative_to(folder)), path.read_bytes())
-    return address
 
 
 def every_clip(store: SampleStore) -> list[TrainingSample]:
