@@ -1,8 +1,6 @@
 """A dataset in a store is looked after as one on a disk: the same answers, the same rows, and nothing left over."""
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -37,7 +35,7 @@ from pipelines.queried_shards import queried
 from pipelines.selection import select
 from storage.address import Address, Place
 from storage.bucket import Bucket
-from tests.object_store import Proxy, bucket, proxy, session_proxy, store_url, upload
+from tests.object_store import Killed, Proxy, bucket, killed, proxy, session_proxy, store_url, upload
 from tests.pipelines.housekeeping.conftest import Tables, name_of, write_dataset
 
 __all__ = ["bucket", "proxy", "session_proxy", "store_url"]
@@ -62,35 +60,6 @@ def stored(dataset: Path, bucket: str) -> Address:
     return upload(dataset, Address(f"{bucket}/a set"))
 
 
-class Killed(BaseException):
-    """What a process that is no more asks of a store: nothing."""
-
-
-@contextmanager
-def killed(monkeypatch: pytest.MonkeyPatch, *, after: int) -> Iterator[None]:
-    """So many objects are put or deleted in the block, and none after those: as if the process were dead."""
-    left = after
-
-    def dying(change: Callable[..., Any]) -> Callable[..., Any]:
-        def changed(*arguments: Any, **options: Any) -> Any:
-            nonlocal left
-            if threading.current_thread() is not threading.main_thread():  # the lease is renewed, until the death
-                if left < 0:
-                    raise OSError(5, "dead")
-                return change(*arguments, **options)
-            left -= 1
-            if left < 0:
-                raise Killed
-            return change(*arguments, **options)
-
-        return changed
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Bucket, "put", dying(Bucket.put))
-        patched.setattr(Bucket, "delete", dying(Bucket.delete))
-        yield
-
-
 @pytest.fixture
 def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits a minute for the dead."""
@@ -111,6 +80,7 @@ def test_opening_asks_as_often_whatever_the_number_of_shards(
         asked.append(dict(proxy.seen))
 
     assert asked[0] == asked[1]
+    assert sum(asked[0].values()) == 12
     assert asked[0]["HEAD"] == 1  # of the index
 
 
