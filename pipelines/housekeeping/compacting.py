@@ -50,7 +50,7 @@ def compact(dataset: Place, *, limits: ShardLimits = _LIMITS) -> Compacted | Non
     """Write small and old shards again as full ones of the newest layout; every row stays, in its place in the order.
 
     Of each table all shards are taken from the first on that is small or old, because their names give the order. None
-    where every shard is full, but the last of a table, and of the newest layout: then nothing is written.
+    where every shard is full, but the last of a table, and of the newest layout: then no shard is written.
 
     Args:
         dataset: what a command wrote, on a disk or in a store, finished or not.
