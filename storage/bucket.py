@@ -167,10 +167,10 @@ class Bucket:
         first: Any = self._ask(folder, lambda obstore, store: next(iter(obstore.list(store, folder or None)), []))
         return not folder or any(found["path"] != folder for found in first)
 
-    def keys_below(self, folder: str) -> list[str]:
-        """The keys of all objects below, sorted."""
+    def sizes_below(self, folder: str) -> dict[str, int]:
+        """The keys of all objects below, sorted, and how many bytes each has."""
         found = self._ask(folder, lambda obstore, store: [*chain.from_iterable(obstore.list(store, folder or None))])
-        return sorted(each["path"] for each in found if each["path"] != folder)
+        return dict(sorted((each["path"], each["size"]) for each in found if each["path"] != folder))
 
     def names_in(self, folder: str) -> list[str]:
         """The names of the objects and of the folders that lie just below, sorted."""

@@ -13,15 +13,20 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import aiohttp
 import pytest
 from aiohttp import web
 from yarl import URL
+
+from storage.address import Address
+from storage.bucket import Bucket
 
 SECRET = "sEcReT/of+the-tests"
 KEY = "AKIATESTKEYOFTESTS"
@@ -182,6 +187,43 @@ def put(address: str, content: bytes = b"") -> None:
     headers = {"Content-Type": "application/octet-stream"}
     with urllib.request.urlopen(urllib.request.Request(url, content, headers, method="PUT"), timeout=20) as answer:
         assert answer.status == 200
+
+
+def upload(folder: Path, address: Address) -> Address:
+    """Put every file of a folder."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            put(str(address / path.relative_to(folder)), path.read_bytes())
+    return address
+
+
+class Killed(BaseException):
+    """What a process that is no more asks of a store: nothing."""
+
+
+@contextlib.contextmanager
+def killed(monkeypatch: pytest.MonkeyPatch, *, after: int) -> Iterator[None]:
+    """So many objects are put or deleted in the block, and none after those: as if the process were dead."""
+    left = after
+
+    def dying(change: Callable[..., Any]) -> Callable[..., Any]:
+        def changed(*arguments: Any, **options: Any) -> Any:
+            nonlocal left
+            if threading.current_thread() is not threading.main_thread():  # the lease is renewed, until the death
+                if left < 0:
+                    raise OSError(5, "dead")
+                return change(*arguments, **options)
+            left -= 1
+            if left < 0:
+                raise Killed
+            return change(*arguments, **options)
+
+        return changed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Bucket, "put", dying(Bucket.put))
+        patched.setattr(Bucket, "delete", dying(Bucket.delete))
+        yield
 
 
 def _wait(url: str) -> None:

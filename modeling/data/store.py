@@ -3,7 +3,6 @@
 import logging
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final, NamedTuple, overload
 
 import numpy as np
@@ -18,7 +17,7 @@ from modeling.data.prefetch import BoundedMemory
 from modeling.data.range_cache import RangeCacheConfig
 from modeling.data.sample_shards import PLACE_COLUMNS, SampleShards
 from modeling.data.training_sample import PicturedEntity, TrainingSample
-from storage.address import Address, Place
+from storage.address import Address, Place, place_beside
 
 _logger = logging.getLogger(__name__)
 
@@ -149,10 +148,7 @@ class SampleStore:
         """
         if payload.bytes is not None:
             return payload.bytes
-        path = Path(str(payload.path))
-        if path.is_absolute():
-            return path
-        return Address(str(payload.path)) if "://" in str(payload.path) else self.root / path
+        return place_beside(self.root, str(payload.path))
 
     def captions(self) -> Iterator[CaptionedClip]:
         """What is said of every clip, in the order of the shards; no picture and no video is read.
