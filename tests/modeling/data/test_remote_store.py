@@ -149,3 +149,14 @@ def test_a_shard_that_was_replaced_is_named_with_its_clip(dataset: Path, kept: R
 
     with pytest.raises(ValueError, match=r"its shard s3://.* cannot be read any more \(it has \d+ bytes, expected"):
         store.read(SMALL, 0)
+
+
+def test_a_shard_that_was_deleted_is_named_with_its_clip(dataset: Path, kept: RangeCacheConfig, bucket: str) -> None:
+    address = upload(dataset, Address(f"{bucket}/set"))
+    store = SampleStore(address, range_cache=kept)
+    for shard in address.rglob("part-*.parquet"):
+        if shard.parent.name == "samples":
+            shard.unlink()
+
+    with pytest.raises(ValueError, match=r"its shard s3://.* cannot be read any more .*there is no such object"):
+        store.read(SMALL, 0)
