@@ -51,10 +51,13 @@ from dataset_schema.shard import (
     leaves,
     open_shard,
     read_shard,
+    read_tables,
     shard_paths,
     shard_version,
+    to_table,
     write_row_groups,
     write_shard,
+    write_shard_of_tables,
 )
 from dataset_schema.version import SCHEMA_VERSION, SchemaVersion
 
@@ -111,13 +114,16 @@ __all__ = [
     "open_shard",
     "read_manifest",
     "read_shard",
+    "read_tables",
     "refresh_index",
     "run_of_shard",
     "shard_name",
     "shard_paths",
     "shard_version",
     "shortest_duration_s",
+    "to_table",
     "write_manifest",
     "write_row_groups",
     "write_shard",
+    "write_shard_of_tables",
 ]

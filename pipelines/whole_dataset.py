@@ -7,9 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from curation.execution.card import write_card
 from curation.execution.outcomes import Outcome
-from dataset_schema import DatasetManifest, Payload, Sample, refresh_index, write_manifest
+from dataset_schema import DatasetManifest, Kind, Payload, Sample, from_rows, refresh_index, to_table, write_manifest
 from storage.lock import held_alone
 from storage.whole_files import publish, unfinished
 
@@ -55,3 +58,10 @@ def with_whole_paths(record: Outcome, root: Path) -> Outcome:
     if not isinstance(record, Sample) or record.video.bytes is not None or "://" in str(record.video.path):
         return record
     return replace(record, video=Payload(path=str((root / str(record.video.path)).absolute())))
+
+
+def rows_with_whole_paths(rows: pa.Table, kind: Kind, root: Path) -> pa.Table:
+    """As `with_whole_paths`; rows become records only where a video may lie beside the shards."""
+    if kind is not Sample or not pc.struct_field(rows["video"], "bytes").null_count:
+        return rows
+    return to_table([with_whole_paths(record, root) for record in from_rows(rows.to_pylist(), Sample)], Sample)

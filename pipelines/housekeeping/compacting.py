@@ -8,9 +8,10 @@ from typing import Final
 
 from curation.execution.card import write_card
 from curation.execution.ledger import next_run, remove_unfinished
-from curation.execution.lock import locked_for_run
+from curation.execution.lock import held_by_writer, locked_for_run
 from curation.execution.outcomes import Outcome
-from curation.execution.writer import Destination, ShardLimits, open_writer
+from curation.execution.table_writer import TableWriter
+from curation.execution.writer import Destination, ShardLimits
 from dataset_schema import (
     SCHEMA_VERSION,
     TABLES,
@@ -20,7 +21,7 @@ from dataset_schema import (
     media_places,
     open_shard,
     read_manifest,
-    read_shard,
+    read_tables,
     refresh_index,
     shard_name,
     shard_paths,
@@ -102,8 +103,10 @@ def _is_full(path: Path, kind: type[Outcome], limits: ShardLimits) -> bool:
 
 
 def _write_again(paths: Sequence[Path], kind: type[Outcome], destination: Destination) -> int:
-    with open_writer(destination) as writer:
+    with held_by_writer(destination.dataset):
+        writer = TableWriter(destination)
         for path in paths:
-            for record in read_shard(path, kind):
-                writer.add(record)
-    return writer.counts.read
+            for rows in read_tables(path, kind):
+                writer.add(kind, rows)
+        writer.close()
+    return writer.num_rows

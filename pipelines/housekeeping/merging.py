@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
+import pyarrow as pa
+
 from curation.execution.outcomes import Outcome
 from curation.execution.settings import changed_settings
-from curation.execution.writer import Destination, ShardLimits, ShardWriter
+from curation.execution.table_writer import TableWriter
+from curation.execution.writer import Destination, ShardLimits
 from curation.funnel import Counts, dataset_counts, dataset_funnel
 from curation.profiles import CurationConfig
 from curation.sources.config import SourcesConfig
@@ -18,11 +20,11 @@ from dataset_schema import (
     MergedDataset,
     new_dataset_id,
     read_manifest,
-    read_shard,
+    read_tables,
     shard_paths,
 )
 from pipelines.housekeeping.overlap import LeftOut, Place, rows_to_leave_out
-from pipelines.whole_dataset import expect_new, whole_dataset, with_whole_paths, write_head
+from pipelines.whole_dataset import expect_new, rows_with_whole_paths, whole_dataset, write_head
 from storage.configs import from_plain, undecisive_fields
 
 # Shards are closed by their size alone: nobody picks up a merge.
@@ -95,20 +97,23 @@ def _undecisive(dataset: Path, head: DatasetManifest) -> frozenset[str]:
 
 
 def _write_tables(datasets: Sequence[Path], output: Path, left_out: LeftOut) -> None:
-    destination = Destination(dataset=output, run=0, published=frozenset(), limits=_LIMITS)
-    for kind in TABLES:  # one after the other, so that one shard at a time is open
-        with closing(ShardWriter(destination)) as writer:
-            for number, dataset in enumerate(datasets):
-                for record in _records(dataset, number, kind, left_out):
-                    writer.add(record)
+    writer = TableWriter(Destination(dataset=output, run=0, published=frozenset(), limits=_LIMITS))
+    for kind in TABLES:
+        for number, dataset in enumerate(datasets):
+            for rows in _rows(dataset, number, kind, left_out):
+                writer.add(kind, rows)
+    writer.close()
 
 
-def _records(dataset: Path, number: int, kind: type[Outcome], left_out: LeftOut) -> Iterator[Outcome]:
+def _rows(dataset: Path, number: int, kind: type[Outcome], left_out: LeftOut) -> Iterator[pa.Table]:
     for shard, path in enumerate(shard_paths(dataset, kind)):
         passed_over = left_out.get(Place(number, TABLES[kind].folder, shard), frozenset())
-        for row, record in enumerate(read_shard(path, kind)):
-            if row not in passed_over:
-                yield with_whole_paths(record, dataset)
+        first = 0
+        for rows in read_tables(path, kind):
+            stays = [row not in passed_over for row in range(first, first + len(rows))]
+            first += len(rows)
+            staying = rows if all(stays) else rows.filter(pa.array(stays, pa.bool_()))
+            yield rows_with_whole_paths(staying, kind, dataset)
 
 
 def _described(
