@@ -185,10 +185,13 @@ def _decided_again(
     rows: pa.Table, kind: Any, is_affected: "np.ndarray[Any, np.dtype[np.bool_]]", redecision: Redecision
 ) -> Iterator[tuple[Kind, pa.Table]]:
     """Rows as they are now, by their table. Only those that may change become records, all others stay Arrow."""
-    numbers = np.flatnonzero(is_affected).tolist()
+    if not is_affected.any():
+        yield kind, rows
+        return
     stays = np.ones(len(rows), bool)
     changed: dict[Kind, list[tuple[int, Row]]] = defaultdict(list)
-    for number, old in zip(numbers, from_rows(rows.take(numbers).to_pylist(), kind), strict=True):
+    affected = from_rows(rows.filter(is_affected).to_pylist(), kind)
+    for number, old in zip(np.flatnonzero(is_affected).tolist(), affected, strict=True):
         new = redecision(old)
         stays[number] = new is old
         if new is not old and not isinstance(new, LookAgain):
@@ -196,13 +199,10 @@ def _decided_again(
     for new_kind, some in changed.items():
         if new_kind is not kind:
             yield new_kind, to_table([new for _, new in some], new_kind)
-    staying = rows if stays.all() else rows.filter(stays)
-    if kind in changed:
-        places = [*np.flatnonzero(stays), *(number for number, _ in changed[kind])]
-        staying = pa.concat_tables([staying, to_table([new for _, new in changed[kind]], kind)]).take(
-            np.argsort(places)
-        )
-    yield kind, staying
+    in_place = changed[kind]
+    order = np.argsort([*np.flatnonzero(stays), *(number for number, _ in in_place)])
+    found = pa.concat_tables([rows.filter(stays), to_table([new for _, new in in_place], kind)])
+    yield kind, found.take(pa.array(order, pa.int64()))
 
 
 def _what_happens(old: Row, new: Row) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 import duckdb
 
 # Our choice: ids, words and scores of two million clips need no more; what does waits on disk.
-_MEMORY: Final = "1GB"
+_MEMORY: Final = "512MB"
 
 
 @contextmanager
