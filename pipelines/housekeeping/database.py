@@ -7,7 +7,7 @@ from typing import Final
 
 import duckdb
 
-# Our choice: ids, words and scores of two million clips need no more; what does waits on disk.
+# Our choice: with all else that a command holds, less than a gigabyte; what needs more waits on disk.
 _MEMORY: Final = "512MB"
 
 
