@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -182,7 +183,7 @@ def _write(dataset: Path, redecision: Redecision, shards: list[Path], *, run: in
 
 
 def _decided_again(
-    rows: pa.Table, kind: Any, is_affected: "np.ndarray[Any, np.dtype[np.bool_]]", redecision: Redecision
+    rows: pa.Table, kind: Any, is_affected: npt.NDArray[np.bool_], redecision: Redecision
 ) -> Iterator[tuple[Kind, pa.Table]]:
     """Rows as they are now, by their table. Only those that may change become records, all others stay Arrow."""
     if not is_affected.any():
