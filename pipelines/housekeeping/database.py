@@ -7,8 +7,8 @@ from typing import Final
 
 import duckdb
 
-# Our choice: with all else that a command holds, less than a gigabyte; what needs more waits on disk.
-_MEMORY: Final = "512MB"
+# Our choice: half of it is too little to join two datasets of a million clips. What does not fit waits on disk.
+_MEMORY: Final = "1GB"
 
 
 @contextmanager
