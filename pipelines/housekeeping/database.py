@@ -7,7 +7,7 @@ from typing import Final
 
 import duckdb
 
-# Our choice: half of it is too little to join two datasets of a million clips. What does not fit waits on disk.
+# Our choice: what one command may take of a small machine. What does not fit waits on disk.
 _MEMORY: Final = "1GB"
 
 
