@@ -4,7 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from dataset_schema import FailedClip, FunnelRow, Index, Outcome, RejectedClip, Sample, open_index
+import pyarrow as pa
+
+from dataset_schema import FailedClip, FunnelRow, Index, Kind, Outcome, RejectedClip, Sample, open_index
 from storage.address import Place
 
 
@@ -51,6 +53,14 @@ class Ends:
                 self.rejected[clip.reasons[0].stage, clip.reasons[0].reason] += 1
             case FailedClip():
                 self.failed[clip.stage, clip.kind] += 1
+
+    def add_rows(self, kind: Kind, rows: pa.Table) -> None:
+        """Count the clips of a part of a table."""
+        if kind is Sample:
+            self.kept += len(rows)
+            return
+        counts, code = (self.rejected, "reason") if kind is RejectedClip else (self.failed, "kind")
+        counts.update(zip(rows["stage"].to_pylist(), rows[code].to_pylist(), strict=True))
 
     def funnel(self, dataset: Place, stages: Sequence[str]) -> tuple[FunnelRow, ...]:
         """The funnel of a dataset of these clips, as `dataset_funnel` reads it from one.

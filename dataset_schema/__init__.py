@@ -58,11 +58,14 @@ from dataset_schema.shard import (
     leaves,
     open_shard,
     read_shard,
+    read_tables,
     shard_paths,
     shard_version,
     sized_shards,
+    to_table,
     write_row_groups,
     write_shard,
+    write_shard_of_tables,
 )
 from dataset_schema.version import SCHEMA_VERSION, SchemaVersion
 
@@ -122,6 +125,7 @@ __all__ = [
     "open_shard",
     "read_manifest",
     "read_shard",
+    "read_tables",
     "refresh_index",
     "run_of_shard",
     "shard_name",
@@ -129,7 +133,9 @@ __all__ = [
     "shard_version",
     "shortest_duration_s",
     "sized_shards",
+    "to_table",
     "write_manifest",
     "write_row_groups",
     "write_shard",
+    "write_shard_of_tables",
 ]

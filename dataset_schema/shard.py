@@ -19,11 +19,11 @@ from dataset_schema.arrow import (
     VERSION_KEY,
     Kind,
 )
-from dataset_schema.layout import write_rows
+from dataset_schema.layout import write_rows, write_tables
 from dataset_schema.records import FailedClip, RejectedClip, Sample
 from dataset_schema.replacement import MANIFEST_NAME, replacement_of
 from dataset_schema.rows import Row, from_row, missing_columns, to_row
-from dataset_schema.version import SchemaVersion, check_version
+from dataset_schema.version import SCHEMA_VERSION, SchemaVersion, check_version
 from storage.address import Place, path_below, sized_files, to_read
 from storage.local_copy import local_copy
 from storage.whole_files import whole_file
@@ -124,6 +124,12 @@ def write_shard(path: Place, records: Sequence[Sample | RejectedClip | FailedCli
         write_rows(written, TABLES[kinds.pop()].schema, map(to_row, records))
 
 
+def write_shard_of_tables(path: Place, kind: Kind, tables: Iterable[pa.Table]) -> None:
+    """As `write_shard`, of rows that are Arrow already: what `read_tables` gives, or `to_table`."""
+    with whole_file(path) as written:
+        write_tables(written, TABLES[kind].schema, tables)
+
+
 def write_row_groups(path: Place, schema: pa.Schema, groups: Iterable[pa.Table]) -> None:
     """Write row groups to a Parquet file; after a crash the file is there whole, or not at all.
 
@@ -151,6 +157,28 @@ def read_shard(path: Place, kind: type[Record], *, whole: bool = False) -> Itera
     ):
         for batch in file.iter_batches(batch_size=_rows_at_once(file.metadata), use_threads=False):
             yield from _records(path, batch, kind)
+
+
+def read_tables(path: Place, kind: Kind) -> Iterator[pa.Table]:
+    """All rows of one shard as Arrow tables of the present schema, some megabytes at a time.
+
+    Rows of this version are carried over as they are; those of an older one, or of another tool, become records first.
+    A shard in a store is fetched at once.
+
+    Raises:
+        ValueError: as `read_shard`; a row that contradicts itself is told only where it becomes a record.
+    """
+    schema = TABLES[kind].schema
+    with local_copy(path) as copy, open_shard(path, kind, copy=copy, buffer_bytes=_BUFFER_BYTES) as file:
+        is_present = shard_version(file) == SCHEMA_VERSION and file.schema_arrow.equals(schema)
+        for batch in file.iter_batches(batch_size=_rows_at_once(file.metadata), use_threads=False):
+            rows = pa.Table.from_batches([batch]) if is_present else to_table(_records(path, batch, kind), kind)
+            yield rows.replace_schema_metadata(schema.metadata)
+
+
+def to_table(records: Iterable[Sample | RejectedClip | FailedClip], kind: Kind) -> pa.Table:
+    """Records of one kind as rows of its table."""
+    return pa.Table.from_pylist(list(map(to_row, records)), schema=TABLES[kind].schema)
 
 
 def _records(path: Place, batch: pa.RecordBatch, kind: type[Record]) -> list[Record]:

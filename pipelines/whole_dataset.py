@@ -7,6 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from curation.execution.card import write_card
 from curation.execution.lock import LOCKS, expect_held_for, locked_for_run
 from curation.execution.outcomes import Outcome
@@ -14,11 +17,14 @@ from curation.execution.writer import Destination, ShardLimits
 from dataset_schema import (
     WHOLE_RUN,
     DatasetManifest,
+    Kind,
     Payload,
     Sample,
     begin_whole,
+    from_rows,
     is_begun_whole,
     refresh_index,
+    to_table,
     write_manifest,
 )
 from storage.address import Address, Place, place_beside
@@ -78,6 +84,13 @@ def with_whole_paths(record: Outcome, root: Place) -> Outcome:
     if not isinstance(record, Sample) or record.video.bytes is not None:
         return record
     return replace(record, video=Payload(path=str(place_beside(root, str(record.video.path)).absolute())))
+
+
+def rows_with_whole_paths(rows: pa.Table, kind: Kind, root: Place) -> pa.Table:
+    """As `with_whole_paths`; rows become records only where a video may lie beside the shards."""
+    if kind is not Sample or not pc.struct_field(rows["video"], "bytes").null_count:
+        return rows
+    return to_table([with_whole_paths(record, root) for record in from_rows(rows.to_pylist(), Sample)], Sample)
 
 
 def _holds_anything(output: Place) -> bool:

@@ -4,12 +4,13 @@ What only `curate` can tell, since it was never measured or its pixels were not 
 run with the new thresholds then does just that part.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -19,7 +20,8 @@ from curation.execution.ledger import next_run, remove_unfinished
 from curation.execution.lock import expect_held_for, locked_for_run
 from curation.execution.plan import READ_STAGE
 from curation.execution.redecision import LookAgain, Redecision, Row
-from curation.execution.writer import Destination, ShardLimits, ShardWriter
+from curation.execution.table_writer import TableWriter
+from curation.execution.writer import Destination, ShardLimits
 from curation.funnel import Counts, funnel_of
 from dataset_schema import (
     TABLES,
@@ -33,9 +35,10 @@ from dataset_schema import (
     from_rows,
     open_shard,
     read_manifest,
-    read_shard,
+    read_tables,
     refresh_index,
     shard_paths,
+    to_table,
 )
 from storage.address import Place
 from storage.holder import Holder
@@ -171,15 +174,41 @@ def _destination(dataset: Place, run: int, holder: Holder) -> Destination:
 def _write(destination: Destination, redecision: Redecision, shards: list[Place]) -> None:
     kinds: dict[str, Any] = {table.folder: kind for kind, table in TABLES.items()}
     affected = redecision.affected
-    with closing(ShardWriter(destination)) as writer:
-        for path in shards:
-            kind = kinds[path.parent.name]
-            with open_shard(path, kind) as file:
-                rows = affected.rows(file, kind).to_pylist()
-            for row, is_affected in zip(read_shard(path, kind, whole=True), rows, strict=True):
-                new = redecision(row) if is_affected else row
-                if not isinstance(new, LookAgain):
-                    writer.add(new)
+    writer = TableWriter(destination)
+    for path in shards:
+        kind = kinds[path.parent.name]
+        with open_shard(path, kind) as file:
+            is_affected = affected.rows(file, kind).to_numpy()
+        first = 0
+        for rows in read_tables(path, kind):
+            for new_kind, decided in _decided_again(rows, kind, is_affected[first : first + len(rows)], redecision):
+                writer.add(new_kind, decided)
+            first += len(rows)
+    writer.close()
+
+
+def _decided_again(
+    rows: pa.Table, kind: Any, is_affected: npt.NDArray[np.bool_], redecision: Redecision
+) -> Iterator[tuple[Kind, pa.Table]]:
+    """Rows as they are now, by their table. Only those that may change become records, all others stay Arrow."""
+    if not is_affected.any():
+        yield kind, rows
+        return
+    stays = np.ones(len(rows), bool)
+    changed: dict[Kind, list[tuple[int, Row]]] = defaultdict(list)
+    affected = from_rows(rows.filter(is_affected).to_pylist(), kind)
+    for number, old in zip(np.flatnonzero(is_affected).tolist(), affected, strict=True):
+        new = redecision(old)
+        stays[number] = new is old
+        if new is not old and not isinstance(new, LookAgain):
+            changed[type(new)].append((number, new))
+    for new_kind, some in changed.items():
+        if new_kind is not kind:
+            yield new_kind, to_table([new for _, new in some], new_kind)
+    in_place = changed[kind]
+    order = np.argsort([*np.flatnonzero(stays), *(number for number, _ in in_place)])
+    found = pa.concat_tables([rows.filter(stays), to_table([new for _, new in in_place], kind)])
+    yield kind, found.take(pa.array(order, pa.int64()))
 
 
 def _what_happens(old: Row, new: Row) -> str:

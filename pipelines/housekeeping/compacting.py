@@ -9,9 +9,10 @@ import pyarrow.parquet as pq
 
 from curation.execution.card import write_card
 from curation.execution.ledger import next_run, remove_unfinished
-from curation.execution.lock import expect_held_for, locked_for_run
+from curation.execution.lock import expect_held_for, held_by_writer, locked_for_run
 from curation.execution.outcomes import Outcome
-from curation.execution.writer import Destination, ShardLimits, open_writer
+from curation.execution.table_writer import TableWriter
+from curation.execution.writer import Destination, ShardLimits
 from dataset_schema import (
     SCHEMA_VERSION,
     TABLES,
@@ -21,7 +22,7 @@ from dataset_schema import (
     media_places,
     open_shard,
     read_manifest,
-    read_shard,
+    read_tables,
     refresh_index,
     shard_name,
     shard_paths,
@@ -107,8 +108,10 @@ def _is_full(size_bytes: int, file: pq.ParquetFile, limits: ShardLimits) -> bool
 
 
 def _write_again(paths: Iterable[Place], kind: type[Outcome], destination: Destination) -> int:
-    with open_writer(destination) as writer:
+    with held_by_writer(destination.dataset):
+        writer = TableWriter(destination)
         for path in paths:
-            for record in read_shard(path, kind, whole=True):
-                writer.add(record)
-    return writer.counts.read
+            for rows in read_tables(path, kind):
+                writer.add(kind, rows)
+        writer.close()
+    return writer.num_rows

@@ -7,7 +7,7 @@ from typing import Final
 
 import duckdb
 
-# Our choice: ids, words and scores of two million clips need no more; what does waits on disk.
+# Our choice: what one command may take of a small machine. What does not fit waits on disk.
 _MEMORY: Final = "1GB"
 
 

@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from typing import Any, Final
+
+import pyarrow as pa
 
 from curation.execution.outcomes import Outcome
 from curation.execution.settings import changed_settings
-from curation.execution.writer import Destination, ShardLimits, ShardWriter
+from curation.execution.table_writer import TableWriter
+from curation.execution.writer import Destination, ShardLimits
 from curation.funnel import Counts, Ends, dataset_counts
 from curation.profiles import CurationConfig
 from curation.sources.config import SourcesConfig
@@ -17,11 +19,11 @@ from dataset_schema import (
     MergedDataset,
     new_dataset_id,
     read_manifest,
-    read_shard,
+    read_tables,
     shard_paths,
 )
 from pipelines.housekeeping.overlap import LeftOut, NumberedShard, rows_to_leave_out
-from pipelines.whole_dataset import expect_new, whole_dataset, with_whole_paths, write_head
+from pipelines.whole_dataset import expect_new, rows_with_whole_paths, whole_dataset, write_head
 from storage.address import Place
 from storage.configs import from_plain, undecisive_fields
 
@@ -97,22 +99,25 @@ def _undecisive(dataset: Place, head: DatasetManifest) -> frozenset[str]:
 
 
 def _write_tables(datasets: Sequence[Place], destination: Destination, left_out: LeftOut) -> Ends:
-    ends = Ends()
-    for kind in TABLES:  # one after the other, so that one shard at a time is open
-        with closing(ShardWriter(destination)) as writer:
-            for number, dataset in enumerate(datasets):
-                for record in _records(dataset, number, kind, left_out):
-                    writer.add(record)
-                    ends.add(record)
+    ends, writer = Ends(), TableWriter(destination)
+    for kind in TABLES:
+        for number, dataset in enumerate(datasets):
+            for rows in _rows(dataset, number, kind, left_out):
+                writer.add(kind, rows)
+                ends.add_rows(kind, rows)
+    writer.close()
     return ends
 
 
-def _records(dataset: Place, number: int, kind: type[Outcome], left_out: LeftOut) -> Iterator[Outcome]:
+def _rows(dataset: Place, number: int, kind: type[Outcome], left_out: LeftOut) -> Iterator[pa.Table]:
     for shard, path in enumerate(shard_paths(dataset, kind)):
         passed_over = left_out.get(NumberedShard(number, TABLES[kind].folder, shard), frozenset())
-        for row, record in enumerate(read_shard(path, kind, whole=True)):
-            if row not in passed_over:
-                yield with_whole_paths(record, dataset)
+        first = 0
+        for rows in read_tables(path, kind):
+            stays = [row not in passed_over for row in range(first, first + len(rows))]
+            first += len(rows)
+            staying = rows if all(stays) else rows.filter(pa.array(stays, pa.bool_()))
+            yield rows_with_whole_paths(staying, kind, dataset)
 
 
 def _described(
