@@ -22,7 +22,7 @@ from dataset_schema import (
     read_shard,
     refresh_index,
     shard_paths,
-    write_shard,
+    write_shard_of_tables,
 )
 from pipelines import whole_dataset
 from pipelines.__main__ import main
@@ -331,13 +331,13 @@ def test_a_holder_that_lost_its_store_stops_before_its_next_shard(
     stored: Address, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another process took the lease, and writes: two of them would overwrite one another."""
-    writes = write_shard
+    writes = write_shard_of_tables
 
-    def lose(path: Place, records: Sequence[Any]) -> None:
-        writes(path, records)
+    def lose(path: Place, kind: Any, tables: Sequence[Any]) -> None:
+        writes(path, kind, tables)
         (stored / ".run.lock").bucket.put((stored / ".run.lock").key, b"{}")
 
-    monkeypatch.setattr("curation.execution.writer.write_shard", lose)
+    monkeypatch.setattr("curation.execution.table_writer.write_shard_of_tables", lose)
     before = rows(stored)
 
     assert main(["compact", "--dataset", str(stored)]) == 75
