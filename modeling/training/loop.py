@@ -123,7 +123,9 @@ class Trainer:
         self._encoders = pipeline.encoders.build()
         self._encoders.to(team.device)
         self.loader = BatchLoader(
-            ClipCache.of(store, self._encoders) if training.data.uses_cache else store,
+            ClipCache.of(store, self._encoders, windows=training.data.cached_windows)
+            if training.data.uses_cache
+            else store,
             training.data,
             seed=training.seed,
             max_images=pipeline.model.max_images,
