@@ -27,9 +27,11 @@ from modeling.data.video import Video
 from modeling.data.windows import draw_window_s
 from modeling.encoders import TextTokens
 from modeling.randomness import numpy_generator
+from storage.configs import strict
 from storage.numbers import expect_at_least, expect_share
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataConfig:
     """What a batch holds.

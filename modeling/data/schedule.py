@@ -13,6 +13,7 @@ from dataset_schema import TABLE_6_BUCKETS, Bucket
 from modeling.data.epochs import MOST_VISITS, Epoch, Rows
 from modeling.encoders import latent_shape
 from modeling.randomness import numpy_generator
+from storage.configs import strict
 from storage.numbers import expect_at_least
 
 _logger = logging.getLogger(__name__)
@@ -21,6 +22,7 @@ _logger = logging.getLogger(__name__)
 _DRAWS_AT_ONCE = 4096
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchingConfig:
     """How many clips a step takes, and which more often.

@@ -24,13 +24,14 @@ from modeling.sampling.denoising import SamplingConfig, sample_latents
 from modeling.sampling.flow import FlowConfig
 from modeling.sampling.prompt_words import span_in_prompt
 from picture_reading.opening import PictureSource, open_picture
-from storage.configs import differing_fields, read_config, write_config
+from storage.configs import differing_fields, read_config, strict, write_config
 from storage.devices import torch_device
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineConfig:
     """Everything that the weights alone do not say: the model's shape, its encoders, its flow."""

@@ -16,9 +16,11 @@ from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard, register_f
 from modeling.model.dit import Block, DiT
 from modeling.model.precision import Precision
 from modeling.model.sequence import DividedSequence
+from storage.configs import strict
 from storage.numbers import expect_at_least
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionConfig:
     """How the devices compute a step; none of it changes what the step is, but for rounding.
