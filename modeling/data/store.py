@@ -18,6 +18,7 @@ from modeling.data.range_cache import RangeCacheConfig
 from modeling.data.sample_shards import PLACE_COLUMNS, SampleShards
 from modeling.data.training_sample import PicturedEntity, TrainingSample
 from storage.address import Address, Place
+from storage.places import place_of
 
 _logger = logging.getLogger(__name__)
 
@@ -65,9 +66,9 @@ class SampleStore:
     """
 
     def __init__(
-        self, dataset: Place, buckets: Sequence[Bucket] = (), *, range_cache: RangeCacheConfig | None = None
+        self, dataset: Place | str, buckets: Sequence[Bucket] = (), *, range_cache: RangeCacheConfig | None = None
     ) -> None:
-        self.dataset = dataset
+        self.dataset = dataset = place_of(dataset)
         _expect_dataset(dataset)
         self.root = dataset_root(dataset)
         self._index = open_index(dataset)

@@ -60,8 +60,16 @@ def decode_clip(video: bytes | Place, bucket: Bucket, *, start_s: float = 0.0, w
 
 
 def write_video(path: Path, video: Video, *, fps: float = FRAMES_PER_SECOND) -> None:
-    """Write an H.264 mp4 that every player opens, whatever the path ends in; height and width must be even."""
+    """Write an H.264 mp4 that every player opens, whatever the path ends in.
+
+    Raises:
+        ValueError: height or width is odd, which players do not open; or it is no RGB video of at least one frame.
+    """
+    if video.ndim != 4 or not video.shape[0] or video.shape[3] != 3 or video.dtype != np.uint8:
+        raise ValueError(f"video is {video.dtype} {video.shape}, expected uint8 (frames, height, width, 3)")
     _, height, width, _ = video.shape
+    if height % 2 or width % 2:
+        raise ValueError(f"video is {height}x{width} (height x width), expected even sides; crop or scale it")
     with av.open(os.fspath(path), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"

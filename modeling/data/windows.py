@@ -25,7 +25,7 @@ def window_starts_s(duration_s: float, bucket: Bucket, *, most: int | None = Non
     """When each window starts, from the clip's start on; `most` of them lie evenly over the clip, the first at 0."""
     (starts,) = count_windows(np.array([duration_s]), bucket)
     (count,) = count_windows(np.array([duration_s]), bucket, most=most)
-    return np.round(np.linspace(0, starts - 1, count)) / FRAMES_PER_SECOND
+    return np.asarray(np.round(np.linspace(0, starts - 1, count)) / FRAMES_PER_SECOND, np.float64)
 
 
 def draw_window_s(duration_s: float, bucket: Bucket, *, most: int | None, seed: int, clip_id: str, visit: int) -> float:

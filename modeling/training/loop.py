@@ -43,7 +43,7 @@ from modeling.training.validation import ValidationSamples
 from storage.address import Place
 from storage.devices import torch_device
 from storage.lock import held_alone
-from storage.places import expect_folder_to_write
+from storage.places import expect_folder_to_write, local_path
 
 _logger = logging.getLogger(__name__)
 
@@ -56,10 +56,10 @@ _MOST_SKIPPED_IN_A_ROW: Final = 20
 def train(
     config: RunConfig,
     *,
-    dataset: Place,
-    output: Path,
+    dataset: Place | str,
+    output: Path | str,
     device: torch.device | str = "cpu",
-    start: Path | None = None,
+    start: Path | str | None = None,
     on_step: Callable[[StepReport], None] | None = None,
 ) -> Path:
     """Train on a curated dataset, continuing from the newest checkpoint in `output` if there is one.
@@ -85,6 +85,7 @@ def train(
         MemoryError: a step does not fit; the message says what to change.
     """
     place = torch_device(str(device))
+    output = local_path(output)
     expect_folder_to_write(output)
     data = config.training.data
     store = SampleStore(dataset, data.buckets, range_cache=data.range_cache)
@@ -92,7 +93,7 @@ def train(
     team = Team(place, devices_per_clip=config.training.execution.devices_per_clip)
     with (
         held_alone(output / _LOCK_NAME, busy=busy) if team.is_first else nullcontext(),
-        closing(Trainer(config, store, output=output, team=team, start=start)) as trainer,
+        closing(Trainer(config, store, output=output, team=team, start=start and local_path(start))) as trainer,
     ):
         for phase, steps in phases_left(config.training.phases, done=trainer.done.step):
             for batch in trainer.loader.batches(steps, with_references=phase.uses_references):

@@ -166,3 +166,10 @@ def test_a_span_between_two_frames_begins_with_the_later_one(tmp_path: Path) -> 
     numbers = frame_numbers(decode_clip(path, BUCKET, start_s=36.3 / 24))
 
     assert numbers == list(range(37, 54))
+
+
+@pytest.mark.parametrize("size", [(33, 48), (32, 47)])
+def test_odd_sides_which_players_do_not_open_are_not_written(tmp_path: Path, size: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match=rf"video is {size[0]}x{size[1]} .*expected even sides"):
+        write_video(tmp_path / "clip.mp4", np.zeros((5, *size, 3), np.uint8))
+    assert not (tmp_path / "clip.mp4").exists()
