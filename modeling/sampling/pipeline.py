@@ -16,7 +16,7 @@ from modeling.data.video import Video
 from modeling.encoders import LATENT_CHANNELS, EmbeddedEncoders, PaperEncoders, latent_shape, unread_part
 from modeling.model.conditions import Conditions
 from modeling.model.dit import DiT, DiTConfig
-from modeling.model.precision import computing_in
+from modeling.model.precision import Precision, computing_in
 from modeling.model.weights import empty_model, fill, read_weights, whole, write_weights
 from modeling.randomness import torch_generator
 from modeling.sampling.condition_encoding import encode_conditions
@@ -82,14 +82,23 @@ class Pipeline:
         self._encoders.to(device)
 
     @classmethod
-    def from_pretrained(cls, directory: Path | str, *, device: torch.device | str = "cpu") -> "Pipeline":
+    def from_pretrained(
+        cls, directory: Path | str, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+    ) -> "Pipeline":
         """Read a pipeline, whose directory may also be a snapshot of a model repository.
+
+        Args:
+            directory: of the pipeline.
+            device: where to sample.
+            dtype: of the weights in memory; `torch.bfloat16` takes half, and samples in that precision.
 
         Raises:
             FileNotFoundError: `directory` holds no pipeline.
             ValueError: its config has unknown fields, its weights are damaged, or they do not fit its config.
         """
         place = torch_device(str(device))
+        if dtype not in (torch.float32, torch.bfloat16):
+            raise ValueError(f"dtype is {dtype}, expected torch.float32 or torch.bfloat16")
         directory = Path(directory)
         if not directory.is_dir():
             raise FileNotFoundError(
@@ -97,7 +106,7 @@ class Pipeline:
                 f"pipeline on the Hugging Face hub: hf download {directory} --local-dir DIRECTORY, then name DIRECTORY"
             )
         config = read_config(directory / CONFIG_NAME, PipelineConfig)
-        model, path = empty_model(config.model).to_empty(device="cpu"), directory / WEIGHTS_NAME
+        model, path = empty_model(config.model).to(dtype).to_empty(device="cpu"), directory / WEIGHTS_NAME
         if not path.is_file():
             raise FileNotFoundError(f"{path} does not exist, only its {CONFIG_NAME} does; copy the weights there too")
         try:
@@ -170,7 +179,7 @@ class Pipeline:
         noise = torch.randn(shape, generator=torch_generator("sample", sampling.seed)).to(self._device)
         with _saying_what_takes_less_memory(sampling, videos=len(prompts)):
             conditions = self._encode([prompt.text for prompt in prompts], images)
-            with computing_in(sampling.precision, self._device):
+            with computing_in(self._precision(sampling), self._device):
                 latents = sample_latents(
                     self.model,
                     conditions,
@@ -180,6 +189,17 @@ class Pipeline:
                     on_step=on_step,
                 )
             return [self._encoders.autoencoder.decode(each[None])[0].cpu().numpy() for each in latents]
+
+    def _precision(self, sampling: SamplingConfig) -> Precision:
+        dtype = next(self.model.parameters()).dtype
+        is_small = dtype is torch.bfloat16
+        if is_small and sampling.precision is Precision.FLOAT32:
+            raise ValueError(
+                "sampling has precision float32, but the pipeline's weights are bfloat16; read it with "
+                "dtype=torch.float32, or leave the precision out"
+            )
+        is_faster = is_small or self._device.type != "cpu"
+        return sampling.precision or (Precision.BFLOAT16 if is_faster else Precision.FLOAT32)
 
     @torch.no_grad()
     def reconstruct(self, video: Video) -> Video:

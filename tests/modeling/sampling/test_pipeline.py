@@ -86,6 +86,23 @@ def test_several_prompts_in_the_place_of_one_are_told_where_they_belong(pipeline
         pipeline.sample_batch([], sampling=SAMPLING)
 
 
+def test_weights_of_half_the_size_give_nearly_the_same_video(pipeline: Pipeline, tmp_path: Path) -> None:
+    pipeline.save_pretrained(tmp_path)
+    small = Pipeline.from_pretrained(tmp_path, dtype=torch.bfloat16)
+
+    video = small(PROMPT, references={"ball": picture()}, sampling=SAMPLING)
+
+    assert {parameter.dtype for parameter in small.model.parameters()} == {torch.bfloat16}
+    exact = pipeline(PROMPT, references={"ball": picture()}, sampling=SAMPLING)
+    assert 0 < np.abs(video.astype(int) - exact).mean() < 4
+    rounded = pipeline(PROMPT, references={"ball": picture()}, sampling=replace(SAMPLING, precision="bfloat16"))
+    assert np.abs(video.astype(int) - rounded).mean() < 1  # products round the weights anyway
+    with pytest.raises(ValueError, match=r"precision float32, but the pipeline's weights are bfloat16; read it with"):
+        small(PROMPT, sampling=replace(SAMPLING, precision="float32"))
+    with pytest.raises(ValueError, match=r"dtype is torch.float16, expected torch.float32 or torch.bfloat16"):
+        Pipeline.from_pretrained(tmp_path, dtype=torch.float16)
+
+
 def test_solver_and_form_of_guidance_change_the_video_and_the_batching_of_branches_does_not(pipeline: Pipeline) -> None:
     def sampled(sampling: SamplingConfig) -> npt.NDArray[np.int16]:
         return pipeline(PROMPT, references={"ball": [picture()]}, sampling=sampling).astype(np.int16)
