@@ -7,6 +7,7 @@ any other number wrote (torch.distributed.checkpoint).
 import json
 import shutil
 import warnings
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -31,6 +32,9 @@ from storage.whole_files import publish, unfinished
 _RUN_NAME = "run.json"
 _STATE_NAME = "state.json"
 _TENSORS_NAME = "tensors"
+
+_WEIGHTS = "weights."
+_AVERAGE = "average."
 
 Tensors = dict[str, Tensor]
 
@@ -170,11 +174,27 @@ def read_tensors(path: Path) -> Tensors:
     return tensors
 
 
+def stored_names(path: Path) -> frozenset[str]:
+    """The tensors of a checkpoint."""
+    return frozenset(_stored(path))
+
+
 def weight_tensors(model: nn.Module, average: WeightAverage | None) -> Tensors:
     """The weights and their average, by the names they have in a checkpoint."""
-    tensors = {f"weights.{name}": weight.detach() for name, weight in model.named_parameters()}
+    tensors = {f"{_WEIGHTS}{name}": weight.detach() for name, weight in model.named_parameters()}
     averages = {} if average is None else average.weights
-    return tensors | {f"average.{name}": weight for name, weight in averages.items()}
+    return tensors | {f"{_AVERAGE}{name}": weight for name, weight in averages.items()}
+
+
+def average_names(names: Iterable[str]) -> Iterator[str]:
+    """The weights of which some tensors are the average."""
+    return (name.removeprefix(_AVERAGE) for name in names if name.startswith(_AVERAGE))
+
+
+def finished_weights(tensors: Tensors) -> Tensors:
+    """The weights of a checkpoint by name, averaged where the run averages them."""
+    weights = {name.removeprefix(_WEIGHTS): each for name, each in tensors.items() if name.startswith(_WEIGHTS)}
+    return weights | {name: tensors[f"{_AVERAGE}{name}"] for name in average_names(tensors)}
 
 
 def optimizer_tensors(model: nn.Module, optimizer: Optimizer) -> Tensors:

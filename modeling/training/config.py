@@ -129,6 +129,10 @@ class TrainingConfig:
                     "expected trainable = adapters exactly where lora is set"
                 )
 
+    def trains(self, name: str) -> bool:
+        """Whether any training phase changes the weight of this name."""
+        return any(phase.trainable.admits(name) for phase in self.phases)
+
     @property
     def steps(self) -> int:
         """Of all training phases together."""

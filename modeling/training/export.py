@@ -10,7 +10,7 @@ from modeling.model.dit import DiT
 from modeling.model.lora import add_lora, merge_lora, with_new_adapters, write_lora
 from modeling.model.weights import NamedWeights, empty_model, fill, fresh_weights, read_weights
 from modeling.sampling.pipeline import CONFIG_NAME, WEIGHTS_NAME, PipelineConfig, write_pipeline
-from modeling.training.checkpoint import read_run, read_tensors
+from modeling.training.checkpoint import finished_weights, read_run, read_tensors
 from modeling.training.config import RunConfig
 from storage.configs import differing_fields, read_config
 
@@ -49,9 +49,7 @@ def starting_weights(config: RunConfig, start: Path | None) -> NamedWeights:
 def export_checkpoint(checkpoint: Path, directory: Path) -> Path:
     """Write the pipeline of a checkpoint, with the averaged weights where the run keeps them; returns `directory`."""
     run, tensors = read_run(checkpoint), read_tensors(checkpoint)
-    kind = "weights." if run.training.ema_decay is None else "average."
-    weights = {name.removeprefix(kind): tensor for name, tensor in tensors.items() if name.startswith(kind)}
-    return write_run(directory, run, weights)
+    return write_run(directory, run, finished_weights(tensors))
 
 
 def write_run(directory: Path, run: RunConfig, weights: Mapping[str, Tensor]) -> Path:

@@ -21,7 +21,15 @@ from modeling.data.survey import Survey, survey
 from modeling.model.precision import computing_in
 from modeling.model.weights import fill, seeded, whole
 from modeling.randomness import numpy_generator, torch_seed
-from modeling.training.checkpoint import Checkpoints, Done, optimizer_tensors, prepare_optimizer, weight_tensors
+from modeling.training.checkpoint import (
+    Checkpoints,
+    Done,
+    average_names,
+    optimizer_tensors,
+    prepare_optimizer,
+    stored_names,
+    weight_tensors,
+)
 from modeling.training.config import RunConfig, TrainingPhase, is_due, phase_at
 from modeling.training.ema import WeightAverage
 from modeling.training.export import empty_model_of, starting_weights, write_run
@@ -143,10 +151,9 @@ class Trainer:
         self.model = team.prepare(empty_model_of(config), training.execution).to_empty(device=team.device)
         if resumes_from is None:
             fill(self.model, starting_weights(config, start), source=f"pipeline {start}")
-        self._average = None if training.ema_decay is None else WeightAverage(self.model, training.ema_decay)
+        self._average = self._new_average()
         if resumes_from is not None:
-            self.done = self._checkpoints.load(resumes_from, weight_tensors(self.model, self._average))
-            _logger.info("continuing after step %d", self.done.step)
+            self._resume(resumes_from)
         self._enter_phase(resumes_from)
         self._log = RunLog(output, step=self.done.step) if team.is_first else None
         probe = self._turns(self.loader.probe())[0]
@@ -161,6 +168,24 @@ class Trainer:
             encoded=self._probe,
         )
         self._meter = Meter(pipeline.model, team.device, devices_per_clip=training.execution.devices_per_clip)
+
+    def _new_average(self) -> WeightAverage | None:
+        training = self.config.training
+        if training.ema_decay is None:
+            return None
+        return WeightAverage(self.model, training.ema_decay, is_trained=training.trains)
+
+    def _resume(self, checkpoint: Path) -> None:
+        """Take up weights and their average; of a weight that the run did not train until then, there is none yet."""
+        stored = stored_names(checkpoint)
+        tensors = weight_tensors(self.model, self._average)
+        new = set(average_names(tensors.keys() - stored))
+        self.done = self._checkpoints.load(
+            checkpoint, {name: tensor for name, tensor in tensors.items() if new.isdisjoint(average_names([name]))}
+        )
+        if self._average is not None:
+            self._average.begin(self.model, new)
+        _logger.info("continuing after step %d", self.done.step)
 
     def _survey(self, store: SampleStore) -> Survey:
         """Look at what the text encoder will read before anything is trained, and say what it cuts."""
@@ -249,12 +274,12 @@ class Trainer:
         """
         self._checkpoints.finish()
         self._expect_taken_steps()
-        weights = self.model.named_parameters() if self._average is None else self._average.weights.items()
+        weights = dict(self.model.named_parameters()) if self._average is None else self._average.averaged(self.model)
         directory = self._output / "pipeline"
         if self._team.is_first:
-            write_run(directory, self.config, dict(whole(weights)))
+            write_run(directory, self.config, dict(whole(weights.items())))
         else:
-            for _ in whole(weights):  # every process holds a part, but only the first keeps the whole
+            for _ in whole(weights.items()):  # every process holds a part, but only the first keeps the whole
                 pass
         self._team.wait()
         return directory

@@ -26,14 +26,14 @@ class StepSetup:
 
     Attributes:
         trainable: the weights that have gradients and moments.
-        averages_weights: whether an average of the weights is kept.
+        averaged_parameters: weights of which an average is kept.
         adapter_parameters: weights of adapters beside the model's own.
         devices: that share the weights (FSDP).
     """
 
     trainable: Trainable
     execution: ExecutionConfig
-    averages_weights: bool
+    averaged_parameters: int
     adapter_parameters: int = 0
     devices: int = 1
 
@@ -73,7 +73,7 @@ def step_memory(config: DiTConfig, workload: Workload, setup: StepSetup) -> Step
         copies=_copied_weights(config, setup),
         gradients=_share(_FLOAT32 * trained, setup.devices),
         moments=_share(2 * _FLOAT32 * trained, setup.devices),
-        average=_share(_FLOAT32 * weights, setup.devices) if setup.averages_weights else 0,
+        average=_share(_FLOAT32 * setup.averaged_parameters, setup.devices),
         activations=activation_bytes(config, workload, setup.execution),
         optimizer_scratch=_share(_FLOAT32 * trained, setup.devices),
     )

@@ -290,6 +290,36 @@ def test_a_finished_run_can_be_made_longer(make_dataset: MakeDataset, tmp_path: 
     assert same(*(read_tensors(checkpoint(tmp_path / name, 8)) for name in ("once", "twice")))
 
 
+def test_a_run_may_be_made_longer_by_a_phase_that_trains_more(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    dataset = make_dataset({SMALL: 5})
+    backbone = TrainingPhase(name="I", steps=4, trainable=Trainable.BACKBONE, uses_references=False)
+    everything = TrainingPhase(name="II", steps=3, trainable=Trainable.ALL)
+    train(run_config(backbone), dataset=dataset, output=tmp_path / "twice")
+
+    train(run_config(backbone, everything), dataset=dataset, output=tmp_path / "twice")
+    train(run_config(backbone, everything), dataset=dataset, output=tmp_path / "once")
+
+    assert same(*(read_tensors(checkpoint(tmp_path / name, 7)) for name in ("once", "twice")))
+
+
+def test_only_weights_that_are_trained_are_averaged_and_have_averages_in_checkpoints(
+    make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    dataset = make_dataset({SMALL: 5})
+    base = train(run_config(), dataset=dataset, output=tmp_path / "base")
+    new_layers = TrainingPhase(name="II-a", steps=3, trainable=Trainable.NEW_LAYERS)
+
+    tuned = train(run_config(new_layers), dataset=dataset, output=tmp_path / "tuned", start=base)
+
+    tensors = read_tensors(checkpoint(tmp_path / "tuned", 3))
+    averaged = {name.removeprefix("average.") for name in tensors if name.startswith("average.")}
+    before, after = load_file(base / "model.safetensors"), load_file(tuned / "model.safetensors")
+    assert averaged == {name for name in before if Trainable.NEW_LAYERS.admits(name)}
+    assert averaged < before.keys() == after.keys()
+    assert all(torch.equal(after[name], before[name]) for name in before.keys() - averaged)
+    assert all(torch.equal(after[name], tensors[f"average.{name}"]) for name in averaged)
+
+
 def test_a_run_cannot_be_made_shorter_than_it_is(make_dataset: MakeDataset, tmp_path: Path) -> None:
     dataset, config = make_dataset({SMALL: 5}), run_config()
     train(config, dataset=dataset, output=tmp_path)
