@@ -25,10 +25,6 @@ class WeightAverage:
         averaged = ((name, weight) for name, weight in model.named_parameters() if is_trained(name))
         self.weights = {name: weight.detach().float().clone() for name, weight in averaged}
 
-    def averaged(self, model: nn.Module) -> dict[str, Tensor]:
-        """All weights of the model by name, averaged where they are trained."""
-        return dict(model.named_parameters()) | self.weights
-
     @torch.no_grad()
     def begin(self, model: nn.Module, names: Iterable[str]) -> None:
         """Take some of the model's weights as they are."""

@@ -21,18 +21,21 @@ from modeling.data.survey import Survey, survey
 from modeling.model.precision import computing_in
 from modeling.model.weights import fill, seeded, whole
 from modeling.randomness import numpy_generator, torch_seed
+from modeling.training.base import Base
 from modeling.training.checkpoint import (
     Checkpoints,
     Done,
     average_names,
+    latest_checkpoint,
     optimizer_tensors,
     prepare_optimizer,
     stored_names,
+    weight_names,
     weight_tensors,
 )
 from modeling.training.config import RunConfig, TrainingPhase, is_due, phase_at
 from modeling.training.ema import WeightAverage
-from modeling.training.export import empty_model_of, starting_weights, write_run
+from modeling.training.ends import empty_model_of, starting_weights, write_run
 from modeling.training.meter import Meter
 from modeling.training.objective import (
     EncodedBatch,
@@ -144,11 +147,19 @@ class Trainer:
         self._team = team
         self._output = output
         data = TrainedOn.of(store.dataset, self._survey(store))
-        self._checkpoints = Checkpoints(output / "checkpoints", config, team, data)
-        resumes_from = self._checkpoints.latest()
+        names = [name for name, _ in empty_model_of(config).named_parameters()]
+        self._untrained = {name for name in names if not training.trains(name)}
+        resumes_from = latest_checkpoint(output / "checkpoints")
+        self._base = (
+            Base.of(start, is_needed=bool(self._untrained))
+            if resumes_from is None
+            else Base.read(resumes_from).at(start)
+        )
+        self._checkpoints = Checkpoints(output / "checkpoints", config, team, data, self._base)
         if resumes_from is not None and not training.accepts_other_data:
             data.expect_same(resumes_from)
-        self.model = team.prepare(empty_model_of(config), training.execution).to_empty(device=team.device)
+        model = team.prepare(empty_model_of(config), training.execution, is_trained=training.trains)
+        self.model = model.to_empty(device=team.device)
         if resumes_from is None:
             fill(self.model, starting_weights(config, start), source=f"pipeline {start}")
         self._average = self._new_average()
@@ -176,15 +187,22 @@ class Trainer:
         return WeightAverage(self.model, training.ema_decay, is_trained=training.trains)
 
     def _resume(self, checkpoint: Path) -> None:
-        """Take up weights and their average; of a weight that the run did not train until then, there is none yet."""
+        """Take up what the run has trained until then; other weights, and their average, are those that it began from.
+
+        Raises:
+            FileNotFoundError: the pipeline that it began from is needed, and gone.
+            ValueError: the checkpoint was made by another config, or that pipeline is another one now.
+        """
         stored = stored_names(checkpoint)
-        tensors = weight_tensors(self.model, self._average)
-        new = set(average_names(tensors.keys() - stored))
+        tensors = weight_tensors(self.model, self._average, is_trained=self.config.training.trains)
         self.done = self._checkpoints.load(
-            checkpoint, {name: tensor for name, tensor in tensors.items() if new.isdisjoint(average_names([name]))}
+            checkpoint, {name: tensor for name, tensor in tensors.items() if name in stored}
         )
+        if untrained := dict(self.model.named_parameters()).keys() - weight_names(stored):
+            first = self._base.weights(self.config, wanted=untrained)
+            fill(self.model, first, source=f"pipeline {self._base.pipeline}", names=untrained)
         if self._average is not None:
-            self._average.begin(self.model, new)
+            self._average.begin(self.model, average_names(tensors.keys() - stored))
         _logger.info("continuing after step %d", self.done.step)
 
     def _survey(self, store: SampleStore) -> Survey:
@@ -264,7 +282,8 @@ class Trainer:
     def save(self) -> None:
         """Begin to write a checkpoint of the steps done."""
         optimizer = optimizer_tensors(self.model, self._optimizer)
-        self._checkpoints.save(weight_tensors(self.model, self._average) | optimizer, self.done)
+        weights = weight_tensors(self.model, self._average, is_trained=self.config.training.trains)
+        self._checkpoints.save(weights | optimizer, self.done)
 
     def finish(self) -> Path:
         """Write the pipeline, with the averaged weights where the run keeps them.
@@ -274,12 +293,17 @@ class Trainer:
         """
         self._checkpoints.finish()
         self._expect_taken_steps()
-        weights = dict(self.model.named_parameters()) if self._average is None else self._average.averaged(self.model)
+        averages = {} if self._average is None else self._average.weights
+        current = ((name, weight) for name, weight in self.model.named_parameters() if name not in self._untrained)
+        trained = ((name, averages.get(name, weight)) for name, weight in current)
         directory = self._output / "pipeline"
         if self._team.is_first:
-            write_run(directory, self.config, dict(whole(weights.items())))
+            weights = dict(whole(trained))
+            if self._untrained:
+                weights |= self._base.weights(self.config, wanted=self._untrained)
+            write_run(directory, self.config, weights)
         else:
-            for _ in whole(weights.items()):  # every process holds a part, but only the first keeps the whole
+            for _ in whole(trained):  # every process holds a part, but only the first keeps the whole
                 pass
         self._team.wait()
         return directory

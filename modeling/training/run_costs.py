@@ -11,7 +11,6 @@ from modeling.model.costs import (
     forward_flops,
     hardware_flops,
     model_flops,
-    parameters_by_part,
     trained_parameters,
 )
 from modeling.model.lora import adapter_parameters
@@ -212,20 +211,12 @@ def _adapters(run: RunConfig) -> int:
     return 0 if lora is None else adapter_parameters(run.pipeline.model, lora)
 
 
-def _averaged(run: RunConfig) -> int:
-    """Weights that any training phase changes, where the run averages them."""
-    if run.training.ema_decay is None:
-        return 0
-    trainables = [phase.trainable for phase in run.training.phases]
-    parts = parameters_by_part(run.pipeline.model).items()
-    return _adapters(run) + sum(count for part, count in parts if any(map(part.is_trained, trainables)))
-
-
 def _memory(run: RunConfig, phase: TrainingPhase, workload: Workload, devices: Devices) -> StepMemory:
     setup = StepSetup(
         trainable=phase.trainable,
         execution=run.training.execution,
-        averaged_parameters=_averaged(run),
+        trained_by_run=tuple(each.trainable for each in run.training.phases),
+        averages_weights=run.training.ema_decay is not None,
         adapter_parameters=_adapters(run),
         devices=devices.count,
     )
