@@ -104,7 +104,9 @@ def train(
     team = Team(place, devices_per_clip=config.training.execution.devices_per_clip)
     with (
         held_alone(output / _LOCK_NAME, busy=busy) if team.is_first else nullcontext(),
-        closing(Trainer(config, store, output=output, team=team, start=start and local_path(start))) as trainer,
+        closing(
+            Trainer(config, store, output=output, team=team, start=None if start is None else local_path(start))
+        ) as trainer,
     ):
         for phase, steps in phases_left(config.training.phases, done=trainer.done.step):
             for batch in trainer.loader.batches(steps, with_references=phase.uses_references):

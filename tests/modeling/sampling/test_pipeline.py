@@ -95,10 +95,10 @@ def test_weights_of_half_the_size_give_nearly_the_same_video(pipeline: Pipeline,
     assert {parameter.dtype for parameter in small.model.parameters()} == {torch.bfloat16}
     exact = pipeline(PROMPT, references={"ball": picture()}, sampling=SAMPLING)
     assert 0 < np.abs(video.astype(int) - exact).mean() < 4
-    rounded = pipeline(PROMPT, references={"ball": picture()}, sampling=replace(SAMPLING, precision="bfloat16"))
+    rounded = pipeline(PROMPT, references={"ball": picture()}, sampling=replace(SAMPLING, precision=Precision.BFLOAT16))
     assert np.abs(video.astype(int) - rounded).mean() < 1  # products round the weights anyway
     with pytest.raises(ValueError, match=r"precision float32, but the pipeline's weights are bfloat16; read it with"):
-        small(PROMPT, sampling=replace(SAMPLING, precision="float32"))
+        small(PROMPT, sampling=replace(SAMPLING, precision=Precision.FLOAT32))
     with pytest.raises(ValueError, match=r"dtype is torch.float16, expected torch.float32 or torch.bfloat16"):
         Pipeline.from_pretrained(tmp_path, dtype=torch.float16)
 
