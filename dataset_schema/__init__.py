@@ -42,7 +42,14 @@ from dataset_schema.records import (
     Source,
 )
 from dataset_schema.replacement import run_of_shard, shard_name
-from dataset_schema.replacing import begin_replacement, clean_up_replacement, commit_replacement
+from dataset_schema.replacing import (
+    WHOLE_RUN,
+    begin_replacement,
+    begin_whole,
+    clean_up_replacement,
+    commit_replacement,
+    is_begun_whole,
+)
 from dataset_schema.shard import (
     INDEX_FOLDER,
     TABLES,
@@ -53,6 +60,7 @@ from dataset_schema.shard import (
     read_shard,
     shard_paths,
     shard_version,
+    sized_shards,
     write_row_groups,
     write_shard,
 )
@@ -70,6 +78,7 @@ __all__ = [
     "SHARE_SCORES",
     "TABLES",
     "TABLE_6_BUCKETS",
+    "WHOLE_RUN",
     "Annotator",
     "Background",
     "Box",
@@ -97,11 +106,13 @@ __all__ = [
     "Selection",
     "Source",
     "begin_replacement",
+    "begin_whole",
     "clean_up_replacement",
     "commit_replacement",
     "dataset_root",
     "expect_directory",
     "from_rows",
+    "is_begun_whole",
     "is_dataset",
     "largest_bucket",
     "leaves",
@@ -117,6 +128,7 @@ __all__ = [
     "shard_paths",
     "shard_version",
     "shortest_duration_s",
+    "sized_shards",
     "write_manifest",
     "write_row_groups",
     "write_shard",

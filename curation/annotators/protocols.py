@@ -1,7 +1,7 @@
 """What stages ask of annotators. A test passes a scripted one; a profile passes a real one."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -85,6 +85,15 @@ class EntityLocator(AnnotatorLike, Protocol):
 
     def locate(self, scenes: Sequence[Scene]) -> list[list[LocatedEntity]]:
         """For every scene the masks of its words' entities; nothing for what is not found."""
+        ...
+
+
+@runtime_checkable
+class KnowsItsLimits(Protocol):
+    """What an `EntityLocator` may add that does not look for every word, so that `explain` can say so."""
+
+    def cannot_find(self, word: EntityWord) -> str | None:
+        """Why it does not look for a word, such as "no detector class"; None if it does. Needs no `load`."""
         ...
 
 

@@ -1,4 +1,7 @@
-"""What networks have in common once torch is there: a precision, and answers that must be numbers."""
+"""What networks have in common once torch is there: a precision, threads, and answers that must be numbers."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -26,3 +29,18 @@ def check_finite(values: torch.Tensor, what: str) -> None:
             f"{what}: {bad} of {values.numel()} values are NaN or infinite, expected numbers; try precision float32, "
             "and check that the checkpoint is whole",
         )
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread of a CPU.
+
+    Our choice: a few of them on a busy machine wait for each other most of the time, and curation has many clips to
+    spread over the cores.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -2,7 +2,8 @@
 
 `rules.py` puts them together; `parse.py`, `locate.py`, `kinds.py`, `denial.py`, `number.py` and `newcomers.py` hold one
 rule each, `word_lists.py` the word lists they share, `phrases.py` and `tokens.py` the little grammar they need. Where a
-word stands in a caption is `dataset_schema.words`' to say, as in prompts.
+word stands in a caption is `dataset_schema.words`' to say, as in prompts. `object_classes.py` says what a detector of
+fixed classes can be asked about a word.
 """
 
 from curation.entity_words.instruction import entity_word_instruction

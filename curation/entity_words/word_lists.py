@@ -51,9 +51,16 @@ class Noun(NamedTuple):
 @lru_cache(maxsize=1)
 def sections() -> Mapping[str, frozenset[str]]:
     """All word lists by section name."""
+    return read_sections(*_FILES)
+
+
+def read_sections(*names: str) -> Mapping[str, frozenset[str]]:
+    """The sections of some files under `words/`."""
     content: dict[str, set[str]] = {}
-    for name in _FILES:
-        text = "\n".join("," if line.startswith("#") or not line.strip() else line for line in _read(name).splitlines())
+    for name in names:
+        text = "\n".join(
+            "," if line.startswith("#") or not line.strip() else line for line in read_file(name).splitlines()
+        )
         for block in text.split("[")[1:]:
             section, _, words = block.partition("]")
             entries = (" ".join(word.split()) for word in words.split(","))
@@ -65,7 +72,7 @@ def fingerprint() -> str:
     """SHA-256 of the word lists, to name the rules that made a dataset."""
     digest = hashlib.sha256()
     for name in _FILES:
-        digest.update(_read(name).encode())
+        digest.update(read_file(name).encode())
     return digest.hexdigest()
 
 
@@ -99,7 +106,7 @@ def singular_candidates(word: str) -> tuple[str, ...]:
         forms.append(last.removesuffix("ies") + "y")
     if last.endswith("ves"):
         forms += [last.removesuffix("ves") + "f", last.removesuffix("ves") + "fe"]
-    if last.endswith(("ches", "shes", "sses", "xes", "zes", "oes")):
+    if last.endswith(("ches", "shes", "ses", "xes", "zes", "oes")):
         forms.append(last.removesuffix("es"))
     if last.endswith("s") and not last.endswith("ss"):
         forms.append(last.removesuffix("s"))
@@ -116,6 +123,7 @@ def irregular_plurals() -> Mapping[str, str]:
 def _nouns() -> Mapping[str, NounClass]:
     content = dict.fromkeys(sections()["collective"] | sections()["first_name"], NounClass.PERSON)
     content |= dict.fromkeys(sections()["invariant"] | sections()["animal_or_food"], NounClass.ANIMAL)
+    content |= dict.fromkeys(sections()["worn"], NounClass.THING)
     # A word of several lists gets its likeliest reading: a later class overrules an earlier one.
     for noun_class in (
         NounClass.MEDIA,
@@ -137,7 +145,8 @@ def _compound_openings() -> frozenset[str]:
     return frozenset(noun.partition(" ")[0] for noun in _nouns() if " " in noun)
 
 
-def _read(name: str) -> str:
+def read_file(name: str) -> str:
+    """The text of a file under `words/`."""
     return (resources.files(__package__) / "words" / name).read_text(encoding="utf-8")
 
 

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
@@ -17,7 +16,7 @@ import pyarrow.parquet as pq
 
 from curation.execution.card import write_card
 from curation.execution.ledger import next_run, remove_unfinished
-from curation.execution.lock import locked_for_run
+from curation.execution.lock import expect_held_for, locked_for_run
 from curation.execution.plan import READ_STAGE
 from curation.execution.redecision import LookAgain, Redecision, Row
 from curation.execution.writer import Destination, ShardLimits, ShardWriter
@@ -38,6 +37,8 @@ from dataset_schema import (
     refresh_index,
     shard_paths,
 )
+from storage.address import Place
+from storage.holder import Holder
 
 _ROWS_AT_ONCE: Final = 1024
 _DECIDED: Final[dict[Kind, list[str]]] = {
@@ -65,7 +66,7 @@ class Changes:
     failed: Counter[tuple[str, str]] = field(default_factory=Counter)
     changed: Counter[str] = field(default_factory=Counter)
     look_again: Counter[str] = field(default_factory=Counter)
-    shards: list[Path] = field(default_factory=list)
+    shards: list[Place] = field(default_factory=list)
 
     @property
     def after(self) -> Counts:
@@ -108,7 +109,7 @@ class Changes:
             self.failed += found
 
 
-def find_changes(dataset: Path, redecision: Redecision) -> Changes:
+def find_changes(dataset: Place, redecision: Redecision) -> Changes:
     """What the new thresholds would change. No picture and no video is read for it.
 
     Raises:
@@ -129,7 +130,7 @@ def find_changes(dataset: Path, redecision: Redecision) -> Changes:
 
 
 def repolicy(
-    dataset: Path, redecision: Redecision, *, config: Mapping[str, Any], stages: tuple[str, ...]
+    dataset: Place, redecision: Redecision, *, config: Mapping[str, Any], stages: tuple[str, ...]
 ) -> tuple[Changes, tuple[FunnelRow, ...]]:
     """Replace a dataset by what the new thresholds make of it, as a whole or not at all.
 
@@ -143,7 +144,7 @@ def repolicy(
         DatasetBusyError: somebody writes the dataset.
         ValueError: a shard is damaged.
     """
-    with locked_for_run(dataset):
+    with locked_for_run(dataset) as holder:
         remove_unfinished(dataset)
         changes = find_changes(dataset, redecision)
         manifest = read_manifest(dataset)
@@ -155,15 +156,19 @@ def repolicy(
         )
         run = next_run(dataset)
         begin_replacement(dataset, run=run, shards=changes.shards)
-        _write(dataset, redecision, changes.shards, run=run)
+        _write(_destination(dataset, run, holder), redecision, changes.shards)
+        expect_held_for(dataset, holder)
         commit_replacement(dataset, head)
         refresh_index(dataset)
         write_card(dataset, head)
     return changes, found
 
 
-def _write(dataset: Path, redecision: Redecision, shards: list[Path], *, run: int) -> None:
-    destination = Destination(dataset=dataset, run=run, published=frozenset(), limits=ShardLimits())
+def _destination(dataset: Place, run: int, holder: Holder) -> Destination:
+    return Destination(dataset=dataset, run=run, published=frozenset(), limits=ShardLimits(), holder=holder)
+
+
+def _write(destination: Destination, redecision: Redecision, shards: list[Place]) -> None:
     kinds: dict[str, Any] = {table.folder: kind for kind, table in TABLES.items()}
     affected = redecision.affected
     with closing(ShardWriter(destination)) as writer:
@@ -171,7 +176,7 @@ def _write(dataset: Path, redecision: Redecision, shards: list[Path], *, run: in
             kind = kinds[path.parent.name]
             with open_shard(path, kind) as file:
                 rows = affected.rows(file, kind).to_pylist()
-            for row, is_affected in zip(read_shard(path, kind), rows, strict=True):
+            for row, is_affected in zip(read_shard(path, kind, whole=True), rows, strict=True):
                 new = redecision(row) if is_affected else row
                 if not isinstance(new, LookAgain):
                     writer.add(new)

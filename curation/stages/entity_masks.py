@@ -6,8 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from curation.annotators.protocols import EntityLocator, Scene
-from curation.records import Clip, LocatedEntity
+from curation.annotators.protocols import EntityLocator, KnowsItsLimits, Scene
+from curation.records import Clip, EntityWord, LocatedEntity
 from curation.rules import Bound, Facts, Rule
 from curation.stage import Resources, Stage
 from dataset_schema import Annotator, EntityKind
@@ -61,7 +61,8 @@ class EntityMasks(Stage):
                 sentence="of the subject words {subject_words}, {value:g} fit several places of the frame about "
                 "equally well",
                 plain="fits several places",
-                advice="write the caption so that it tells the subject from its likes: 'the dog in a red collar'",
+                advice="give a clip that shows one of its kind; or let networks that read the whole caption tell it "
+                "from its likes ('the dog in a red collar'): docs/paper_profile.md",
                 value_of=_ambiguous,
             ),
             Rule(
@@ -72,8 +73,8 @@ class EntityMasks(Stage):
                 sentence="of the subject words {subject_words} the surest was located with confidence {value:.2f}, "
                 f"expected {'at least {limit:.2f}' if least else 'more than 0'}",
                 plain="not located",
-                advice="give a clip in which the subject is large and moves, with a caption that names only that one; "
-                "or let networks that read the word look for it: docs/paper_profile.md",
+                advice="give a clip that shows the subject large, whole and moving, with a caption that calls it by a "
+                "plain word ('dog'); or let networks that know any word look for it: docs/paper_profile.md",
                 value_of=_confidence,
             ),
         )
@@ -87,18 +88,23 @@ class EntityMasks(Stage):
         self._locator.load()
 
     def measured(self, clip: Clip) -> str:
-        """How sure it is of the best subject, and in how many frames each word was found."""
+        """How sure it is of the best subject, in how many frames each word was found, and what is not looked for."""
         frames = len(clip.frames.reference_frames) if clip.frames is not None else 0
-        words = [(w.word, _count(clip, i)) for i, w in enumerate(clip.entity_words or ())]
-        looked_for = [
-            (word, count)
-            for (word, count), each in zip(words, clip.entity_words or (), strict=True)
-            if each.kind is not EntityKind.BACKGROUND
-        ]
-        found = [f"{word!r} in {count} of {frames} frames" for word, count in looked_for if count]
-        missed = ", ".join(repr(word) for word, count in looked_for if not count)
+        found, missed, unknown = [], [], []
+        for index, word in enumerate(clip.entity_words or ()):
+            if word.kind is EntityKind.BACKGROUND:
+                continue
+            if count := _count(clip, index):
+                found.append(f"{word.word!r} in {count} of {frames} frames")
+            elif reason := self._cannot_find(word):
+                unknown.append(f"{word.word!r}: {reason}")
+            else:
+                missed.append(repr(word.word))
         confidence = f"confidence {clip.scores.subject_confidence or 0.0:.2f}"
-        return "; ".join([confidence, *found, *([f"not located: {missed}"] if missed else [])])
+        return "; ".join([confidence, *found, *([f"not located: {', '.join(missed)}"] if missed else []), *unknown])
+
+    def _cannot_find(self, word: EntityWord) -> str | None:
+        return self._locator.cannot_find(word) if isinstance(self._locator, KnowsItsLimits) else None
 
     def score(self, clips: Sequence[Clip]) -> list[Clip]:
         """Fill `located` and the score `subject_confidence`, which is 0 where no subject was located."""

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Final, NamedTuple, overload
 
 import numpy as np
@@ -17,7 +16,7 @@ from modeling.data.prefetch import BoundedMemory
 from modeling.data.range_cache import RangeCacheConfig
 from modeling.data.sample_shards import PLACE_COLUMNS, SampleShards
 from modeling.data.training_sample import PicturedEntity, TrainingSample
-from storage.address import Address, Place
+from storage.address import Address, Place, place_beside
 from storage.places import place_of
 
 _logger = logging.getLogger(__name__)
@@ -180,10 +179,7 @@ class SampleStore:
         """
         if payload.bytes is not None:
             return payload.bytes
-        path = Path(str(payload.path))
-        if path.is_absolute():
-            return path
-        return Address(str(payload.path)) if "://" in str(payload.path) else self.root / path
+        return place_beside(self.root, str(payload.path))
 
     def captions(self) -> Iterator[CaptionedClip]:
         """What is said of every clip, in the order of the shards; no picture and no video is read.

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import duckdb
@@ -11,6 +10,7 @@ import pyarrow as pa
 from curation.execution.settings import changed_settings
 from dataset_schema import CORE_SCORES, INDEX_SCHEMA, Index, open_index, read_manifest
 from pipelines.housekeeping.database import scratch_database
+from storage.address import Place
 
 _END: Final = ("outcome", "stage", "reason")
 
@@ -90,7 +90,7 @@ class Difference:
         return not (self.moved or self.scores or self.facts)
 
 
-def compare(first: Path, second: Path) -> Difference:
+def compare(first: Place, second: Place) -> Difference:
     """In what two datasets differ, asked of their indexes; clips are the same by their ids. Nothing is written.
 
     Raises:

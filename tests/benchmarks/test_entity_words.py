@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.entity_words import Score, f_score, figures, measure, read_truth
+from benchmarks.entity_words import Score, class_figures, f_score, figures, measure, read_captions, read_truth
 from curation.annotators.lexicon.extractor import LexiconEntityWords
 
 
 def test_every_goal_is_reached_on_captions_of_the_sprite_world() -> None:
     found = figures(None)
 
-    assert len(found) == 7
+    assert len(found) == 11
     assert all(figure.is_met for figure in found)
 
 
@@ -44,3 +44,25 @@ def test_reads_every_form_of_truth(tmp_path: Path) -> None:
 
     assert (score.expected["subject"], score.exact["subject"]) == (3, 3)
     assert (score.expected["object"], score.exact["object"]) == (2, 2)
+
+
+def test_counts_the_words_that_have_a_class_as_done_by_hand() -> None:
+    captions = ["A woman in a red dress pets a rabbit on a sofa.", "A man plays a guitar.", "Two dogs run."]
+
+    found = {figure.name: figure for figure in class_figures(captions, LexiconEntityWords())}
+
+    # Woman, man exactly, rabbit nearly; of red dress, sofa and guitar the sofa alone; "two dogs" breaks a rule.
+    assert found["subject words with a class"].value == 1
+    assert found["subject words with an exact class"].value == pytest.approx(2 / 3)
+    assert found["object words with a class"].value == pytest.approx(1 / 3)
+    assert found["object words with a class"].of == "3 words of 2 captions"
+
+
+def test_reads_all_captions_of_a_media_folder(tmp_path: Path) -> None:
+    (tmp_path / "captions").mkdir()
+    videos = [{"video": "a.mp4", "caption": ["A dog.", "A dog runs."]}, {"video": "b.mp4", "caption": ["A cat."]}]
+    (tmp_path / "captions" / "msrvtt_test_first800.json").write_text(json.dumps(videos))
+    (tmp_path / "captions" / "panda70m_website_samples.csv").write_text("file,dataset_caption\nc.mp4,A bird.\n")
+
+    assert read_captions(tmp_path) == ["A dog.", "A dog runs.", "A cat.", "A bird."]
+    assert read_captions(None) == []

@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from curation.annotators.protocols import EntityLocator, LeakCheck, Painted, Scene
+from curation.deferred import Deferred
+from curation.records import ReferenceFrame
 from curation.stage import Resources
 from dataset_schema import Annotator
 from storage.configs import PRESET_ONLY
+
+cv2: Any = Deferred("cv2")
 
 _REVISION: Final = "2"
 
@@ -106,6 +110,14 @@ class DetectorLeak:
 
     def leaks(self, painted: Sequence[Painted]) -> list[float]:
         """The highest detection score of a subject's word; 0 where none is found."""
-        scenes = [Scene((replace(one.frame, image=one.image),), one.subject_words) for one in painted]
+        scenes = [Scene((_as_frame(one),), one.subject_words) for one in painted]
         found = self._detector.locate(scenes)
         return [max((entity.detection_score for entity in entities), default=0.0) for entities in found]
+
+
+def _as_frame(painted: Painted) -> ReferenceFrame:
+    """The background as a frame of its own; in the frame's neighbours the entities would still be seen to move."""
+    frame = painted.frame
+    size = frame.neighbours.shape[2], frame.neighbours.shape[1]
+    small = cv2.resize(painted.image, size, interpolation=cv2.INTER_AREA)
+    return replace(frame, image=painted.image, neighbours=small[None], neighbour_times_s=(frame.time_s,), centre=0)

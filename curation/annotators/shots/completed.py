@@ -5,13 +5,8 @@ The network's own answer is completed in two ways, both of which only ever add c
 - Other cuts close by lower its probability of a cut, most of all between shots of less than a second. A change in
   doubt beside certain ones is therefore shown to it again, with the frames up to those alone.
 - Where nearly the whole picture jumps, that is a cut, whatever the network says: `jumps.py`.
-
-Our choice: one thread, because a few of them on a busy machine wait for each other most of the time, and curation
-has many clips to spread over the cores.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,7 +16,7 @@ import torch
 from curation.annotators.device import Device
 from curation.annotators.shots.jumps import picture_jumps
 from curation.annotators.shots.network import STRIDE, WINDOW, Probabilities, StretchedTransNet, package_network
-from curation.annotators.tensors import check_finite, dtype_of
+from curation.annotators.tensors import check_finite, dtype_of, one_thread
 from curation.records import Video
 from curation.shot_changes import shot_changes
 
@@ -54,7 +49,7 @@ class CompletedTransNet:
 
     def cut_probabilities(self, thumbnails: Video) -> Probabilities:
         """For every frame: the probability that a shot change lies between it and the next."""
-        with torch.inference_mode(), _one_thread():
+        with torch.inference_mode(), one_thread():
             found = self.network.probabilities(thumbnails, self.windows)
             _check(found)
             if self.windows > 1:
@@ -65,7 +60,7 @@ class CompletedTransNet:
 
     def network_probabilities(self, thumbnails: Video) -> Probabilities:
         """The network's answer alone: with one window a stretch, what its package would say."""
-        with torch.inference_mode(), _one_thread():
+        with torch.inference_mode(), one_thread():
             return self.network.probabilities(thumbnails, self.windows)
 
 
@@ -122,13 +117,3 @@ def _around(thumbnails: Video, cut: int) -> Video:
 
 def _check(found: Probabilities) -> None:
     check_finite(torch.from_numpy(found), "TransNetV2")
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

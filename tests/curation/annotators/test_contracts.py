@@ -25,6 +25,7 @@ from curation.annotators.leaks.checks import ColorLeak, ColorLeakConfig, Detecto
 from curation.annotators.likeness.dinov2 import Dinov2Config, Dinov2Encoder
 from curation.annotators.likeness.histogram import HistogramEncoder
 from curation.annotators.moving_object.locator import MovingObjectConfig, MovingObjectLocator
+from curation.annotators.objects.nanodet import NanoDetDetector
 from curation.annotators.protocols import (
     AnnotatorLike,
     CutoutEncoder,
@@ -93,6 +94,7 @@ OTHERS: list[Make] = [
     lambda _: TransNetV2Shots(),
     lambda _: SceneDetectShots(),
     lambda _: BlazeFaceDetector(BlazeFaceConfig()),
+    lambda _: NanoDetDetector(),
 ]
 
 

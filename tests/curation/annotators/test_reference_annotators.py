@@ -145,6 +145,21 @@ def test_a_leak_check_tells_an_entity_that_was_left_from_one_that_was_painted_ou
     assert 0 <= gone < 0.05
 
 
+def test_a_detector_that_looks_for_leaks_sees_the_entity_in_no_frame_around_the_background() -> None:
+    class Neighbourly(RedDetector):
+        """Looks at the frames around as well, as one that follows motion does."""
+
+        def locate(self, scenes: Sequence[Scene]) -> list[list[LocatedEntity]]:
+            around = [image for scene in scenes for frame in scene.frames for image in frame.neighbours]
+            return super().locate([Scene(still_frames(image), (DOG,)) for image in around])
+
+    frame = still_frames(WITH_ENTITY)[0]
+
+    leaks = DetectorLeak(Neighbourly()).leaks([Painted(frame, GREEN, INSIDE, INSIDE, (DOG,))])
+
+    assert leaks == [0]
+
+
 def test_a_locator_that_reads_no_words_cannot_look_for_leaks() -> None:
     with pytest.raises(ValueError, match="MovingObjectLocator, expected a detector that reads words"):
         DetectorLeakConfig().build(MovingObjectConfig().build())

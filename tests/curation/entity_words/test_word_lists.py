@@ -11,6 +11,8 @@ from curation.entity_words.word_lists import NounClass, find_compound, find_noun
 def test_no_noun_is_in_two_classes() -> None:
     for first, second in combinations(NounClass, 2):
         assert sections()[first] & sections()[second] == set(), f"{first} and {second}"
+    for noun_class in NounClass:
+        assert sections()["worn"] & sections()[noun_class] == set(), f"worn and {noun_class}"
 
 
 def test_entries_are_lower_case_words_that_the_look_up_can_meet() -> None:
@@ -31,6 +33,8 @@ def test_entries_are_lower_case_words_that_the_look_up_can_meet() -> None:
         ("knives", "knife", NounClass.THING),
         ("dresses", "dress", NounClass.THING),
         ("boxes", "box", NounClass.THING),
+        ("walruses", "walrus", NounClass.ANIMAL),
+        ("ibises", "ibis", NounClass.ANIMAL),
         ("tomatoes", "tomato", NounClass.THING),
         ("glasses", "glasses", NounClass.THING),
         ("teddy bears", "teddy bear", NounClass.THING),

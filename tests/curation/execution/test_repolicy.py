@@ -27,6 +27,7 @@ from curation.stages.content_filter import ContentFilter, ContentFilterConfig
 from curation.stages.reference_images import ReferenceImages, ReferenceImagesConfig
 from curation.stages.single_shot import SingleShotConfig, SingleShotFilter
 from dataset_schema import TABLES, FailureKind, read_manifest, read_shard, shard_paths
+from storage.address import Place
 from tests.curation.scripted_stages import make_id, make_sample, make_source, read_tables
 from tests.curation.stages.test_background import ScriptedInpainter
 from tests.curation.stages.test_content_filter import BrightnessClassifier
@@ -308,7 +309,7 @@ def drawn_clip(number: int, each: Scripted) -> Clip:
     return replace(each.clip, clip_id=make_id(number), source=make_source(number), frames=seen)
 
 
-def tables(dataset: Path) -> dict[str, list[dict[str, Any]]]:
+def tables(dataset: Place) -> dict[str, list[dict[str, Any]]]:
     """All that can be known without the video: not what a clip looked like, nor when its shots change."""
     found = read_tables(dataset)
     for row in found["rejections"]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from curation.annotators.protocols import Scene
-from curation.records import LocatedEntity
+from curation.records import EntityWord, LocatedEntity
 from curation.stage import Resources
 from curation.stages.entity_masks import EntityMasks, EntityMasksConfig
 from dataset_schema import Annotator, EntityKind
@@ -122,3 +122,32 @@ def test_an_ambiguous_frame_counts_neither_for_nor_against_a_subject() -> None:
 
     assert scored.scores.subject_confidence == pytest.approx(0.8)
     assert reasons_of(tested, scored) == ()
+
+
+class LimitedLocator(ScriptedLocator):
+    """Does not know what a kettle is."""
+
+    def cannot_find(self, word: EntityWord) -> str | None:
+        return "no detector class" if word.word == "kettle" else None
+
+
+def test_what_was_measured_says_which_words_were_missed_and_which_the_locator_does_not_know() -> None:
+    clip = clip_of(FRAMES, dog=EntityKind.SUBJECT, ball=EntityKind.OBJECT, kettle=EntityKind.OBJECT)
+    knowing, limited = (
+        EntityMasks(EntityMasksConfig(), locator((0, 0, 0.9, 0.9), (0, 2, 0.9, 0.9)))
+        for locator in (ScriptedLocator, LimitedLocator)
+    )
+
+    (scored,) = limited.score([clip])
+
+    located = "confidence 0.90; 'dog' in 2 of 3 frames; not located: 'ball'"
+    assert limited.measured(scored) == f"{located}; 'kettle': no detector class"
+    assert knowing.measured(scored) == f"{located}, 'kettle'"
+
+
+def test_a_word_that_was_found_all_the_same_is_not_called_unknown() -> None:
+    tested = EntityMasks(EntityMasksConfig(), LimitedLocator((0, 0, 0.9, 0.9)))
+
+    (scored,) = tested.score([clip_of(FRAMES, kettle=EntityKind.SUBJECT)])
+
+    assert tested.measured(scored) == "confidence 0.90; 'kettle' in 1 of 3 frames"
