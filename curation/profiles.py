@@ -10,6 +10,7 @@ from curation.annotators.grounding.locator import GroundedMasksConfig
 from curation.annotators.grounding_legacy.locator import LegacyGroundedMasksConfig
 from curation.annotators.inpainting.exemplar import ExemplarConfig
 from curation.annotators.inpainting.stable_diffusion import StableDiffusionConfig
+from curation.annotators.insets.finder import BorderedInsets
 from curation.annotators.language.captioner import ServerCaptionerConfig
 from curation.annotators.language.entity_words import LanguageEntityWordsConfig
 from curation.annotators.language.server import ChatServerConfig
@@ -145,7 +146,8 @@ def build_stages(config: CurationConfig) -> list[Stage]:
     words = EntityWords(
         config.entity_words, jobs.words.build(config.instruction), tells_places_apart=jobs.masks.tells_places_apart
     )
-    looking = [*_shot_stages(config, buckets), ContentFilter(config.content_filter, jobs.content_filter.build())]
+    content_filter = ContentFilter(config.content_filter, jobs.content_filter.build(), BorderedInsets())
+    looking = [*_shot_stages(config, buckets), content_filter]
     # Text alone costs least, so it goes first, unless the captions are still to be written from the pictures.
     reading: list[Stage] = [words, *looking]
     if config.captions.which != "none":

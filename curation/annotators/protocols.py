@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curation.entity_words import Answer
-from curation.records import Cutout, EntityWord, Image, LocatedEntity, Mask, ReferenceFrame, Video
+from curation.records import Cutout, EntityWord, Frames, Image, LocatedEntity, Mask, ReferenceFrame, Video
 from curation.stage import Resources
 from dataset_schema import Annotator
 
@@ -49,6 +49,14 @@ class ContentClassifier(AnnotatorLike, Protocol):
 
     def classify(self, videos: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
         """Probabilities (batch, 5), in the order of CONTENT_CLASSES, of (batch, 16, 224, 224, 3)."""
+        ...
+
+
+class InsetFinder(AnnotatorLike, Protocol):
+    """Finds pictures laid over a video: what makes it screen in screen (A.1)."""
+
+    def find(self, clips: Sequence[Frames]) -> list[bool]:
+        """Whether each clip surely shows one; where it does not, there may be one all the same."""
         ...
 
 

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -35,6 +36,27 @@ class BrightnessClassifier:
         probabilities = np.full((len(videos), 5), 0.05)
         probabilities[np.arange(len(videos)), videos[:, 0, 0, 0, 0]] = 0.8
         return probabilities
+
+
+class ScriptedInsets:
+    """Answers what it is told, clip by clip."""
+
+    def __init__(self, *answers: bool) -> None:
+        self._answers = list(answers)
+
+    def describe(self) -> Annotator:
+        return Annotator(job="insets", name="scripted", revision="1")
+
+    @property
+    def resources(self) -> Resources:
+        return Resources()
+
+    def load(self) -> None:
+        pass
+
+    def find(self, clips: Sequence[Frames]) -> list[bool]:
+        assert len(clips) == len(self._answers)
+        return self._answers
 
 
 def make_clip(number: int, first_pixel: int = 0) -> Clip:
@@ -144,3 +166,52 @@ def test_weights_without_a_threshold_are_found_before_anything_runs() -> None:
 def test_a_threshold_that_is_no_probability_is_an_error(value: float) -> None:
     with pytest.raises(ValueError, match="min_desirable"):
         ContentFilterConfig(min_desirable=value)
+
+
+def test_an_inset_makes_composed_pictures_likelier_by_the_odds_and_leaves_other_clips_alone() -> None:
+    stage = ContentFilter(ContentFilterConfig(inset_odds=100), BrightnessClassifier(), ScriptedInsets(True, False))
+
+    found, other = (clip.scores for clip in stage.score([make_clip(1), make_clip(2)]))
+
+    # By hand: 0.8 against twice 0.05 * 100, with twice 0.05 besides.
+    assert found.screen_in_screen == found.screen_recording == pytest.approx(5 / 10.9)
+    assert found.desirable == pytest.approx(0.8 / 10.9)
+    assert sum(getattr(found, name) for name in CONTENT_CLASSES) == pytest.approx(1)
+    assert (other.desirable, other.screen_in_screen) == (0.8, 0.05)
+
+
+def test_a_clip_with_an_inset_is_rejected_as_screen_in_screen() -> None:
+    stage = ContentFilter(ContentFilterConfig(), BrightnessClassifier(), ScriptedInsets(True))
+
+    (clip,) = stage.score([make_clip(1)])
+
+    assert [reason.reason for reason in reasons_of(stage, clip)] == ["screen_in_screen"]
+
+
+def test_a_recording_whose_windows_pop_up_stays_a_recording() -> None:
+    stage = ContentFilter(ContentFilterConfig(), BrightnessClassifier(), ScriptedInsets(True))
+
+    (clip,) = stage.score([make_clip(1, first_pixel=4)])
+
+    assert [reason.reason for reason in reasons_of(stage, clip)] == ["screen_recording"]
+
+
+def test_odds_of_one_leave_all_to_the_network() -> None:
+    stage = ContentFilter(ContentFilterConfig(inset_odds=1), BrightnessClassifier(), ScriptedInsets(True))
+
+    (clip,) = stage.score([make_clip(1)])
+
+    assert clip.scores.desirable == 0.8
+    assert [each.job for each in stage.annotators()] == ["content_filter"]
+
+
+def test_says_who_looked_for_insets() -> None:
+    stage = ContentFilter(ContentFilterConfig(), BrightnessClassifier(), ScriptedInsets())
+
+    assert [each.name for each in stage.annotators()] == ["brightness", "scripted"]
+
+
+@pytest.mark.parametrize("value", [0.5, float("inf"), float("nan")])
+def test_odds_that_say_nothing_or_everything_are_an_error(value: float) -> None:
+    with pytest.raises(ValueError, match="inset_odds"):
+        ContentFilterConfig(inset_odds=value)
