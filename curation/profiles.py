@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from curation.annotators.content.classifier import VideoMaeConfig
+from curation.annotators.detected_object.locator import DetectedObjectConfig
 from curation.annotators.device import Device
 from curation.annotators.faces import BlazeFaceConfig
 from curation.annotators.grounding.locator import GroundedMasksConfig
@@ -39,7 +40,7 @@ from storage.configs import PRESET_ONLY
 
 WordsConfig: TypeAlias = LexiconConfig | ChatServerConfig | VllmChatConfig | TransformersChatConfig
 ShotsConfig: TypeAlias = TransNetV2Config | SceneDetectConfig
-MasksConfig: TypeAlias = MovingObjectConfig | GroundedMasksConfig | LegacyGroundedMasksConfig
+MasksConfig: TypeAlias = DetectedObjectConfig | MovingObjectConfig | GroundedMasksConfig | LegacyGroundedMasksConfig
 LikenessConfig: TypeAlias = HistogramConfig | Dinov2Config
 InpaintingConfig: TypeAlias = ExemplarConfig | StableDiffusionConfig
 LeakConfig: TypeAlias = ColorLeakConfig | DetectorLeakConfig
@@ -53,7 +54,7 @@ class EmbeddedAnnotators:
     words: WordsConfig = field(default_factory=LexiconConfig)
     shots: ShotsConfig = field(default_factory=TransNetV2Config)
     content_filter: VideoMaeConfig = field(default_factory=VideoMaeConfig)
-    masks: MasksConfig = field(default_factory=MovingObjectConfig)
+    masks: MasksConfig = field(default_factory=DetectedObjectConfig)
     faces: BlazeFaceConfig = field(default_factory=BlazeFaceConfig)
     likeness: LikenessConfig = field(default_factory=HistogramConfig)
     inpainting: InpaintingConfig = field(default_factory=ExemplarConfig)

@@ -77,10 +77,11 @@ class Captioner(AnnotatorLike, Protocol):
 
 
 class Scene(NamedTuple):
-    """The reference frames of one clip, and the words whose entities they may show."""
+    """The reference frames of one clip, the words whose entities they may show, and the caption that has them."""
 
     frames: Sequence[ReferenceFrame]
     words: Sequence[EntityWord]
+    caption: str = ""
 
 
 class EntityLocator(AnnotatorLike, Protocol):

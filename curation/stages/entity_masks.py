@@ -61,8 +61,8 @@ class EntityMasks(Stage):
                 sentence="of the subject words {subject_words}, {value:g} fit several places of the frame about "
                 "equally well",
                 plain="fits several places",
-                advice="give a clip that shows one of its kind; or let networks that read the whole caption tell it "
-                "from its likes ('the dog in a red collar'): docs/paper_profile.md",
+                advice="write the caption so that it tells one from the other: 'the man in a red coat', 'the woman on "
+                "the left'; or give a clip that shows one of its kind",
                 value_of=_ambiguous,
             ),
             Rule(
@@ -120,7 +120,7 @@ def _count(clip: Clip, index: int) -> int:
 def _scene(clip: Clip) -> Scene:
     if clip.frames is None or clip.entity_words is None:
         raise ValueError(f"clip {clip.clip_id} has no frames or no entity words, expected both; check the plan")
-    return Scene(clip.frames.reference_frames, clip.entity_words)
+    return Scene(clip.frames.reference_frames, clip.entity_words, clip.caption)
 
 
 def _with_located(clip: Clip, located: tuple[LocatedEntity, ...]) -> Clip:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
@@ -25,9 +26,11 @@ class ReferenceImagesConfig:
     """Which pictures are good enough to be reference images. Our choice, all of them: the paper names no threshold.
 
     Attributes:
-        min_area: least share of the frame. Smaller masks are more often wrong than right.
+        min_area: of a subject: least share of the frame. Smaller masks are more often wrong than right.
         max_area: largest share of the frame. Beyond it there is no background left, and mostly the mask is wrong.
-        min_short_side: least side of the crop, pixels: a fifth of the image encoder's 224.
+        min_short_side: of a subject: least side of the crop, pixels: a fifth of the image encoder's 224.
+        min_object_area: the same for objects, which are mostly held, thrown or eaten: 43 x 43 pixels of 1280 x 720.
+        min_object_short_side: the same for objects: as for faces, which are parts of somebody too.
         min_largest_fragment: a mask in pieces is an occluded entity or a bad mask.
         max_border_contact: most of the outline that may lie on the frame's border. A person cut at the waist has
             about a fifth there; beyond two fifths the entity is mostly outside.
@@ -62,6 +65,8 @@ class ReferenceImagesConfig:
     min_area: float = 0.01
     max_area: float = 0.90
     min_short_side: int = 48
+    min_object_area: float = 0.002
+    min_object_short_side: int = 32
     min_largest_fragment: float = 0.8
     min_fill: float = 0.25
     max_border_contact: float = 0.4
@@ -80,6 +85,11 @@ class ReferenceImagesConfig:
         if not 0 <= self.min_area < self.max_area <= 1:
             raise ValueError(
                 f"min_area is {self.min_area} and max_area {self.max_area}, expected 0 <= min_area < max_area <= 1"
+            )
+        if not 0 <= self.min_object_area < self.max_area:
+            raise ValueError(
+                f"min_object_area is {self.min_object_area} and max_area {self.max_area}, expected 0 <= "
+                "min_object_area < max_area"
             )
         if not 0 <= self.min_likeness < self.max_likeness <= 1:
             raise ValueError(
@@ -200,7 +210,7 @@ _SUBJECT_HAS_REFERENCE = Rule(
 
 
 class _Limit(NamedTuple):
-    """A limit of pictures; `form` is how its values are written."""
+    """A limit of pictures; `form` is how its values are written, `kind` the only kind of entity that it is about."""
 
     code: str
     reads: str
@@ -208,6 +218,7 @@ class _Limit(NamedTuple):
     limit: float
     form: str
     plain: str
+    kind: EntityKind | None = None
 
     def rule(self, about: About) -> Rule:
         """As a rule about whole pictures, or about faces."""
@@ -220,21 +231,26 @@ class _Limit(NamedTuple):
             sentence=f"{self.reads.replace('_', ' ')} {self.form} {beyond} {{limit:g}}",
             plain=self.plain,
             about=about,
-            value_of=_VALUES.get(self.reads),
+            value_of=_VALUES.get(self.reads) if self.kind is None else partial(_of_kind, self.kind, self.reads),
         )
 
 
 def picture_rules(config: ReferenceImagesConfig) -> tuple[Rule, ...]:
     """What a good picture of an entity is, by itself and then beside the others."""
     least, most = Bound.AT_LEAST, Bound.AT_MOST
+    subject, thing = EntityKind.SUBJECT, EntityKind.OBJECT
     limits = (
-        _Limit("too_small", "area", least, config.min_area, "{value:.4f}", "too small"),
+        _Limit("too_small", "area", least, config.min_area, "{value:.4f}", "too small", subject),
+        _Limit("small_object", "area", least, config.min_object_area, "{value:.4f}", "too small", thing),
         _Limit("too_large", "area", most, config.max_area, "{value:.2f}", "too large"),
-        _Limit("too_few_pixels", "short_side", least, config.min_short_side, "{value} px", "too small"),
+        _Limit("too_few_pixels", "short_side", least, config.min_short_side, "{value} px", "too small", subject),
+        _Limit(
+            "object_of_few_pixels", "short_side", least, config.min_object_short_side, "{value} px", "too small", thing
+        ),
         _Limit("in_pieces", "largest_fragment", least, config.min_largest_fragment, "{value:.2f}", "in pieces"),
         _Limit("thin", "fill", least, config.min_fill, "{value:.2f}", "thin or full of holes"),
         _Limit("cut_off", "border_contact", most, config.max_border_contact, "{value:.2f}", "cut off by the frame"),
-        _Limit("covered", "overlap", most, config.max_overlap, "{value:.2f}", "another subject covers it"),
+        _Limit("covered", "overlap", most, config.max_overlap, "{value:.2f}", "another subject covers it", subject),
         _Limit("blurred", "sharpness", least, config.min_sharpness, "{value:.1f}", "blurred"),
         _Limit("seldom_found", "found_frames", least, config.min_frames, "{value}", "found in too few frames"),
         _Limit("not_in_clip", "seen_in_clip", least, 1, "{value}", "not well visible inside the clip"),
@@ -266,8 +282,8 @@ def _likeness_limits(config: ReferenceImagesConfig) -> tuple[_Limit, ...]:
     )
 
 
-def _overlap_of_subject(facts: Facts) -> Any:
-    return facts["overlap"] if facts["kind"] is EntityKind.SUBJECT else None
+def _of_kind(kind: EntityKind, reads: str, facts: Facts) -> Any:
+    return facts[reads] if facts["kind"] is kind else None
 
 
 def _frames_of_several(facts: Facts) -> Any:
@@ -276,7 +292,7 @@ def _frames_of_several(facts: Facts) -> Any:
     return None if found is None or (frames is not None and found >= frames) else found
 
 
-_VALUES: Mapping[str, Callable[[Facts], Any]] = {"overlap": _overlap_of_subject, "found_frames": _frames_of_several}
+_VALUES: Mapping[str, Callable[[Facts], Any]] = {"found_frames": _frames_of_several}
 
 
 def _with_margin(box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:

@@ -69,6 +69,8 @@ def configs(draw: st.DrawFn) -> ReferenceImagesConfig:
     return ReferenceImagesConfig(
         min_area=limit(0.0, 0.05, 0.15),
         min_short_side=int(limit(0, 45, 80)),
+        min_object_area=limit(0.0, 0.05, 0.15),
+        min_object_short_side=int(limit(0, 45, 80)),
         min_largest_fragment=limit(0.0, 0.9),
         min_fill=0.0,
         max_border_contact=limit(1.0, 0.1),
@@ -86,7 +88,8 @@ def configs(draw: st.DrawFn) -> ReferenceImagesConfig:
 @st.composite
 def clips(draw: st.DrawFn) -> Clip:
     """Two words in up to three frames, some of them from outside the clip."""
-    words = {"woman": EntityKind.SUBJECT, draw(st.sampled_from(["dog", "ball"])): EntityKind.SUBJECT}
+    second = draw(st.sampled_from([("dog", EntityKind.SUBJECT), ("ball", EntityKind.OBJECT)]))
+    words = dict([("woman", EntityKind.SUBJECT), second])
     inside = draw(st.integers(0, 2))
     clip = clip_of(still_frames(*draw(st.permutations([RED, RED, BLUE]))), **words)
     assert clip.frames is not None

@@ -175,8 +175,8 @@ class _Asked(NamedTuple):
     words: Sequence[int]
 
     def question(self, scenes: Sequence[Scene]) -> Question:
-        frames, words = scenes[self.scene]
-        return Question(frames[self.frame].image, [words[word].word for word in self.words])
+        scene = scenes[self.scene]
+        return Question(scene.frames[self.frame].image, [scene.words[word].word for word in self.words])
 
 
 def _places(scenes: Sequence[Scene]) -> list[_Asked]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import cv2
@@ -165,6 +166,7 @@ def _background_drift(motion: npt.NDArray[np.float32], visible: Mask) -> npt.NDA
     return basis @ coefficients.astype(np.float32)
 
 
+@lru_cache(maxsize=2)
 def _polynomial(height: int, width: int) -> npt.NDArray[np.float32]:
     """1, x, y, x^2, xy, y^2, y^3 at every pixel, with x and y in [-1, 1]."""
     y, x = np.mgrid[:height, :width].astype(np.float32)

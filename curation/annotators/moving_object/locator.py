@@ -12,28 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final, Literal
 
-import numpy as np
-
 from curation.annotators.moving_object.foreground import Foreground, ForegroundNetwork
 from curation.annotators.protocols import EntityLocator, Scene
-from curation.entity_words.phrases import names_person
 from curation.records import EntityWord, LocatedEntity, ReferenceFrame
 from curation.stage import Resources
 from dataset_schema import Annotator, EntityKind
 from storage.configs import PRESET_ONLY
 
 _REVISION: Final = "2"
-
-# Our choice: of more things that move two mostly touch, and nobody knows how many of the regions are one.
-_MOST_SUBJECTS: Final = 3
-
-# Something else that is this much as salient in most frames might as well be what the word means. Our choice: a fifth
-# less is no clear difference; of 30 generated clips in which one sprite moves none has such a rival.
-_RIVALS: Final = 0.8
-
-# With several words less is enough, since a thing too many shifts the order. Our choice: half; of 24 generated clips in
-# which two sprites move none has a rival above 0.2, and a third sprite of their size comes to 0.8.
-_RIVALS_OF_SEVERAL: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,36 +94,17 @@ class MovingObjectLocator:
         return [self._locate(scene.frames, scene.words) for scene in scenes]
 
     def _locate(self, frames: Sequence[ReferenceFrame], words: Sequence[EntityWord]) -> list[LocatedEntity]:
-        subjects = [index for index, word in enumerate(words) if word.kind is EntityKind.SUBJECT]
-        most = 1 if self._config.several_subjects == "refuse" else _MOST_SUBJECTS
-        if not 1 <= len(subjects) <= most:
-            return []
-        subjects.sort(key=lambda index: words[index].start)
-        people = [names_person(words[index].word) for index in subjects]
-        from curation.annotators.moving_object.things import find_subjects
+        from curation.annotators.moving_object.answers import Terms, locate_moving
+        from curation.annotators.moving_object.things import evidence_by_frame
 
-        found = find_subjects(frames, people, self._network, long_side=self._config.working_side)
-        least = self._config.min_confidence
-        # What is found alone may be two things that touch there, and a thing that was missed would stay in the
-        # background. So all of them count or none.
-        certain = [
-            index
-            for index in range(len(frames))
-            if found and all(index in of_word and of_word[index].confidence >= least for of_word in found)
-        ]
-        if not certain:
+        subjects = {index: word for index, word in enumerate(words) if word.kind is EntityKind.SUBJECT}
+        by_order = self._config.tells_places_apart
+        if not subjects or (len(subjects) > 1 and not by_order):
             return []
-        rivals = _RIVALS if len(subjects) == 1 else _RIVALS_OF_SEVERAL
-        is_ambiguous = any(np.median([of_word[index].rivalry for index in certain]) >= rivals for of_word in found)
-        return [
-            LocatedEntity(
-                word_index=subject,
-                reference_index=index,
-                mask=of_word[index].enlarged(frames[index].image),
-                detection_score=of_word[index].detection_score,
-                mask_score=of_word[index].mask_score,
-                is_ambiguous=is_ambiguous,
-            )
-            for subject, of_word in zip(subjects, found, strict=True)
-            for index in certain
-        ]
+        return locate_moving(
+            frames,
+            evidence_by_frame(frames, self._network, self._config.working_side),
+            subjects,
+            self._network,
+            Terms(self._config.min_confidence, by_order),
+        )

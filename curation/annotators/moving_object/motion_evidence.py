@@ -45,15 +45,28 @@ def motion_evidence(frame: ReferenceFrame, *, long_side: int) -> MotionEvidence 
     speeds = [np.linalg.norm(n.motion, axis=-1) * (per_step / abs(n.offset_s)) for n in neighbours]
     tolerance = _NOISE_LEVELS + _MISPLACED_PX * _gradient(image)
     contradictions = [_contradiction(n.image, image, tolerance) for n in neighbours]
-    height, width = image.shape[:2]
-    scale = min(1.0, long_side / max(height, width))
-    size = (round(width * scale), round(height * scale))
+    size = _working_size(image, long_side)
     return MotionEvidence(
         image=cv2.resize(image, size, interpolation=cv2.INTER_AREA),
         speed=cv2.resize(_on_both_sides(speeds, neighbours), size, interpolation=cv2.INTER_AREA),
         contradiction=cv2.resize(_on_both_sides(contradictions, neighbours), size, interpolation=cv2.INTER_AREA),
         camera_fit=min(n.camera_fit for n in neighbours),
     )
+
+
+def no_motion(frame: ReferenceFrame, *, long_side: int) -> MotionEvidence:
+    """What is known where the camera's motion cannot be estimated: how the frame looks."""
+    size = _working_size(frame.neighbours[frame.centre], long_side)
+    still = np.zeros(size[::-1], np.float32)
+    picture = cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA)
+    return MotionEvidence(image=picture, speed=still, contradiction=still, camera_fit=0.0)
+
+
+def _working_size(image: Image, long_side: int) -> tuple[int, int]:
+    """Width and height."""
+    height, width = image.shape[:2]
+    scale = min(1.0, long_side / max(height, width))
+    return round(width * scale), round(height * scale)
 
 
 def _gradient(image: Image) -> Plane:

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 import cv2
 import numpy as np
 
 from curation.annotators.moving_object.colors import color_histogram, color_similarity
+from curation.annotators.moving_object.enlargement import enlarge
 from curation.annotators.moving_object.foreground import Foreground
 from curation.annotators.moving_object.foreground_outline import Outline, complete_outlines
 from curation.annotators.moving_object.foreground_zoom import zoomed_foreground
@@ -28,10 +30,6 @@ from curation.records import Image, Mask, ReferenceFrame
 
 # The agreement of an object that was found in one frame only: nothing confirms it.
 _UNCONFIRMED: Final = 0.3
-
-# The guided filter's window at working size, and the variance of grey below which a window counts as flat.
-_WINDOW: Final = (7, 7)
-_FLATNESS: Final = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -63,23 +61,28 @@ class Found:
 
     def enlarged(self, image: Image) -> Mask:
         """The mask over the full-size frame."""
-        return _enlarge(self.mask, image)
+        return enlarge(self.mask, image)
 
 
 def find_subjects(
-    frames: Sequence[ReferenceFrame], people: Sequence[bool], network: Foreground, *, long_side: int
+    frames: Sequence[ReferenceFrame],
+    evidence: Mapping[int, FrameEvidence],
+    people: Sequence[bool],
+    network: Foreground,
+    *,
+    claimed: Mapping[int, Mask] = MappingProxyType({}),
 ) -> list[dict[int, Found]]:
     """For every subject word its thing in each frame that shows it, by frame index; nothing if one has none.
 
     Args:
         frames: of the clip.
+        evidence: of every frame whose camera can be followed, by its index; see `evidence_by_frame`.
         people: for every subject word, in the caption's order, whether it names a person.
         network: loaded.
-        long_side: pixels of the working size.
+        claimed: by frame index, what is something else for certain: no thing that lies there is taken.
     """
-    evidence = _evidence(frames, network, long_side)
     seen = list(evidence.values())
-    candidates = [candidate_regions(frame) for frame in seen]
+    candidates = [_unclaimed(candidate_regions(frame), claimed.get(index)) for index, frame in evidence.items()]
     things = _find_things(frames, network, evidence, candidates, how_many=len(people))
     order = left_to_right([thing.masks for thing in things]) if len(things) == len(people) else None
     found: list[dict[int, Found]] = []
@@ -88,6 +91,20 @@ def find_subjects(
         scores = _scores(seen, _left_over(candidates, others), things[at], is_person=is_person)
         found.append({index: f for index, f in zip(evidence, scores, strict=True) if f is not None})
     return found
+
+
+def evidence_by_frame(
+    frames: Sequence[ReferenceFrame], network: Foreground, long_side: int
+) -> dict[int, FrameEvidence]:
+    """What motion and the network say of every frame whose camera can be followed."""
+    evidence = {}
+    for index, frame in enumerate(frames):
+        motion = motion_evidence(frame, long_side=long_side)
+        if motion is not None:
+            whole = network.probability(frame.image)
+            size = motion.speed.shape[::-1]
+            evidence[index] = frame_evidence(motion, cv2.resize(whole, size, interpolation=cv2.INTER_AREA))
+    return evidence
 
 
 def _find_things(
@@ -121,18 +138,6 @@ def _find_things(
         things.append(_Thing(regions=regions, outlines=outlines))
         taken = [other | outline.mask for other, outline in zip(taken, outlines, strict=True)]
     return things
-
-
-def _evidence(frames: Sequence[ReferenceFrame], network: Foreground, long_side: int) -> dict[int, FrameEvidence]:
-    """What motion and the network say of every frame whose camera can be followed."""
-    evidence = {}
-    for index, frame in enumerate(frames):
-        motion = motion_evidence(frame, long_side=long_side)
-        if motion is not None:
-            whole = network.probability(frame.image)
-            size = motion.speed.shape[::-1]
-            evidence[index] = frame_evidence(motion, cv2.resize(whole, size, interpolation=cv2.INTER_AREA))
-    return evidence
 
 
 def _scores(
@@ -174,6 +179,10 @@ def _scores(
     return found
 
 
+def _unclaimed(candidates: Sequence[Region], claimed: Mask | None) -> list[Region]:
+    return list(candidates) if claimed is None or not claimed.any() else beside(candidates, claimed)
+
+
 def _left_over(candidates: Sequence[Sequence[Region]], things: Sequence[_Thing]) -> list[Sequence[Region]]:
     """The candidates of each frame that lie beside all of the things."""
     left = list(candidates)
@@ -182,19 +191,3 @@ def _left_over(candidates: Sequence[Sequence[Region]], things: Sequence[_Thing])
             if region is not None:
                 left[at] = beside(left[at], region.mask | mask)
     return left
-
-
-def _enlarge(mask: Mask, image: Image) -> Mask:
-    """The mask over the full-size frame, its outline drawn to the image's edges (a guided filter, applied upwards)."""
-    height, width = image.shape[:2]
-    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
-    guide = cv2.resize(gray, mask.shape[::-1], interpolation=cv2.INTER_AREA)
-    soft = mask.astype(np.float32)
-    mean_guide, mean_soft = cv2.blur(guide, _WINDOW), cv2.blur(soft, _WINDOW)
-    covariance = cv2.blur(guide * soft, _WINDOW) - mean_guide * mean_soft
-    variance = cv2.blur(guide * guide, _WINDOW) - mean_guide * mean_guide
-    slope = covariance / (variance + _FLATNESS)
-    offset = mean_soft - slope * mean_guide
-    slope, offset = (cv2.resize(cv2.blur(plane, _WINDOW), (width, height)) for plane in (slope, offset))
-    enlarged: Mask = slope * gray + offset > 0.5
-    return enlarged

@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from curation.annotators.content.classifier import VideoMaeConfig, VideoMaeContentClassifier
+from curation.annotators.detected_object.locator import DetectedObjectConfig
 from curation.annotators.device import Device
 from curation.annotators.faces import BlazeFaceConfig, BlazeFaceDetector
 from curation.annotators.grounding.choice import ChoiceConfig
@@ -94,6 +95,7 @@ OTHERS: list[Make] = [
     lambda _: TransNetV2Shots(),
     lambda _: SceneDetectShots(),
     lambda _: BlazeFaceDetector(BlazeFaceConfig()),
+    lambda _: DetectedObjectConfig().build(),
     lambda _: NanoDetDetector(),
 ]
 

@@ -118,6 +118,29 @@ def test_every_flaw_says_what_it_is_and_by_how_much(changes: dict[str, Any], sai
     assert [str(flaw) for flaw in flaws[0]] == [said]
 
 
+@pytest.mark.parametrize(
+    ("changes", "of_subject", "of_object"),
+    [
+        ({"area": 0.005}, "too small (area 0.0050 < 0.01)", ""),
+        ({"area": 0.001}, "too small (area 0.0010 < 0.01)", "too small (area 0.0010 < 0.002)"),
+        ({"short_side": 40}, "too small (short side 40 px < 48)", ""),
+        ({"short_side": 20}, "too small (short side 20 px < 48)", "too small (short side 20 px < 32)"),
+        ({"overlap": 0.6}, "another subject covers it (overlap 0.60 > 0.5)", ""),
+    ],
+)
+def test_objects_may_be_smaller_than_subjects_and_lie_inside_one(
+    changes: dict[str, Any], of_subject: str, of_object: str
+) -> None:
+    rules = picture_rules(ReferenceImagesConfig())
+    subject = entity(picture(0, 1.0, **changes))
+
+    found = [
+        judge_pictures(replace(subject, kind=kind), rules, {}).flaws for kind in (EntityKind.SUBJECT, EntityKind.OBJECT)
+    ]
+
+    assert ["; ".join(map(str, flaws.get(0, ()))) for flaws in found] == [of_subject, of_object]
+
+
 def test_judging_twice_changes_nothing() -> None:
     once = judged(entity(picture(0, 1.0, 0.6, 0.1), picture(1, 0.6, 1.0, 0.2), picture(2, 0.1, 0.2, 1.0)))
 

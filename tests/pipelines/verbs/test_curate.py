@@ -7,8 +7,9 @@ from typing import Literal
 import numpy as np
 import pytest
 
+from curation.annotators.moving_object.locator import MovingObjectConfig
 from curation.funnel import Counts
-from curation.profiles import CurationConfig
+from curation.profiles import CurationConfig, EmbeddedAnnotators
 from dataset_schema import (
     FailedClip,
     ReferenceImage,
@@ -28,7 +29,8 @@ pytestmark = pytest.mark.filterwarnings(r"ignore::DeprecationWarning:ray\..*")
 
 # Twelve clips: six desirable ones and one of every other kind.
 WORLD = SpriteWorldConfig(clips=12, frames=37, undesirable_share=0.5, max_subjects=1, occluder_share=0.0)
-SMALL = CurationConfig(buckets=("17x80x144",))
+# What is drawn is found by its motion: it is no photograph, which is all that the default's detector knows.
+SMALL = CurationConfig(buckets=("17x80x144",), annotators=EmbeddedAnnotators(masks=MovingObjectConfig()))
 
 EXPECTED_END = {
     ClipKind.TWO_SHOTS: "single_shot_filter: several_shots",

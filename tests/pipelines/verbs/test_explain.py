@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image, ImageColor
 
+from curation.annotators.moving_object.locator import MovingObjectConfig
 from curation.profiles import CurationConfig
 from curation.stages.content_filter import ContentFilterConfig
 from dataset_schema import EntityKind, FailedClip, RejectedClip, Sample, read_shard, shard_paths
@@ -127,9 +128,12 @@ class ReadingLocatorConfig:
 
 
 def test_whether_a_locator_reads_words_is_asked_of_the_locator_s_config(kept: Explanation) -> None:
-    own = replace(CONFIG, annotators=replace(CONFIG.annotators, masks=cast("Any", ReadingLocatorConfig())))
+    moving, own = (
+        replace(CONFIG, annotators=replace(CONFIG.annotators, masks=cast("Any", masks)))
+        for masks in (MovingObjectConfig(), ReadingLocatorConfig())
+    )
 
-    said_of_motion, said_of_reading = text_of(kept), text_of(replace(kept, config=own))
+    said_of_motion, said_of_reading = (text_of(replace(kept, config=config)) for config in (moving, own))
 
     assert "locator does not read words: look whether what is outlined is 'dog'" in said_of_motion
     assert "does not read words" not in said_of_reading

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from curation.annotators.moving_object.locator import MovingObjectConfig
 from curation.execution.lock import locked_for_run
-from curation.profiles import CurationConfig
+from curation.profiles import CurationConfig, EmbeddedAnnotators
 from dataset_schema import (
     DatasetManifest,
     Scores,
@@ -182,7 +183,11 @@ def test_a_small_world_decided_again_and_gone_on_with_is_curated_with_the_thresh
     world = make_world(tmp_path / "world", SpriteWorldConfig(clips=12, frames=37, undesirable_share=0.5))
     dataset, expected = tmp_path / "dataset", tmp_path / "expected"
     strict = ["--curation.reference-images.min-area", "0.05", "--curation.content-filter.min-desirable", "0.1"]
-    curate(Curate(input=world, output=dataset, curation=CURATION, executor="local"))
+    # What is drawn is found by its motion; the detector of the default knows photographs.
+    moving = EmbeddedAnnotators(masks=MovingObjectConfig())
+    curation = CurationConfig(buckets=CURATION.buckets, annotators=moving)
+    by_motion = ["--curation.buckets", "17x80x144", "--curation.annotators.masks.profile", "moving_object"]
+    curate(Curate(input=world, output=dataset, curation=curation, executor="local"))
     before = tables(dataset)
 
     assert main(["repolicy", "--dataset", str(dataset), *strict]) == 0
@@ -190,5 +195,5 @@ def test_a_small_world_decided_again_and_gone_on_with_is_curated_with_the_thresh
     assert tables(dataset) != before
     for output in (dataset, expected):
         where = ["--input", str(world), "--output", str(output), "--executor", "local"]
-        assert main(["curate", *where, "--curation.buckets", "17x80x144", *strict]) == 0
+        assert main(["curate", *where, *by_motion, *strict]) == 0
     assert tables(dataset) == tables(expected)

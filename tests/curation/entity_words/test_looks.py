@@ -1,0 +1,38 @@
+"""What captions say of how entities look and where they are."""
+
+import pytest
+
+from curation.entity_words.looks import Looks, looks_in_caption
+from curation.records import EntityWord
+from dataset_schema import EntityKind
+
+
+@pytest.mark.parametrize(
+    ("caption", "word", "colors", "side"),
+    [
+        ("A man in a purple T-shirt explains a black jacket.", "man", {"purple"}, ""),
+        ("He explains a black jacket worn by a bald man in a motorcycle shop.", "bald man", {"black"}, ""),
+        ("A woman in a white shirt and blue jeans plays with a brown dog.", "woman", {"white", "blue"}, ""),
+        ("A woman plays with a brown and white dog on a grey path.", "dog", {"brown", "white"}, ""),
+        ("A man in red breakdances.", "man", {"red"}, ""),
+        ("Here is a woman in red", "woman", {"red"}, ""),
+        ("A red car passes a white van.", "red car", {"red"}, ""),
+        ("The woman on the left smiles at a man.", "woman", set(), "left"),
+        ("A girl smiles at the right man.", "man", set(), "right"),
+        ("A man with a brown dog runs.", "man", set(), ""),
+        ("A man in a red car waves.", "man", set(), ""),
+        ("A man in a black suit talks to a woman.", "woman", set(), ""),
+        ("A man turns left and walks on the right side.", "man", set(), ""),
+    ],
+)
+def test_colors_are_those_of_the_word_and_of_what_it_wears(
+    caption: str, word: str, colors: set[str], side: str
+) -> None:
+    start = caption.index(word)
+    entity = EntityWord(word=word, kind=EntityKind.SUBJECT, start=start, end=start + len(word))
+
+    assert looks_in_caption(caption, entity) == Looks(frozenset(colors), side)  # type: ignore[arg-type]
+
+
+def test_a_word_without_its_caption_has_no_looks() -> None:
+    assert looks_in_caption("", EntityWord(word="man", kind=EntityKind.SUBJECT, start=2, end=5)) == Looks()
