@@ -1,5 +1,7 @@
 """One measured figure, and the goal it is held against: a row of the table of `benchmarks.quality`."""
 
+import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -29,3 +31,10 @@ class Figure:
         if self.goal is None:
             return True
         return self.value <= self.goal if self.at_most else self.value >= self.goal
+
+
+def median_figure(job: str, name: str, found: Sequence[float], *, of: str, most: float | None = None) -> Figure:
+    """The median of several rounds, with the least and the greatest; `most` is its goal."""
+    spread = f" ({min(found):.3g} to {max(found):.3g})" if len(found) > 1 else ""
+    value = statistics.median(found)
+    return Figure(job=job, name=name, value=value, of=of + spread, goal=most, at_most=most is not None)

@@ -2,9 +2,11 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from dataset_schema import FunnelRow, Index, Outcome, open_index
+import pyarrow as pa
+
+from dataset_schema import FailedClip, FunnelRow, Index, Kind, Outcome, RejectedClip, Sample, open_index
 from storage.address import Place
 
 
@@ -27,6 +29,46 @@ class Counts:
             rejected=self.rejected + other.rejected,
             failed=self.failed + other.failed,
         )
+
+
+@dataclass(kw_only=True)
+class Ends:
+    """How clips ended, counted as they come: `rejected` by stage and first reason, `failed` by stage and kind."""
+
+    kept: int = 0
+    rejected: Counter[tuple[str, str]] = field(default_factory=Counter)
+    failed: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    @property
+    def counts(self) -> Counts:
+        """How many of each."""
+        return Counts(kept=self.kept, rejected=self.rejected.total(), failed=self.failed.total())
+
+    def add(self, clip: Sample | RejectedClip | FailedClip) -> None:
+        """Count one clip."""
+        match clip:
+            case Sample():
+                self.kept += 1
+            case RejectedClip():
+                self.rejected[clip.reasons[0].stage, clip.reasons[0].reason] += 1
+            case FailedClip():
+                self.failed[clip.stage, clip.kind] += 1
+
+    def add_rows(self, kind: Kind, rows: pa.Table) -> None:
+        """Count the clips of a part of a table."""
+        if kind is Sample:
+            self.kept += len(rows)
+            return
+        counts, code = (self.rejected, "reason") if kind is RejectedClip else (self.failed, "kind")
+        counts.update(zip(rows["stage"].to_pylist(), rows[code].to_pylist(), strict=True))
+
+    def funnel(self, dataset: Place, stages: Sequence[str]) -> tuple[FunnelRow, ...]:
+        """The funnel of a dataset of these clips, as `dataset_funnel` reads it from one.
+
+        Raises:
+            ValueError: a clip ended at a stage that is not among `stages`.
+        """
+        return funnel_of(dataset, stages, kept=self.kept, rejected=self.rejected, failed=self.failed)
 
 
 def dataset_counts(dataset: Place) -> Counts:

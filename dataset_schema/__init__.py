@@ -42,7 +42,14 @@ from dataset_schema.records import (
     Source,
 )
 from dataset_schema.replacement import run_of_shard, shard_name
-from dataset_schema.replacing import begin_replacement, clean_up_replacement, commit_replacement
+from dataset_schema.replacing import (
+    WHOLE_RUN,
+    begin_replacement,
+    begin_whole,
+    clean_up_replacement,
+    commit_replacement,
+    is_begun_whole,
+)
 from dataset_schema.shard import (
     INDEX_FOLDER,
     TABLES,
@@ -51,10 +58,14 @@ from dataset_schema.shard import (
     leaves,
     open_shard,
     read_shard,
+    read_tables,
     shard_paths,
     shard_version,
+    sized_shards,
+    to_table,
     write_row_groups,
     write_shard,
+    write_shard_of_tables,
 )
 from dataset_schema.version import SCHEMA_VERSION, SchemaVersion
 
@@ -70,6 +81,7 @@ __all__ = [
     "SHARE_SCORES",
     "TABLES",
     "TABLE_6_BUCKETS",
+    "WHOLE_RUN",
     "Annotator",
     "Background",
     "Box",
@@ -97,11 +109,13 @@ __all__ = [
     "Selection",
     "Source",
     "begin_replacement",
+    "begin_whole",
     "clean_up_replacement",
     "commit_replacement",
     "dataset_root",
     "expect_directory",
     "from_rows",
+    "is_begun_whole",
     "is_dataset",
     "largest_bucket",
     "leaves",
@@ -111,13 +125,17 @@ __all__ = [
     "open_shard",
     "read_manifest",
     "read_shard",
+    "read_tables",
     "refresh_index",
     "run_of_shard",
     "shard_name",
     "shard_paths",
     "shard_version",
     "shortest_duration_s",
+    "sized_shards",
+    "to_table",
     "write_manifest",
     "write_row_groups",
     "write_shard",
+    "write_shard_of_tables",
 ]

@@ -33,6 +33,11 @@ class Bucket:
     def __str__(self) -> str:
         return f"{self.frames}x{self.height}x{self.width}"
 
+    @property
+    def least_duration_s(self) -> float:
+        """How long a clip must be to fill it."""
+        return (self.frames - _FRAME_TOLERANCE) / FRAMES_PER_SECOND
+
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read `frames x height x width` as `str(bucket)` writes it, for example `17x144x256`."""
@@ -51,7 +56,7 @@ TABLE_6_BUCKETS: tuple[Bucket, ...] = (
 
 def shortest_duration_s(buckets: Sequence[Bucket]) -> float:
     """How long a clip must be to fill one of the buckets, whatever its size."""
-    return (min(bucket.frames for bucket in buckets) - _FRAME_TOLERANCE) / FRAMES_PER_SECOND
+    return min(bucket.least_duration_s for bucket in buckets)
 
 
 def largest_bucket(buckets: Sequence[Bucket], *, duration_s: float, height: int, width: int) -> Bucket | None:
@@ -59,6 +64,5 @@ def largest_bucket(buckets: Sequence[Bucket], *, duration_s: float, height: int,
 
     Returns None when the clip is too short or too small for every bucket.
     """
-    frames = duration_s * FRAMES_PER_SECOND + _FRAME_TOLERANCE
-    fitting = [b for b in buckets if b.frames <= frames and b.height <= height and b.width <= width]
+    fitting = [b for b in buckets if b.least_duration_s <= duration_s and b.height <= height and b.width <= width]
     return max(fitting, key=lambda b: (b.height * b.width, b.frames), default=None)

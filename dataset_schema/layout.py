@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dataset_schema.media_places import PLACES_KEY, encode
@@ -43,20 +44,51 @@ def write_rows(written: Path, schema: pa.Schema, rows: Iterable[Row]) -> None:
         schema: of the table.
         rows: as `to_row` gives them.
     """
-    leaves = _leaves(schema)
-    media = [leaf.media for leaf in leaves if leaf.media]
+    media = _media_leaves(schema)
+    _write(written, schema, (pa.Table.from_pylist(group, schema=schema) for group in _groups(rows, media)))
+
+
+def write_tables(written: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
+    """As `write_rows`, of rows that are Arrow already.
+
+    Args:
+        written: a path on this machine.
+        schema: of the table.
+        tables: with that schema, one after the other; none with more than some megabytes of media.
+    """
+    _write(written, schema, _groups_of_tables(tables))
+
+
+def media_bytes(rows: pa.Table) -> list[int]:
+    """How many bytes the payloads of every row have."""
+    sizes = [0] * rows.num_rows
+    for names in _media_leaves(rows.schema):
+        for payload in _payloads(rows, names):
+            numbers, lengths = payload.rows.to_pylist(), pc.binary_length(payload.values).to_pylist()
+            for number, length in zip(numbers, lengths, strict=True):
+                sizes[number] += length or 0
+    return sizes
+
+
+def _write(written: Path, schema: pa.Schema, groups: Iterable[pa.Table]) -> None:
+    leaves, media = _leaves(schema), _media_leaves(schema)
     offsets: list[list[int | None]] = []
     lengths: list[list[int | None]] = []
     ends: list[int] = []
     with pa.OSFile(str(written), "wb") as sink, pq.ParquetWriter(sink, schema, **_settings(leaves)) as writer:
-        for group in _groups(rows, media):
+        for group in groups:
             start = sink.tell()
-            writer.write_table(pa.Table.from_pylist(group, schema=schema))
-            offsets += _find_all(written, group, media, start)
-            lengths += [[None if value is None else len(value) for value in _media(row, media)] for row in group]
+            writer.write_table(group)
+            found = _find_all(written, group, media, start)
+            offsets += found.offsets
+            lengths += found.lengths
             ends.append(sink.tell())
         if media:
             writer.add_key_value_metadata({PLACES_KEY: encode(offsets, lengths, ends)})
+
+
+def _media_leaves(schema: pa.Schema) -> list[tuple[str, ...]]:
+    return [leaf.media for leaf in _leaves(schema) if leaf.media]
 
 
 def _leaves(schema: pa.Schema) -> list[_Leaf]:
@@ -118,21 +150,69 @@ def _below(value: Any, names: tuple[str, ...]) -> Iterator[bytes | None]:
         yield from _below(value[names[0]], names[1:])
 
 
-def _find_all(
-    written: Path, group: Sequence[Row], media: Sequence[tuple[str, ...]], start: int
-) -> list[list[int | None]]:
-    """The offsets of every row's payloads in the row group that starts at `start`, found by what they hold."""
-    found: list[list[int | None]] = [[] for _ in group]
+def _groups_of_tables(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    group: list[pa.Table] = []
+    num_rows = size_bytes = 0
+    for table in tables:
+        table_bytes = table.nbytes
+        if group and size_bytes + table_bytes > _GROUP_MEDIA_BYTES:
+            yield pa.concat_tables(group)
+            group, num_rows, size_bytes = [], 0, 0
+        rest = table
+        while num_rows + rest.num_rows >= _GROUP_ROWS:
+            yield pa.concat_tables([*group, rest.slice(0, _GROUP_ROWS - num_rows)])
+            rest = rest.slice(_GROUP_ROWS - num_rows)
+            group, num_rows, size_bytes = [], 0, 0
+        if rest.num_rows:
+            group.append(rest)
+            num_rows, size_bytes = num_rows + rest.num_rows, size_bytes + table_bytes
+    if group:
+        yield pa.concat_tables(group)
+
+
+class _Payloads(NamedTuple):
+    """Payloads of one column: the number of the row that each belongs to, and its bytes, null where it has none."""
+
+    rows: pa.Array
+    values: pa.Array
+
+
+def _payloads(rows: pa.Table, names: tuple[str, ...]) -> Iterator[_Payloads]:
+    """All of a column, as they stand in it, some at a time."""
+    first = 0
+    for chunk in rows[names[0]].chunks:
+        numbers, array = pa.array(range(first, first + len(chunk)), pa.int64()), chunk
+        first += len(chunk)
+        for name in (*names[1:], None):
+            while pa.types.is_list(array.type):
+                numbers, array = numbers.take(pc.list_parent_indices(array)), pc.list_flatten(array)
+            if name is None:
+                yield _Payloads(numbers, array)
+                continue
+            if array.null_count:  # a payload that is not there, or what it would be a part of
+                numbers, array = numbers.filter(array.is_valid()), array.filter(array.is_valid())
+            array = pc.struct_field(array, name)
+
+
+class _Places(NamedTuple):
+    """Of every row: where its payloads stand, and how long they are."""
+
+    offsets: list[list[int | None]]
+    lengths: list[list[int | None]]
+
+
+def _find_all(written: Path, group: pa.Table, media: Sequence[tuple[str, ...]], start: int) -> _Places:
+    """The places of every row's payloads in the row group that starts at `start`, found by what they hold."""
+    found = _Places([[] for _ in range(group.num_rows)], [[] for _ in range(group.num_rows)])
     with written.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         for names in media:  # column after column, as they stand in the file
-            for row, offsets in zip(group, found, strict=True):
-                for value in _below(row, names):
-                    if value is None:
-                        offsets.append(None)
-                        continue
-                    at = _find(content, value, start)
-                    offsets.append(at)
-                    start = at + len(value)
+            for payloads in _payloads(group, names):
+                for row, scalar in zip(payloads.rows.to_pylist(), payloads.values, strict=True):
+                    value = scalar.as_py()
+                    at = None if value is None else _find(content, value, start)
+                    start = start if at is None else at + len(value)
+                    found.offsets[row].append(at)
+                    found.lengths[row].append(None if value is None else len(value))
     return found
 
 

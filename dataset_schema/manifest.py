@@ -139,12 +139,16 @@ def read_manifest(dataset: Place) -> DatasetManifest:
         NotADirectoryError: it is a part of one, or a file.
         ValueError: the dataset has another major schema version, or the file is damaged.
     """
-    expect_directory(dataset)
     path = dataset / MANIFEST_NAME
-    if not path.is_file():
-        raise FileNotFoundError(f"{dataset} has no {MANIFEST_NAME}; expected what `curate` or `select` wrote")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        written = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        expect_directory(dataset)
+        raise FileNotFoundError(
+            f"{dataset} has no {MANIFEST_NAME}; expected what `curate` or `select` wrote"
+        ) from error
+    try:
+        content = json.loads(written)
         version = str(content.get("schema_version"))
     except (ValueError, AttributeError) as error:
         raise ValueError(_damaged(path, error)) from error

@@ -56,10 +56,10 @@ def replacement_of(dataset: Place) -> Replacement | None:
         ValueError: it is ours, and cannot be understood.
     """
     path = dataset / MANIFEST_NAME
-    if not path.is_file():
-        return None
     try:
         content = json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return None
     except ValueError:
         return None  # other programs too call a file so; of ours, `read_manifest` says what is wrong
     found = content.get("replacement") if isinstance(content, dict) else None

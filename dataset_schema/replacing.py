@@ -3,16 +3,39 @@
 `begin_replacement`, then the new shards are written under the number of a run of their own, then `commit_replacement`,
 whose one write of `dataset.json` changes what everybody sees, on a disk and in a store without renames alike. Whoever
 is killed between leaves the old dataset, or the new one, and files that nobody sees: `clean_up_replacement` removes
-them. All of it is for the one who holds the dataset's lock.
+them. A dataset that is written whole into a store takes the place of nothing likewise: `begin_whole`, its shards, and
+then its own head. All of it is for the one who holds the dataset's lock.
 """
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Final
 
 from dataset_schema.manifest import DatasetManifest, read_manifest, write_manifest
-from dataset_schema.replacement import Replacement, run_of_shard
+from dataset_schema.replacement import Replacement, replacement_of, run_of_shard
 from dataset_schema.shard import TABLES
 from storage.address import Place
+
+# Of the shards of a dataset that is written whole; runs begin with 1.
+WHOLE_RUN: Final = 0
+
+
+def begin_whole(dataset: Place) -> None:
+    """Hide the shards of `WHOLE_RUN` that will be written where no dataset is, until its head is written.
+
+    What a command left that began so and was killed is deleted.
+    """
+    hidden = Replacement(run=WHOLE_RUN, shards=())
+    empty = DatasetManifest(profile="", config={}, annotators=(), funnel=(), complete=False, replacement=hidden)
+    write_manifest(dataset, empty)
+    for path in _hidden(dataset, hidden):
+        path.unlink(missing_ok=True)
+
+
+def is_begun_whole(dataset: Place) -> bool:
+    """Whether there is nothing but what `begin_whole` and a command that was killed after it left."""
+    found = replacement_of(dataset)
+    return found is not None and found.run == WHOLE_RUN and not found.committed
 
 
 def begin_replacement(dataset: Place, *, run: int, shards: Iterable[Place]) -> None:

@@ -4,10 +4,10 @@ A dataset directory has one folder per table; a shard in it that does not start 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeVar, overload
+from pathlib import Path, PurePath
+from typing import Any, TypeVar, overload
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,12 +19,13 @@ from dataset_schema.arrow import (
     VERSION_KEY,
     Kind,
 )
-from dataset_schema.layout import write_rows
+from dataset_schema.layout import write_rows, write_tables
 from dataset_schema.records import FailedClip, RejectedClip, Sample
 from dataset_schema.replacement import MANIFEST_NAME, replacement_of
 from dataset_schema.rows import Row, from_row, missing_columns, to_row
-from dataset_schema.version import SchemaVersion, check_version
-from storage.address import Address, Place, path_below, to_read
+from dataset_schema.version import SCHEMA_VERSION, SchemaVersion, check_version
+from storage.address import Place, path_below, sized_files, to_read
+from storage.local_copy import local_copy
 from storage.whole_files import whole_file
 
 Record = TypeVar("Record", bound=Sample | RejectedClip | FailedClip)
@@ -67,19 +68,24 @@ TABLES: dict[Kind, Table] = {
 def shard_paths(dataset: Path, kind: Kind) -> list[Path]: ...
 @overload
 def shard_paths(dataset: Place, kind: Kind) -> list[Place]: ...
-def shard_paths(dataset: Place, kind: Kind) -> list[Path] | list[Place]:
-    """The finished shards of one table, sorted by name; empty where the table has none.
+def shard_paths(dataset: Place, kind: Kind) -> Any:
+    """The finished shards of one table, sorted by name; empty where the table has none."""
+    return [path for path, _ in sized_shards(dataset, kind)]
+
+
+def sized_shards(dataset: Place, kind: Kind) -> list[tuple[Place, int]]:
+    """The finished shards of one table, as `shard_paths` gives them, and how many bytes each has.
 
     Where shards take the place of others, those that are a part of the dataset now (`replacing.py`). What other tools
     select has no folder for each table: a file, or a folder with nothing but files, is all samples.
     """
     folder = dataset / TABLES[kind].folder
-    if folder.is_dir():
-        replaced, found = replacement_of(dataset), _parquet_files(folder)
-        return found if replaced is None else [p for p in found if not replaced.hides(folder.name, p.name)]
+    if found := _parquet_files(folder):
+        replaced = replacement_of(dataset)
+        return [each for each in found if replaced is None or not replaced.hides(folder.name, each[0].name)]
     if kind is not Sample or any((dataset / table.folder).is_dir() for table in TABLES.values()):
         return []
-    return [dataset] if dataset.is_file() else _parquet_files(dataset)
+    return [(dataset, dataset.stat().st_size)] if dataset.is_file() else _parquet_files(dataset)
 
 
 @overload
@@ -95,12 +101,13 @@ def dataset_root(dataset: Place) -> Place:
     return described[0] if described else dataset if dataset.is_dir() else dataset.parent
 
 
-def _parquet_files(folder: Place) -> list[Place]:
-    """All below a folder, but what tools hide, a cache and an index."""
-    paths = (path_below(path, folder) for path in folder.rglob("*.parquet"))
-    named = (path for path in paths if not any(part[0] in "._" for part in path.parts))
-    shown = (path for path in named if path.parts[0] not in _DERIVED_FOLDERS)
-    return sorted(folder / path for path in shown if isinstance(folder, Address) or (folder / path).is_file())
+def _parquet_files(folder: Place) -> list[tuple[Place, int]]:
+    """All below a folder, but what tools hide, a cache and an index; of a folder that is not there, none."""
+    return sorted(each for each in sized_files(folder, "*.parquet") if _is_shown(path_below(each[0], folder)))
+
+
+def _is_shown(path: PurePath) -> bool:
+    return path.parts[0] not in _DERIVED_FOLDERS and not any(part[0] in "._" for part in path.parts)
 
 
 def write_shard(path: Place, records: Sequence[Sample | RejectedClip | FailedClip]) -> None:
@@ -117,6 +124,12 @@ def write_shard(path: Place, records: Sequence[Sample | RejectedClip | FailedCli
         write_rows(written, TABLES[kinds.pop()].schema, map(to_row, records))
 
 
+def write_shard_of_tables(path: Place, kind: Kind, tables: Iterable[pa.Table]) -> None:
+    """As `write_shard`, of rows that are Arrow already: what `read_tables` gives, or `to_table`."""
+    with whole_file(path) as written:
+        write_tables(written, TABLES[kind].schema, tables)
+
+
 def write_row_groups(path: Place, schema: pa.Schema, groups: Iterable[pa.Table]) -> None:
     """Write row groups to a Parquet file; after a crash the file is there whole, or not at all.
 
@@ -127,15 +140,45 @@ def write_row_groups(path: Place, schema: pa.Schema, groups: Iterable[pa.Table])
             writer.write_table(group)
 
 
-def read_shard(path: Place, kind: type[Record]) -> Iterator[Record]:
+def read_shard(path: Place, kind: type[Record], *, whole: bool = False) -> Iterator[Record]:
     """The records of one shard; some megabytes of them are in memory at a time, however large its row groups are.
+
+    Args:
+        path: of the shard.
+        kind: what its rows are.
+        whole: all of them will be taken: a shard in a store is then fetched at once, instead of piece by piece.
 
     Raises:
         ValueError: the file is no Parquet file, of another major version, lacks a column, or a row contradicts itself.
     """
-    with open_shard(path, kind, buffer_bytes=_BUFFER_BYTES) as file:
+    with (
+        local_copy(path) if whole else nullcontext() as copy,
+        open_shard(path, kind, copy=copy, buffer_bytes=_BUFFER_BYTES) as file,
+    ):
         for batch in file.iter_batches(batch_size=_rows_at_once(file.metadata), use_threads=False):
             yield from _records(path, batch, kind)
+
+
+def read_tables(path: Place, kind: Kind) -> Iterator[pa.Table]:
+    """All rows of one shard as Arrow tables of the present schema, some megabytes at a time.
+
+    Rows of this version are carried over as they are; those of an older one, or of another tool, become records first.
+    A shard in a store is fetched at once.
+
+    Raises:
+        ValueError: as `read_shard`; a row that contradicts itself is told only where it becomes a record.
+    """
+    schema = TABLES[kind].schema
+    with local_copy(path) as copy, open_shard(path, kind, copy=copy, buffer_bytes=_BUFFER_BYTES) as file:
+        is_present = shard_version(file) == SCHEMA_VERSION and file.schema_arrow.equals(schema)
+        for batch in file.iter_batches(batch_size=_rows_at_once(file.metadata), use_threads=False):
+            rows = pa.Table.from_batches([batch]) if is_present else to_table(_records(path, batch, kind), kind)
+            yield rows.replace_schema_metadata(schema.metadata)
+
+
+def to_table(records: Iterable[Sample | RejectedClip | FailedClip], kind: Kind) -> pa.Table:
+    """Records of one kind as rows of its table."""
+    return pa.Table.from_pylist(list(map(to_row, records)), schema=TABLES[kind].schema)
 
 
 def _records(path: Place, batch: pa.RecordBatch, kind: type[Record]) -> list[Record]:
@@ -154,7 +197,7 @@ def _rows_at_once(footer: pq.FileMetaData) -> int:
 
 @contextmanager
 def open_shard(
-    path: Place, kind: type[Record], *, buffer_bytes: int = 0, checks_pages: bool = True
+    path: Place, kind: type[Record], *, copy: Path | None = None, buffer_bytes: int = 0, checks_pages: bool = True
 ) -> Iterator[pq.ParquetFile]:
     """The opened shard, after a check of its version and its columns.
 
@@ -163,6 +206,7 @@ def open_shard(
     Args:
         path: of the shard.
         kind: what its rows are.
+        copy: where its content is read from, instead of its place (`local_copy`).
         buffer_bytes: how much of each column is read at a time. With 0 whatever is asked for is read at once, in few
             requests: right for numbers and words, and too much memory for all media of a row group.
         checks_pages: each page that is read is held against its checksum. Whoever looks at damage reads on without.
@@ -172,7 +216,7 @@ def open_shard(
     """
     try:
         with pq.ParquetFile(
-            to_read(path),
+            copy or to_read(path),
             buffer_size=buffer_bytes,
             pre_buffer=not buffer_bytes,
             page_checksum_verification=checks_pages,

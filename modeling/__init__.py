@@ -20,7 +20,7 @@ from modeling.model.precision import Precision
 from modeling.sampling.denoising import DenoisingConfig, SamplingConfig
 from modeling.sampling.flow import FlowConfig
 from modeling.sampling.guidance import GuidanceForm
-from modeling.sampling.pipeline import Pipeline, PipelineConfig
+from modeling.sampling.pipeline import Pipeline, PipelineConfig, Prompt
 from modeling.sampling.solvers import Euler, Heun, Solver, Velocity
 from modeling.training.config import RunConfig, TrainingConfig, TrainingPhase, ValidationConfig
 from modeling.training.export import export_checkpoint
@@ -48,6 +48,7 @@ __all__ = [
     "Pipeline",
     "PipelineConfig",
     "Precision",
+    "Prompt",
     "RunConfig",
     "SampleStore",
     "SamplingConfig",

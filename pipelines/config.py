@@ -270,11 +270,16 @@ def _about_further_settings(verb: str, *, lists_all: bool) -> str:
     return f"further settings stand in a preset file, --config FILE.toml; `{verb} --help-all` lists them"
 
 
-def split_flag(arguments: Sequence[str], flag: str) -> tuple[Path | None, list[str]]:
-    """The path after a flag that is needed before all others can be read, and the other arguments.
+def split_flag(arguments: Sequence[str], flag: str, read: Callable[[str], Written]) -> tuple[Written | None, list[str]]:
+    """The place after a flag that is needed before all others can be read, and the other arguments.
+
+    Args:
+        arguments: what follows the verb.
+        flag: with its two hyphens.
+        read: makes the place of the word, `local_path` or `place_of`.
 
     Raises:
-        ConfigError: the flag has no value, or one that is no path of this machine.
+        ConfigError: the flag has no value, or one that `read` refuses.
     """
     rest = list(arguments)
     for index, argument in enumerate(rest):
@@ -284,15 +289,15 @@ def split_flag(arguments: Sequence[str], flag: str) -> tuple[Path | None, list[s
                 raise ConfigError(f"{flag} needs a path")
             taken = 1 if separator else 2
             try:
-                path = local_path(value if separator else rest[index + 1])
+                place = read(value if separator else rest[index + 1])
             except ValueError as error:
                 raise ConfigError(f"{flag}: {error}") from error
-            return path, rest[:index] + rest[index + taken :]
+            return place, rest[:index] + rest[index + taken :]
     return None, rest
 
 
 def _split_preset(arguments: Sequence[str], preset: Path | None) -> tuple[Path | None, list[str]]:
-    named, rest = split_flag(arguments, _PRESET_FLAG)
+    named, rest = split_flag(arguments, _PRESET_FLAG, local_path)
     return preset if named is None else named, rest
 
 

@@ -1,17 +1,15 @@
 """Part of a dataset as a dataset of its own: what an SQL condition keeps, and what it drops as rejections."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
 import duckdb
 
-from curation.execution.outcomes import passed_over
+from curation.execution.outcomes import Outcome, passed_over
 from curation.execution.writer import Destination, ShardLimits, ShardWriter
-from curation.funnel import Counts, dataset_counts, dataset_funnel
+from curation.funnel import Counts, Ends
 from dataset_schema import (
     SCHEMA_VERSION,
     DatasetManifest,
@@ -27,29 +25,32 @@ from dataset_schema import (
     read_shard,
     shard_paths,
 )
+from pipelines.queried_shards import queried
 from pipelines.whole_dataset import expect_new, whole_dataset, with_whole_paths, write_head
+from storage.address import Place
 
 STAGE: Final = "select"
+_WHAT: Final = "a selection"
 _REASON: Final = "not_selected"
 
 _NUMBERS_AT_ONCE: Final = 10_000
 _LIMITS: Final = ShardLimits(target_bytes=64 << 20)
 
 
-def select(dataset: Path, where: str, output: Path) -> Counts:
+def select(dataset: Place, where: str, output: Place) -> Counts:
     """Write the samples that a condition keeps as a dataset; those it drops become its rejections.
 
     Args:
         dataset: what `curate` or `select` wrote; or a selection by another tool, one Parquet file or a folder of them.
         where: an SQL condition on the columns of a sample, as DuckDB reads it; `samples` is the whole table.
-        output: the new directory.
+        output: the new directory, or its address.
 
     Raises:
         BusyError: another selection writes there.
         FileNotFoundError: there is no dataset.
         ValueError: something is there, the condition is wrong or keeps nothing, the dataset is damaged or unfinished.
     """
-    expect_new(output, what="a selection")
+    expect_new(output, what=_WHAT)
     shards = shard_paths(dataset, Sample)
     if not shards:
         raise FileNotFoundError(f"dataset {dataset} has no samples; expected what `curate` or `select` wrote")
@@ -60,13 +61,13 @@ def select(dataset: Path, where: str, output: Path) -> Counts:
     kept = _kept_rows(shards, where)
     if not any(kept.values()):
         raise ValueError(f"no sample of {dataset} fulfils {where}; nothing is written. Look at the scores: inspect")
-    with whole_dataset(output) as written:
-        selection = _write_tables(dataset, written, where, kept)
-        write_head(written, _described(dataset, written, manifest, selection))
-    return dataset_counts(output)
+    with whole_dataset(output, _LIMITS, what=_WHAT) as destination:
+        selection, ends = _write_tables(dataset, destination, where, kept)
+        write_head(destination, _described(dataset, manifest, selection, ends))
+    return ends.counts
 
 
-def _manifest(dataset: Path) -> DatasetManifest:
+def _manifest(dataset: Place) -> DatasetManifest:
     """What is known of the dataset, or of the one that the file was selected from."""
     try:
         manifest = read_manifest(dataset_root(dataset))
@@ -77,18 +78,19 @@ def _manifest(dataset: Path) -> DatasetManifest:
     return manifest
 
 
-def _kept_rows(shards: Sequence[Path], where: str) -> Mapping[Path, Set[int]]:
+def _kept_rows(shards: Sequence[Place], where: str) -> Mapping[Place, Set[int]]:
     """The numbers of the rows of each shard that fulfil the condition. No picture and no video is read for it."""
-    kept: dict[Path, set[int]] = {path.absolute(): set() for path in shards}
+    kept: dict[Place, set[int]] = {path.absolute(): set() for path in shards}
+    named = {str(path): rows for path, rows in kept.items()}
     with duckdb.connect(config={"autoinstall_known_extensions": "false"}) as database:
         try:
-            files = [_without_patterns(path) for path in kept]
-            table = database.read_parquet(files, filename=True, file_row_number=True, union_by_name=True)
-            table.create_view("samples")
-            database.execute(f"SELECT filename, file_row_number FROM samples WHERE (\n{where}\n)")
-            while rows := database.fetchmany(_NUMBERS_AT_ONCE):
-                for name, row in rows:
-                    kept[Path(name)].add(row)
+            with queried(database, [*kept]) as files:
+                table = database.read_parquet(files, filename=True, file_row_number=True, union_by_name=True)
+                table.create_view("samples")
+                database.execute(f"SELECT filename, file_row_number FROM samples WHERE (\n{where}\n)")
+                while rows := database.fetchmany(_NUMBERS_AT_ONCE):
+                    for name, row in rows:
+                        named[name].add(row)
         except duckdb.Error as error:
             problem, *_ = str(error).strip().splitlines()
             raise ValueError(
@@ -98,39 +100,42 @@ def _kept_rows(shards: Sequence[Path], where: str) -> Mapping[Path, Set[int]]:
     return kept
 
 
-def _without_patterns(path: Path) -> str:
-    """The path as DuckDB is to read it: to it, brackets, stars and question marks stand for other names."""
-    return re.sub(r"([*?\[])", r"[\1]", str(path))
-
-
-def _write_tables(dataset: Path, output: Path, where: str, kept: Mapping[Path, Set[int]]) -> Selection:
+def _write_tables(
+    dataset: Place, destination: Destination, where: str, kept: Mapping[Place, Set[int]]
+) -> tuple[Selection, Ends]:
     root = dataset_root(dataset)
     reason = Reason(stage=STAGE, reason=_REASON, detail=f"does not fulfil {where}")
-    destination = Destination(dataset=output, run=0, published=frozenset(), limits=_LIMITS)
+    ends = Ends()
     with closing(ShardWriter(destination)) as writer:
+
+        def add(record: Outcome) -> None:
+            writer.add(record)
+            ends.add(record)
+
         for path, rows in kept.items():
-            for number, sample in enumerate(read_shard(path, Sample)):
-                writer.add(with_whole_paths(sample, root) if number in rows else passed_over(sample, reason))
-        counts = writer.counts
+            for number, sample in enumerate(read_shard(path, Sample, whole=True)):
+                add(with_whole_paths(sample, root) if number in rows else passed_over(sample, reason))
+        selected = ends.counts
         if dataset == root:
             for record in _not_kept(dataset):
-                writer.add(record)
-    return Selection(dataset=str(dataset.absolute()), where=where, kept=counts.kept, dropped=counts.rejected)
+                add(record)
+    selection = Selection(dataset=str(dataset.absolute()), where=where, kept=selected.kept, dropped=selected.rejected)
+    return selection, ends
 
 
-def _not_kept(dataset: Path) -> Iterator[RejectedClip | FailedClip]:
+def _not_kept(dataset: Place) -> Iterator[RejectedClip | FailedClip]:
     for path in shard_paths(dataset, RejectedClip):
-        yield from read_shard(path, RejectedClip)
+        yield from read_shard(path, RejectedClip, whole=True)
     for path in shard_paths(dataset, FailedClip):
-        yield from read_shard(path, FailedClip)
+        yield from read_shard(path, FailedClip, whole=True)
 
 
-def _described(dataset: Path, output: Path, manifest: DatasetManifest, selection: Selection) -> DatasetManifest:
+def _described(dataset: Place, manifest: DatasetManifest, selection: Selection, ends: Ends) -> DatasetManifest:
     """The head of the selection: that of the dataset, with one more stage and where it comes from."""
     earlier = [row.stage for row in manifest.funnel] if dataset == dataset_root(dataset) else []
     return replace(
         manifest,
-        funnel=dataset_funnel(output, tuple(dict.fromkeys([*earlier, STAGE]))),
+        funnel=ends.funnel(dataset, tuple(dict.fromkeys([*earlier, STAGE]))),
         selections=(*manifest.selections, selection),
         id=new_dataset_id(),
         schema_version=str(SCHEMA_VERSION),

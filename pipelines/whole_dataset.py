@@ -1,4 +1,4 @@
-"""A dataset made of others: written beside its place, then put there as a whole."""
+"""A dataset made of others, there all at once: on a disk written beside its place, in a store hidden until its end."""
 
 import shutil
 from collections.abc import Iterator
@@ -7,51 +7,95 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from curation.execution.card import write_card
+from curation.execution.lock import LOCKS, expect_held_for, locked_for_run
 from curation.execution.outcomes import Outcome
-from dataset_schema import DatasetManifest, Payload, Sample, refresh_index, write_manifest
+from curation.execution.writer import Destination, ShardLimits
+from dataset_schema import (
+    WHOLE_RUN,
+    DatasetManifest,
+    Kind,
+    Payload,
+    Sample,
+    begin_whole,
+    from_rows,
+    is_begun_whole,
+    refresh_index,
+    to_table,
+    write_manifest,
+)
+from storage.address import Address, Place, place_beside
 from storage.lock import held_alone
 from storage.whole_files import publish, unfinished
 
 _LOCK_NAME: Final = ".select.lock"
 
 
-def expect_new(output: Path, *, what: str) -> None:
-    """Refuse a directory in which something is.
+def expect_new(output: Place, *, what: str) -> None:
+    """Refuse a place where something is; in a store not what a command left that was killed.
 
     Raises:
         ValueError: it is there; the message says that `what` is written whole.
     """
-    if output.is_file() or (output.is_dir() and any(output.iterdir())):
-        raise ValueError(f"{output} exists; {what} is written whole, name a new directory")
+    if output.is_file() or (_holds_anything(output) and not _is_left(output)):
+        kind = "address" if isinstance(output, Address) else "directory"
+        raise ValueError(f"{output} exists; {what} is written whole, name a new {kind}")
 
 
 @contextmanager
-def whole_dataset(output: Path) -> Iterator[Path]:
-    """Where to write a dataset, its head and card included; it takes its place at the end of the block.
+def whole_dataset(output: Place, limits: ShardLimits, *, what: str) -> Iterator[Destination]:
+    """Where to write the shards of a dataset, then its head; it is there at the end of the block.
 
     Raises:
         BusyError: another process writes it.
+        ValueError: as `expect_new`: another process wrote it just now.
     """
+    if isinstance(output, Address):
+        with locked_for_run(output) as holder:
+            expect_new(output, what=what)
+            begin_whole(output)
+            yield Destination(dataset=output, run=WHOLE_RUN, published=frozenset(), limits=limits, holder=holder)
+        return
     written = unfinished(output)
-    with held_alone(written / _LOCK_NAME, busy=f"{output} is being written by another command; wait for its end"):
+    busy = f"{output} is being written by another command; wait for its end"
+    with held_alone(written / _LOCK_NAME, busy=busy) as holder:
         for rest in written.iterdir():
             if rest.is_dir():
                 shutil.rmtree(rest)  # of a command that was killed
-        yield written
+        yield Destination(dataset=written, run=WHOLE_RUN, published=frozenset(), limits=limits, holder=holder)
         (written / _LOCK_NAME).unlink()
         publish(output)
 
 
-def write_head(dataset: Path, manifest: DatasetManifest) -> None:
-    """Write `dataset.json`, the index and the card."""
-    write_manifest(dataset, manifest)
-    refresh_index(dataset)
-    write_card(dataset, manifest)
+def write_head(destination: Destination, manifest: DatasetManifest) -> None:
+    """Write `dataset.json`, from which on the shards are seen, the index and the card."""
+    if destination.holder is not None:
+        expect_held_for(destination.dataset, destination.holder)
+    write_manifest(destination.dataset, manifest)
+    refresh_index(destination.dataset)
+    write_card(destination.dataset, manifest)
 
 
-def with_whole_paths(record: Outcome, root: Path) -> Outcome:
+def with_whole_paths(record: Outcome, root: Place) -> Outcome:
     """The record for a dataset that lies elsewhere than `root`: a video that lies beside the shards stays there."""
-    if not isinstance(record, Sample) or record.video.bytes is not None or "://" in str(record.video.path):
+    if not isinstance(record, Sample) or record.video.bytes is not None:
         return record
-    return replace(record, video=Payload(path=str((root / str(record.video.path)).absolute())))
+    return replace(record, video=Payload(path=str(place_beside(root, str(record.video.path)).absolute())))
+
+
+def rows_with_whole_paths(rows: pa.Table, kind: Kind, root: Place) -> pa.Table:
+    """As `with_whole_paths`; rows become records only where a video may lie beside the shards."""
+    if kind is not Sample or not pc.struct_field(rows["video"], "bytes").null_count:
+        return rows
+    return to_table([with_whole_paths(record, root) for record in from_rows(rows.to_pylist(), Sample)], Sample)
+
+
+def _holds_anything(output: Place) -> bool:
+    return output.is_dir() and any(isinstance(output, Path) or path.name not in LOCKS for path in output.iterdir())
+
+
+def _is_left(output: Place) -> bool:
+    return isinstance(output, Address) and is_begun_whole(output)

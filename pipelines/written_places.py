@@ -4,6 +4,7 @@ import dataclasses
 from types import MappingProxyType
 from typing import Any, Final
 
+from storage.address import Address
 from storage.configs import Marks
 from storage.places import expect_folder_to_write
 
@@ -24,4 +25,5 @@ def expect_writable(command: Any) -> None:
         try:
             expect_folder_to_write(folder)
         except (OSError, ValueError) as error:
-            raise ValueError(f"--{field.name} {error}; choose another") from error
+            advice = "" if isinstance(folder, Address) else "; choose another"  # what a store says has its own
+            raise ValueError(f"--{field.name} {error}{advice}") from error

@@ -69,6 +69,11 @@ class Address:
         return Address(f"{self.url}/{quote(text) if self._is_web else text}")
 
     @property
+    def scheme(self) -> str:
+        """One of `SCHEMES`."""
+        return self.url.partition("://")[0]
+
+    @property
     def key(self) -> str:
         """The name of the object in its bucket; empty for the bucket itself."""
         key = self._path
@@ -140,8 +145,14 @@ class Address:
 
     def rglob(self, pattern: str) -> "Iterator[Address]":
         """The objects below whose names match, such as `*.parquet`, sorted by key."""
-        below = (PurePosixPath(key).relative_to(self.key) for key in self.bucket.keys_below(self.key))
-        return (self / path for path in below if path.match(pattern))
+        return (path for path, _ in self.sized_below(pattern))
+
+    def sized_below(self, pattern: str) -> "Iterator[tuple[Address, int]]":
+        """As `rglob`, each with how many bytes it has: the listing says it."""
+        for key, size_bytes in self.bucket.sizes_below(self.key).items():
+            path = PurePosixPath(key).relative_to(self.key)
+            if path.match(pattern):
+                yield self / path, size_bytes
 
     def stat(self) -> ObjectFacts:
         """What the store says of the object."""
@@ -194,6 +205,27 @@ def path_below(place: Place, above: Place) -> PurePath:
     if isinstance(place, Path) and isinstance(above, Path):
         return place.relative_to(above)
     raise ValueError(f"{place} does not lie below {above}")
+
+
+def place_beside(folder: Place, written: str) -> Place:
+    """What a table in a folder calls so: an address, a path of this machine, or the way from that folder.
+
+    Raises:
+        ValueError: it is an address of no store, or a way that no key can go.
+    """
+    if "://" in written:
+        return Address(written)
+    return Path(written) if Path(written).is_absolute() else folder / written
+
+
+def sized_files(folder: Place, pattern: str) -> Iterator[tuple[Place, int]]:
+    """The files below a folder whose names match, and how many bytes each has. Of a store one listing says it all."""
+    if isinstance(folder, Address):
+        yield from folder.sized_below(pattern)
+        return
+    for path in folder.rglob(pattern):
+        if path.is_file():
+            yield path, path.stat().st_size
 
 
 def to_read(place: Place) -> Path | BufferedIOBase:

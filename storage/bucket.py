@@ -42,6 +42,9 @@ _LARGEST_PUT_BYTES: Final = 5 << 30
 # What is held of an object while it is written to a file.
 _PIECE_BYTES: Final = 1 << 20
 
+# What an answer without a body, as all to HEAD are, does not say the reason of; that to GET does.
+_UNEXPLAINED: Final = frozenset({errno.EACCES, errno.EPROTO})
+
 # Without a user before an `@`, which no store looks at.
 _ENDPOINT: Final = re.compile(r"https?://[^@\s/]+(/[^@\s]*)?")
 _SETTINGS: Final = ("AWS_", "GOOGLE_", "AZURE_")
@@ -73,7 +76,12 @@ class Bucket:
 
     def facts(self, key: str) -> ObjectFacts:
         """What the store says of an object, which is there."""
-        return _facts(self._ask(key, lambda obstore, store: obstore.head(store, key)))
+        try:
+            return _facts(self._ask(key, lambda obstore, store: obstore.head(store, key)))
+        except OSError as error:
+            if error.errno in _UNEXPLAINED:
+                self._ask(key, lambda obstore, store: obstore.get(store, key, options={"range": (0, 1)}))
+            raise
 
     def holds(self, key: str) -> bool:
         """Whether there is such an object."""
@@ -167,10 +175,10 @@ class Bucket:
         first: Any = self._ask(folder, lambda obstore, store: next(iter(obstore.list(store, folder or None)), []))
         return not folder or any(found["path"] != folder for found in first)
 
-    def keys_below(self, folder: str) -> list[str]:
-        """The keys of all objects below, sorted."""
+    def sizes_below(self, folder: str) -> dict[str, int]:
+        """The keys of all objects below, sorted, and how many bytes each has."""
         found = self._ask(folder, lambda obstore, store: [*chain.from_iterable(obstore.list(store, folder or None))])
-        return sorted(each["path"] for each in found if each["path"] != folder)
+        return dict(sorted((each["path"], each["size"]) for each in found if each["path"] != folder))
 
     def names_in(self, folder: str) -> list[str]:
         """The names of the objects and of the folders that lie just below, sorted."""

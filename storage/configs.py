@@ -1,17 +1,20 @@
 """Configs: frozen dataclasses as plain values, as JSON and back, read strictly; and what a field may say of itself.
 
 A value of another type is never bent into the one expected: 5.5, "5" and true are no integers. A problem is told with
-its place, what was found and what was expected.
+its place, what was found and what was expected. Files, flags and Python are held to the same: what Python hands to a
+config that is `strict` is read as a file would be, so that "separate" is `GuidanceForm.SEPARATE`, and "seperate" an
+error.
 """
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
-from functools import lru_cache
+from functools import lru_cache, wraps
+from numbers import Integral, Real
 from pathlib import Path
 from types import MappingProxyType, NoneType, UnionType
-from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints, no_type_check
 
 from storage.address import Address, Place
 from storage.places import local_path, place_of
@@ -34,10 +37,28 @@ _PROFILE: Final = "profile"
 # Types that are one value of a file: what it may be there, and in words. For Python, true is an integer; not here.
 _SIMPLE: Final[Mapping[Any, tuple[tuple[type, ...], str]]] = {
     bool: ((bool,), "true or false"),
-    int: ((int,), "an integer"),
-    float: ((int, float), "a number"),
+    int: ((Integral,), "an integer"),
+    float: ((Real,), "a number"),
     str: ((str,), "a text"),
 }
+
+
+def strict(kind: type[Config]) -> type[Config]:
+    """A class decorator above `dataclass`: fields take values of their type, or what a file would hold in its place.
+
+    The config then raises a ValueError that names the field, what was found and what was expected.
+    """
+    init: Callable[..., None] = kind.__init__
+
+    @no_type_check  # of other libraries, before the values are read
+    @wraps(init)
+    def read_and_init(self: object, **values: Any) -> None:
+        types = _types(kind)
+        known = {name: _given(types[name], value, name, kind) for name, value in values.items() if name in types}
+        init(self, **{**values, **known})
+
+    setattr(kind, "__init__", read_and_init)  # noqa: B010  (mypy refuses the plain form)
+    return kind
 
 
 def write_config(path: Path, config: object) -> None:
@@ -146,11 +167,27 @@ def _plain(value: object, place: str) -> Any:
     return value
 
 
+def _given(kind: Any, value: Any, name: str, config: type) -> Any:
+    try:
+        return _read(kind, value, name)
+    except ValueError as error:
+        raise ValueError(f"{config.__name__}: {error}") from error
+
+
 def _read(kind: Any, value: Any, place: str) -> Any:
+    if _is_read(kind, value):
+        return value
     for is_kind, read in _READERS:
         if is_kind(kind):
             return read(kind, value, place)
     raise TypeError(f"{place} has the type {kind}, which a config cannot have")
+
+
+def _is_read(kind: Any, value: Any) -> bool:
+    """Whether it is an object such as a config or a member of an Enum, which no file holds but Python does."""
+    if isinstance(kind, type):
+        return kind not in _SIMPLE and isinstance(value, kind)
+    return get_origin(kind) in (Union, UnionType) and any(_is_read(member, value) for member in get_args(kind))
 
 
 def _read_simple(kind: Any, value: Any, place: str) -> Any:

@@ -7,7 +7,6 @@ import re
 import tempfile
 from pathlib import Path
 from typing import Final
-from uuid import uuid4
 
 from storage.address import SCHEMES, Address, Place
 
@@ -98,7 +97,7 @@ def _expect_puts(folder: Address) -> None:
     """Put a small object, and delete it: rights, bucket, clock and line are tried by that, and by nothing less."""
     if folder.url.startswith("http"):
         raise ValueError(f"{folder} cannot be written: nothing is, on the web; choose a folder, or a bucket")
-    probe = folder / f".{uuid4().hex}.tmp"
+    probe = folder / ".probe.tmp"  # always the same: who was killed before it was deleted leaves it to the next
     try:
         probe.bucket.put(probe.key, b"")
         probe.unlink(missing_ok=True)

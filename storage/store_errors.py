@@ -33,16 +33,18 @@ _BY_CODE: Final = {
     "PermanentRedirect": (errno.EINVAL, "the bucket lies in another region; set AWS_REGION"),
     "InvalidBucketName": (errno.EINVAL, "the store takes no bucket of this name; correct it"),
 }
+_NOT_ALLOWED: Final = (
+    errno.EACCES,
+    "the credentials in the environment do not allow this; grant them to read, write, list and delete here",
+)
+_NOT_ACCEPTED: Final = (
+    errno.EACCES,
+    "the store does not accept the credentials in the environment; correct them",
+)
 _BY_TYPE: Final = {
     "FileNotFoundError": (errno.ENOENT, "there is no such object"),
-    "PermissionDeniedError": (
-        errno.EACCES,
-        "the credentials in the environment do not allow this; grant them to read, write, list and delete here",
-    ),
-    "UnauthenticatedError": (
-        errno.EACCES,
-        "the store does not accept the credentials in the environment; correct them",
-    ),
+    "PermissionDeniedError": _NOT_ALLOWED,
+    "UnauthenticatedError": _NOT_ACCEPTED,
     "AlreadyExistsError": (errno.EEXIST, "there is one already"),
     "PreconditionError": (errno.ESTALE, "the object was replaced or deleted by another process meanwhile"),
     "InvalidPathError": (
@@ -52,6 +54,9 @@ _BY_TYPE: Final = {
     "NotSupportedError": (errno.ENOTSUP, "the server cannot do this (ranges, lists or conditional puts); use another"),
     "NotImplementedError": (errno.ENOTSUP, "the server cannot do this; use another"),
 }
+
+# Of a list that is refused the library tells no type.
+_BY_STATUS: Final = {401: _NOT_ACCEPTED, 403: _NOT_ALLOWED}
 
 
 def is_worth_another_try(error: Exception) -> bool:
@@ -74,6 +79,8 @@ def told(error: Exception, *, where: str, waited_s: float) -> OSError:
         number, sentence = _BY_CODE[code]
     elif type(error).__name__ in _BY_TYPE:
         number, sentence = _BY_TYPE[type(error).__name__]
+    elif status in _BY_STATUS:
+        number, sentence = _BY_STATUS[status]
     elif status is None:
         number = errno.ECONNREFUSED
         sentence = f"{_server(where)} cannot be reached, tried for {waited_s:.0f} s; see that it is up, and its address"

@@ -3,6 +3,8 @@
 Callers name the place, and write to the path that they are handed. For a store of objects that is a path on this
 machine, and what lies there is sent in one put when it is whole. Our choice: never in several parts, because the parts
 of a killed process would stay in the store, seen by nobody and paid for; one put takes 5 GiB, and a shard has far less.
+For the same reason the file on this machine has no name: the system takes it back when the process ends, however it
+ends.
 """
 
 import os
@@ -13,6 +15,7 @@ from contextlib import contextmanager
 from errno import EISDIR
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from typing import IO
 
 from storage.address import Address, Place
 from storage.places import local_path
@@ -29,11 +32,13 @@ def whole_file(path: Place) -> Iterator[Path]:
         OSError: no file can be put there; on a disk the block has not begun then.
     """
     if isinstance(path, Address):
-        with tempfile.TemporaryDirectory(prefix="to-be-put-") as folder:
-            written = Path(folder) / "whole"  # a key can be longer than a name on a disk
-            written.touch()
-            yield written
-            _send(written, path)
+        with tempfile.TemporaryFile() as file:
+            try:
+                yield Path(f"/dev/fd/{file.fileno()}")
+            except OSError as error:
+                error.filename = error.filename or tempfile.gettempdir()  # else a full disk would seem to be the store
+                raise
+            _send(file, path)
         return
     local_path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,12 +74,12 @@ def publish(path: Path) -> None:
     _put(unfinished(path), path)
 
 
-def _send(written: Path, address: Address) -> None:
+def _send(file: IO[bytes], address: Address) -> None:
     """Put a file, of which no more than the store's line takes at a time need be in memory."""
-    if not written.stat().st_size:
+    if not os.fstat(file.fileno()).st_size:
         address.bucket.put(address.key, b"")  # nothing cannot be mapped
         return
-    with written.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+    with mmap(file.fileno(), 0, access=ACCESS_READ) as content:
         address.bucket.put(address.key, content)
 
 

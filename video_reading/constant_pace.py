@@ -14,8 +14,10 @@ from video_reading.tone import Image
 _MAX_ROUNDING_S: Final = 1e-3
 
 
-def images_at_pace(clip: OpenedClip, *, fps: float, height: int, width: int, stretch_s: float = 0.0) -> Iterator[Image]:
-    """What is on show in the middle of each 1 / `fps` after the first frame's start, until the clip ends.
+def images_at_pace(
+    clip: OpenedClip, *, fps: float, height: int, width: int, from_s: float | None = None, stretch_s: float = 0.0
+) -> Iterator[Image]:
+    """What is on show in the middle of each 1 / `fps` after `from_s`, or the first frame's start, until the clip ends.
 
     In the middle, because rounded times of a video that already runs at `fps` then cannot pick a neighbour, and a clip
     that lacks half a frame of its bucket still fills it. Each frame is scaled to cover the size and cropped around its
@@ -25,7 +27,7 @@ def images_at_pace(clip: OpenedClip, *, fps: float, height: int, width: int, str
     paint = None
     painted: av.VideoFrame | None = None
     image: Image | None = None
-    for frame in _on_show(clip.frames, fps, clip.timeline.end_s + stretch_s, rounding_s):
+    for frame in _on_show(clip.frames, from_s, fps, clip.timeline.end_s + stretch_s, rounding_s):
         if paint is None:
             paint = Look.of(frame, clip.video.sample_aspect).fitter(height, width)
         if image is None or frame is not painted:
@@ -33,13 +35,15 @@ def images_at_pace(clip: OpenedClip, *, fps: float, height: int, width: int, str
         yield image
 
 
-def _on_show(frames: Iterable[ShownFrame], fps: float, end_s: float, rounding_s: float) -> Iterator[av.VideoFrame]:
+def _on_show(
+    frames: Iterable[ShownFrame], from_s: float | None, fps: float, end_s: float, rounding_s: float
+) -> Iterator[av.VideoFrame]:
     on_show: ShownFrame | None = None
     first_s = 0.0
     count = 0
     for shown in frames:
         if on_show is None:
-            first_s = shown.time_s
+            first_s = shown.time_s if from_s is None else max(from_s, shown.time_s)
         while on_show is not None and first_s + (count + 0.5) / fps < shown.time_s - rounding_s:
             yield on_show.frame
             count += 1

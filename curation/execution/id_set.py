@@ -23,7 +23,7 @@ class IdSet(Set[str]):
         found.sort()  # np.unique takes a hash table, which for a million ids is out of every cache
         is_new = np.ones(len(found), bool)
         is_new[1:] = found[1:] != found[:-1]
-        self._sorted = found[is_new]
+        self._sorted = found if is_new.all() else found[is_new]
 
     def __contains__(self, item: object) -> bool:
         if not isinstance(item, str):
@@ -41,6 +41,10 @@ class IdSet(Set[str]):
 
 def _side_by_side(ids: pa.StringArray, width: int) -> np.ndarray:
     """The UTF-8 of each id, made equally long by zeros, which numpy passes over at the end of a string."""
-    padding = pc.binary_repeat(pa.scalar(b"\0"), pc.subtract(width, pc.binary_length(ids)))
-    padded = pc.binary_join_element_wise(ids.cast(pa.binary()), padding, pa.scalar(b"")).cast(pa.binary(width))
-    return np.frombuffer(padded.buffers()[1], dtype=f"S{width}", count=len(padded), offset=padded.offset * width)
+    lengths = pc.binary_length(ids)
+    padded = ids.cast(pa.binary())
+    if pc.min(lengths).as_py() != width:  # a hash in hexadecimal digits is as long as any other
+        padding = pc.binary_repeat(pa.scalar(b"\0"), pc.subtract(width, lengths))
+        padded = pc.binary_join_element_wise(padded, padding, pa.scalar(b""))
+    fixed = padded.cast(pa.binary(width))
+    return np.frombuffer(fixed.buffers()[1], dtype=f"S{width}", count=len(fixed), offset=fixed.offset * width)

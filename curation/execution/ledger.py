@@ -57,12 +57,13 @@ def read_ledger(dataset: Place) -> Ledger:
     parts = clips.filter(pc.invert(is_whole))
     sources = parts.group_by("source_id").aggregate([("clip_id", "count_distinct"), ("num_clips", "max")])
     is_complete = pc.greater_equal(sources["clip_id_count_distinct"], sources["num_clips_max"])
-    done = pa.chunked_array([*whole.chunks, *sources.filter(is_complete)["source_id"].chunks], pa.string())
-    begun = sources.filter(pc.invert(is_complete))["source_id"]
-    is_begun = pc.and_not(pc.is_in(parts["source_id"], begun), pc.is_in(parts["source_id"], whole))
+    done = IdSet(pa.chunked_array([*whole.chunks, *sources.filter(is_complete)["source_id"].chunks], pa.string()))
+    begun = parts.filter(pc.is_in(parts["source_id"], sources.filter(pc.invert(is_complete))["source_id"]))
+    # Few are begun: each is looked up, because Arrow would hash all the others to look them up.
+    is_begun = pa.array([source not in done for source in begun["source_id"].to_pylist()], pa.bool_())
     return Ledger(
-        done=IdSet(done),
-        published=IdSet(parts.filter(is_begun)["clip_id"]),
+        done=done,
+        published=IdSet(begun.filter(is_begun)["clip_id"]),
         counts=index_counts(index),
         next_run=next_run(dataset),
     )

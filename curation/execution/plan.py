@@ -13,7 +13,7 @@ from curation.records import Clip
 from curation.rules import About
 from curation.stage import Stage
 from dataset_schema import CORE_SCORES, Annotator, MediaFacts
-from storage.address import Place
+from storage.address import Address, Place
 from storage.places import expect_folder_to_write
 
 # The pseudo-stage of the manifest reader, for clips that were rejected or lost before the first stage.
@@ -242,7 +242,8 @@ def _check_output(output: Place) -> None:
     try:
         expect_folder_to_write(output)
     except (OSError, ValueError) as error:
-        raise PlanError(f"output {error}; choose another output") from error
+        advice = "" if isinstance(output, Address) else "; choose another output"  # what a store says has its own
+        raise PlanError(f"output {error}{advice}") from error
 
 
 def _annotators(stages: Sequence[Stage]) -> tuple[Annotator, ...]:

@@ -4,23 +4,24 @@ What only `curate` can tell, since it was never measured or its pixels were not 
 run with the new thresholds then does just that part.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curation.execution.card import write_card
 from curation.execution.ledger import next_run, remove_unfinished
-from curation.execution.lock import locked_for_run
+from curation.execution.lock import expect_held_for, locked_for_run
 from curation.execution.plan import READ_STAGE
 from curation.execution.redecision import LookAgain, Redecision, Row
-from curation.execution.writer import Destination, ShardLimits, ShardWriter
+from curation.execution.table_writer import TableWriter
+from curation.execution.writer import Destination, ShardLimits
 from curation.funnel import Counts, funnel_of
 from dataset_schema import (
     TABLES,
@@ -34,10 +35,13 @@ from dataset_schema import (
     from_rows,
     open_shard,
     read_manifest,
-    read_shard,
+    read_tables,
     refresh_index,
     shard_paths,
+    to_table,
 )
+from storage.address import Place
+from storage.holder import Holder
 
 _ROWS_AT_ONCE: Final = 1024
 _DECIDED: Final[dict[Kind, list[str]]] = {
@@ -65,7 +69,7 @@ class Changes:
     failed: Counter[tuple[str, str]] = field(default_factory=Counter)
     changed: Counter[str] = field(default_factory=Counter)
     look_again: Counter[str] = field(default_factory=Counter)
-    shards: list[Path] = field(default_factory=list)
+    shards: list[Place] = field(default_factory=list)
 
     @property
     def after(self) -> Counts:
@@ -108,7 +112,7 @@ class Changes:
             self.failed += found
 
 
-def find_changes(dataset: Path, redecision: Redecision) -> Changes:
+def find_changes(dataset: Place, redecision: Redecision) -> Changes:
     """What the new thresholds would change. No picture and no video is read for it.
 
     Raises:
@@ -129,7 +133,7 @@ def find_changes(dataset: Path, redecision: Redecision) -> Changes:
 
 
 def repolicy(
-    dataset: Path, redecision: Redecision, *, config: Mapping[str, Any], stages: tuple[str, ...]
+    dataset: Place, redecision: Redecision, *, config: Mapping[str, Any], stages: tuple[str, ...]
 ) -> tuple[Changes, tuple[FunnelRow, ...]]:
     """Replace a dataset by what the new thresholds make of it, as a whole or not at all.
 
@@ -143,7 +147,7 @@ def repolicy(
         DatasetBusyError: somebody writes the dataset.
         ValueError: a shard is damaged.
     """
-    with locked_for_run(dataset):
+    with locked_for_run(dataset) as holder:
         remove_unfinished(dataset)
         changes = find_changes(dataset, redecision)
         manifest = read_manifest(dataset)
@@ -155,26 +159,56 @@ def repolicy(
         )
         run = next_run(dataset)
         begin_replacement(dataset, run=run, shards=changes.shards)
-        _write(dataset, redecision, changes.shards, run=run)
+        _write(_destination(dataset, run, holder), redecision, changes.shards)
+        expect_held_for(dataset, holder)
         commit_replacement(dataset, head)
         refresh_index(dataset)
         write_card(dataset, head)
     return changes, found
 
 
-def _write(dataset: Path, redecision: Redecision, shards: list[Path], *, run: int) -> None:
-    destination = Destination(dataset=dataset, run=run, published=frozenset(), limits=ShardLimits())
+def _destination(dataset: Place, run: int, holder: Holder) -> Destination:
+    return Destination(dataset=dataset, run=run, published=frozenset(), limits=ShardLimits(), holder=holder)
+
+
+def _write(destination: Destination, redecision: Redecision, shards: list[Place]) -> None:
     kinds: dict[str, Any] = {table.folder: kind for kind, table in TABLES.items()}
     affected = redecision.affected
-    with closing(ShardWriter(destination)) as writer:
-        for path in shards:
-            kind = kinds[path.parent.name]
-            with open_shard(path, kind) as file:
-                rows = affected.rows(file, kind).to_pylist()
-            for row, is_affected in zip(read_shard(path, kind), rows, strict=True):
-                new = redecision(row) if is_affected else row
-                if not isinstance(new, LookAgain):
-                    writer.add(new)
+    writer = TableWriter(destination)
+    for path in shards:
+        kind = kinds[path.parent.name]
+        with open_shard(path, kind) as file:
+            is_affected = affected.rows(file, kind).to_numpy()
+        first = 0
+        for rows in read_tables(path, kind):
+            for new_kind, decided in _decided_again(rows, kind, is_affected[first : first + len(rows)], redecision):
+                writer.add(new_kind, decided)
+            first += len(rows)
+    writer.close()
+
+
+def _decided_again(
+    rows: pa.Table, kind: Any, is_affected: npt.NDArray[np.bool_], redecision: Redecision
+) -> Iterator[tuple[Kind, pa.Table]]:
+    """Rows as they are now, by their table. Only those that may change become records, all others stay Arrow."""
+    if not is_affected.any():
+        yield kind, rows
+        return
+    stays = np.ones(len(rows), bool)
+    changed: dict[Kind, list[tuple[int, Row]]] = defaultdict(list)
+    affected = from_rows(rows.filter(is_affected).to_pylist(), kind)
+    for number, old in zip(np.flatnonzero(is_affected).tolist(), affected, strict=True):
+        new = redecision(old)
+        stays[number] = new is old
+        if new is not old and not isinstance(new, LookAgain):
+            changed[type(new)].append((number, new))
+    for new_kind, some in changed.items():
+        if new_kind is not kind:
+            yield new_kind, to_table([new for _, new in some], new_kind)
+    in_place = changed[kind]
+    order = np.argsort([*np.flatnonzero(stays), *(number for number, _ in in_place)])
+    found = pa.concat_tables([rows.filter(stays), to_table([new for _, new in in_place], kind)])
+    yield kind, found.take(pa.array(order, pa.int64()))
 
 
 def _what_happens(old: Row, new: Row) -> str:

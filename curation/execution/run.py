@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from curation.execution.card import write_card
-from curation.execution.executor import Executor, Job, OnProgress, SourceRecord
+from curation.execution.executor import BrokenRunError, Executor, Job, OnProgress, SourceRecord
 from curation.execution.ledger import Ledger, drop_failures, read_ledger, remove_unfinished
 from curation.execution.lock import expect_held_for, locked_for_run
 from curation.execution.plan import Plan, check, place
@@ -84,6 +84,7 @@ def run_curation(
         DatasetBusyError: another run is writing the dataset.
         OtherConfigurationError: the dataset was begun with another configuration.
         StageSetupError: a stage cannot be made ready on a worker.
+        BrokenRunError: what was written is not what is there.
     """
     annotators = check(run.stages, output=run.output)
     with locked_for_run(run.output) as holder:
@@ -100,18 +101,19 @@ def run_curation(
         write_card(run.output, manifest)
         ledger = read_ledger(run.output)
         on_progress(ledger.counts)
-        executor.run(
+        written = executor.run(
             _job(run, plan, ledger, holder),
             _pending(records, ledger.done),
             lambda counts: on_progress(ledger.counts + counts),
         )
         expect_held_for(run.output, holder)
         refresh_index(run.output)
+        counts = _count_all(run.output, written=ledger.counts + written)
         funnel = dataset_funnel(run.output, plan.stage_names)
         finished = replace(manifest, funnel=funnel, complete=True)
         write_manifest(run.output, finished)
         write_card(run.output, finished)
-        return RunResult(counts=dataset_counts(run.output), funnel=funnel)
+        return RunResult(counts=counts, funnel=funnel)
 
 
 def _pending(records: Iterable[SourceRecord], done: Set[str]) -> Iterator[SourceRecord]:
@@ -127,6 +129,18 @@ def _job(run: CurationRun, plan: Plan, ledger: Ledger, holder: Holder) -> Job:
         limits=run.limits,
     )
     return Job(plan=plan, score_all=run.score_all, destination=destination)
+
+
+def _count_all(dataset: Place, *, written: Counts) -> Counts:
+    """What the dataset holds; refuse to call it complete if shards were taken away, or added, behind the run's back."""
+    if (found := dataset_counts(dataset)) != written:
+        raise BrokenRunError(
+            f"dataset {dataset} holds {found.read} clips (kept {found.kept}, rejected {found.rejected}, failed "
+            f"{found.failed}), and {written.read} were written (kept {written.kept}, rejected {written.rejected}, "
+            f"failed {written.failed}): somebody else deleted or added shards meanwhile; run the same command again, "
+            "which does the clips that are missing"
+        )
+    return found
 
 
 def _begun(dataset: Place) -> DatasetManifest | None:

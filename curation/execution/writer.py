@@ -17,7 +17,7 @@ from storage.holder import Holder
 logger = logging.getLogger(__name__)
 
 # A row without its pictures and videos: text, numbers and Python's own weight.
-_ROW_BYTES: Final = 4096
+ROW_BYTES: Final = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,4 +154,4 @@ def _size_bytes(outcome: Outcome) -> int:
         payloads = [outcome.video, *images, outcome.background.image if outcome.background else None]
     elif isinstance(outcome, RejectedClip):
         payloads = [outcome.thumbnail]
-    return _ROW_BYTES + sum(len(payload.bytes) for payload in payloads if payload and payload.bytes)
+    return ROW_BYTES + sum(len(payload.bytes) for payload in payloads if payload and payload.bytes)

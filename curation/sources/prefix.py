@@ -14,7 +14,7 @@ def list_prefix(folder: Address, *, output: Place | None) -> FolderContent:
         OSError: the store does not list it.
     """
     start = len(folder.key) + 1 if folder.key else 0
-    paths = [key[start:] for key in folder.bucket.keys_below(folder.key)]
+    paths = [key[start:] for key in folder.bucket.sizes_below(folder.key)]
     written = _written(folder, paths)
     if isinstance(output, Address) and output.url.startswith(f"{folder}/"):
         written.add(output.url.removeprefix(f"{folder}/"))

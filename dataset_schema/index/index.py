@@ -15,7 +15,7 @@ from dataset_schema.index.columns import INDEX_SCHEMA, OUTCOMES, Outcome
 from dataset_schema.index.derivation import index_rows
 from dataset_schema.index.parts import GROUP_ROWS, Covered, Part, open_part, part_paths
 from dataset_schema.manifest import dataset_id
-from dataset_schema.shard import TABLES, open_shard, shard_paths
+from dataset_schema.shard import TABLES, open_shard, sized_shards
 from storage.address import Place, path_below
 
 _logger = logging.getLogger(__name__)
@@ -222,8 +222,8 @@ def _shards(dataset: Place, known: Mapping[tuple[str, int], Covered]) -> Iterato
     """The finished shards; how many rows one has is asked of its footer where no part knows it."""
     root = dataset if dataset.is_dir() else dataset.parent
     for kind in TABLES:
-        for path in shard_paths(dataset, kind):
-            name, size = path_below(path, root).as_posix(), path.stat().st_size
+        for path, size in sized_shards(dataset, kind):
+            name = path_below(path, root).as_posix()
             covered = known.get((name, size))
             if covered is None:
                 with open_shard(path, kind) as file:

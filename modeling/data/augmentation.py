@@ -17,7 +17,9 @@ class Augmentation:
 
     Attributes:
         downscale: factor of both sides.
-        blur_kernel_px: width of the Gaussian kernel, six standard deviations; 1 is no blur.
+        blur_kernel_px: width of the Gaussian kernel that blurs the downscaled image, an odd number; 1 is no blur. Its
+            standard deviation is what OpenCV derives from a width, 0.3 ((width - 1) / 2 - 1) + 0.8 pixels. Our choice:
+            the table gives the kernel alone, and this is how most people get a Gaussian of it.
         color_offset: added to red, green and blue, as a share of the range. Our choice: the table says only
             "scale"; an offset of each channel changes hue and saturation as well as tint.
         brightness: factor of all colors.
@@ -29,7 +31,7 @@ class Augmentation:
     """
 
     downscale: float
-    blur_kernel_px: float
+    blur_kernel_px: int
     color_offset: tuple[float, float, float]
     brightness: float
     is_flipped: bool
@@ -45,13 +47,14 @@ def draw_augmentation(width: int, height: int, generator: np.random.Generator) -
     """Draw every value from its range in Table 4 for an image of this size.
 
     The lower end of the downscale range passes its upper end for images under 112 px, and so does the kernel's for
-    images under 50 px. Both ranges then shrink to "no change".
+    images under 50 px. Both ranges then shrink to "no change". The kernel's range is that of the reference image as it
+    is given, also where it is downscaled first: large pictures are blurred, so that sharp does not mean close.
     """
     downscale = generator.uniform(min(1.0, _SMALLEST_SIDE / max(height, width)), 1.0)
     red, green, blue = generator.uniform(-0.05, 0.05, size=3).tolist()
     return Augmentation(
         downscale=downscale,
-        blur_kernel_px=generator.uniform(1.0, max(1.0, downscale * max(height, width) / 50)),
+        blur_kernel_px=_odd(generator.uniform(1.0, max(1.0, max(height, width) / 50))),
         color_offset=(red, green, blue),
         brightness=generator.uniform(0.9, 1.1),
         is_flipped=bool(generator.random() < 0.5),
@@ -62,6 +65,10 @@ def draw_augmentation(width: int, height: int, generator: np.random.Generator) -
         crop_x=generator.random(),
         crop_y=generator.random(),
     )
+
+
+def _odd(width_px: float) -> int:
+    return 1 + 2 * round((width_px - 1) / 2)
 
 
 def augment(image: Image.Image, augmentation: Augmentation) -> Image.Image:
@@ -79,11 +86,12 @@ def _downscale(image: Image.Image, factor: float) -> Image.Image:
     return image if size == image.size else image.resize(size, Image.Resampling.BICUBIC)
 
 
-def _blur(image: Image.Image, kernel_px: float) -> Image.Image:
+def _blur(image: Image.Image, kernel_px: int) -> Image.Image:
     """Blur premultiplied colors, so that hidden colors of transparent pixels do not bleed in."""
     if kernel_px <= 1:
         return image
-    return image.convert("RGBa").filter(ImageFilter.GaussianBlur((kernel_px - 1) / 6)).convert("RGBA")
+    deviation_px = 0.3 * ((kernel_px - 1) / 2 - 1) + 0.8
+    return image.convert("RGBa").filter(ImageFilter.GaussianBlur(deviation_px)).convert("RGBA")
 
 
 def _recolor(image: Image.Image, augmentation: Augmentation) -> Image.Image:

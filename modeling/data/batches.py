@@ -24,18 +24,25 @@ from modeling.data.reference_images import ReferenceImage, ReferenceImages
 from modeling.data.schedule import BatchingConfig, BatchSchedule, Draw
 from modeling.data.store import SampleStore
 from modeling.data.video import Video
+from modeling.data.windows import draw_window_s
 from modeling.encoders import TextTokens
 from modeling.randomness import numpy_generator
+from storage.configs import strict
 from storage.numbers import expect_at_least, expect_share
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataConfig:
     """What a batch holds.
 
     Attributes:
-        buckets: FRAMESxHEIGHTxWIDTH, sizes to train at: every clip at the largest that it fills. Empty: each at the one
-            it was curated for.
+        buckets: FRAMESxHEIGHTxWIDTH, sizes to train at: every clip at each that it fills. Empty: the sizes that the
+            clips were curated for.
+        windows: how many parts of a clip there are to see where it lasts longer than its bucket, evenly from its first
+            frames to its last; each visit shows one. None: any part, in steps of 1/24 s, of decoded videos, and the
+            first alone of a cached clip, because each is an entry of the cache. Our choice, as the paper says nothing:
+            always the first frames would leave most of a long clip unseen.
         text_dropout: how often a clip's text is set to zero (B.2); `image_dropout` likewise for all its images.
         draws_references: whether each visit to a clip draws some of its reference images (A.3). False is the ablation
             that 3.3 warns of: always all of them, with the background, so that their number tells what the clip shows.
@@ -57,6 +64,7 @@ class DataConfig:
 
     batching: BatchingConfig = field(default_factory=BatchingConfig)
     buckets: tuple[Bucket, ...] = ()
+    windows: int | None = None
     text_dropout: float = 0.1
     image_dropout: float = 0.1
     draws_references: bool = True
@@ -69,10 +77,15 @@ class DataConfig:
     threads: int = 4
 
     def __post_init__(self) -> None:
-        expect_at_least(1, "data", self, "threads")
+        expect_at_least(1, "data", self, "threads", "windows")
         expect_at_least(0, "data", self, "memory_mb")
         shares = ("text_dropout", "image_dropout", "random_background_probability", "most_unread_references")
         expect_share("data", self, *shares)
+
+    @property
+    def cached_windows(self) -> int:
+        """How many windows of each clip the cache holds."""
+        return self.windows or 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -141,10 +154,11 @@ class Batch:
 
 
 class _Wanted(NamedTuple):
-    """Which clip to read, and whether with its reference images."""
+    """Which clip to read, from when on, and whether with its reference images."""
 
     bucket: Bucket
     row: int
+    window_s: float
     with_references: bool
 
 
@@ -192,12 +206,16 @@ class BatchLoader:
             augments_references=config.augments_references,
             random_background_probability=config.random_background_probability,
         )
+        self._store = reader.store
+        self._windows = config.cached_windows if config.uses_cache else config.windows
         self._config = config
         self._seed = seed
         self._rank, self._ranks = rank, ranks
         self._threads = ThreadPoolExecutor(max_workers=config.threads, thread_name_prefix="clips")
         self._clips: BoundedMemory[_Wanted, Clip] = BoundedMemory(
-            lambda wanted: reader.read(wanted.bucket, wanted.row, with_references=wanted.with_references),
+            lambda wanted: reader.read(
+                wanted.bucket, wanted.row, window_s=wanted.window_s, with_references=wanted.with_references
+            ),
             size_bytes=lambda clip: clip.size_bytes,
             limit_bytes=config.memory_mb * 2**20,
         )
@@ -221,7 +239,7 @@ class BatchLoader:
 
         def example(numbered: tuple[int, Draw]) -> Example:
             place, draw = numbered
-            clip = self._clips.get(_Wanted(bucket, draw.row, image_dropout < 1))
+            clip = self._clips.get(_Wanted(bucket, draw.row, self._window_s(bucket, draw), image_dropout < 1))
             dropout = numpy_generator("dropout", self._seed, clip.sample.clip_id, draw.visit).random(2)
             return Example(
                 clip_id=clip.sample.clip_id,
@@ -235,3 +253,13 @@ class BatchLoader:
             )
 
         return Batch(step=step, bucket=bucket, examples=tuple(self._threads.map(example, places)))
+
+    def _window_s(self, bucket: Bucket, draw: Draw) -> float:
+        return draw_window_s(
+            self._store.duration_s(bucket, draw.row),
+            bucket,
+            most=self._windows,
+            seed=self._seed,
+            clip_id=self._store.clip_id(bucket, draw.row),
+            visit=draw.visit,
+        )

@@ -4,7 +4,7 @@ Encoding videos while training would double the time of a step; captions and vid
 Reference images are not here, because Table 4 changes them every time. What lies on disk: `cache_table.py`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -21,6 +21,7 @@ from modeling.data.prefetch import prefetch
 from modeling.data.store import SampleStore
 from modeling.data.training_sample import TrainingSample
 from modeling.data.video import Video
+from modeling.data.windows import count_windows, window_starts_s
 from modeling.encoders import Encoders, TextTokens
 from storage.address import Address
 from storage.lock import held_alone
@@ -42,28 +43,35 @@ class ClipCache:
         store: the dataset.
         autoencoder_version: whose latents.
         text_version: whose tokens.
+        windows: of each clip.
 
     Raises:
         ValueError: the dataset has no cache, a clip of it has no entry, or a shard is damaged.
     """
 
-    def __init__(self, store: SampleStore, *, autoencoder_version: str, text_version: str) -> None:
+    def __init__(self, store: SampleStore, *, autoencoder_version: str, text_version: str, windows: int = 1) -> None:
         self.store = store
         root = _root(store)
         self._latents = CacheTable(root, kind=LATENTS, version=autoencoder_version)
         self._text = CacheTable(root, kind=TEXT, version=text_version)
-        self._contents: dict[Bucket, Ascii] = {}  # of the videos that were read; empty before
-        for bucket, clips in store.clips_per_bucket().items():
-            self._contents[bucket] = np.zeros(clips, f"S{CONTENT_CHARACTERS}")
-            for table in (self._latents, self._text):
-                table.expect(store.clip_ids(bucket))
+        self._videos: Ascii = np.zeros(len(store), f"S{CONTENT_CHARACTERS}")  # hashes of those read; empty before
+        wanted = np.zeros(len(store), np.int64)
+        for bucket in store.clips_per_bucket():
+            wanted[store.numbers(bucket)] += count_windows(store.durations_s(bucket), bucket, most=windows)
+        self._latents.expect(store.all_clip_ids(), wanted)
+        self._text.expect(store.all_clip_ids(), np.ones_like(wanted))
 
     @classmethod
-    def of(cls, store: SampleStore, encoders: Encoders) -> "ClipCache":
+    def of(cls, store: SampleStore, encoders: Encoders, *, windows: int = 1) -> "ClipCache":
         """The cache that these encoders would write."""
-        return cls(store, autoencoder_version=encoders.autoencoder.version, text_version=encoders.text.version)
+        return cls(
+            store,
+            autoencoder_version=encoders.autoencoder.version,
+            text_version=encoders.text.version,
+            windows=windows,
+        )
 
-    def read(self, bucket: Bucket, index: int, *, with_references: bool) -> Clip:
+    def read(self, bucket: Bucket, index: int, *, window_s: float, with_references: bool) -> Clip:
         """The clip with its latents and text tokens.
 
         Its video is read once, to see that the latents are still its own; it cannot change while training runs.
@@ -71,26 +79,27 @@ class ClipCache:
         Raises:
             ValueError: the entry was made from another video, caption or bucket.
         """
-        known = bytes(self._contents[bucket][index])
+        number = int(self.store.numbers(bucket)[index])
+        known = bytes(self._videos[number])
         sample = self.store.read(bucket, index, with_video=not known, with_references=with_references)
-        video = EntryKey(sample.clip_id, known.decode()) if known else self._video_key(sample, bucket)
-        self._contents[bucket][index] = video.content.encode()
+        digest = known.decode() or self._video_digest(sample)
+        self._videos[number] = digest.encode()
         text = self._text.read(text_key(sample))
         return Clip(
             sample=replace(sample, video=None),
-            latents=self._latents.read(video).values,
+            latents=self._latents.read(window_key(sample, digest, bucket, window_s)).values,
             text=TextTokens(embeddings=text.values, spans=text.spans or ()),
         )
 
-    def _video_key(self, sample: TrainingSample, bucket: Bucket) -> EntryKey:
+    def _video_digest(self, sample: TrainingSample) -> str:
         try:
-            return video_key(sample, bucket, self.store)
+            return video_digest(sample, self.store)
         except (ValueError, OSError) as error:
             raise ValueError(f"clip {sample.clip_id}: {error}") from error
 
 
-def video_key(sample: TrainingSample, bucket: Bucket, store: SampleStore) -> EntryKey:
-    """Names everything that a clip's latents follow from, beside the autoencoder.
+def video_digest(sample: TrainingSample, store: SampleStore) -> str:
+    """A hash of a clip's video.
 
     Of a file beside the shards it takes name, size and time of change: reading it would take as long as decoding.
     """
@@ -106,8 +115,13 @@ def video_key(sample: TrainingSample, bucket: Bucket, store: SampleStore) -> Ent
     else:
         facts = content.stat()
         digest.update(repr((content.name, facts.st_size, facts.st_mtime_ns)).encode())
-    digest.update(repr((sample.video.bytes is None, sample.video_start_s, str(bucket))).encode())
-    return EntryKey(sample.clip_id, digest.hexdigest())
+    return digest.hexdigest()
+
+
+def window_key(sample: TrainingSample, video_digest: str, bucket: Bucket, window_s: float) -> EntryKey:
+    """Names everything that the latents of a clip's window follow from, beside the autoencoder."""
+    facts = repr((video_digest, sample.video_start_s, window_s, str(bucket)))
+    return EntryKey(sample.clip_id, blake2b(facts.encode(), digest_size=CONTENT_CHARACTERS // 2).hexdigest())
 
 
 def text_key(sample: TrainingSample) -> EntryKey:
@@ -127,7 +141,7 @@ def _root(store: SampleStore) -> Path:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheFailure:
-    """A clip that could not be encoded, and why."""
+    """A window of a clip that could not be encoded, and why."""
 
     clip_id: str
     message: str
@@ -139,11 +153,13 @@ class CacheReport:
 
     Attributes:
         clips: of the dataset.
-        encoded_videos: by this run; the others were there, or failed. `encoded_captions` likewise.
+        windows: of all clips in all buckets that they fill.
+        encoded_windows: by this run; the others were there, or failed. `encoded_captions` likewise.
     """
 
     clips: int
-    encoded_videos: int
+    windows: int
+    encoded_windows: int
     encoded_captions: int
     failures: tuple[CacheFailure, ...]
 
@@ -153,9 +169,10 @@ def write_cache(
     encoders: Encoders,
     *,
     device: torch.device,
-    on_clip: Callable[[int], None] | None = None,
+    windows: int = 1,
+    on_window: Callable[[int], None] | None = None,
 ) -> CacheReport:
-    """Encode every clip of a dataset that is not in its cache yet.
+    """Encode every window of a dataset's clips that is not in its cache yet.
 
     Run it again after an interruption, or after the dataset has grown: what is there is not encoded again. A clip that
     cannot be read is reported, and the rest goes on.
@@ -164,7 +181,8 @@ def write_cache(
         store: the dataset; its buckets are those of training.
         encoders: those of training, on `device`.
         device: where they are.
-        on_clip: is told how many clips are done.
+        windows: of each clip in each bucket that it fills (`DataConfig.windows`).
+        on_window: is told how many of `count_cached_windows` are done.
 
     Raises:
         BusyError: another run writes the cache.
@@ -173,29 +191,36 @@ def write_cache(
     root = _root(store)
     busy = f"the cache of dataset {root} is being written by another run; wait for its end, or stop it"
     with held_alone(root / "cache" / _LOCK_NAME, busy=busy):
-        return _write(_CacheWriter(store, encoders, device), store, on_clip)
+        return _write(_CacheWriter(store, encoders, device), store, windows, on_window)
 
 
-def _write(writer: "_CacheWriter", store: SampleStore, on_clip: Callable[[int], None] | None) -> CacheReport:
-    places = (
-        _Place(bucket, row, clip_id.as_py())
-        for bucket in store.clips_per_bucket()
-        for row, clip_id in enumerate(store.clip_ids(bucket))
+def count_cached_windows(store: SampleStore, windows: int) -> int:
+    """How many entries the latents of a dataset need."""
+    return sum(
+        int(count_windows(store.durations_s(bucket), bucket, most=windows).sum()) for bucket in store.clips_per_bucket()
     )
+
+
+def _write(
+    writer: "_CacheWriter", store: SampleStore, windows: int, on_window: Callable[[int], None] | None
+) -> CacheReport:
     failures = []
     try:
-        for done, prepared in enumerate(prefetch(writer.prepare, places, threads=_CLIPS_AHEAD), start=1):
+        for done, prepared in enumerate(
+            prefetch(writer.prepare, _places(store, windows), threads=_CLIPS_AHEAD), start=1
+        ):
             failure = prepared if isinstance(prepared, CacheFailure) else writer.encode(prepared)
             if failure is not None:
                 failures.append(failure)
-            if on_clip is not None:
-                on_clip(done)
+            if on_window is not None:
+                on_window(done)
     finally:
         writer.latents.flush()
         writer.text.flush()
     return CacheReport(
-        clips=sum(store.clips_per_bucket().values()),
-        encoded_videos=writer.latents.added,
+        clips=len(store),
+        windows=count_cached_windows(store, windows),
+        encoded_windows=writer.latents.added,
         encoded_captions=writer.text.added,
         failures=tuple(failures),
     )
@@ -205,11 +230,22 @@ class _Place(NamedTuple):
     bucket: Bucket
     row: int
     clip_id: str
+    window_s: float
+    is_first: bool  # of its clip, whose caption is encoded with it
+
+
+def _places(store: SampleStore, windows: int) -> Iterator[_Place]:
+    is_new = np.ones(len(store), np.bool_)
+    for bucket in store.clips_per_bucket():
+        for row, (number, clip_id) in enumerate(zip(store.numbers(bucket), store.clip_ids(bucket), strict=True)):
+            for window_s in window_starts_s(store.duration_s(bucket, row), bucket, most=windows):
+                yield _Place(bucket, row, clip_id.as_py(), float(window_s), bool(is_new[number]))
+                is_new[number] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Prepared:
-    """What is missing of one clip: its frames, its caption, or neither."""
+    """What is missing of one window: its frames, its clip's caption, or neither."""
 
     video_key: EntryKey
     video: Video | None
@@ -231,11 +267,12 @@ class _CacheWriter:
     def prepare(self, place: _Place) -> _Prepared | CacheFailure:
         try:
             sample = self._store.read(place.bucket, place.row, with_references=False)
-            video, text = video_key(sample, place.bucket, self._store), text_key(sample)
-            has_video, has_text = video in self.latents.table, text in self.text.table
+            video = window_key(sample, video_digest(sample, self._store), place.bucket, place.window_s)
+            text = text_key(sample)
+            has_video, has_text = video in self.latents.table, not place.is_first or text in self.text.table
             return _Prepared(
                 video_key=video,
-                video=None if has_video else decode_video(sample, place.bucket, self._store),
+                video=None if has_video else decode_video(sample, place.bucket, self._store, window_s=place.window_s),
                 text_key=text,
                 caption=None if has_text else sample.caption,
             )

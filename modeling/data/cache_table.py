@@ -4,8 +4,8 @@
     DATASET/cache/text-<hash of the text encoder's version>/part-*.parquet
 
 An entry belongs to a clip and to the hash of what was encoded: the video's bytes (or name, size and time of change of
-its file), its start and its bucket; or the caption. So a clip that was curated again is encoded again, and a cache of
-another encoder is never mistaken for this one's.
+its file), its start, its window and its bucket; or the caption. So a clip that was curated again is encoded again, and
+a cache of another encoder is never mistaken for this one's.
 
 Values are float16. Our choice over bfloat16: latents have about unit variance, so its range is ample, and its rounding,
 at most 2^-11 of a value, is a twentieth of the noise even at t = 0.01; bfloat16 rounds eight times as far.
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
@@ -99,13 +100,13 @@ class CacheTable:
     def __contains__(self, key: EntryKey) -> bool:
         return self._places.find(key) is not None
 
-    def expect(self, clip_ids: pa.StringArray) -> None:
-        """Refuse to go on unless every one of these clips has an entry, whatever it was made from.
+    def expect(self, clip_ids: pa.StringArray, entries: npt.NDArray[np.int64]) -> None:
+        """Refuse to go on unless every one of these clips has so many entries, whatever they were made from.
 
         Raises:
-            ValueError: one has none.
+            ValueError: one has fewer.
         """
-        if (first := self._places.first_unknown(clip_ids)) is not None:
+        if (first := self._places.first_missing(clip_ids, entries)) is not None:
             raise self._missing(first, "not made yet")
 
     def read(self, key: EntryKey) -> Entry:
@@ -116,7 +117,7 @@ class CacheTable:
         """
         found = self._places.find(key)
         if found is None:
-            is_stale = self._places.first_unknown(pa.array([key.clip_id])) is None
+            is_stale = self._places.first_missing(pa.array([key.clip_id]), np.ones(1, np.int64)) is None
             raise self._missing(key.clip_id, "made from something else" if is_stale else "not made yet")
         shard, group, place = found
         (row,) = self._groups.read(shard, group).slice(place, 1).to_pylist()

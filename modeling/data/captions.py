@@ -20,16 +20,16 @@ class NamedEntity(NamedTuple):
 
 
 class CaptionedClip(NamedTuple):
-    """What is said of a clip."""
+    """What is said of a clip, and which buckets it fills."""
 
     clip_id: str
-    bucket: Bucket
+    buckets: tuple[Bucket, ...]
     caption: str
     entities: tuple[NamedEntity, ...]
     has_background: bool
 
 
-def captioned(row: Row, bucket: Bucket) -> CaptionedClip:
+def captioned(row: Row, buckets: tuple[Bucket, ...]) -> CaptionedClip:
     """What a row of the index says.
 
     Raises:
@@ -48,4 +48,4 @@ def captioned(row: Row, bucket: Bucket) -> CaptionedClip:
                 f"entity word {entity.word!r} at [{entity.start}, {entity.end}): the caption reads {found!r} there, "
                 "expected the same text; a new caption needs its own entity words"
             )
-    return CaptionedClip(row["clip_id"], bucket, row["caption"], entities, row["has_background"])
+    return CaptionedClip(row["clip_id"], buckets, row["caption"], entities, row["has_background"])

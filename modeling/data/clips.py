@@ -41,8 +41,8 @@ class ClipReader(Protocol):
         """The dataset."""
         ...
 
-    def read(self, bucket: Bucket, index: int, *, with_references: bool) -> Clip:
-        """The clip at `index` of `bucket`.
+    def read(self, bucket: Bucket, index: int, *, window_s: float, with_references: bool) -> Clip:
+        """The clip at `index` of `bucket`, in the window that starts `window_s` after it.
 
         Raises:
             ValueError: it cannot be read; the message names it.
@@ -56,18 +56,18 @@ class DecodedClips:
     def __init__(self, store: SampleStore) -> None:
         self.store = store
 
-    def read(self, bucket: Bucket, index: int, *, with_references: bool) -> Clip:
+    def read(self, bucket: Bucket, index: int, *, window_s: float, with_references: bool) -> Clip:
         """The clip with its frames."""
         sample = self.store.read(bucket, index, with_references=with_references)
         try:
-            video = decode_video(sample, bucket, self.store)
+            video = decode_video(sample, bucket, self.store, window_s=window_s)
         except (ValueError, OSError) as error:
             raise ValueError(f"clip {sample.clip_id}: {error}") from error
         return Clip(sample=replace(sample, video=None), video=video)
 
 
-def decode_video(sample: TrainingSample, bucket: Bucket, store: SampleStore) -> Video:
-    """The frames of a sample that was read with its video, in the size of the bucket.
+def decode_video(sample: TrainingSample, bucket: Bucket, store: SampleStore, *, window_s: float) -> Video:
+    """The frames from `window_s` on of a sample that was read with its video, in the size of the bucket.
 
     Raises:
         ValueError: it cannot be decoded.
@@ -75,4 +75,4 @@ def decode_video(sample: TrainingSample, bucket: Bucket, store: SampleStore) -> 
     """
     if sample.video is None:
         raise ValueError("it was read without its video")
-    return decode_clip(store.content(sample.video), bucket, start_s=sample.video_start_s)
+    return decode_clip(store.content(sample.video), bucket, start_s=sample.video_start_s, window_s=window_s)

@@ -60,16 +60,14 @@ class EntryPlaces(NamedTuple):
                 return shard, group, row
         return None
 
-    def first_unknown(self, clip_ids: pa.StringArray) -> str | None:
-        """The first of some clips that has no entry at all."""
+    def first_missing(self, clip_ids: pa.StringArray, entries: npt.NDArray[np.int64]) -> str | None:
+        """The first of some clips that has fewer entries than these."""
         if not len(clip_ids):
             return None
         wanted = _ascii(clip_ids)
-        at = np.searchsorted(self.clip_ids, wanted)
-        is_known = np.zeros(len(wanted), bool)
-        inside = at < len(self.clip_ids)
-        is_known[inside] = self.clip_ids[at[inside]] == wanted[inside]
-        return None if is_known.all() else str(clip_ids[int(np.argmin(is_known))].as_py())
+        found = np.searchsorted(self.clip_ids, wanted, side="right") - np.searchsorted(self.clip_ids, wanted)
+        is_missing = found < entries
+        return str(clip_ids[int(np.argmax(is_missing))].as_py()) if is_missing.any() else None
 
 
 def _ascii(texts: pa.Array | pa.ChunkedArray) -> Ascii:

@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 from modeling.data.byte_ranges import ByteRange, expect_size, fetch_ranges
 from storage.address import Address
 from storage.bucket import ObjectFacts
+from storage.configs import strict
 from storage.lock import held_in_turn
 from storage.numbers import expect_positive
 from storage.whole_files import whole_file, write_whole_text
@@ -32,6 +33,7 @@ _DIGEST_BYTES: Final = 20
 _ROOM_SHARE: Final = 0.1
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RangeCacheConfig:
     """Where the media of a dataset in a store of objects are kept; one on this machine's disk is read from there.

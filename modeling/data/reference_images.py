@@ -11,7 +11,7 @@ from dataset_schema import Payload
 from modeling.data.augmentation import augment, draw_augmentation
 from modeling.data.pasting import draw_background_crop, paste
 from modeling.data.reference_choice import all_reference_images, select_reference_images
-from modeling.data.store import ClipIndex, SampleStore
+from modeling.data.store import NumberedClip, SampleStore
 from modeling.data.training_sample import TrainingSample
 from modeling.randomness import numpy_generator
 from picture_reading.opening import open_picture
@@ -58,7 +58,9 @@ class ReferenceImages:
         self._select = select_reference_images if draws_references else all_reference_images
         self._augments = augments_references
         self._pasting_probability = random_background_probability
-        self._grounds: Sequence[ClipIndex] = store.clips_with_background() if random_background_probability > 0 else []
+        self._grounds: Sequence[NumberedClip] = (
+            store.clips_with_background() if random_background_probability > 0 else []
+        )
         if random_background_probability > 0 and not _has_several(self._grounds):
             raise ValueError(
                 f"data.random_background_probability is {random_background_probability}, but dataset {store.dataset} "
@@ -90,7 +92,7 @@ class ReferenceImages:
         ground = self._grounds[int(generator.integers(len(self._grounds)))]
         while ground.clip_id == clip_id:
             ground = self._grounds[int(generator.integers(len(self._grounds)))]
-        payload = self._store.read_background(ground.bucket, ground.row)
+        payload = self._store.read_background(ground.number)
         background = self._open(payload, f"clip {ground.clip_id}: background image")
         return paste(image, background, draw_background_crop(generator))
 
@@ -102,6 +104,6 @@ class ReferenceImages:
             raise ValueError(f"{name} cannot be read ({error}); curate the clip again") from error
 
 
-def _has_several(grounds: Sequence[ClipIndex]) -> bool:
+def _has_several(grounds: Sequence[NumberedClip]) -> bool:
     """Whether there are two different clips; one may stand there many times."""
     return any(ground.clip_id != grounds[0].clip_id for ground in grounds)

@@ -13,6 +13,7 @@ from dataset_schema import TABLE_6_BUCKETS, Bucket
 from modeling.data.epochs import MOST_VISITS, Epoch, Rows
 from modeling.encoders import latent_shape
 from modeling.randomness import numpy_generator
+from storage.configs import strict
 from storage.numbers import expect_at_least
 
 _logger = logging.getLogger(__name__)
@@ -21,6 +22,7 @@ _logger = logging.getLogger(__name__)
 _DRAWS_AT_ONCE = 4096
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchingConfig:
     """How many clips a step takes, and which more often.
@@ -93,8 +95,8 @@ _TABLE_6_WEIGHTS = _table_6_weights()
 class Draw(NamedTuple):
     """One place in a batch: which clip of its bucket, and which visit to it.
 
-    A visit's number belongs to no other visit to that clip, so that each shows other references. Where an epoch shows
-    every clip once, it is the epoch.
+    A visit's number belongs to no other visit to that clip, in whatever bucket, so that each shows other references and
+    another window. In a single bucket of which an epoch shows every clip once, it is the epoch.
     """
 
     row: int
@@ -157,7 +159,8 @@ class BatchSchedule:
         shown = self._epochs[bucket]
         epoch, place = divmod(position, shown.draws)
         rows, visits = self._order(bucket, epoch)
-        return Draw(int(rows[place]), epoch * shown.most_visits + int(visits[place]))
+        visit = epoch * shown.most_visits + int(visits[place])
+        return Draw(int(rows[place]), visit * len(self._buckets) + self._buckets.index(bucket))
 
     def _draw_order(self, bucket: Bucket, epoch: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
         return self._epochs[bucket].order(numpy_generator("rows", self._seed, str(bucket), epoch))

@@ -1,24 +1,23 @@
 """Random access to the clips of a dataset by bucket and index: text from the index, media by their byte ranges."""
 
 import logging
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Final, NamedTuple, overload
+from typing import Final, NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dataset_schema import Bucket, Outcome, Payload, Sample, dataset_root, largest_bucket, open_index, shard_paths
+from dataset_schema import Bucket, Outcome, Payload, Sample, dataset_root, open_index, shard_paths
 from dataset_schema.rows import Row
 from modeling.data.captions import CAPTION_COLUMNS, CaptionedClip, NamedEntity, captioned
 from modeling.data.prefetch import BoundedMemory
 from modeling.data.range_cache import RangeCacheConfig
 from modeling.data.sample_shards import PLACE_COLUMNS, SampleShards
 from modeling.data.training_sample import PicturedEntity, TrainingSample
-from storage.address import Address, Place
+from storage.address import Address, Place, place_beside
+from storage.places import place_of
 
 _logger = logging.getLogger(__name__)
 
@@ -32,25 +31,28 @@ _TEXT_BYTES: Final = 2**27
 _FETCHED_TEXT_BYTES: Final = 2**31
 
 Positions = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.uint32]
 
 
-class ClipIndex(NamedTuple):
-    """A clip, and what `SampleStore` finds it by: `row` is its index in the bucket."""
+class NumberedClip(NamedTuple):
+    """A clip, and its number among all clips of a store, whatever their buckets."""
 
     clip_id: str
-    bucket: Bucket
-    row: int
+    number: int
 
 
 class SampleStore:
-    """The samples of a dataset by bucket.
+    """The samples of a dataset by bucket; a clip is in every bucket that it fills.
+
+    So each bucket shows all that fits it, and the steps that Table 6 gives to short and small ones do not go to the few
+    clips that are too short or too small for anything else.
 
     In memory stand the clips' ids and positions; what is said of a clip is read from the index when it is asked for.
 
     Args:
         dataset: what `curate` or `select` wrote; or a selection by another tool, one Parquet file or a folder of them.
-        buckets: every clip goes to the largest of these that it fills, and is left out if it fills none; without any,
-            to the one it was curated for.
+        buckets: the sizes to train at; a clip that fills none is left out. Without any, those that the clips were
+            curated for.
         range_cache: where the media of a dataset in a store of objects are kept.
 
     Attributes:
@@ -63,17 +65,20 @@ class SampleStore:
     """
 
     def __init__(
-        self, dataset: Place, buckets: Sequence[Bucket] = (), *, range_cache: RangeCacheConfig | None = None
+        self, dataset: Place | str, buckets: Sequence[Bucket] = (), *, range_cache: RangeCacheConfig | None = None
     ) -> None:
-        self.dataset = dataset
+        self.dataset = dataset = place_of(dataset)
         _expect_dataset(dataset)
         self.root = dataset_root(dataset)
         self._index = open_index(dataset)
         self._shards = SampleShards(self._index, (range_cache or RangeCacheConfig()).open())
-        ids, self._buckets, self._bucket_of = self._divide(buckets)
-        self._positions, self._ids = _sorted_by_id(ids, self._bucket_of, len(self._buckets))
-        self._places = {bucket: number for number, bucket in enumerate(self._buckets)}
-        if not self._buckets:
+        ids, durations_s, self._fills = self._divide(buckets)
+        self._positions, self._ids = _sorted_by_id(ids, self._fills.values())
+        self._durations_s = durations_s[self._positions].astype(np.float32)
+        self._numbers = {
+            bucket: np.flatnonzero(fills[self._positions]).astype(np.uint32) for bucket, fills in self._fills.items()
+        }
+        if not self._fills:
             wanted = f" that fill {' or '.join(map(str, buckets))}" if buckets else ""
             raise ValueError(
                 f"dataset {dataset} has no samples{wanted}, expected samples/*.parquet with at least one such row; "
@@ -87,32 +92,57 @@ class SampleStore:
             limit_bytes=_FETCHED_TEXT_BYTES if isinstance(dataset, Address) else _TEXT_BYTES,
         )
 
+    def __len__(self) -> int:
+        """How many clips fill any bucket."""
+        return len(self._ids)
+
     def clips_per_bucket(self) -> Mapping[Bucket, int]:
         """How many clips each bucket has; buckets without any are not listed."""
-        return {bucket: len(self._positions[place]) for bucket, place in self._places.items()}
+        return {bucket: len(numbers) for bucket, numbers in self._numbers.items()}
 
     def clip_ids(self, bucket: Bucket) -> pa.StringArray:
         """The clips of a bucket, in the order of `read`."""
-        return self._ids[self._places[bucket]]
+        return self._ids.take(pa.array(self._numbers[bucket]))
+
+    def all_clip_ids(self) -> pa.StringArray:
+        """The clips that fill any bucket, by number."""
+        return self._ids
+
+    def numbers(self, bucket: Bucket) -> Numbers:
+        """The number of every clip of a bucket among those of all buckets, in the order of `read`."""
+        return self._numbers[bucket]
+
+    def durations_s(self, bucket: Bucket) -> npt.NDArray[np.float32]:
+        """How long the clips of a bucket last, in the order of `read`."""
+        return self._durations_s[self._numbers[bucket]]
+
+    def clip_id(self, bucket: Bucket, index: int) -> str:
+        """The clip that `read` gives."""
+        return str(self._ids[int(self._numbers[bucket][index])].as_py())
+
+    def duration_s(self, bucket: Bucket, index: int) -> float:
+        """How long a clip lasts."""
+        return float(self._durations_s[self._numbers[bucket][index]])
 
     def multi_subject_clips(self) -> Mapping[Bucket, Positions]:
         """Of each bucket, the indices of clips with reference images of two entities or more.
 
         Our choice: objects count like subjects, because A.3 draws from both alike.
         """
-        return self._indices_where(self._flags("entities", _has_several_subjects))
+        has_several = self._flags("entities", _has_several_subjects)
+        return {bucket: np.flatnonzero(has_several[numbers]) for bucket, numbers in self._numbers.items()}
 
-    def clips_with_background(self) -> "ClipsOfBuckets":
+    def clips_with_background(self) -> "ClipsByNumber":
         """All clips that have a background image."""
-        return ClipsOfBuckets(self, self._indices_where(self._flags("has_background", lambda column: column)))
+        return ClipsByNumber(self._ids, np.flatnonzero(self._flags("has_background", lambda column: column)))
 
-    def read_background(self, bucket: Bucket, index: int) -> Payload:
+    def read_background(self, number: int) -> Payload:
         """The background image of one of `clips_with_background`; nothing else of the clip is read.
 
         Raises:
             ValueError: the shard is damaged.
         """
-        return self._shards.read_background(self._row(bucket, index))
+        return self._shards.read_background(self._row(number))
 
     def read(
         self, bucket: Bucket, index: int, *, with_video: bool = True, with_references: bool = True
@@ -128,8 +158,8 @@ class SampleStore:
         Raises:
             ValueError: the shard is damaged or gone, or the row contradicts itself.
         """
-        row = self._row(bucket, index)
-        said = self._captioned(row, bucket)
+        row = self._row(int(self._numbers[bucket][index]))
+        said = self._captioned(row, (bucket,))
         images = sum(entity.references for entity in said.entities)
         media = self._shards.read(row, images=images, with_video=with_video, with_references=with_references)
         return TrainingSample(
@@ -149,10 +179,7 @@ class SampleStore:
         """
         if payload.bytes is not None:
             return payload.bytes
-        path = Path(str(payload.path))
-        if path.is_absolute():
-            return path
-        return Address(str(payload.path)) if "://" in str(payload.path) else self.root / path
+        return place_beside(self.root, str(payload.path))
 
     def captions(self) -> Iterator[CaptionedClip]:
         """What is said of every clip, in the order of the shards; no picture and no video is read.
@@ -162,43 +189,50 @@ class SampleStore:
         """
         position = 0
         for table in self._index.batches((*CAPTION_COLUMNS, "shard"), outcome=Outcome.KEPT):
-            places = self._bucket_of[position : position + len(table)]
+            fills = {bucket: own[position : position + len(table)] for bucket, own in self._fills.items()}
             position += len(table)
-            for row, place in zip(table.to_pylist(), places.tolist(), strict=True):
-                if place >= 0:
-                    yield self._captioned(row, self._buckets[place])
+            for number, row in enumerate(table.to_pylist()):
+                if buckets := tuple(bucket for bucket, own in fills.items() if own[number]):
+                    yield self._captioned(row, buckets)
 
-    def _row(self, bucket: Bucket, index: int) -> Row:
-        position = int(self._positions[self._places[bucket]][index])
+    def _row(self, number: int) -> Row:
+        position = int(self._positions[number])
         rows = self._index.group_at(position)
         (row,) = self._texts.get(rows).slice(position - rows.start, 1).to_pylist()
         return dict(row)
 
-    def _captioned(self, row: Row, bucket: Bucket) -> CaptionedClip:
+    def _captioned(self, row: Row, buckets: tuple[Bucket, ...]) -> CaptionedClip:
         try:
-            return captioned(row, bucket)
+            return captioned(row, buckets)
         except ValueError as error:
             raise ValueError(f"shard {self._shards.path(row)}, clip {row['clip_id']}: {error}") from error
 
-    def _divide(self, wanted: Sequence[Bucket]) -> tuple[pa.StringArray, tuple[Bucket, ...], npt.NDArray[np.int16]]:
-        """The id of every kept clip, the buckets that have clips, and the place among those of every clip's own."""
-        columns = _SIZE_COLUMNS if wanted else ("bucket",)
-        table = self._index.table(["clip_id", *columns], outcome=Outcome.KEPT)
-        kinds, kind_of = _kinds([table[name] for name in columns])
-        bucket_of_kind = [_bucket(wanted, *kind) for kind in kinds]
-        buckets = tuple(sorted({bucket for bucket in bucket_of_kind if bucket is not None}))
-        places = [-1 if bucket is None else buckets.index(bucket) for bucket in bucket_of_kind]
-        return table["clip_id"].combine_chunks(), buckets, np.array(places, np.int16)[kind_of]
+    def _divide(
+        self, wanted: Sequence[Bucket]
+    ) -> tuple[pa.StringArray, npt.NDArray[np.float64], dict[Bucket, npt.NDArray[np.bool_]]]:
+        """Ids and durations of all kept clips; and of every bucket that has any, in rising order, which fill it."""
+        table = self._index.table(["clip_id", "bucket", *_SIZE_COLUMNS], outcome=Outcome.KEPT)
+        num_frames, fps, height, width = (table[name].to_numpy() for name in _SIZE_COLUMNS)
+        duration_s = _durations_s(num_frames, fps)
+        curated = table["bucket"].combine_chunks()
+        names = curated.dictionary.to_pylist()
+        codes = curated.indices.to_numpy(zero_copy_only=False)
+        found: dict[Bucket, npt.NDArray[np.bool_]] = {}
+        for bucket in sorted(set(wanted) or set(map(Bucket.parse, names))):
+            fills = (duration_s >= bucket.least_duration_s) & (height >= bucket.height) & (width >= bucket.width)
+            if str(bucket) in names:  # curation has looked at the frames themselves
+                fills |= codes == names.index(str(bucket))
+            if fills.any():
+                found[bucket] = fills
+        return table["clip_id"].combine_chunks(), duration_s, found
 
     def _flags(self, column: str, flag: Callable[[pa.Array], pa.Array]) -> npt.NDArray[np.bool_]:
+        """A flag of every clip, by number."""
         found = [
             flag(table[column].combine_chunks()).to_numpy(zero_copy_only=False)
             for table in self._index.batches([column], outcome=Outcome.KEPT)
         ]
-        return np.concatenate(found)
-
-    def _indices_where(self, flags: npt.NDArray[np.bool_]) -> dict[Bucket, Positions]:
-        return {bucket: np.flatnonzero(flags[self._positions[place]]) for bucket, place in self._places.items()}
+        return np.asarray(np.concatenate(found)[self._positions])
 
     def _expect_single_reads(self) -> None:
         """Only shards that do not say where their media stand can be too large to be read clip by clip."""
@@ -208,35 +242,30 @@ class SampleStore:
 
     def _tell_repeated(self) -> None:
         """A clip may stand there twice on purpose, to be shown more often, or by a join gone wrong."""
-        rows = sum(map(len, self._ids))
-        clips = pc.count_distinct(pa.chunked_array(list(self._ids))).as_py()
+        rows, clips = len(self._ids), pc.count_distinct(self._ids).as_py()
         if clips < rows:
             _logger.warning("dataset %s has %d rows of %d clips: some are shown more often", self.dataset, rows, clips)
 
 
-class ClipsOfBuckets(Sequence[ClipIndex]):
-    """Some clips of a store, bucket after bucket."""
+class ClipsByNumber(Sequence[NumberedClip]):
+    """Some clips of a store."""
 
-    def __init__(self, store: SampleStore, indices: Mapping[Bucket, Positions]) -> None:
-        self._store = store
-        self._indices = indices
+    def __init__(self, ids: pa.StringArray, numbers: Positions) -> None:
+        self._ids = ids
+        self._numbers = numbers
 
     def __len__(self) -> int:
-        return sum(map(len, self._indices.values()))
+        return len(self._numbers)
 
     @overload
-    def __getitem__(self, place: int) -> ClipIndex: ...
+    def __getitem__(self, place: int) -> NumberedClip: ...
     @overload
-    def __getitem__(self, place: slice) -> list[ClipIndex]: ...
-    def __getitem__(self, place: int | slice) -> ClipIndex | list[ClipIndex]:
+    def __getitem__(self, place: slice) -> list[NumberedClip]: ...
+    def __getitem__(self, place: int | slice) -> NumberedClip | list[NumberedClip]:
         if isinstance(place, slice):
             return [self[each] for each in range(*place.indices(len(self)))]
-        for bucket, indices in self._indices.items():
-            if 0 <= place < len(indices):
-                row = int(indices[place])
-                return ClipIndex(self._store.clip_ids(bucket)[row].as_py(), bucket, row)
-            place -= len(indices)
-        raise IndexError(place)
+        number = int(self._numbers[place])
+        return NumberedClip(self._ids[number].as_py(), number)
 
 
 def _expect_dataset(dataset: Place) -> None:
@@ -256,42 +285,21 @@ def _expect_dataset(dataset: Place) -> None:
         )
 
 
-def _kinds(columns: Sequence[pa.ChunkedArray]) -> tuple[list[tuple[Any, ...]], npt.NDArray[np.int64]]:
-    """The different rows of some columns, and which of them each row is; there are few."""
-    codes = np.zeros(len(columns[0]), np.int64)
-    for column in columns:
-        encoded = column.combine_chunks()
-        if not pa.types.is_dictionary(encoded.type):
-            encoded = encoded.dictionary_encode()
-        own = encoded.indices.to_numpy(zero_copy_only=False)
-        _, codes = np.unique(codes * max(len(encoded.dictionary), 1) + own, return_inverse=True)
-    _, firsts = np.unique(codes, return_index=True)
-    return list(zip(*(column.take(firsts).to_pylist() for column in columns), strict=True)), codes
+def _durations_s(num_frames: npt.NDArray[np.integer], fps: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        durations_s = np.asarray(num_frames / fps)
+    if not (wrong := ~(np.isfinite(durations_s) & (durations_s > 0))).any():
+        return durations_s
+    first = int(np.argmax(wrong))
+    raise ValueError(f"a clip has {num_frames[first]} frames at {fps[first]:g} fps, expected positive numbers")
 
 
-def _bucket(wanted: Sequence[Bucket], *kind: Any) -> Bucket | None:
-    """The bucket of a clip: by its size where some are wanted, or the one it was curated for."""
-    if not wanted:
-        return Bucket.parse(kind[0])
-    num_frames, fps, height, width = kind
-    duration_s = float(num_frames) / float(fps or math.nan)
-    if not math.isfinite(duration_s):
-        raise ValueError(f"a clip has {num_frames} frames at {fps:g} fps, expected positive numbers")
-    return largest_bucket(wanted, duration_s=duration_s, height=height, width=width)
-
-
-def _sorted_by_id(
-    ids: pa.StringArray, bucket_of: npt.NDArray[np.int16], buckets: int
-) -> tuple[list[Positions], list[pa.StringArray]]:
-    """Of each bucket the positions of its clips, by their ids, and the ids: an order that survives new shards."""
-    positions, sorted_ids = [], []
-    for place in range(buckets):
-        found = np.flatnonzero(bucket_of == place)
-        own = ids.take(pa.array(found))
-        order = pc.sort_indices(own)
-        positions.append(found[order.to_numpy()])
-        sorted_ids.append(own.take(order))
-    return positions, sorted_ids
+def _sorted_by_id(ids: pa.StringArray, fills: Iterable[npt.NDArray[np.bool_]]) -> tuple[Positions, pa.StringArray]:
+    """The positions of the clips that fill a bucket, by their ids, and the ids: an order that survives new shards."""
+    positions = np.flatnonzero(np.logical_or.reduce([np.zeros(len(ids), np.bool_), *fills]))
+    own = ids.take(pa.array(positions))
+    order = pc.sort_indices(own)
+    return positions[order.to_numpy()], own.take(order)
 
 
 def _has_several_subjects(entities: pa.ListArray) -> pa.Array:

@@ -113,7 +113,8 @@ def _pictured(clip: CaptionedClip) -> list[NamedEntity]:
 
 def _digest(clip: CaptionedClip) -> int:
     """Of one clip; their sum does not depend on their order."""
-    said = repr((clip.clip_id, str(clip.bucket), clip.caption, clip.has_background, [tuple(e) for e in clip.entities]))
+    buckets = " ".join(map(str, clip.buckets))
+    said = repr((clip.clip_id, buckets, clip.caption, clip.has_background, [tuple(e) for e in clip.entities]))
     return int.from_bytes(blake2b(said.encode(), digest_size=_DIGEST_BYTES).digest())
 
 

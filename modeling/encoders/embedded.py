@@ -7,9 +7,11 @@ from modeling.encoders.cosine_patches import CosinePatches
 from modeling.encoders.dct_codec import DctCodec
 from modeling.encoders.hashed_words import HashedWords
 from modeling.encoders.protocols import ENCODER_SIZES, Encoders
+from storage.configs import strict
 from storage.numbers import expect_at_least
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddedEncoders:
     """Builds the embedded encoders, by default at the widths of the paper's (Table 5).

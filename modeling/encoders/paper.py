@@ -10,9 +10,11 @@ from modeling.encoders.t5 import T5Tokens
 from modeling.encoders.vision_patches import ImageKind, VisionPatches
 from modeling.model.precision import Precision
 from storage.checkpoints import checkpoint_folder
+from storage.configs import strict
 from storage.numbers import expect_at_least
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaperEncoders:
     """Builds the paper's encoders (B.1, Table 5); nothing is imported, downloaded or read before `build`.

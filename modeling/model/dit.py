@@ -19,6 +19,7 @@ from modeling.model.conditions import Conditions, ReferenceTokens
 from modeling.model.positions import Rotation, grid_code, rotary_embedding, sinusoids
 from modeling.model.precision import Float32LayerNorm, Float32Linear
 from modeling.model.sequence import TokenSequence, WholeSequence
+from storage.configs import strict
 from storage.numbers import expect_at_least, expect_share
 
 _PATCH = 2
@@ -30,6 +31,7 @@ _INDEX_DEVIATION = 0.02
 _ZERO_AT_FIRST = ("final_modulation", "to_velocity")
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiTConfig:
     """The model of Table 5; the defaults are the paper's.

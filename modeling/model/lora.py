@@ -17,7 +17,7 @@ from modeling.model.dit import DiT, DiTConfig
 from modeling.model.parts import is_adapter
 from modeling.model.weights import NamedWeights, empty_model, seeded, write_weights
 from modeling.randomness import torch_seed
-from storage.configs import differing_fields, read_config, write_config
+from storage.configs import differing_fields, read_config, strict, write_config
 from storage.libraries import library
 
 _CONFIG_NAME = "lora.json"
@@ -27,6 +27,7 @@ _WEIGHTS_NAME = "lora.safetensors"
 _ADAPTER = "default"
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoraConfig:
     """Which layers are adapted, and how strongly.

@@ -4,6 +4,7 @@ Float32 stay: the weights that the optimizer changes, the timestep and its modul
 rotary angles, the residual stream, the predicted velocity and the loss.
 """
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum
 
@@ -24,6 +25,20 @@ def computing_in(precision: Precision, device: torch.device) -> AbstractContextM
     if precision is Precision.FLOAT32:
         return nullcontext()
     return torch.autocast(device.type, dtype=torch.bfloat16)
+
+
+def shrink_matrices(model: nn.Module, is_chosen: Callable[[str], bool]) -> None:
+    """Make some weights bfloat16, of those that `computing_in` rounds to it in every product, so that none changes.
+
+    Args:
+        model: may be without memory.
+        is_chosen: by the name of a weight.
+    """
+    for name, module in model.named_modules():
+        if type(module) is nn.Linear:  # not one that is computed in float32
+            for inner, weight in module.named_parameters(recurse=False):
+                if is_chosen(f"{name}.{inner}"):
+                    weight.data = weight.data.to(torch.bfloat16)
 
 
 class Float32Linear(nn.Linear):

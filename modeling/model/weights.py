@@ -1,6 +1,6 @@
 """Weights on their way into a model and out of it, one tensor at a time, whether or not the model is sharded."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -57,13 +57,13 @@ def write_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
 
 
 @torch.no_grad()
-def fill(model: nn.Module, weights: NamedWeights, *, source: str) -> None:
-    """Give every parameter its weights; a sharded model takes its shard of each.
+def fill(model: nn.Module, weights: NamedWeights, *, source: str, names: Collection[str] | None = None) -> None:
+    """Give every parameter, or those of some names, its weights; a sharded model takes its shard of each.
 
     Raises:
         ValueError: a weight is missing, unknown, or of another shape; the message names `source`.
     """
-    parameters = dict(model.named_parameters())
+    parameters = {name: each for name, each in model.named_parameters() if names is None or name in names}
     for name, weight in weights:
         parameter = parameters.pop(name, None)
         if parameter is None:

@@ -17,6 +17,7 @@ from modeling.model.precision import Precision
 from modeling.sampling.flow import FlowConfig, integrate, timestep_schedule
 from modeling.sampling.guidance import GuidanceForm, GuidedVelocity, guidance_weights
 from modeling.sampling.solvers import Euler, Solver
+from storage.configs import strict
 from storage.numbers import expect_at_least
 
 # What the paper's scores are measured at (Table 1).
@@ -27,6 +28,7 @@ _STEPS: Final = ((144 * 256, 256), (288 * 512, 128))
 _STEPS_FOR_LARGEST: Final = 64
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DenoisingConfig:
     """How noise becomes latents; the defaults are those of the paper's evaluation (Table 1, B.3).
@@ -56,6 +58,7 @@ class DenoisingConfig:
                 raise ValueError(f"sampling has {name} {scale}, expected 0 (no guidance) or more")
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplingConfig(DenoisingConfig):
     """How a video is sampled; the defaults are those of the paper's evaluation (Table 1, B.3).
@@ -63,12 +66,13 @@ class SamplingConfig(DenoisingConfig):
     Attributes:
         bucket: FRAMESxHEIGHTxWIDTH of the video; frames 4k + 1, sides multiples of 16.
         seed: equal seeds give equal videos, another number another video.
-        precision: of matrix products and attention; `bfloat16` is several times faster on a GPU.
+        precision: of matrix products and attention. None takes bfloat16 on a GPU, and where the weights are bfloat16
+            (`Pipeline.from_pretrained`); otherwise float32, which is faster on most CPUs.
     """
 
     bucket: Bucket = _EVALUATED_BUCKET
     seed: int = 0
-    precision: Precision = Precision.FLOAT32
+    precision: Precision | None = None
 
 
 @torch.no_grad()

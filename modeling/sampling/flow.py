@@ -14,6 +14,7 @@ from torch import Tensor
 
 from dataset_schema import Bucket
 from modeling.sampling.solvers import Solver, Velocity
+from storage.configs import strict
 from storage.numbers import expect_positive
 
 # Where the shift is 1: the smallest resolution of Table 6.
@@ -27,6 +28,7 @@ class TimestepDistribution(StrEnum):
     LOGIT_NORMAL = "logit_normal"
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowConfig:
     """How timesteps are spread, in training and in sampling alike.

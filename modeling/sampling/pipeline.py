@@ -16,7 +16,7 @@ from modeling.data.video import Video
 from modeling.encoders import LATENT_CHANNELS, EmbeddedEncoders, PaperEncoders, latent_shape, unread_part
 from modeling.model.conditions import Conditions
 from modeling.model.dit import DiT, DiTConfig
-from modeling.model.precision import computing_in
+from modeling.model.precision import Precision, computing_in
 from modeling.model.weights import empty_model, fill, read_weights, whole, write_weights
 from modeling.randomness import torch_generator
 from modeling.sampling.condition_encoding import encode_conditions
@@ -24,13 +24,14 @@ from modeling.sampling.denoising import SamplingConfig, sample_latents
 from modeling.sampling.flow import FlowConfig
 from modeling.sampling.prompt_words import span_in_prompt
 from picture_reading.opening import PictureSource, open_picture
-from storage.configs import differing_fields, read_config, write_config
+from storage.configs import differing_fields, read_config, strict, write_config
 from storage.devices import torch_device
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineConfig:
     """Everything that the weights alone do not say: the model's shape, its encoders, its flow."""
@@ -44,6 +45,25 @@ class PipelineConfig:
             expected, found = getattr(self.encoders, name), getattr(self.model, name)
             if found != expected:
                 raise ValueError(f"model has {name} {found}, expected the encoders' {expected}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Prompt:
+    """What one video is to show.
+
+    Attributes:
+        text: what happens in the video.
+        references: for each entity word of the text, a picture of it on a transparent or white background, or several:
+            paths, PIL images or arrays (height, width, 3 or 4) of RGB or RGBA in uint8. Where the text has the word
+            several times, `cat` is the first and `cat#2` the second.
+        background: a picture of the place.
+        background_word: the text's word for the place, to which `background` is then bound.
+    """
+
+    text: str
+    references: Mapping[str, PictureSource | Sequence[PictureSource]] = field(default_factory=dict)
+    background: PictureSource | None = None
+    background_word: str | None = None
 
 
 class Pipeline:
@@ -62,14 +82,23 @@ class Pipeline:
         self._encoders.to(device)
 
     @classmethod
-    def from_pretrained(cls, directory: Path | str, *, device: torch.device | str = "cpu") -> "Pipeline":
+    def from_pretrained(
+        cls, directory: Path | str, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+    ) -> "Pipeline":
         """Read a pipeline, whose directory may also be a snapshot of a model repository.
+
+        Args:
+            directory: of the pipeline.
+            device: where to sample.
+            dtype: of the weights in memory; `torch.bfloat16` takes half, and samples in that precision.
 
         Raises:
             FileNotFoundError: `directory` holds no pipeline.
             ValueError: its config has unknown fields, its weights are damaged, or they do not fit its config.
         """
         place = torch_device(str(device))
+        if dtype not in (torch.float32, torch.bfloat16):
+            raise ValueError(f"dtype is {dtype}, expected torch.float32 or torch.bfloat16")
         directory = Path(directory)
         if not directory.is_dir():
             raise FileNotFoundError(
@@ -77,7 +106,7 @@ class Pipeline:
                 f"pipeline on the Hugging Face hub: hf download {directory} --local-dir DIRECTORY, then name DIRECTORY"
             )
         config = read_config(directory / CONFIG_NAME, PipelineConfig)
-        model, path = empty_model(config.model).to_empty(device="cpu"), directory / WEIGHTS_NAME
+        model, path = empty_model(config.model).to(dtype).to_empty(device="cpu"), directory / WEIGHTS_NAME
         if not path.is_file():
             raise FileNotFoundError(f"{path} does not exist, only its {CONFIG_NAME} does; copy the weights there too")
         try:
@@ -104,32 +133,73 @@ class Pipeline:
         """Sample a video; equal arguments give equal videos.
 
         Args:
-            prompt: what happens in the video.
-            references: for each entity word of the prompt, a picture of it on a transparent or white background, or
-                several: paths, PIL images or arrays (height, width, 3 or 4) of RGB or RGBA in uint8. Where the prompt
-                has the word several times, `cat` is the first and `cat#2` the second.
+            prompt: what happens in the video; this and the next three are those of `Prompt`.
+            references: pictures by entity word.
             background: a picture of the place.
-            background_word: the prompt's word for the place, to which `background` is then bound.
+            background_word: its word.
             sampling: size, seed and guidance.
             on_step: called after every denoising step, for progress bars.
 
         Raises:
             ValueError: a word is not in the prompt or has no pictures, one of them cannot be opened, there are too many
                 images, the prompt is empty or too long.
-            TypeError: `references` does not say of which word its pictures are.
+            TypeError: `references` does not say of which word its pictures are, or there are several prompts.
             torch.OutOfMemoryError: the message says what to change.
         """
+        if not isinstance(prompt, str):
+            raise TypeError(f"prompt is a {type(prompt).__name__}, expected a text; for several videos: sample_batch")
+        given = Prompt(text=prompt, references=references or {}, background=background, background_word=background_word)
+        (video,) = self.sample_batch([given], sampling=sampling, on_step=on_step)
+        return video
+
+    @torch.no_grad()
+    def sample_batch(
+        self,
+        prompts: Sequence[Prompt],
+        *,
+        sampling: SamplingConfig | None = None,
+        on_step: Callable[[], object] = lambda: None,
+    ) -> list[Video]:
+        """Sample several videos at once; each is the one that its prompt gives alone, up to rounding.
+
+        Args:
+            prompts: of the videos.
+            sampling: size, seed and guidance of all of them.
+            on_step: called after every denoising step, for progress bars.
+
+        Raises:
+            ValueError, TypeError: as for one video, or there is no prompt.
+            torch.OutOfMemoryError: the message says what to change.
+        """
+        if not prompts:
+            raise ValueError("there are no prompts, expected at least one")
         sampling = sampling or SamplingConfig()
-        images = self._reference_images(prompt, {} if references is None else references, background, background_word)
+        images = [self._reference_images(prompt) for prompt in prompts]
         shape = (1, LATENT_CHANNELS, *latent_shape(sampling.bucket))
         noise = torch.randn(shape, generator=torch_generator("sample", sampling.seed)).to(self._device)
-        with _saying_what_takes_less_memory(sampling):
-            conditions = self._encode(prompt, images)
-            with computing_in(sampling.precision, self._device):
+        with _saying_what_takes_less_memory(sampling, videos=len(prompts)):
+            conditions = self._encode([prompt.text for prompt in prompts], images)
+            with computing_in(self._precision(sampling), self._device):
                 latents = sample_latents(
-                    self.model, conditions, noise, sampling=sampling, flow=self.config.flow, on_step=on_step
+                    self.model,
+                    conditions,
+                    noise.expand(len(prompts), *shape[1:]),
+                    sampling=sampling,
+                    flow=self.config.flow,
+                    on_step=on_step,
                 )
-            return self._encoders.autoencoder.decode(latents)[0].cpu().numpy()
+            return [self._encoders.autoencoder.decode(each[None])[0].cpu().numpy() for each in latents]
+
+    def _precision(self, sampling: SamplingConfig) -> Precision:
+        dtype = next(self.model.parameters()).dtype
+        is_small = dtype is torch.bfloat16
+        if is_small and sampling.precision is Precision.FLOAT32:
+            raise ValueError(
+                "sampling has precision float32, but the pipeline's weights are bfloat16; read it with "
+                "dtype=torch.float32, or leave the precision out"
+            )
+        is_faster = is_small or self._device.type != "cpu"
+        return sampling.precision or (Precision.BFLOAT16 if is_faster else Precision.FLOAT32)
 
     @torch.no_grad()
     def reconstruct(self, video: Video) -> Video:
@@ -141,27 +211,22 @@ class Pipeline:
         latents = self._encoders.autoencoder.encode(torch.from_numpy(video)[None].to(self._device))
         return self._encoders.autoencoder.decode(latents)[0].cpu().numpy()
 
-    def _reference_images(
-        self,
-        prompt: str,
-        references: Mapping[str, PictureSource | Sequence[PictureSource]],
-        background: PictureSource | None,
-        background_word: str | None,
-    ) -> list[ReferenceImage]:
+    def _reference_images(self, prompt: Prompt) -> list[ReferenceImage]:
         """All reference images in the order of training: entities as given, the background last."""
+        references, background, background_word = prompt.references, prompt.background, prompt.background_word
         if not isinstance(references, Mapping):
             raise TypeError(
                 f"references is a {type(references).__name__}, expected pictures by word: {{'cat': picture}}"
             )
         given: list[tuple[str, Span, PictureSource]] = []
         for word, pictures in references.items():
-            span = span_in_prompt(word, prompt)
+            span = span_in_prompt(word, prompt.text)
             several = _several(pictures)
             if not several:
                 raise ValueError(f"reference word {word!r} has no picture; give it one or leave it out")
             given += [(f"picture {number} of {word!r}", span, each) for number, each in enumerate(several, start=1)]
         if background is not None:
-            place = span_in_prompt(background_word, prompt) if background_word is not None else Span(0, 0)
+            place = span_in_prompt(background_word, prompt.text) if background_word is not None else Span(0, 0)
             given.append(("the background", place, background))
         elif background_word is not None:
             raise ValueError(f"background word is {background_word!r}, but there is no background; give its picture")
@@ -173,19 +238,19 @@ class Pipeline:
             )
         return [_reference_image(*each) for each in given]
 
-    def _encode(self, prompt: str, images: Sequence[ReferenceImage]) -> Conditions:
-        tokens = self._encoders.text.encode([prompt])[0]
-        if not tokens.spans:
-            raise ValueError(f"prompt is {prompt!r}, expected at least one word")
+    def _encode(self, texts: Sequence[str], images: Sequence[Sequence[ReferenceImage]]) -> Conditions:
         most = self._encoders.text.max_tokens
-        if unread := unread_part(prompt, tokens.spans, max_tokens=most):
-            raise ValueError(
-                f"prompt has more than the {most} tokens that the text encoder reads; shorten it to what comes before "
-                f"{unread[:40]!r}"
-            )
+        for text, tokens in zip(texts, self._encoders.text.encode(texts), strict=True):
+            if not tokens.spans:
+                raise ValueError(f"prompt is {text!r}, expected at least one word")
+            if unread := unread_part(text, tokens.spans, max_tokens=most):
+                raise ValueError(
+                    f"prompt has more than the {most} tokens that the text encoder reads; shorten it to what comes "
+                    f"before {unread[:40]!r}"
+                )
         return encode_conditions(
-            [prompt],
-            [images],
+            texts,
+            images,
             encoders=self._encoders,
             words_per_image=self.config.model.words_per_image,
             device=self._device,
@@ -213,11 +278,12 @@ def _several(pictures: PictureSource | Sequence[PictureSource]) -> Sequence[Pict
 
 
 @contextmanager
-def _saying_what_takes_less_memory(sampling: SamplingConfig) -> Iterator[None]:
+def _saying_what_takes_less_memory(sampling: SamplingConfig, *, videos: int) -> Iterator[None]:
     try:
         yield
     except torch.OutOfMemoryError as error:
-        remedy = "set batches_branches to False, or " if sampling.batches_branches else ""
+        remedy = "sample fewer videos at once, or " if videos > 1 else ""
+        remedy += "set batches_branches to False, or " if sampling.batches_branches else ""
         raise torch.OutOfMemoryError(
             f"out of memory while sampling {sampling.bucket}: {remedy}take a smaller bucket"
         ) from error

@@ -7,6 +7,7 @@ any other number wrote (torch.distributed.checkpoint).
 import json
 import shutil
 import warnings
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from torch.distributed.checkpoint.filesystem import FileSystemReader
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import async_save
 
+from modeling.training.base import Base
 from modeling.training.config import RunConfig, TrainingConfig, phase_at
 from modeling.training.ema import WeightAverage
 from modeling.training.optimizer import Optimizer
@@ -31,6 +33,9 @@ from storage.whole_files import publish, unfinished
 _RUN_NAME = "run.json"
 _STATE_NAME = "state.json"
 _TENSORS_NAME = "tensors"
+
+_WEIGHTS = "weights."
+_AVERAGE = "average."
 
 Tensors = dict[str, Tensor]
 
@@ -57,17 +62,19 @@ class Checkpoints:
         config: of the run.
         team: the processes that save together.
         data: what the run trains on.
+        base: what it began from.
 
     Raises:
         ValueError: the config holds what no file can, such as a solver of one's own.
     """
 
-    def __init__(self, folder: Path, config: RunConfig, team: Team, data: TrainedOn) -> None:
+    def __init__(self, folder: Path, config: RunConfig, team: Team, data: TrainedOn, base: Base) -> None:
         to_plain(config)  # what no checkpoint could hold is refused before the first step
         self._folder = folder
         self._config = config
         self._team = team
         self._data = data
+        self._base = base
         self._pending: tuple[Future[Any], Path, Done] | None = None
         # Saving goes on while training does, so it must not talk among the messages of training.
         self._group = None if team.is_alone else dist.new_group(backend="gloo")
@@ -77,11 +84,6 @@ class Checkpoints:
             for abandoned in folder.glob(".step-*.tmp"):
                 shutil.rmtree(abandoned)
         team.wait()
-
-    def latest(self) -> Path | None:
-        """The newest checkpoint, if there is one."""
-        found = finished_checkpoints(self._folder)
-        return found[-1] if found else None
 
     def save(self, tensors: Tensors, done: Done) -> None:
         """Begin to write a checkpoint; training may change the tensors as soon as this returns.
@@ -139,6 +141,7 @@ class Checkpoints:
     def _publish(self, path: Path, done: Done) -> None:
         write_config(unfinished(path) / _RUN_NAME, self._config)
         self._data.write(unfinished(path))
+        self._base.write(unfinished(path))
         (unfinished(path) / _STATE_NAME).write_text(json.dumps(asdict(done)) + "\n", encoding="utf-8")
         publish(path)
         for old in finished_checkpoints(self._folder)[: -self._config.training.checkpoints_kept]:
@@ -148,6 +151,12 @@ class Checkpoints:
 def finished_checkpoints(folder: Path) -> list[Path]:
     """The complete checkpoints of a run, oldest first."""
     return sorted(folder.glob("step-*"))
+
+
+def latest_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint of a run, if there is one."""
+    found = finished_checkpoints(folder)
+    return found[-1] if found else None
 
 
 def read_done(path: Path) -> Done:
@@ -170,11 +179,33 @@ def read_tensors(path: Path) -> Tensors:
     return tensors
 
 
-def weight_tensors(model: nn.Module, average: WeightAverage | None) -> Tensors:
-    """The weights and their average, by the names they have in a checkpoint."""
-    tensors = {f"weights.{name}": weight.detach() for name, weight in model.named_parameters()}
+def stored_names(path: Path) -> frozenset[str]:
+    """The tensors of a checkpoint."""
+    return frozenset(_stored(path))
+
+
+def weight_tensors(model: nn.Module, average: WeightAverage | None, *, is_trained: Callable[[str], bool]) -> Tensors:
+    """The weights that the run trains and their average, by the names they have in a checkpoint."""
+    trained = ((name, weight) for name, weight in model.named_parameters() if is_trained(name))
+    tensors = {f"{_WEIGHTS}{name}": weight.detach() for name, weight in trained}
     averages = {} if average is None else average.weights
-    return tensors | {f"average.{name}": weight for name, weight in averages.items()}
+    return tensors | {f"{_AVERAGE}{name}": weight for name, weight in averages.items()}
+
+
+def average_names(names: Iterable[str]) -> set[str]:
+    """The weights of which some tensors are the average; `weight_names` likewise those that are themselves there."""
+    return {name.removeprefix(_AVERAGE) for name in names if name.startswith(_AVERAGE)}
+
+
+def weight_names(names: Iterable[str]) -> set[str]:
+    """See `average_names`."""
+    return {name.removeprefix(_WEIGHTS) for name in names if name.startswith(_WEIGHTS)}
+
+
+def finished_weights(tensors: Tensors) -> Tensors:
+    """The weights of a checkpoint by name, averaged where the run averages them."""
+    weights = {name: tensors[f"{_WEIGHTS}{name}"] for name in weight_names(tensors)}
+    return weights | {name: tensors[f"{_AVERAGE}{name}"] for name in average_names(tensors)}
 
 
 def optimizer_tensors(model: nn.Module, optimizer: Optimizer) -> Tensors:

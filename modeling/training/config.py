@@ -9,9 +9,11 @@ from modeling.sampling.denoising import DenoisingConfig
 from modeling.sampling.pipeline import PipelineConfig
 from modeling.training.optimizer import OptimizerConfig
 from modeling.training.parallel import ExecutionConfig
+from storage.configs import strict
 from storage.numbers import expect_at_least, expect_share
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingPhase:
     """One phase of training.
@@ -51,6 +53,7 @@ PHASE_II_A = TrainingPhase(name="II-a", steps=10_000, trainable=Trainable.NEW_LA
 PHASE_II_B = TrainingPhase(name="II-b", steps=30_000, trainable=Trainable.ALL)
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationConfig:
     """Videos sampled while training goes on. Our choice: all of it, the paper reports none.
@@ -72,6 +75,7 @@ class ValidationConfig:
         expect_at_least(1, "validation", self, "clips")
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingConfig:
     """How a model is trained.
@@ -125,6 +129,10 @@ class TrainingConfig:
                     "expected trainable = adapters exactly where lora is set"
                 )
 
+    def trains(self, name: str) -> bool:
+        """Whether any training phase changes the weight of this name."""
+        return any(phase.trainable.admits(name) for phase in self.phases)
+
     @property
     def steps(self) -> int:
         """Of all training phases together."""
@@ -136,6 +144,7 @@ def is_due(step: int, *, every_steps: int) -> bool:
     return every_steps > 0 and step % every_steps == 0
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig:
     """One training run: the pipeline it produces, and how."""

@@ -1,6 +1,6 @@
 """Averaged weights."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -9,34 +9,50 @@ from torch.distributed.tensor import DTensor
 
 
 class WeightAverage:
-    """An exponential moving average of a model's weights, in float32, sharded as they are.
+    """An exponential moving average of the weights that a run trains, in float32, sharded as they are.
 
     The decay warms up, min(decay, (1 + n) / (10 + n)) after n updates, so that the average forgets the weights it
     started from; a new training phase starts again at n = 0.
+
+    Args:
+        model: whose weights.
+        decay: of the average.
+        is_trained: by the name of a weight; one that stays as it is would be its own average.
     """
 
-    def __init__(self, model: nn.Module, decay: float) -> None:
+    def __init__(self, model: nn.Module, decay: float, *, is_trained: Callable[[str], bool]) -> None:
         self._decay = decay
-        self.weights = {name: weight.detach().float().clone() for name, weight in model.named_parameters()}
+        averaged = ((name, weight) for name, weight in model.named_parameters() if is_trained(name))
+        self.weights = {name: weight.detach().float().clone() for name, weight in averaged}
+
+    @torch.no_grad()
+    def begin(self, model: nn.Module, names: Iterable[str]) -> None:
+        """Take some of the model's weights as they are."""
+        weights = dict(model.named_parameters())
+        for name in names:
+            own_part(self.weights[name]).copy_(own_part(weights[name]))
 
     @torch.no_grad()
     def update(self, model: nn.Module, updates: int) -> None:
         """Move towards the model's weights, after `updates` earlier moves in this training phase."""
         share = 1 - min(self._decay, (1 + updates) / (10 + updates))
-        for name, weight in model.named_parameters():
+        for name, weight in self._trained(model):
             own_part(self.weights[name]).lerp_(own_part(weight).float(), share)
 
     @contextmanager
     def in_place_of_weights(self, model: nn.Module) -> Iterator[None]:
         """Within it, the model has the averaged weights."""
-        kept = {name: own_part(weight).clone() for name, weight in model.named_parameters()}
-        for name, weight in model.named_parameters():
+        kept = {name: own_part(weight).clone() for name, weight in self._trained(model)}
+        for name, weight in self._trained(model):
             own_part(weight).copy_(own_part(self.weights[name]))
         try:
             yield
         finally:
-            for name, weight in model.named_parameters():
+            for name, weight in self._trained(model):
                 own_part(weight).copy_(kept[name])
+
+    def _trained(self, model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+        return ((name, weight) for name, weight in model.named_parameters() if name in self.weights)
 
 
 def own_part(weight: Tensor) -> Tensor:

@@ -1,72 +1,25 @@
-"""Between training and pipelines: the weights a run starts from, and the pipeline that it or a checkpoint comes to."""
+"""From a checkpoint to a pipeline."""
 
-from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
-from torch import Tensor
-
-from modeling.model.dit import DiT
-from modeling.model.lora import add_lora, merge_lora, with_new_adapters, write_lora
-from modeling.model.weights import NamedWeights, empty_model, fill, fresh_weights, read_weights
-from modeling.sampling.pipeline import CONFIG_NAME, WEIGHTS_NAME, PipelineConfig, write_pipeline
-from modeling.training.checkpoint import read_run, read_tensors
-from modeling.training.config import RunConfig
-from storage.configs import differing_fields, read_config
+from modeling.training.base import Base
+from modeling.training.checkpoint import finished_weights, read_run, read_tensors
+from modeling.training.ends import empty_model_of, write_run
 
 
-def empty_model_of(config: RunConfig) -> DiT:
-    """The model that a run trains, with its adapters if it has any, without memory for its weights."""
-    model = empty_model(config.pipeline.model)
-    if config.training.lora is not None:
-        add_lora(model, config.training.lora)
-    return model
+def export_checkpoint(checkpoint: Path, directory: Path, *, start: Path | None = None) -> Path:
+    """Write the pipeline of a checkpoint, with the averaged weights where the run keeps them; returns `directory`.
 
-
-def starting_weights(config: RunConfig, start: Path | None) -> NamedWeights:
-    """The weights of the pipeline at `start`, or new ones; adapters are always new.
+    Args:
+        checkpoint: of a run.
+        directory: of the pipeline.
+        start: where the pipeline lies that the run began from, if it was moved since.
 
     Raises:
-        FileNotFoundError: there is no pipeline.
-        ValueError: it has another model, other encoders or another flow, and the message names the fields; or there are
-            adapters for a model that is not trained.
+        FileNotFoundError: the run leaves some weights as they were, and that pipeline is gone.
     """
-    seed, pipeline = config.training.seed, config.pipeline
-    if start is None:
-        if config.training.lora is not None:
-            raise ValueError("training has lora, but no pipeline to start from; name one with start")
-        return fresh_weights(pipeline.model, seed=seed)
-    found = read_config(start / CONFIG_NAME, PipelineConfig)
-    # Binding without words has the same weights, and the first training phase does not use them.
-    alike = replace(found, model=replace(found.model, binds_words=pipeline.model.binds_words))
-    differences = differing_fields(pipeline, alike)
-    if differences:
-        raise ValueError(f"pipeline {start} needs another config: {'; '.join(differences)}; use its own values")
-    weights = read_weights(start / WEIGHTS_NAME)
-    return weights if config.training.lora is None else with_new_adapters(weights, empty_model_of(config), seed=seed)
-
-
-def export_checkpoint(checkpoint: Path, directory: Path) -> Path:
-    """Write the pipeline of a checkpoint, with the averaged weights where the run keeps them; returns `directory`."""
-    run, tensors = read_run(checkpoint), read_tensors(checkpoint)
-    kind = "weights." if run.training.ema_decay is None else "average."
-    weights = {name.removeprefix(kind): tensor for name, tensor in tensors.items() if name.startswith(kind)}
+    run, weights = read_run(checkpoint), finished_weights(read_tensors(checkpoint))
+    names = {name for name, _ in empty_model_of(run).named_parameters()}
+    if untrained := names - weights.keys():
+        weights |= Base.read(checkpoint).at(start).weights(run, wanted=untrained)
     return write_run(directory, run, weights)
-
-
-def write_run(directory: Path, run: RunConfig, weights: Mapping[str, Tensor]) -> Path:
-    """Write the pipeline of a run's weights; returns `directory`.
-
-    Adapters are merged into the model, and also written by themselves, to `directory/lora`.
-    """
-    if run.training.lora is not None:
-        write_lora(directory / "lora", weights.items(), run.training.lora, run.pipeline.model)
-        weights = _merged(run, weights)
-    return write_pipeline(directory, run.pipeline, weights)
-
-
-def _merged(run: RunConfig, weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    model = empty_model_of(run).to_empty(device="cpu")
-    fill(model, weights.items(), source="the trained adapters")
-    merge_lora(model)
-    return model.state_dict()

@@ -21,10 +21,21 @@ from modeling.data.survey import Survey, survey
 from modeling.model.precision import computing_in
 from modeling.model.weights import fill, seeded, whole
 from modeling.randomness import numpy_generator, torch_seed
-from modeling.training.checkpoint import Checkpoints, Done, optimizer_tensors, prepare_optimizer, weight_tensors
+from modeling.training.base import Base
+from modeling.training.checkpoint import (
+    Checkpoints,
+    Done,
+    average_names,
+    latest_checkpoint,
+    optimizer_tensors,
+    prepare_optimizer,
+    stored_names,
+    weight_names,
+    weight_tensors,
+)
 from modeling.training.config import RunConfig, TrainingPhase, is_due, phase_at
 from modeling.training.ema import WeightAverage
-from modeling.training.export import empty_model_of, starting_weights, write_run
+from modeling.training.ends import empty_model_of, starting_weights, write_run
 from modeling.training.meter import Meter
 from modeling.training.objective import (
     EncodedBatch,
@@ -43,7 +54,7 @@ from modeling.training.validation import ValidationSamples
 from storage.address import Place
 from storage.devices import torch_device
 from storage.lock import held_alone
-from storage.places import expect_folder_to_write
+from storage.places import expect_folder_to_write, local_path
 
 _logger = logging.getLogger(__name__)
 
@@ -56,10 +67,10 @@ _MOST_SKIPPED_IN_A_ROW: Final = 20
 def train(
     config: RunConfig,
     *,
-    dataset: Place,
-    output: Path,
+    dataset: Place | str,
+    output: Path | str,
     device: torch.device | str = "cpu",
-    start: Path | None = None,
+    start: Path | str | None = None,
     on_step: Callable[[StepReport], None] | None = None,
 ) -> Path:
     """Train on a curated dataset, continuing from the newest checkpoint in `output` if there is one.
@@ -85,6 +96,7 @@ def train(
         MemoryError: a step does not fit; the message says what to change.
     """
     place = torch_device(str(device))
+    output = local_path(output)
     expect_folder_to_write(output)
     data = config.training.data
     store = SampleStore(dataset, data.buckets, range_cache=data.range_cache)
@@ -92,7 +104,9 @@ def train(
     team = Team(place, devices_per_clip=config.training.execution.devices_per_clip)
     with (
         held_alone(output / _LOCK_NAME, busy=busy) if team.is_first else nullcontext(),
-        closing(Trainer(config, store, output=output, team=team, start=start)) as trainer,
+        closing(
+            Trainer(config, store, output=output, team=team, start=None if start is None else local_path(start))
+        ) as trainer,
     ):
         for phase, steps in phases_left(config.training.phases, done=trainer.done.step):
             for batch in trainer.loader.batches(steps, with_references=phase.uses_references):
@@ -123,7 +137,9 @@ class Trainer:
         self._encoders = pipeline.encoders.build()
         self._encoders.to(team.device)
         self.loader = BatchLoader(
-            ClipCache.of(store, self._encoders) if training.data.uses_cache else store,
+            ClipCache.of(store, self._encoders, windows=training.data.cached_windows)
+            if training.data.uses_cache
+            else store,
             training.data,
             seed=training.seed,
             max_images=pipeline.model.max_images,
@@ -133,17 +149,24 @@ class Trainer:
         self._team = team
         self._output = output
         data = TrainedOn.of(store.dataset, self._survey(store))
-        self._checkpoints = Checkpoints(output / "checkpoints", config, team, data)
-        resumes_from = self._checkpoints.latest()
+        names = [name for name, _ in empty_model_of(config).named_parameters()]
+        self._untrained = {name for name in names if not training.trains(name)}
+        resumes_from = latest_checkpoint(output / "checkpoints")
+        self._base = (
+            Base.of(start, is_needed=bool(self._untrained))
+            if resumes_from is None
+            else Base.read(resumes_from).at(start)
+        )
+        self._checkpoints = Checkpoints(output / "checkpoints", config, team, data, self._base)
         if resumes_from is not None and not training.accepts_other_data:
             data.expect_same(resumes_from)
-        self.model = team.prepare(empty_model_of(config), training.execution).to_empty(device=team.device)
+        model = team.prepare(empty_model_of(config), training.execution, is_trained=training.trains)
+        self.model = model.to_empty(device=team.device)
         if resumes_from is None:
             fill(self.model, starting_weights(config, start), source=f"pipeline {start}")
-        self._average = None if training.ema_decay is None else WeightAverage(self.model, training.ema_decay)
+        self._average = self._new_average()
         if resumes_from is not None:
-            self.done = self._checkpoints.load(resumes_from, weight_tensors(self.model, self._average))
-            _logger.info("continuing after step %d", self.done.step)
+            self._resume(resumes_from)
         self._enter_phase(resumes_from)
         self._log = RunLog(output, step=self.done.step) if team.is_first else None
         probe = self._turns(self.loader.probe())[0]
@@ -158,6 +181,31 @@ class Trainer:
             encoded=self._probe,
         )
         self._meter = Meter(pipeline.model, team.device, devices_per_clip=training.execution.devices_per_clip)
+
+    def _new_average(self) -> WeightAverage | None:
+        training = self.config.training
+        if training.ema_decay is None:
+            return None
+        return WeightAverage(self.model, training.ema_decay, is_trained=training.trains)
+
+    def _resume(self, checkpoint: Path) -> None:
+        """Take up what the run has trained until then; other weights, and their average, are those that it began from.
+
+        Raises:
+            FileNotFoundError: the pipeline that it began from is needed, and gone.
+            ValueError: the checkpoint was made by another config, or that pipeline is another one now.
+        """
+        stored = stored_names(checkpoint)
+        tensors = weight_tensors(self.model, self._average, is_trained=self.config.training.trains)
+        self.done = self._checkpoints.load(
+            checkpoint, {name: tensor for name, tensor in tensors.items() if name in stored}
+        )
+        if untrained := dict(self.model.named_parameters()).keys() - weight_names(stored):
+            first = self._base.weights(self.config, wanted=untrained)
+            fill(self.model, first, source=f"pipeline {self._base.pipeline}", names=untrained)
+        if self._average is not None:
+            self._average.begin(self.model, average_names(tensors.keys() - stored))
+        _logger.info("continuing after step %d", self.done.step)
 
     def _survey(self, store: SampleStore) -> Survey:
         """Look at what the text encoder will read before anything is trained, and say what it cuts."""
@@ -236,7 +284,8 @@ class Trainer:
     def save(self) -> None:
         """Begin to write a checkpoint of the steps done."""
         optimizer = optimizer_tensors(self.model, self._optimizer)
-        self._checkpoints.save(weight_tensors(self.model, self._average) | optimizer, self.done)
+        weights = weight_tensors(self.model, self._average, is_trained=self.config.training.trains)
+        self._checkpoints.save(weights | optimizer, self.done)
 
     def finish(self) -> Path:
         """Write the pipeline, with the averaged weights where the run keeps them.
@@ -246,12 +295,17 @@ class Trainer:
         """
         self._checkpoints.finish()
         self._expect_taken_steps()
-        weights = self.model.named_parameters() if self._average is None else self._average.weights.items()
+        averages = {} if self._average is None else self._average.weights
+        current = ((name, weight) for name, weight in self.model.named_parameters() if name not in self._untrained)
+        trained = ((name, averages.get(name, weight)) for name, weight in current)
         directory = self._output / "pipeline"
         if self._team.is_first:
-            write_run(directory, self.config, dict(whole(weights)))
+            weights = dict(whole(trained))
+            if self._untrained:
+                weights |= self._base.weights(self.config, wanted=self._untrained)
+            write_run(directory, self.config, weights)
         else:
-            for _ in whole(weights):  # every process holds a part, but only the first keeps the whole
+            for _ in whole(trained):  # every process holds a part, but only the first keeps the whole
                 pass
         self._team.wait()
         return directory

@@ -17,6 +17,16 @@ from modeling.training.parallel import ExecutionConfig
 
 _FLOAT32 = 4  # bytes
 
+# Computed in the run's precision, all but their norms, which are a ten-thousandth of them.
+_OF_MATRICES = (
+    Part.PATCH_EMBEDDING,
+    Part.SELF_ATTENTION,
+    Part.TEXT_ATTENTION,
+    Part.PERSONALIZATION,
+    Part.MLP,
+    Part.BINDING,
+)
+
 _OF_BLOCKS = (Part.SELF_ATTENTION, Part.TEXT_ATTENTION, Part.PERSONALIZATION, Part.MLP, Part.MODULATION)
 
 
@@ -26,13 +36,16 @@ class StepSetup:
 
     Attributes:
         trainable: the weights that have gradients and moments.
-        averages_weights: whether an average of the weights is kept.
+        trained_by_run: what each of the run's phases trains; other weights have no average, and on one device no copy,
+            because their matrices are in the precision of the products.
+        averages_weights: whether an average of the trained weights is kept.
         adapter_parameters: weights of adapters beside the model's own.
         devices: that share the weights (FSDP).
     """
 
     trainable: Trainable
     execution: ExecutionConfig
+    trained_by_run: tuple[Trainable, ...]
     averages_weights: bool
     adapter_parameters: int = 0
     devices: int = 1
@@ -66,14 +79,17 @@ class StepMemory:
 
 def step_memory(config: DiTConfig, workload: Workload, setup: StepSetup) -> StepMemory:
     """What a step of this workload occupies on each device."""
-    weights = sum(parameters_by_part(config).values()) + setup.adapter_parameters
+    counts = parameters_by_part(config)
+    weights = sum(counts.values()) + setup.adapter_parameters
     trained = trained_parameters(config, setup.trainable) + setup.adapter_parameters
+    averaged = sum(count for part, count in counts.items() if _is_ever_trained(part, setup)) + setup.adapter_parameters
+    shrunk = _shrunk_parameters(config, setup)
     return StepMemory(
-        weights=_share(_FLOAT32 * weights, setup.devices),
+        weights=_share(_FLOAT32 * (weights - shrunk), setup.devices) + _bytes_of(setup.execution.precision) * shrunk,
         copies=_copied_weights(config, setup),
         gradients=_share(_FLOAT32 * trained, setup.devices),
         moments=_share(2 * _FLOAT32 * trained, setup.devices),
-        average=_share(_FLOAT32 * weights, setup.devices) if setup.averages_weights else 0,
+        average=_share(_FLOAT32 * averaged, setup.devices) if setup.averages_weights else 0,
         activations=activation_bytes(config, workload, setup.execution),
         optimizer_scratch=_share(_FLOAT32 * trained, setup.devices),
     )
@@ -150,7 +166,7 @@ def _kept_conditions(config: DiTConfig, workload: Workload, size: int) -> int:
 
 
 def _copied_weights(config: DiTConfig, setup: StepSetup) -> int:
-    """One device copies all weights to the lower precision, if there is one.
+    """One device copies all matrices to the lower precision, if there is one, but for those that are in it.
 
     Several gather from each other: what is outside of the blocks, the block that is computed and the next one, and
     the gradients of one block, which are summed in float32.
@@ -159,10 +175,23 @@ def _copied_weights(config: DiTConfig, setup: StepSetup) -> int:
     size = _bytes_of(setup.execution.precision)
     is_lower = size < _FLOAT32
     if setup.devices == 1:
-        return size * sum(counts.values()) if is_lower else 0
+        matrices = sum(counts[part] for part in _OF_MATRICES)
+        return size * (matrices - _shrunk_parameters(config, setup)) if is_lower else 0
     in_blocks = sum(counts[part] for part in _OF_BLOCKS)
     gathered = 3 * size + (_FLOAT32 if is_lower else 0)
     return size * (sum(counts.values()) - in_blocks) + gathered * in_blocks // config.blocks
+
+
+def _is_ever_trained(part: Part, setup: StepSetup) -> bool:
+    return any(map(part.is_trained, setup.trained_by_run))
+
+
+def _shrunk_parameters(config: DiTConfig, setup: StepSetup) -> int:
+    """Weights of matrices that the run leaves as they are: on one device they are in lower precision (`Team`)."""
+    if setup.devices > 1 or setup.execution.precision is Precision.FLOAT32:
+        return 0
+    counts = parameters_by_part(config)
+    return sum(counts[part] for part in _OF_MATRICES if not _is_ever_trained(part, setup))
 
 
 def _bytes_of(precision: Precision) -> int:

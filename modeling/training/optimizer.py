@@ -8,9 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from modeling.model.parts import Part
+from storage.configs import strict
 from storage.numbers import expect_at_least, expect_positive
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptimizerConfig:
     """AdamW (Table 6).

@@ -4,6 +4,7 @@ Every process holds a shard of each weight (FSDP2). Processes that share a clip 
 parallel); all others have clips of their own. One process alone needs none of this, and runs the same code.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -14,11 +15,13 @@ from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
 
 from modeling.model.dit import Block, DiT
-from modeling.model.precision import Precision
+from modeling.model.precision import Precision, shrink_matrices
 from modeling.model.sequence import DividedSequence
+from storage.configs import strict
 from storage.numbers import expect_at_least
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionConfig:
     """How the devices compute a step; none of it changes what the step is, but for rounding.
@@ -78,8 +81,16 @@ class Team:
         """Whether there is no other process."""
         return self._shards is None
 
-    def prepare(self, model: DiT, execution: ExecutionConfig) -> DiT:
-        """The model as the team trains it: recomputing, compiled, sharded, its tokens divided. Changes it in place."""
+    def prepare(
+        self, model: DiT, execution: ExecutionConfig, *, is_trained: Callable[[str], bool] = lambda _: True
+    ) -> DiT:
+        """The model as the team trains it: recomputing, compiled, sharded, its tokens divided. Changes it in place.
+
+        On one device, matrices that a run in bfloat16 never trains are bfloat16, as its products take them anyway.
+        Shards of one block must be of one kind, so several devices keep all of them in float32.
+        """
+        if self._shards is None and execution.precision is Precision.BFLOAT16:
+            shrink_matrices(model, lambda name: not is_trained(name))
         sequence = None if self._clip is None else DividedSequence(self._clip)
         if sequence is not None:
             model.sequence = sequence

@@ -5,7 +5,14 @@ from dataclasses import dataclass, replace
 
 from dataset_schema import TABLE_6_BUCKETS, Bucket
 from modeling.data.schedule import latent_tokens
-from modeling.model.costs import Flops, Workload, forward_flops, hardware_flops, model_flops, trained_parameters
+from modeling.model.costs import (
+    Flops,
+    Workload,
+    forward_flops,
+    hardware_flops,
+    model_flops,
+    trained_parameters,
+)
 from modeling.model.lora import adapter_parameters
 from modeling.training.config import RunConfig, TrainingPhase
 from modeling.training.memory import StepMemory, StepSetup, step_memory
@@ -208,6 +215,7 @@ def _memory(run: RunConfig, phase: TrainingPhase, workload: Workload, devices: D
     setup = StepSetup(
         trainable=phase.trainable,
         execution=run.training.execution,
+        trained_by_run=tuple(each.trainable for each in run.training.phases),
         averages_weights=run.training.ema_decay is not None,
         adapter_parameters=_adapters(run),
         devices=devices.count,

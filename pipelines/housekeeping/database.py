@@ -7,8 +7,8 @@ from typing import Final
 
 import duckdb
 
-# Our choice: ids, words and scores of two million clips need no more; what does waits on disk.
-_MEMORY: Final = "1GB"
+# Our choice: what one command may take of a small machine. What does not fit waits on disk.
+_MEMORY: Final = "500MB"
 
 
 @contextmanager
@@ -18,6 +18,7 @@ def scratch_database() -> Iterator[duckdb.DuckDBPyConnection]:
         config: dict[str, str | bool | int | float | list[str]] = {
             "autoinstall_known_extensions": "false",
             "memory_limit": _MEMORY,
+            "preserve_insertion_order": False,  # no question asks for it, and keeping it takes memory
             "temp_directory": folder,
         }
         with duckdb.connect(config=config) as database:

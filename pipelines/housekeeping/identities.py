@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Final
 
 import duckdb
@@ -11,6 +10,7 @@ import pyarrow.compute as pc
 
 from dataset_schema import TABLES, open_shard, shard_paths
 from pipelines.housekeeping.database import scratch_database
+from storage.address import Place
 
 _COLUMNS: Final = ("clip_id", "source.id", "source.num_clips")
 _SCHEMA: Final = pa.schema(
@@ -28,7 +28,7 @@ _ROWS_AT_ONCE: Final = 65536
 
 
 @contextmanager
-def identities(datasets: Sequence[Path]) -> Iterator[duckdb.DuckDBPyConnection]:
+def identities(datasets: Sequence[Place]) -> Iterator[duckdb.DuckDBPyConnection]:
     """A database with one table, `clips`, of all rows of all tables; what memory cannot hold it puts on disk.
 
     `dataset` is the number of the dataset, `folder` that of a table (`samples`), `shard` the number of the file among
@@ -45,7 +45,7 @@ def identities(datasets: Sequence[Path]) -> Iterator[duckdb.DuckDBPyConnection]:
         yield database
 
 
-def _batches(datasets: Sequence[Path]) -> Iterator[pa.RecordBatch]:
+def _batches(datasets: Sequence[Place]) -> Iterator[pa.RecordBatch]:
     for number, dataset in enumerate(datasets):
         for kind, table in TABLES.items():
             for shard, path in enumerate(shard_paths(dataset, kind)):

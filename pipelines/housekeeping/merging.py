@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import closing
-from pathlib import Path
 from typing import Any, Final
+
+import pyarrow as pa
 
 from curation.execution.outcomes import Outcome
 from curation.execution.settings import changed_settings
-from curation.execution.writer import Destination, ShardLimits, ShardWriter
-from curation.funnel import Counts, dataset_counts, dataset_funnel
+from curation.execution.table_writer import TableWriter
+from curation.execution.writer import Destination, ShardLimits
+from curation.funnel import Counts, Ends, dataset_counts
 from curation.profiles import CurationConfig
 from curation.sources.config import SourcesConfig
 from dataset_schema import (
@@ -18,23 +19,26 @@ from dataset_schema import (
     MergedDataset,
     new_dataset_id,
     read_manifest,
-    read_shard,
+    read_tables,
     shard_paths,
 )
-from pipelines.housekeeping.overlap import LeftOut, Place, rows_to_leave_out
-from pipelines.whole_dataset import expect_new, whole_dataset, with_whole_paths, write_head
+from pipelines.housekeeping.overlap import LeftOut, NumberedShard, rows_to_leave_out
+from pipelines.whole_dataset import expect_new, rows_with_whole_paths, whole_dataset, write_head
+from storage.address import Place
 from storage.configs import from_plain, undecisive_fields
+
+_WHAT: Final = "a merged dataset"
 
 # Shards are closed by their size alone: nobody picks up a merge.
 _LIMITS: Final = ShardLimits(max_open_s=math.inf)
 
 
-def merge(datasets: Sequence[Path], output: Path, *, first_wins: bool = False, mix_configs: bool = False) -> Counts:
+def merge(datasets: Sequence[Place], output: Place, *, first_wins: bool = False, mix_configs: bool = False) -> Counts:
     """Write all clips of several datasets as one dataset; what several of them have is taken once.
 
     Args:
         datasets: what `curate`, `select` or `merge` wrote, finished.
-        output: the new directory.
+        output: the new directory, or its address.
         first_wins: where datasets differ about a source, the first that is named gives all its clips.
         mix_configs: datasets of several configurations may be mixed; the head of the new one then keeps each.
 
@@ -44,26 +48,26 @@ def merge(datasets: Sequence[Path], output: Path, *, first_wins: bool = False, m
         ValueError: something is there, a dataset is damaged, unfinished or named twice; or the datasets differ, about a
             clip or in their configuration.
     """
-    expect_new(output, what="a merged dataset")
+    expect_new(output, what=_WHAT)
     if len({dataset.absolute() for dataset in datasets}) < max(2, len(datasets)):
         raise ValueError(f"{', '.join(map(str, datasets))} cannot be merged, expected two or more different datasets")
     heads = [_finished(dataset) for dataset in datasets]
     is_mixed = _expect_same_settings(datasets, heads, mix_configs=mix_configs)
     left_out = rows_to_leave_out(datasets, first_wins=first_wins)
-    with whole_dataset(output) as written:
-        _write_tables(datasets, written, left_out)
-        write_head(written, _described(datasets, heads, written, left_out, is_mixed=is_mixed))
-    return dataset_counts(output)
+    with whole_dataset(output, _LIMITS, what=_WHAT) as destination:
+        ends = _write_tables(datasets, destination, left_out)
+        write_head(destination, _described(datasets, heads, ends, left_out, is_mixed=is_mixed))
+    return ends.counts
 
 
-def _finished(dataset: Path) -> DatasetManifest:
+def _finished(dataset: Place) -> DatasetManifest:
     manifest = read_manifest(dataset)
     if not manifest.complete:
         raise ValueError(f"dataset {dataset} is not finished; curate again to go on, then merge")
     return manifest
 
 
-def _expect_same_settings(datasets: Sequence[Path], heads: Sequence[DatasetManifest], *, mix_configs: bool) -> bool:
+def _expect_same_settings(datasets: Sequence[Place], heads: Sequence[DatasetManifest], *, mix_configs: bool) -> bool:
     """Whether there are several configurations, where that is allowed."""
     for dataset, head in zip(datasets[1:], heads[1:], strict=True):
         changed = changed_settings(heads[0], head)
@@ -80,7 +84,7 @@ def _expect_same_settings(datasets: Sequence[Path], heads: Sequence[DatasetManif
     return False
 
 
-def _undecisive(dataset: Path, head: DatasetManifest) -> frozenset[str]:
+def _undecisive(dataset: Place, head: DatasetManifest) -> frozenset[str]:
     """What in the configuration of a curation run decides nothing about a clip."""
     parts: dict[str, Any] = {"sources": SourcesConfig, "curation": CurationConfig}
     try:
@@ -94,25 +98,30 @@ def _undecisive(dataset: Path, head: DatasetManifest) -> frozenset[str]:
         raise ValueError(f"dataset {dataset} was made with a configuration that is none today: {error}") from error
 
 
-def _write_tables(datasets: Sequence[Path], output: Path, left_out: LeftOut) -> None:
-    destination = Destination(dataset=output, run=0, published=frozenset(), limits=_LIMITS)
-    for kind in TABLES:  # one after the other, so that one shard at a time is open
-        with closing(ShardWriter(destination)) as writer:
-            for number, dataset in enumerate(datasets):
-                for record in _records(dataset, number, kind, left_out):
-                    writer.add(record)
+def _write_tables(datasets: Sequence[Place], destination: Destination, left_out: LeftOut) -> Ends:
+    ends, writer = Ends(), TableWriter(destination)
+    for kind in TABLES:
+        for number, dataset in enumerate(datasets):
+            for rows in _rows(dataset, number, kind, left_out):
+                writer.add(kind, rows)
+                ends.add_rows(kind, rows)
+    writer.close()
+    return ends
 
 
-def _records(dataset: Path, number: int, kind: type[Outcome], left_out: LeftOut) -> Iterator[Outcome]:
+def _rows(dataset: Place, number: int, kind: type[Outcome], left_out: LeftOut) -> Iterator[pa.Table]:
     for shard, path in enumerate(shard_paths(dataset, kind)):
-        passed_over = left_out.get(Place(number, TABLES[kind].folder, shard), frozenset())
-        for row, record in enumerate(read_shard(path, kind)):
-            if row not in passed_over:
-                yield with_whole_paths(record, dataset)
+        passed_over = left_out.get(NumberedShard(number, TABLES[kind].folder, shard), frozenset())
+        first = 0
+        for rows in read_tables(path, kind):
+            stays = [row not in passed_over for row in range(first, first + len(rows))]
+            first += len(rows)
+            staying = rows if all(stays) else rows.filter(pa.array(stays, pa.bool_()))
+            yield rows_with_whole_paths(staying, kind, dataset)
 
 
 def _described(
-    datasets: Sequence[Path], heads: Sequence[DatasetManifest], output: Path, left_out: LeftOut, *, is_mixed: bool
+    datasets: Sequence[Place], heads: Sequence[DatasetManifest], ends: Ends, left_out: LeftOut, *, is_mixed: bool
 ) -> DatasetManifest:
     """One head of several. A dataset that was merged itself stands there as those that it was merged from."""
     stages = tuple(dict.fromkeys(row.stage for head in heads for row in head.funnel))
@@ -125,7 +134,7 @@ def _described(
         profile=" and ".join(dict.fromkeys(head.profile for head in heads)),
         config={} if is_mixed else heads[0].config,
         annotators=tuple(dict.fromkeys(annotator for head in heads for annotator in head.annotators)),
-        funnel=dataset_funnel(output, stages),
+        funnel=ends.funnel(datasets[0], stages),
         complete=True,
         selections=tuple(dict.fromkeys(selection for head in heads for selection in head.selections)),
         merged_from=tuple(merged),

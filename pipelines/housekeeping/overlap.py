@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
-from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import duckdb
@@ -13,9 +12,10 @@ from dataset_schema import TABLES, read_shard, shard_paths
 from dataset_schema.rows import to_row
 from pipelines.housekeeping.identities import identities
 from pipelines.whole_dataset import with_whole_paths
+from storage.address import Place
 
 
-class Place(NamedTuple):
+class NumberedShard(NamedTuple):
     """One shard of one of the datasets, by the numbers that `identities` gives."""
 
     dataset: int
@@ -23,7 +23,7 @@ class Place(NamedTuple):
     shard: int
 
 
-LeftOut: TypeAlias = Mapping[Place, frozenset[int]]  # rows of shards
+LeftOut: TypeAlias = Mapping[NumberedShard, frozenset[int]]  # rows of shards
 
 _EXAMPLES: Final = 3
 
@@ -47,7 +47,7 @@ _SPLIT_OTHERWISE: Final = """
 """
 
 
-def rows_to_leave_out(datasets: Sequence[Path], *, first_wins: bool) -> LeftOut:
+def rows_to_leave_out(datasets: Sequence[Place], *, first_wins: bool) -> LeftOut:
     """The rows that an earlier dataset has already.
 
     Args:
@@ -66,39 +66,39 @@ def rows_to_leave_out(datasets: Sequence[Path], *, first_wins: bool) -> LeftOut:
     return _equal_rows(datasets, shared)
 
 
-def _by_shard(found: duckdb.DuckDBPyConnection) -> dict[Place, frozenset[int]]:
-    rows: dict[Place, set[int]] = defaultdict(set)
+def _by_shard(found: duckdb.DuckDBPyConnection) -> dict[NumberedShard, frozenset[int]]:
+    rows: dict[NumberedShard, set[int]] = defaultdict(set)
     while some := found.fetchmany(10_000):
         for dataset, folder, shard, row, *_ in some:
-            rows[Place(dataset, folder, shard)].add(row)
-    return {place: frozenset(numbers) for place, numbers in rows.items()}
+            rows[NumberedShard(dataset, folder, shard)].add(row)
+    return {shard: frozenset(numbers) for shard, numbers in rows.items()}
 
 
-def _equal_rows(datasets: Sequence[Path], shared: LeftOut) -> LeftOut:
+def _equal_rows(datasets: Sequence[Place], shared: LeftOut) -> LeftOut:
     """All of the shared rows but the first of each clip, which the others must equal."""
     first: dict[str, tuple[bytes, int]] = {}
-    others: dict[Place, set[int]] = defaultdict(set)
+    others: dict[NumberedShard, set[int]] = defaultdict(set)
     unlike: list[tuple[str, int, int]] = []
-    for place, row, clip_id, digest in _digests(datasets, shared):
+    for shard, row, clip_id, digest in _digests(datasets, shared):
         if clip_id not in first:
-            first[clip_id] = digest, place.dataset
+            first[clip_id] = digest, shard.dataset
         elif first[clip_id][0] == digest:
-            others[place].add(row)
+            others[shard].add(row)
         else:
-            unlike.append((clip_id, first[clip_id][1], place.dataset))
+            unlike.append((clip_id, first[clip_id][1], shard.dataset))
     if unlike:
         raise ValueError(_told("clips", unlike, datasets))
-    return {place: frozenset(rows) for place, rows in others.items()}
+    return {shard: frozenset(rows) for shard, rows in others.items()}
 
 
-def _digests(datasets: Sequence[Path], shared: LeftOut) -> Iterator[tuple[Place, int, str, bytes]]:
+def _digests(datasets: Sequence[Place], shared: LeftOut) -> Iterator[tuple[NumberedShard, int, str, bytes]]:
     for number, dataset in enumerate(datasets):
         for kind, table in TABLES.items():
             for shard, path in enumerate(shard_paths(dataset, kind)):
-                place = Place(number, table.folder, shard)
-                for row, record in enumerate(read_shard(path, kind) if place in shared else ()):
-                    if row in shared[place]:
-                        yield place, row, record.clip_id, _digest(table.folder, with_whole_paths(record, dataset))
+                numbered = NumberedShard(number, table.folder, shard)
+                for row, record in enumerate(read_shard(path, kind, whole=True) if numbered in shared else ()):
+                    if row in shared[numbered]:
+                        yield numbered, row, record.clip_id, _digest(table.folder, with_whole_paths(record, dataset))
 
 
 def _digest(folder: str, record: Outcome) -> bytes:
@@ -122,7 +122,7 @@ def _parts(value: Any) -> Iterator[bytes]:
             yield repr(value).encode()
 
 
-def _told(what: str, unlike: Sequence[tuple[str, int, int]], datasets: Sequence[Path]) -> str:
+def _told(what: str, unlike: Sequence[tuple[str, int, int]], datasets: Sequence[Place]) -> str:
     examples = ", ".join(f"{name} in {datasets[a]} and {datasets[b]}" for name, a, b in unlike[:_EXAMPLES])
     return (
         f"{len(unlike)} {what} are not the same in every dataset, such as {examples}; leave one of these datasets out, "

@@ -69,7 +69,7 @@ def read_held_out(manifest: Path, dataset: Path, bucket: Bucket) -> list[HeldOut
     published = {sample.clip_id: sample for path in shard_paths(dataset, Sample) for sample in read_shard(path, Sample)}
     for row in range(store.clips_per_bucket()[bucket]):
         clip = store.read(bucket, row, with_references=False)
-        video = decode_video(clip, bucket, store)
+        video = decode_video(clip, bucket, store, window_s=0.0)
         sample = published[clip.clip_id]
         name = Path(sample.source.uri).name
         held_out = _held_out(int(Path(name).stem), sample, read_truth(truths[name]), video)

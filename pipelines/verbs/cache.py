@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dataset_schema import dataset_root
-from modeling.data.cache import CacheReport, write_cache
+from modeling.data.cache import CacheReport, count_cached_windows, write_cache
 from modeling.data.store import SampleStore
 from modeling.data.survey import survey
 from modeling.training.config import RunConfig
@@ -46,7 +46,8 @@ def main(arguments: Sequence[str]) -> int:
     _show_failures(report)
     print(
         f"cache: {dataset_root(command.dataset) / 'cache'}   clips: {report.clips}, newly encoded: "
-        f"{report.encoded_videos} videos and {report.encoded_captions} captions, failed: {len(report.failures)}"
+        f"{report.encoded_windows} of {report.windows} windows and {report.encoded_captions} captions, "
+        f"failed: {len(report.failures)}"
     )
     if report.failures:
         return 1
@@ -59,14 +60,16 @@ def main(arguments: Sequence[str]) -> int:
 def cache_with_bar(command: Cache) -> CacheReport:
     """Encode with a progress bar."""
     device = torch_device(command.device)
-    store = SampleStore(command.dataset, command.run.training.data.buckets)
+    data = command.run.training.data
+    store = SampleStore(command.dataset, data.buckets)
     expect_folder_to_write(dataset_root(command.dataset) / "cache")
     encoders = command.run.pipeline.encoders.build()
     encoders.to(device)
     if findings := survey(store, encoders.text).findings:
         print(findings, file=sys.stderr)
-    with progress("cache", total=sum(store.clips_per_bucket().values()), unit="clip") as report:
-        return write_cache(store, encoders, device=device, on_clip=report)
+    windows = data.cached_windows
+    with progress("cache", total=count_cached_windows(store, windows), unit="window") as report:
+        return write_cache(store, encoders, device=device, windows=windows, on_window=report)
 
 
 def _show_failures(report: CacheReport) -> None:

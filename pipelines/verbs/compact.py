@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from pipelines.config import parse
 from pipelines.housekeeping.compacting import compact
+from storage.address import Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,10 +17,10 @@ class Compact:
     the disk twice. Example: python -m pipelines compact --dataset out/dataset
 
     Attributes:
-        dataset: what `curate`, `select` or `merge` wrote, finished or not.
+        dataset: what `curate`, `select` or `merge` wrote, or its address; finished or not.
     """
 
-    dataset: Path
+    dataset: Place
 
 
 def main(arguments: Sequence[str]) -> int:

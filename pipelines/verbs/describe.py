@@ -1,6 +1,6 @@
 """`describe`: what a run would cost, and whether it fits, before anything is started."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dataset_schema import Bucket
 from modeling.data.store import SampleStore
+from modeling.data.visits import BucketVisits, Visits, expected_visits
 from modeling.encoders import latent_shape
 from modeling.model.costs import parameters_by_part
 from modeling.training.config import RunConfig
@@ -43,7 +43,7 @@ class Describe:
         run: the model, its encoders and how it is trained; the values shown are those of the tiny preset.
         gpus: devices that train together; None takes those of one group, `data.batching.devices_per_group`.
         memory_gib: of each device; the paper's have 80.
-        dataset: as for `train`, to count its clips and to leave out buckets without any.
+        dataset: as for `train`, to count its clips, how often the run shows each, and to leave out buckets without any.
     """
 
     run: RunConfig = field(default_factory=tiny)
@@ -72,12 +72,14 @@ def describe(command: Describe, console: Console | None = None) -> None:
     run = command.run
     gpus = run.training.data.batching.devices_per_group if command.gpus is None else command.gpus
     devices = Devices(count=gpus, memory_bytes=int(command.memory_gib * _GIB))
-    clips = None if command.dataset is None else _clips_per_bucket(command.dataset, run)
-    buckets = run_buckets(run) if clips is None else tuple(clips)
+    visits = None if command.dataset is None else _visits(command.dataset, run)
+    buckets = run_buckets(run) if visits is None else tuple(visits.buckets)
     costs = [bucket_costs(run, bucket, devices) for bucket in buckets]
     console.print(_parts_table(run))
     console.print(_phases_table(run))
-    console.print(_buckets_table(costs, devices, clips))
+    console.print(_buckets_table(costs, devices, visits))
+    if visits is not None:
+        console.print(_visits_line(visits), soft_wrap=True)
     console.print(_setup_line(run, devices), soft_wrap=True)
     console.print(_conclusion(run, costs, devices), soft_wrap=True)
     if problem := problem_with_number(run, devices):
@@ -98,8 +100,19 @@ def _conclusion(run: RunConfig, costs: Sequence[BucketCosts], devices: Devices) 
     return f"It does not fit: {needs}, {rule}; {', or '.join(found)}."
 
 
-def _clips_per_bucket(dataset: Place, run: RunConfig) -> Mapping[Bucket, int]:
-    return SampleStore(dataset, run.training.data.buckets).clips_per_bucket()
+def _visits(dataset: Place, run: RunConfig) -> Visits:
+    data = run.training.data
+    store = SampleStore(dataset, data.buckets)
+    numbers = {bucket: store.numbers(bucket) for bucket in store.clips_per_bucket()}
+    return expected_visits(numbers, data.batching, steps=run.training.steps)
+
+
+def _visits_line(visits: Visits) -> str:
+    clips, mean = len(visits.per_clip), visits.per_clip.mean()
+    return (
+        f"The run shows each of {clips:,} clips {mean:.3g} times on average, over all buckets that it fills; the one "
+        f"that it shows most {visits.per_clip.max():.3g} times, {visits.imbalance:.2f} times as often"
+    )
 
 
 def _parts_table(run: RunConfig) -> Table:
@@ -126,16 +139,16 @@ def _phases_table(run: RunConfig) -> Table:
     return table
 
 
-def _buckets_table(costs: Sequence[BucketCosts], devices: Devices, clips: Mapping[Bucket, int] | None) -> Table:
+def _buckets_table(costs: Sequence[BucketCosts], devices: Devices, visits: Visits | None) -> Table:
     table = Table(title="one step of every bucket", title_justify="left", box=SIMPLE_HEAD, padding=0)
     for name in ("bucket", "latents"):
         table.add_column(name, no_wrap=True)
     numbers = ["tokens", "batch", "clips\n/GPU", "fwd\nTFLOP", "attn\n%", "step\nPFLOP", "GiB\n/GPU"]
-    for name in numbers if clips is None else ["clips", *numbers]:
+    for name in numbers if visits is None else ["clips", "epochs", *numbers]:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("fits")
     for cost in costs:
-        counted = [] if clips is None else [f"{clips.get(cost.bucket, 0):,}"]
+        counted = [] if visits is None else _counted(visits.buckets[cost.bucket])
         table.add_row(
             str(cost.bucket),
             "x".join(map(str, latent_shape(cost.bucket))),
@@ -150,6 +163,10 @@ def _buckets_table(costs: Sequence[BucketCosts], devices: Devices, clips: Mappin
             "yes" if cost.memory.total <= devices.usable_bytes else Text("no", "red"),
         )
     return table
+
+
+def _counted(bucket: BucketVisits) -> list[str]:
+    return [f"{bucket.clips:,}", f"{bucket.epochs:.3g}"]
 
 
 def _setup_line(run: RunConfig, devices: Devices) -> str:

@@ -11,6 +11,7 @@ from pipelines.config import Positional, parse
 from pipelines.housekeeping.comparing import Difference, compare
 from pipelines.known_errors import ANSWERED_NO
 from pipelines.terminal import terminal
+from storage.address import Place
 from storage.whole_files import write_whole_text
 
 
@@ -22,13 +23,13 @@ class Diff:
     python -m pipelines diff out/before out/after
 
     Attributes:
-        first: a dataset.
+        first: a dataset, or its address.
         second: another one.
         json: write all figures to this file, too.
     """
 
-    first: Positional[Path]
-    second: Positional[Path]
+    first: Positional[Place]
+    second: Positional[Place]
     json: Path | None = None
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from curation.execution.lock import locked_for_run
 from dataset_schema import read_manifest, refresh_index
 from pipelines.config import parse
+from storage.address import Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,10 +19,10 @@ class MakeIndex:
     Example: python -m pipelines index --dataset out/dataset
 
     Attributes:
-        dataset: what `curate` or `select` wrote.
+        dataset: what `curate` or `select` wrote, or its address.
     """
 
-    dataset: Path
+    dataset: Place
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -38,5 +39,7 @@ def main(arguments: Sequence[str]) -> int:
         + " + ".join(f"{outcome} {count}" for outcome, count in index.counts.items())
         + f"   parts {len(index.paths)}   {size_bytes / 1e6:.1f} MB   {seconds:.1f} s"
     )
-    print(f"""query it: duckdb -c "SELECT outcome, count(*) FROM '{dataset}/index/*.parquet' GROUP BY ALL" """.rstrip())
+    if isinstance(dataset, Path):  # of a store DuckDB wants an extension and a secret
+        parts = f"'{dataset}/index/*.parquet'"
+        print(f'query it: duckdb -c "SELECT outcome, count(*) FROM {parts} GROUP BY ALL"')
     return 0

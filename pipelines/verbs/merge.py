@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from pipelines.config import Positional, parse
 from pipelines.housekeeping.merging import merge
 from pipelines.written_places import WRITES_FOLDER
+from storage.address import Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,14 +18,14 @@ class Merge:
     the new dataset as with any. Example: python -m pipelines merge out/monday out/tuesday --output out/both
 
     Attributes:
-        datasets: what `curate`, `select` or `merge` wrote, finished; two or more.
-        output: the new directory.
+        datasets: what `curate`, `select` or `merge` wrote, finished; two or more, each a directory or an address.
+        output: the new directory, or its address.
         first_wins: where datasets differ about a source, the first that is named gives all its clips.
         mix_configs: allow several configurations; `dataset.json` then keeps each, and `curate` refuses to go on.
     """
 
-    datasets: Positional[tuple[Path, ...]]
-    output: Path = field(metadata=WRITES_FOLDER)
+    datasets: Positional[tuple[Place, ...]]
+    output: Place = field(metadata=WRITES_FOLDER)
     first_wins: bool = False
     mix_configs: bool = False
 

@@ -3,7 +3,6 @@
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
@@ -18,7 +17,9 @@ from dataset_schema import DatasetManifest, read_manifest
 from pipelines.config import parse, split_flag
 from pipelines.terminal import terminal
 from pipelines.verbs.inspect import render_funnel
+from storage.address import Place
 from storage.configs import from_plain, to_plain
+from storage.places import place_of
 
 _DATASET_FLAG: Final = "--dataset"
 
@@ -32,19 +33,19 @@ class Repolicy:
     python -m pipelines repolicy --dataset out/demo/dataset --curation.content-filter.min-desirable 0.5 --dry-run
 
     Attributes:
-        dataset: what `curate` wrote.
+        dataset: what `curate` wrote, or its address.
         curation: as in `curate`; only thresholds may differ from those that the dataset was curated with.
         dry_run: say what would change, by reason, and change nothing.
     """
 
-    dataset: Path
+    dataset: Place
     curation: CurationConfig = field(default_factory=CurationConfig)
     dry_run: bool = False
 
 
 def main(arguments: Sequence[str]) -> int:
     """Decide again, and say what became of the clips."""
-    named, _ = split_flag(arguments, _DATASET_FLAG)
+    named, _ = split_flag(arguments, _DATASET_FLAG, place_of)
     base: dict[str, Any] = {"curation": _config(named)["curation"]} if named is not None else {}
     command = parse(Repolicy, arguments, verb="repolicy", base=base)
     config = _config(command.dataset)
@@ -67,7 +68,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _config(dataset: Path) -> dict[str, Any]:
+def _config(dataset: Place) -> dict[str, Any]:
     """What `curate` noted in `dataset.json`.
 
     Raises:

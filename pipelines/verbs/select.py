@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from pipelines.config import parse
 from pipelines.selection import select
 from pipelines.written_places import WRITES_FOLDER
+from storage.address import Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,14 +17,15 @@ class Select:
     python -m pipelines select --dataset out/dataset --where "scores.desirable >= 0.4" --output out/desirable
 
     Attributes:
-        dataset: what `curate` or `select` wrote; or a selection by another tool, a Parquet file or a folder of them.
-        output: the new directory.
+        dataset: what `curate` or `select` wrote; or a selection by another tool, a Parquet file or a folder of them. A
+            directory, or its address.
+        output: the new directory, or its address.
         where: SQL on the columns of a sample, as DuckDB reads it; `samples` is the whole table. Without a condition all
             are kept, which makes a dataset of another tool's file.
     """
 
-    dataset: Path
-    output: Path = field(metadata=WRITES_FOLDER)
+    dataset: Place
+    output: Place = field(metadata=WRITES_FOLDER)
     where: str = "true"
 
 

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 from rich.table import Table
@@ -16,6 +15,7 @@ from pipelines.housekeeping.validation.validate import validate
 from pipelines.known_errors import ANSWERED_NO
 from pipelines.progress import progress
 from pipelines.terminal import terminal
+from storage.address import Place
 
 _MOST_SHOWN: Final = 100
 
@@ -32,13 +32,13 @@ class Validate:
     python -m pipelines validate --dataset out/dataset
 
     Attributes:
-        dataset: what `curate`, `select`, `merge` or `compact` wrote.
+        dataset: what `curate`, `select`, `merge` or `compact` wrote, or its address.
         videos: how many frames of each video are decoded. `all` is the default: only so is a video known to be sound
             that no checksum covers, or that lies elsewhere. `first` takes some hundredths of the time.
         workers: processes that look at shards.
     """
 
-    dataset: Path
+    dataset: Place
     videos: Videos = Videos.ALL
     workers: int = field(default_factory=_cores)
 

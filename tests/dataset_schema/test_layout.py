@@ -24,8 +24,12 @@ from dataset_schema import (
     media_places,
     open_shard,
     read_shard,
+    read_tables,
+    to_table,
     write_shard,
+    write_shard_of_tables,
 )
+from dataset_schema.layout import media_bytes
 from tests.dataset_schema.golden_records import GOLDEN_SAMPLES
 
 SAMPLE = GOLDEN_SAMPLES[0]
@@ -120,6 +124,34 @@ def test_what_stands_at_a_place_is_the_payload(
     assert read_by_places(folder / "rejections.parquet", RejectedClip) == list(map(contents_of, rejections))
     assert list(read_shard(folder / "samples.parquet", Sample)) == samples
     assert list(read_shard(folder / "rejections.parquet", RejectedClip)) == rejections
+
+
+@given(samples=st.lists(SAMPLES, min_size=1, max_size=6), cuts=st.lists(st.integers(0, 6), max_size=3))
+@settings(max_examples=15, deadline=None)
+def test_rows_carried_over_in_any_pieces_are_the_same_rows_with_their_media_in_place(
+    samples: list[Sample], cuts: list[int], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("shards")
+    write_shard(folder / "first.parquet", samples)
+    (whole,) = read_tables(folder / "first.parquet", Sample)
+    ends = sorted({*(cut for cut in cuts if cut < len(samples)), 0, len(samples)})
+
+    write_shard_of_tables(folder / "second.parquet", Sample, [whole[a:b] for a, b in pairwise(ends)])
+
+    assert read_by_places(folder / "second.parquet", Sample) == list(map(contents_of, samples))
+    assert list(read_shard(folder / "second.parquet", Sample)) == samples
+    assert [sum(len(content or b"") for content in contents_of(each)) for each in samples] == media_bytes(whole)
+
+
+def test_rows_carried_over_in_thousands_fill_row_groups(tmp_path: Path) -> None:
+    records = [rejection(number, Payload(bytes=b"%d" % number) if number % 3 else None) for number in range(5000)]
+    rows = to_table(records, RejectedClip)
+
+    write_shard_of_tables(tmp_path / "part.parquet", RejectedClip, [rows[:3000], rows[3000:]])
+
+    footer = pq.read_metadata(tmp_path / "part.parquet")
+    assert [footer.row_group(group).num_rows for group in range(footer.num_row_groups)] == [4096, 904]
+    assert read_by_places(tmp_path / "part.parquet", RejectedClip) == list(map(contents_of, records))
 
 
 def test_a_shard_of_many_rows_has_groups_of_thousands_and_places_for_all(tmp_path: Path) -> None:

@@ -1,22 +1,25 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from storage.address import Address, Place
 from storage.whole_files import publish, unfinished, whole_file, write_whole_text
 
 KILLED_WHILE_WRITING = """
-import os, pathlib, signal, sys
+import os, signal, sys
+from storage.places import place_of
 from storage.whole_files import whole_file
-with whole_file(pathlib.Path(sys.argv[1])) as written:
+with whole_file(place_of(sys.argv[1])) as written:
     written.write_text("half of the new")
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def write_until_the_disk_is_full(path: Path) -> None:
+def write_until_the_disk_is_full(path: Place) -> None:
     with whole_file(path) as written:
         written.write_text("half")
         raise OSError(28, "No space left on device")
@@ -72,6 +75,20 @@ def test_a_killed_process_leaves_the_old_file_and_a_hidden_one(tmp_path: Path) -
     assert path.read_text() == "old"
     (left,) = set(tmp_path.iterdir()) - {path}
     assert left.match(".a.json.*.tmp")
+
+
+def test_a_process_killed_while_it_writes_for_a_store_leaves_nothing_on_this_machine(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", KILLED_WHILE_WRITING, "s3://bucket/a.json"]
+
+    done = subprocess.run(command, env={**os.environ, "TMPDIR": str(tmp_path)}, check=False)
+
+    assert done.returncode == -9
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_of_this_machine_is_not_taken_for_the_store(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=f"No space left on device: '{tempfile.gettempdir()}'"):
+        write_until_the_disk_is_full(Address("s3://bucket/a.json"))
 
 
 @pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])

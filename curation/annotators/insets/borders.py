@@ -96,7 +96,8 @@ def mean_within(values: npt.NDArray[np.float64], first: int, last: int) -> npt.N
 def steps_between_columns(video: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     """How far (..., rows, columns, 3) changes from each column to the next, in the colour that changes most."""
     signed = video.astype(np.int16)
-    return np.minimum(np.abs(signed[..., 1:, :] - signed[..., :-1, :]).max(axis=-1), _MAX_STEP).astype(np.float64)
+    steps = np.abs(signed[..., 1:, :] - signed[..., :-1, :]).max(axis=-1)
+    return np.asarray(np.minimum(steps, _MAX_STEP), np.float64)
 
 
 def edge_strength(steps: npt.NDArray[np.float64], *, width: int, reach: int) -> npt.NDArray[np.float64]:

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from enum import StrEnum
 from itertools import islice
-from pathlib import Path
 
 import av.error
 
 from dataset_schema import Payload, Sample
 from picture_reading.opening import open_picture
+from storage.address import Address, Place, place_beside
 from storage.places import place_of
 from video_reading.clip import OpenedClip, open_clip
 from video_reading.damage import describe_damage
@@ -25,16 +25,17 @@ class Videos(StrEnum):
     FIRST = "first"
 
 
-def problem_of_picture(picture: Payload, root: Path) -> str | None:
+def problem_of_picture(picture: Payload, root: Place) -> str | None:
     """Why a picture cannot be shown; None where it can."""
     try:
-        open_picture(picture.bytes if picture.bytes is not None else root / str(picture.path))
-    except ValueError as error:
+        source = picture.bytes if picture.bytes is not None else place_beside(root, str(picture.path))
+        open_picture(source.read_bytes() if isinstance(source, Address) else source)
+    except (ValueError, OSError) as error:
         return str(error)
     return None
 
 
-def problems_of_video(sample: Sample, root: Path, videos: Videos) -> Iterator[tuple[str, str]]:
+def problems_of_video(sample: Sample, root: Place, videos: Videos) -> Iterator[tuple[str, str]]:
     """What is found of a sample's video, and what its row makes expect; nothing where all is right.
 
     Of a video that was not sound when it was curated, its row says so, and no more than its frames are counted.
@@ -47,14 +48,14 @@ def problems_of_video(sample: Sample, root: Path, videos: Videos) -> Iterator[tu
         yield f"it cannot be decoded ({error})", f"{sample.num_frames} frames"
 
 
-def _part(sample: Sample, root: Path) -> VideoPart:
+def _part(sample: Sample, root: Place) -> VideoPart:
     """A clip in its source is the source's span, any other video is a clip by itself, from where it starts."""
     video, source = sample.video, sample.source
     if video.bytes is not None:
         return VideoPart(file=video.bytes, span=Span())
     if video.path == source.uri:
         return VideoPart(file=place_of(source.uri), span=Span(start_s=source.start_s, end_s=source.end_s))
-    return VideoPart(file=root / str(video.path), span=Span(start_s=sample.video_start_s or None))
+    return VideoPart(file=place_beside(root, str(video.path)), span=Span(start_s=sample.video_start_s or None))
 
 
 def _differences(sample: Sample, clip: OpenedClip, part: VideoPart, videos: Videos) -> Iterator[tuple[str, str]]:

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from dataset_schema import (
@@ -16,6 +15,7 @@ from dataset_schema import (
 )
 from pipelines.housekeeping.validation.findings import Check
 from pipelines.housekeeping.validation.media import Videos, problem_of_picture, problems_of_video
+from storage.address import Place
 
 Record = Sample | RejectedClip | FailedClip
 
@@ -28,7 +28,7 @@ class Wrong(NamedTuple):
     expected: str
 
 
-def check_row(record: Record, row: Mapping[str, Any], root: Path, videos: Videos) -> Iterator[Wrong | Counter[str]]:
+def check_row(record: Record, row: Mapping[str, Any], root: Place, videos: Videos) -> Iterator[Wrong | Counter[str]]:
     """Whatever is wrong in a row, and the numbers of what was looked at.
 
     Args:
@@ -57,7 +57,7 @@ def pictures_of(record: Record) -> dict[str, Payload]:
     return references | ({} if record.background is None else {"the background": record.background.image})
 
 
-def _sample(sample: Sample, root: Path, videos: Videos) -> Iterator[Wrong | Counter[str]]:
+def _sample(sample: Sample, root: Place, videos: Videos) -> Iterator[Wrong | Counter[str]]:
     yield from _bucket(sample)
     yield from _pictures(sample, root)
     if sample.video.bytes is None and "://" in str(sample.video.path):
@@ -83,7 +83,7 @@ def _bucket(sample: Sample) -> Iterator[Wrong]:
         )
 
 
-def _rejected(record: RejectedClip, row: Mapping[str, Any], root: Path) -> Iterator[Wrong | Counter[str]]:
+def _rejected(record: RejectedClip, row: Mapping[str, Any], root: Place) -> Iterator[Wrong | Counter[str]]:
     first = record.reasons[0]
     shown = (row.get("stage"), row.get("reason"), row.get("detail"))
     if shown != (first.stage, first.reason, first.detail):
@@ -102,7 +102,7 @@ def _words(caption: str, entities: Sequence[Entity]) -> Iterator[Wrong]:
             )
 
 
-def _pictures(record: Record, root: Path) -> Iterator[Wrong | Counter[str]]:
+def _pictures(record: Record, root: Place) -> Iterator[Wrong | Counter[str]]:
     pictures = pictures_of(record)
     yield Counter(pictures=len(pictures))
     for name, picture in pictures.items():

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -14,6 +15,8 @@ from dataset_schema import TABLES, MediaPlaces, Payload, Sample, from_rows, medi
 from pipelines.housekeeping.validation.findings import Check, Finding, Report
 from pipelines.housekeeping.validation.media import Videos
 from pipelines.housekeeping.validation.rows import Record, check_row, pictures_of
+from storage.address import Place, path_below
+from storage.local_copy import local_copy
 
 # Our choice: of one check in one shard; one that is wrong as a whole is no thousand findings.
 _MOST_ALIKE: Final = 20
@@ -31,28 +34,30 @@ class ShardJob:
         videos: how much of each is decoded.
     """
 
-    root: Path
-    path: Path
+    root: Place
+    path: Place
     kind: type[Record]
     videos: Videos
 
 
 def check_shard(job: ShardJob) -> Report:
     """Look at every row of a shard. Damaged pages are named, and what can still be read is looked at all the same."""
-    seen = _Seen(job)
-    try:
-        seen.look(checks_pages=True)
-    except ValueError as error:
-        seen.damaged(str(error))
-    return seen.report
+    with local_copy(job.path) as copy:
+        seen = _Seen(job, copy)
+        try:
+            seen.look(checks_pages=True)
+        except ValueError as error:
+            seen.damaged(str(error))
+        return seen.report
 
 
 class _Seen:
     """The report of one shard, as it grows."""
 
-    def __init__(self, job: ShardJob) -> None:
+    def __init__(self, job: ShardJob, copy: Path) -> None:
         self.report = Report(looked_at=Counter(shards=1))
         self._job = job
+        self._copy = copy
         self._rows = 0
         self._alike: Counter[Check] = Counter()
 
@@ -63,10 +68,7 @@ class _Seen:
             ValueError: the file cannot be read, or not on.
         """
         job = self._job
-        with (
-            open_shard(job.path, job.kind, buffer_bytes=_BUFFER_BYTES, checks_pages=checks_pages) as file,
-            job.path.open("rb") as content,
-        ):
+        with _opened(job, self._copy, checks_pages=checks_pages) as file, self._copy.open("rb") as content:
             places = media_places(file)
             for number, row in enumerate(islice(_rows(file), self._rows, None), start=self._rows):
                 self._rows = number + 1
@@ -81,7 +83,7 @@ class _Seen:
 
     def damaged(self, problem: str) -> None:
         """Name the damaged pages, and look at what can be read all the same."""
-        pages = list(_damaged_pages(self._job))
+        pages = list(_damaged_pages(self._job, self._copy))
         for column, row in pages:
             self._add(
                 Check.PAGE, row, None, f"column {column} is not as it was written", "bytes that fit their checksum"
@@ -110,13 +112,17 @@ class _Seen:
         self.report.findings.append(
             Finding(
                 check=check,
-                where=self._job.path.relative_to(self._job.root).as_posix(),
+                where=path_below(self._job.path, self._job.root).as_posix(),
                 row=row,
                 clip_id=None if values is None else values.get("clip_id"),
                 found=found,
                 expected=expected,
             )
         )
+
+
+def _opened(job: ShardJob, copy: Path, *, checks_pages: bool = True) -> AbstractContextManager[pq.ParquetFile]:
+    return open_shard(job.path, job.kind, copy=copy, buffer_bytes=_BUFFER_BYTES, checks_pages=checks_pages)
 
 
 def _rows(file: pq.ParquetFile) -> Iterator[dict[str, Any]]:
@@ -137,10 +143,10 @@ def _read_media(content: BinaryIO, places: MediaPlaces, row: int) -> Iterator[by
         yield None if offset is None else content.read(length)
 
 
-def _damaged_pages(job: ShardJob) -> Iterator[tuple[str, int]]:
+def _damaged_pages(job: ShardJob, copy: Path) -> Iterator[tuple[str, int]]:
     """Each column with a page that fails its checksum, and the first row in it."""
     try:
-        with open_shard(job.path, job.kind, buffer_bytes=_BUFFER_BYTES) as file:
+        with _opened(job, copy) as file:
             for number in range(len(file.schema)):
                 column = file.schema.column(number).path
                 if _sound_rows(file, column, _ROWS_AT_ONCE) < file.metadata.num_rows:

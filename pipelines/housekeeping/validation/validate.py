@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Final
 
 from dataset_schema import TABLES, DatasetManifest, expect_directory, read_manifest, shard_paths
@@ -12,12 +11,13 @@ from pipelines.housekeeping.validation.findings import Check, Finding, Report
 from pipelines.housekeeping.validation.media import Videos
 from pipelines.housekeeping.validation.shard import ShardJob, check_shard
 from pipelines.housekeeping.validation.whole import check_clips, check_files, check_funnel, check_index
+from storage.address import Place
 
 _UNREADABLE: Final = frozenset({Check.SHARD, Check.PAGE})
 
 
 def validate(
-    dataset: Path, *, videos: Videos = Videos.ALL, workers: int = 1, on_shard: Callable[[int], None] = lambda _: None
+    dataset: Place, *, videos: Videos = Videos.ALL, workers: int = 1, on_shard: Callable[[int], None] = lambda _: None
 ) -> Report:
     """Look at everything in a dataset, and change nothing.
 
@@ -54,7 +54,7 @@ def validate(
     return report
 
 
-def _head(dataset: Path, report: Report) -> DatasetManifest | None:
+def _head(dataset: Place, report: Report) -> DatasetManifest | None:
     try:
         return read_manifest(dataset)
     except (ValueError, FileNotFoundError) as error:

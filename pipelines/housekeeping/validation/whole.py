@@ -1,7 +1,6 @@
 """What only the tables together show: clips that stand twice, sources that are not whole, counts, strangers."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
@@ -12,7 +11,7 @@ from dataset_schema import TABLES, DatasetManifest, FunnelRow, open_index, shard
 from dataset_schema.shard import INDEX_FOLDER
 from pipelines.housekeeping.identities import identities
 from pipelines.housekeeping.validation.findings import REDO, Check, Finding
-from storage.address import Place, path_below
+from storage.address import Place, path_below, sized_files, to_read
 
 _HEAD: Final = "dataset.json"
 _MOST: Final = 100  # findings of one query
@@ -28,14 +27,14 @@ _NOT_WHOLE: Final = """
 _COUNT: Final = "look for a shard that was deleted or added; curate again, which counts anew"
 
 
-def check_clips(dataset: Path, *, is_complete: bool) -> Iterator[Finding]:
+def check_clips(dataset: Place, *, is_complete: bool) -> Iterator[Finding]:
     """Clips that stand in several rows, and sources of which clips are missing, or too many."""
     shards = {table.folder: shard_paths(dataset, kind) for kind, table in TABLES.items()}
     with identities([dataset]) as clips:
         for clip_id, folder, shard, row in clips.execute(_TWICE, [_MOST]).fetchall():
             yield Finding(
                 check=Check.CLIP,
-                where=shards[folder][shard].relative_to(dataset).as_posix(),
+                where=path_below(shards[folder][shard], dataset).as_posix(),
                 row=row,
                 clip_id=clip_id,
                 found="a clip of which there are several rows",
@@ -44,14 +43,14 @@ def check_clips(dataset: Path, *, is_complete: bool) -> Iterator[Finding]:
         for source_id, found, said, folder, shard in clips.execute(_NOT_WHOLE, [is_complete, _MOST]).fetchall():
             yield Finding(
                 check=Check.SOURCE,
-                where=shards[folder][shard].relative_to(dataset).as_posix(),
+                where=path_below(shards[folder][shard], dataset).as_posix(),
                 found=f"{found} clips of source {source_id}",
                 expected=f"{said}, as their rows say",
                 remedy="curate again, which does what is missing" if found < said else REDO,
             )
 
 
-def check_funnel(dataset: Path, manifest: DatasetManifest) -> Iterator[Finding]:
+def check_funnel(dataset: Place, manifest: DatasetManifest) -> Iterator[Finding]:
     """Whether the head of a finished dataset counts what is in its tables."""
     expected = {row.stage: row for row in manifest.funnel}
     try:
@@ -77,20 +76,20 @@ def _told(row: FunnelRow) -> str:
     return ", ".join([f"{row.entered} in, {row.passed} out", *(f"{code} {count}" for code, count in left.items())])
 
 
-def check_files(dataset: Path) -> Iterator[Finding]:
+def check_files(dataset: Place) -> Iterator[Finding]:
     """What lies among the shards and is none, and what a run that was killed has left."""
     folders = {table.folder: set(shard_paths(dataset, kind)) for kind, table in TABLES.items()}
     for folder, shards in folders.items():
-        if (dataset / folder).is_dir():
-            others = (path for path in (dataset / folder).rglob("*") if path.is_file() and path not in shards)
-            yield from (_stranger(dataset, path) for path in sorted(others))
-    yield from (_stranger(dataset, path) for path in sorted(dataset.iterdir()) if _is_leftover(path))
+        others = sorted(each for each in sized_files(dataset / folder, "*") if each[0] not in shards)
+        yield from (_stranger(dataset, path) for path, _ in others)
+    beside: Iterator[Place] = dataset.iterdir()
+    yield from (_stranger(dataset, path) for path in sorted(beside) if _is_leftover(path))
 
 
-def check_index(dataset: Path) -> Iterator[Finding]:
+def check_index(dataset: Place) -> Iterator[Finding]:
     """Whether what is written of the index is what follows from the shards; where nothing is, nothing is wrong."""
     index = open_index(dataset)
-    written = sorted((dataset / INDEX_FOLDER).glob("*.parquet")) if index.parts else []
+    written = sorted(path for path, _ in sized_files(dataset / INDEX_FOLDER, "*.parquet")) if index.parts else []
     for path in written:
         if path not in index.paths:
             yield _of_index(dataset, path, "rows of shards that are not there", "rows of the shards")
@@ -116,9 +115,9 @@ def _of_index(dataset: Place, path: Place, found: str, expected: str) -> Finding
     )
 
 
-def _problem_of_part(path: Path) -> str | None:
+def _problem_of_part(path: Place) -> str | None:
     try:
-        with pq.ParquetFile(path) as part:
+        with pq.ParquetFile(to_read(path)) as part:
             for _ in part.iter_batches():
                 pass
     except (pa.ArrowException, OSError) as error:
@@ -132,15 +131,15 @@ def _plain(table: pa.Table) -> pa.Table:
     return table.cast(pa.schema(list(zip(table.column_names, kinds, strict=True)))).combine_chunks()
 
 
-def _stranger(dataset: Path, path: Path) -> Finding:
+def _stranger(dataset: Place, path: Place) -> Finding:
     return Finding(
         check=Check.FILE,
-        where=path.relative_to(dataset).as_posix(),
+        where=path_below(path, dataset).as_posix(),
         found="what a command that was killed left" if _is_leftover(path) else "a file that is no shard",
         expected="shards alone",
         remedy="delete it, or let the command go on" if _is_leftover(path) else "move it elsewhere",
     )
 
 
-def _is_leftover(path: Path) -> bool:
+def _is_leftover(path: Place) -> bool:
     return path.name.startswith(".") and path.name.endswith(".tmp")

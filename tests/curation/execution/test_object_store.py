@@ -1,6 +1,3 @@
-import random
-import signal
-import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -8,23 +5,16 @@ from typing import Any
 import pytest
 
 from curation.execution import run
+from curation.execution.executor import BrokenRunError
 from curation.execution.local import LocalExecutor
 from curation.execution.lock import DatasetBusyError, locked_for_run
-from dataset_schema import read_manifest
+from curation.funnel import Counts
+from dataset_schema import INDEX_FOLDER, Sample, open_index, read_manifest, read_shard, shard_paths
 from storage.address import Address
-from tests.curation.execution.child_run import start_run
-from tests.curation.scripted_stages import curate, mixed_clips, read_tables
+from tests.curation.scripted_stages import MeasureStage, curate, mixed_clips, read_tables, three_stages
 from tests.object_store import KEY, SECRET, Proxy, bucket, proxy, session_proxy, store_url
 
 __all__ = ["bucket", "proxy", "session_proxy", "store_url"]
-
-RUN_IN_CHILD = """
-import sys
-from curation.execution.local import LocalExecutor
-from storage.address import Address
-from tests.curation.scripted_stages import curate, mixed_clips
-curate(mixed_clips(40, slow=True), Address(sys.argv[1]), LocalExecutor())
-"""
 
 
 def local_tables(tmp_path: Path, *, clips: int, slow: bool) -> dict[str, list[Any]]:
@@ -60,21 +50,73 @@ def test_the_second_run_is_told_who_writes(bucket: str) -> None:
     assert f"another run; wait for its end, or stop it (process {holder.pid} on {holder.host}, since" in str(told.value)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(6))
-def test_a_run_into_a_store_killed_at_any_moment_and_started_again_ends_like_an_undisturbed_one(
-    seed: int, tmp_path: Path, bucket: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+def test_a_store_that_goes_down_ends_the_run_with_a_sentence_and_the_same_command_goes_on(
+    tmp_path: Path, bucket: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.bucket._PATIENCE_S", 0.1)
+    monkeypatch.setattr("storage.bucket._LIBRARY_PATIENCE_S", 0.1)
+    monkeypatch.setattr(run, "locked_for_run", partial(locked_for_run, lease_s=1.0))
+    dataset = Address(f"{bucket}/set")
+
+    def go_down(counts: Counts) -> None:
+        if counts.read == 15:
+            proxy.always = (503, "SlowDown")
+
+    with pytest.raises(OSError, match=r"the store refuses requests \(503 SlowDown\)"):
+        curate(mixed_clips(20, slow=False), dataset, LocalExecutor(), on_progress=go_down)
+    proxy.plan(0, 0)
+    finished = sum(map(len, read_tables(dataset).values()))
+    curate(mixed_clips(20, slow=False), dataset, LocalExecutor())
+
+    assert 0 < finished < 20
+    assert read_tables(dataset) == local_tables(tmp_path, clips=20, slow=False)
+
+
+def test_a_shard_that_was_deleted_is_curated_again_and_no_other_clip(tmp_path: Path, bucket: str) -> None:
+    dataset = Address(f"{bucket}/set")
+    curate(mixed_clips(20, slow=False), dataset, LocalExecutor())
+    gone = shard_paths(dataset, Sample)[1]
+    lost = {sample.clip_id for sample in read_shard(gone, Sample)}
+    gone.unlink()
+    stages = three_stages()
+
+    curate(mixed_clips(20, slow=False), dataset, LocalExecutor(), lambda: stages)
+
+    assert isinstance(stages[0], MeasureStage)
+    assert {clip_id for batch in stages[0].seen for clip_id in batch} == lost
+    assert read_tables(dataset) == local_tables(tmp_path, clips=20, slow=False)
+
+
+def test_a_shard_deleted_while_the_run_writes_is_told_and_the_same_command_makes_it_whole(
+    tmp_path: Path, bucket: str
 ) -> None:
     dataset = Address(f"{bucket}/set")
-    proxy.plan((0, 4, 2)[seed % 3], seed=seed)
-    with start_run(RUN_IN_CHILD, dataset) as child:
-        while not (dataset / "dataset.json").is_file():
-            assert child.poll() is None
-        time.sleep(random.Random(seed).uniform(0.0, 2.0))  # the moment of the kill
-        child.send_signal(signal.SIGKILL)
-    monkeypatch.setattr(run, "locked_for_run", partial(locked_for_run, lease_s=2.0))
 
-    curate(mixed_clips(40, slow=True), dataset, LocalExecutor())
+    def delete_one(counts: Counts) -> None:
+        if counts.read == 15:
+            shard_paths(dataset, Sample)[0].unlink()
 
-    assert read_tables(dataset) == local_tables(tmp_path, clips=40, slow=True)
-    assert [path.name for path in dataset.rglob("*") if path.name.startswith(".")] == [".run.lock"]
+    with pytest.raises(BrokenRunError, match=r"holds 17 clips .* 20 were written .*run the same command again"):
+        curate(mixed_clips(20, slow=False), dataset, LocalExecutor(), on_progress=delete_one)
+    assert not read_manifest(dataset).complete
+    curate(mixed_clips(20, slow=False), dataset, LocalExecutor())
+
+    assert read_tables(dataset) == local_tables(tmp_path, clips=20, slow=False)
+    assert read_manifest(dataset).complete
+
+
+def test_an_index_of_another_dataset_is_told_and_counts_for_nothing(
+    tmp_path: Path, bucket: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    dataset, other = Address(f"{bucket}/set"), Address(f"{bucket}/other")
+    curate(mixed_clips(10, slow=False), dataset, LocalExecutor())
+    curate(mixed_clips(4, slow=False), other, LocalExecutor())
+    (part,) = (other / INDEX_FOLDER).iterdir()
+    dataset.bucket.put((dataset / "index/part-00001.parquet").key, part.read_bytes())
+
+    result = curate(mixed_clips(10, slow=False), dataset, LocalExecutor())
+
+    assert "it belongs to the dataset with id" in caplog.text
+    assert result.counts.read == open_index(dataset).num_rows == 10
+    assert len(open_index(dataset).unwritten()) == 0
+    assert read_tables(dataset) == local_tables(tmp_path, clips=10, slow=False)

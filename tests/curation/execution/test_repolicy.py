@@ -27,6 +27,7 @@ from curation.stages.content_filter import ContentFilter, ContentFilterConfig
 from curation.stages.reference_images import ReferenceImages, ReferenceImagesConfig
 from curation.stages.single_shot import SingleShotConfig, SingleShotFilter
 from dataset_schema import TABLES, FailureKind, read_manifest, read_shard, shard_paths
+from storage.address import Place
 from tests.curation.scripted_stages import make_id, make_sample, make_source, read_tables
 from tests.curation.stages.test_background import ScriptedInpainter
 from tests.curation.stages.test_content_filter import BrightnessClassifier
@@ -185,6 +186,20 @@ def test_of_several_clips_of_one_video_only_that_which_passes_now_is_looked_at_a
     expect_the_law(shots, former, present, score_all=False, split=True)
 
 
+@given(one=scripted(), references=configs())
+@settings(max_examples=1, deadline=None)
+def test_rows_that_stay_may_be_read_apart_from_those_that_change(
+    one: Scripted, references: ReferenceImagesConfig
+) -> None:
+    some = [replace(one, shot_change=shot_change, lost_in="nothing") for shot_change in (0.1, 0.1, 0.6, 0.1)]
+    former = Limits(references, max_leak=0.3, threshold=0.8, min_desirable=0.0)
+    present = replace(former, threshold=0.5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dataset_schema.shard._ROWS_AT_ONCE", 1)
+
+        expect_the_law(some, former, present, score_all=False)
+
+
 def expect_the_law(
     some: list[Scripted], former: Limits, present: Limits, *, score_all: bool, split: bool = False
 ) -> None:
@@ -308,7 +323,7 @@ def drawn_clip(number: int, each: Scripted) -> Clip:
     return replace(each.clip, clip_id=make_id(number), source=make_source(number), frames=seen)
 
 
-def tables(dataset: Path) -> dict[str, list[dict[str, Any]]]:
+def tables(dataset: Place) -> dict[str, list[dict[str, Any]]]:
     """All that can be known without the video: not what a clip looked like, nor when its shots change."""
     found = read_tables(dataset)
     for row in found["rejections"]:

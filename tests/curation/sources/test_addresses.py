@@ -13,19 +13,11 @@ from curation.sources import SourcesConfig, read_sources
 from dataset_schema import FailedClip
 from storage.address import Address
 from tests.curation.sources.inputs import clips, failures, write
-from tests.object_store import Proxy, bucket, proxy, put, session_proxy, store_url
+from tests.object_store import Proxy, bucket, proxy, put, session_proxy, store_url, upload
 
 __all__ = ["bucket", "proxy", "session_proxy", "store_url"]
 
 CAPTIONED = SourcesConfig(caption="A bird flies.")
-
-
-def upload(folder: Path, address: str) -> Address:
-    """Every file below a folder as an object below an address."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            put(f"{address}/{path.relative_to(folder).as_posix()}", path.read_bytes())
-    return Address(address)
 
 
 def told(records: list[Clip | FailedClip], root: Path | Address) -> list[tuple[object, ...]]:
@@ -80,7 +72,7 @@ def test_a_manifest_says_the_same_wherever_it_lies(
     tmp_path: Path, bucket: str, proxy: Proxy, make: Callable[[Path], str], every: int
 ) -> None:
     name = make(tmp_path)
-    away = upload(tmp_path, f"{bucket}/in") / name
+    away = upload(tmp_path, Address(f"{bucket}/in")) / name
     folder, prefix = (tmp_path, Address(f"{bucket}/in")) if name != "table" else (tmp_path / name, away)
     proxy.plan(every, seed=1)
 
@@ -107,7 +99,7 @@ def test_a_folder_says_the_same_wherever_it_lies_by_one_list_and_a_request_for_e
     write(folder / "labels/labels.csv", "")
     write(folder / "labels/labels.html", "")
     write(folder / "out/half.mp4")
-    away = upload(folder, f"{bucket}/in")
+    away = upload(folder, Address(f"{bucket}/in"))
     put(f"{bucket}/in/a/")
     proxy.plan(0, 0)
 
@@ -142,7 +134,7 @@ def test_rows_name_videos_in_stores_on_the_web_and_on_this_disk(tmp_path: Path) 
 
 def test_a_video_under_two_spellings_is_one_in_a_store_too(tmp_path: Path, bucket: str) -> None:
     write(tmp_path / "m.csv", f"video\na.mp4\n./a.mp4\ndeep/../a.mp4\n{bucket}/in/a.mp4\n{bucket}/a.mp4\nA.mp4\n")
-    away = upload(tmp_path, f"{bucket}/in")
+    away = upload(tmp_path, Address(f"{bucket}/in"))
 
     records = list(read_sources(away / "m.csv", CAPTIONED))
 
@@ -167,7 +159,7 @@ def test_a_key_that_cannot_be_used_costs_its_row_and_no_secret_is_repeated(
     tmp_path: Path, bucket: str, name: str, problem: str
 ) -> None:
     write(tmp_path / "m.csv", f"video\na.mp4\n{name}\nb.mp4\n")
-    away = upload(tmp_path, bucket)
+    away = upload(tmp_path, Address(bucket))
 
     records = list(read_sources(away / "m.csv", CAPTIONED))
 
@@ -194,7 +186,7 @@ def test_a_wholly_wrong_input_is_one_sentence(
 ) -> None:
     for name in ("broken.parquet", "broken.csv", "a.mp4", "made/labels.csv", "made/labels.html"):
         write(tmp_path / name, "PAR1 no more")
-    upload(tmp_path, bucket)
+    upload(tmp_path, Address(bucket))
 
     with pytest.raises(error, match=sentence):
         read_sources(Address(place.format(bucket=bucket)), CAPTIONED)
@@ -202,7 +194,7 @@ def test_a_wholly_wrong_input_is_one_sentence(
 
 def test_the_output_cannot_be_the_input_in_a_store(tmp_path: Path, bucket: str) -> None:
     write(tmp_path / "a.mp4")
-    away = upload(tmp_path, f"{bucket}/in")
+    away = upload(tmp_path, Address(f"{bucket}/in"))
 
     with pytest.raises(ValueError, match=r"is the output too.*such as .*in/dataset"):
         read_sources(away, CAPTIONED, output=away)

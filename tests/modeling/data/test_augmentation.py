@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -6,7 +7,7 @@ from modeling.data.augmentation import Augmentation, augment, draw_augmentation
 
 NOTHING = Augmentation(
     downscale=1.0,
-    blur_kernel_px=1.0,
+    blur_kernel_px=1,
     color_offset=(0.0, 0.0, 0.0),
     brightness=1.0,
     is_flipped=False,
@@ -62,7 +63,7 @@ def test_blur_kernel_and_color_offsets_stay_in_the_ranges_of_table_4_and_half_ar
 
     kernels = [each.blur_kernel_px for each in drawn]
     offsets = np.array([each.color_offset for each in drawn])
-    assert 1 <= min(kernels) <= max(kernels) <= 400 / 50
+    assert set(kernels) == {1, 3, 5, 7}  # the odd ones up to 400 / 50
     assert -0.05 <= offsets.min() < -0.048
     assert 0.048 < offsets.max() <= 0.05
     assert np.mean([each.is_flipped for each in drawn]) == pytest.approx(0.5, abs=0.05)
@@ -72,7 +73,7 @@ def test_an_image_smaller_than_the_ranges_allow_is_neither_enlarged_nor_blurred(
     drawn = many(40, 30)
 
     assert {each.downscale for each in drawn} == {1.0}
-    assert {each.blur_kernel_px for each in drawn} == {1.0}
+    assert {each.blur_kernel_px for each in drawn} == {1}
 
 
 def test_nothing_drawn_changes_nothing() -> None:
@@ -110,8 +111,31 @@ def test_rotation_and_shear_lose_nothing_of_the_image() -> None:
     assert changed[..., 3].sum() / 255 == pytest.approx(60 * 30, rel=0.01)
 
 
+@pytest.mark.parametrize("kernel_px", [3, 5, 7, 13])
+def test_blur_is_that_of_opencv_for_a_kernel_of_this_width(kernel_px: int) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    opaque = Image.fromarray(np.dstack([noise, np.full((64, 64), 255, np.uint8)]))
+
+    blurred = np.asarray(augment(opaque, with_values(blur_kernel_px=kernel_px)))[..., :3].astype(float)
+
+    expected = cv2.GaussianBlur(noise, (kernel_px, kernel_px), 0).astype(float)
+    inside = (slice(13, -13), slice(13, -13))
+    assert blurred[inside].std() == pytest.approx(expected[inside].std(), rel=0.1)  # OpenCV cuts the Gaussian off
+    assert np.corrcoef(blurred[inside].ravel(), expected[inside].ravel())[0, 1] > 0.97
+
+
+def test_a_large_picture_is_blurred_so_that_the_encoder_sees_it() -> None:
+    """By the table: 400 px, kernels of 1 to 8, as the encoder sees them at 224 px, about a pixel on average."""
+    seen = []
+    for each in many(400, 400):
+        deviation_px = {1: 0.0, 3: 0.8, 5: 1.1, 7: 1.4}[each.blur_kernel_px]
+        seen.append(deviation_px * 224 / (400 * each.downscale))
+
+    assert 0.8 < np.mean(seen) < 1.2
+
+
 def test_blur_lets_no_hidden_color_bleed_in() -> None:
-    blurred = np.asarray(augment(picture(), with_values(blur_kernel_px=9.0)))
+    blurred = np.asarray(augment(picture(), with_values(blur_kernel_px=9)))
 
     visible = blurred[blurred[..., 3] > 64][:, :3].astype(int)
     assert np.abs(visible - (200, 120, 40)).max() <= 4

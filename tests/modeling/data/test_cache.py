@@ -60,16 +60,22 @@ def cache(dataset: Path, encoders: Encoders = ENCODERS) -> CacheReport:
     return write_cache(SampleStore(dataset), encoders, device=CPU)
 
 
-def loader(dataset: Path, *, uses_cache: bool = True) -> BatchLoader:
+def loader(dataset: Path, *, uses_cache: bool = True, windows: int = 1) -> BatchLoader:
     config = DataConfig(
-        batching=BatchingConfig(tokens_per_device=4 * 12, devices_per_group=1), uses_cache=uses_cache, text_dropout=0.3
+        batching=BatchingConfig(tokens_per_device=4 * 12, devices_per_group=1),
+        windows=windows,
+        uses_cache=uses_cache,
+        text_dropout=0.3,
     )
     store = SampleStore(dataset)
-    return BatchLoader(ClipCache.of(store, ENCODERS) if uses_cache else store, config, seed=0, max_images=6)
+    clips = ClipCache.of(store, ENCODERS, windows=windows) if uses_cache else store
+    return BatchLoader(clips, config, seed=0, max_images=6)
 
 
-def encode(dataset: Path, step: int, *, uses_cache: bool, encoders: Encoders = ENCODERS) -> EncodedBatch:
-    batch = loader(dataset, uses_cache=uses_cache).batch(step)
+def encode(
+    dataset: Path, step: int, *, uses_cache: bool, encoders: Encoders = ENCODERS, windows: int = 1
+) -> EncodedBatch:
+    batch = loader(dataset, uses_cache=uses_cache, windows=windows).batch(step)
     return encode_batch(batch, encoders, words_per_image=3, device=CPU)
 
 
@@ -95,7 +101,7 @@ def test_batches_from_the_cache_are_those_from_videos_up_to_the_rounding_of_floa
     dataset = make_dataset({SMALL: 5, LONG: 3})
     report = cache(dataset)
 
-    assert (report.clips, report.encoded_videos, report.encoded_captions, report.failures) == (8, 8, 8, ())
+    assert (report.clips, report.encoded_windows, report.encoded_captions, report.failures) == (8, 11, 8, ())
     for step in range(6):
         exact, cached = (encode(dataset, step, uses_cache=uses_cache) for uses_cache in (False, True))
         assert cached.latents.dtype == torch.float32
@@ -106,6 +112,22 @@ def test_batches_from_the_cache_are_those_from_videos_up_to_the_rounding_of_floa
             assert cached.conditions.references is not None
             assert torch.equal(cached.conditions.references.image_tokens, exact.conditions.references.image_tokens)
             assert is_rounded(cached.conditions.references.word_tokens, exact.conditions.references.word_tokens)
+
+
+def test_every_window_of_a_clip_is_an_entry_and_visits_see_the_same_ones_as_from_videos(
+    make_dataset: MakeDataset,
+) -> None:
+    dataset = make_dataset({LONG: 3})
+    change(dataset, 0, bucket=str(SMALL))  # so that 9 frames are also seen as 5
+    store = SampleStore(dataset)
+    report = write_cache(store, ENCODERS, device=CPU, windows=3)
+
+    assert (report.clips, report.windows, report.encoded_windows, report.encoded_captions) == (3, 12, 12, 3)
+    for step in range(8):
+        exact, cached = (encode(dataset, step, uses_cache=uses_cache, windows=3) for uses_cache in (False, True))
+        assert is_rounded(cached.latents, exact.latents)
+    with pytest.raises(ValueError, match="are not made yet"):
+        ClipCache.of(store, ENCODERS, windows=4)
 
 
 def test_rounding_to_bfloat16_would_be_seen() -> None:
@@ -140,8 +162,8 @@ def test_a_second_run_encodes_only_the_clips_that_are_new(
 
     second, third = cache(dataset), cache(dataset)
 
-    assert (second.clips, second.encoded_videos, second.encoded_captions) == (5, 2, 2)
-    assert (third.clips, third.encoded_videos, third.encoded_captions) == (5, 0, 0)
+    assert (second.clips, second.encoded_windows, second.encoded_captions) == (5, 2, 2)
+    assert (third.clips, third.encoded_windows, third.encoded_captions) == (5, 0, 0)
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert loader(dataset).batch(0).latents() is not None
 
@@ -154,19 +176,19 @@ def test_an_interrupted_run_keeps_what_it_did_and_the_next_does_the_rest(make_da
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_cache(SampleStore(dataset), ENCODERS, device=CPU, on_clip=interrupt)
+        write_cache(SampleStore(dataset), ENCODERS, device=CPU, on_window=interrupt)
 
-    assert cache(dataset).encoded_videos == 4
+    assert cache(dataset).encoded_windows == 4
     assert is_rounded(encode(dataset, 1, uses_cache=True).latents, encode(dataset, 1, uses_cache=False).latents)
     assert not list((dataset / "cache").glob("*/.*"))
 
 
-def test_progress_counts_every_clip(make_dataset: MakeDataset) -> None:
+def test_progress_counts_every_clip_in_every_bucket(make_dataset: MakeDataset) -> None:
     done: list[int] = []
 
-    write_cache(SampleStore(make_dataset({SMALL: 3, LONG: 1})), ENCODERS, device=CPU, on_clip=done.append)
+    write_cache(SampleStore(make_dataset({SMALL: 3, LONG: 1})), ENCODERS, device=CPU, on_window=done.append)
 
-    assert done == [1, 2, 3, 4]
+    assert done == [1, 2, 3, 4, 5]
 
 
 def test_a_clip_that_cannot_be_decoded_is_reported_and_the_rest_goes_on(make_dataset: MakeDataset) -> None:
@@ -175,7 +197,7 @@ def test_a_clip_that_cannot_be_decoded_is_reported_and_the_rest_goes_on(make_dat
 
     report = cache(dataset)
 
-    assert (report.encoded_videos, [failure.clip_id for failure in report.failures]) == (3, [broken.clip_id])
+    assert (report.encoded_windows, [failure.clip_id for failure in report.failures]) == (3, [broken.clip_id])
     assert "video cannot be decoded" in report.failures[0].message
     with pytest.raises(ValueError, match=f"clip {broken.clip_id}: its latents in the cache .* are not made yet"):
         loader(dataset)
@@ -187,7 +209,7 @@ def test_numbers_that_float16_cannot_hold_are_a_failure_not_an_infinity(
 ) -> None:
     report = cache(make_dataset({SMALL: 1}), replace(ENCODERS, autoencoder=Constant(value)))
 
-    assert report.encoded_videos == 0
+    assert report.encoded_windows == 0
     assert "65504 of float16" in report.failures[0].message
 
 
@@ -217,7 +239,7 @@ def test_an_entry_of_another_video_or_caption_is_an_error_until_it_is_made_again
         loader(dataset).batch(0)
 
     report = cache(dataset)
-    assert (report.encoded_videos, report.encoded_captions) == (int(change_video), int(not change_video))
+    assert (report.encoded_windows, report.encoded_captions) == (int(change_video), int(not change_video))
     assert is_rounded(encode(dataset, 0, uses_cache=True).latents, encode(dataset, 0, uses_cache=False).latents)
 
 
@@ -254,16 +276,16 @@ def test_a_video_is_compared_with_its_entry_once_and_not_needed_afterwards(
     write_shard(dataset / "samples" / "part-0.parquet", [replace(sample, video=Payload(path="../0.mp4"))])
     cache(dataset)
     clips = ClipCache.of(SampleStore(dataset), ENCODERS)
-    first = clips.read(SMALL, 0, with_references=True)
+    first = clips.read(SMALL, 0, window_s=0.0, with_references=True)
 
     (tmp_path / "0.mp4").unlink()
 
-    again = clips.read(SMALL, 0, with_references=True)
+    again = clips.read(SMALL, 0, window_s=0.0, with_references=True)
     assert first.latents is not None
     assert again.latents is not None
     assert torch.equal(again.latents, first.latents)
     with pytest.raises(ValueError, match=f"clip {sample.clip_id}: .*No such file"):
-        ClipCache.of(SampleStore(dataset), ENCODERS).read(SMALL, 0, with_references=True)
+        ClipCache.of(SampleStore(dataset), ENCODERS).read(SMALL, 0, window_s=0.0, with_references=True)
 
 
 def test_a_cache_of_another_encoder_is_not_taken_and_both_lie_side_by_side(make_dataset: MakeDataset) -> None:
@@ -377,5 +399,5 @@ def test_two_runs_do_not_write_one_cache(make_dataset: MakeDataset) -> None:
         cache(dataset)
 
     with pytest.raises(BusyError, match=r"the cache of dataset .* is being written by another run"):
-        write_cache(SampleStore(dataset), ENCODERS, device=CPU, on_clip=second)
+        write_cache(SampleStore(dataset), ENCODERS, device=CPU, on_window=second)
     assert cache(dataset).failures == ()

@@ -1,5 +1,6 @@
 """A dataset in a store of objects is the same to training as it is on this machine's disk."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,20 +15,14 @@ from modeling.data.range_cache import RangeCacheConfig
 from modeling.data.store import SampleStore
 from modeling.data.training_sample import TrainingSample
 from modeling.encoders import EmbeddedEncoders
+from pipelines.__main__ import main
 from storage.address import Address
-from tests.object_store import Proxy, bucket, proxy, put, session_proxy, store_url
+from tests.object_store import Proxy, bucket, proxy, put, session_proxy, store_url, upload
 
 __all__ = ["bucket", "proxy", "session_proxy", "store_url"]
 
 SMALL, LONG = Bucket(5, 32, 48), Bucket(9, 32, 48)
 MakeDataset = Callable[..., Path]
-
-
-def upload(folder: Path, address: Address) -> Address:
-    for path in folder.rglob("*"):
-        if path.is_file():
-            put(str(address / path.relative_to(folder)), path.read_bytes())
-    return address
 
 
 def every_clip(store: SampleStore) -> list[TrainingSample]:
@@ -66,7 +61,7 @@ def test_every_clip_is_what_it_is_on_a_disk(
     assert every_clip(remote) == every_clip(local)
     assert list(remote.captions()) == list(local.captions())
     for clip in local.clips_with_background():
-        assert remote.read_background(clip.bucket, clip.row) == local.read_background(clip.bucket, clip.row)
+        assert remote.read_background(clip.number) == local.read_background(clip.number)
 
 
 def test_a_clip_costs_little_more_than_its_media_and_in_the_second_epoch_nothing(
@@ -96,6 +91,27 @@ def test_a_shard_by_another_tool_is_read_by_its_row_group(
     assert every_clip(remote) == every_clip(SampleStore(tmp_path / "own.parquet"))
 
 
+def test_what_the_sentence_about_too_large_row_groups_says_divides_a_file_in_a_store(
+    make_sample: Callable[..., Sample],
+    tmp_path: Path,
+    kept: RangeCacheConfig,
+    bucket: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write_shard(tmp_path / "shard.parquet", [make_sample(number, SMALL, tmp_path) for number in range(6)])
+    pq.write_table(pq.read_table(tmp_path / "shard.parquet"), tmp_path / "own.parquet")
+    put(f"{bucket}/own.parquet", (tmp_path / "own.parquet").read_bytes())
+    monkeypatch.setattr("modeling.data.sample_shards._GROUP_BYTES", 1000)
+    with pytest.raises(ValueError, match="in one row group") as told:
+        SampleStore(Address(f"{bucket}/own.parquet"), range_cache=kept)
+    (said,) = re.findall(r"make select DATASET=(\S+) OUTPUT=", str(told.value))
+
+    assert main(["select", "--dataset", said, "--output", f"{bucket}/set"]) == 0
+
+    remote = SampleStore(Address(f"{bucket}/set"), range_cache=kept)
+    assert every_clip(remote) == every_clip(SampleStore(tmp_path / "shard.parquet"))
+
+
 def test_a_video_may_lie_at_an_address_or_beside_a_dataset_at_one(
     make_sample: Callable[..., Sample], tmp_path: Path, kept: RangeCacheConfig, bucket: str
 ) -> None:
@@ -111,7 +127,7 @@ def test_a_video_may_lie_at_an_address_or_beside_a_dataset_at_one(
 
     local = DecodedClips(SampleStore(tmp_path / "whole"))
     for row in range(2):
-        found, expected = (clips.read(SMALL, row, with_references=False) for clips in (remote, local))
+        found, expected = (clips.read(SMALL, row, window_s=0.0, with_references=False) for clips in (remote, local))
         assert found.video is not None
         assert expected.video is not None
         assert (found.video == expected.video).all()
@@ -132,4 +148,15 @@ def test_a_shard_that_was_replaced_is_named_with_its_clip(dataset: Path, kept: R
             shard.bucket.put(shard.key, shard.read_bytes() + b" ")
 
     with pytest.raises(ValueError, match=r"its shard s3://.* cannot be read any more \(it has \d+ bytes, expected"):
+        store.read(SMALL, 0)
+
+
+def test_a_shard_that_was_deleted_is_named_with_its_clip(dataset: Path, kept: RangeCacheConfig, bucket: str) -> None:
+    address = upload(dataset, Address(f"{bucket}/set"))
+    store = SampleStore(address, range_cache=kept)
+    for shard in address.rglob("part-*.parquet"):
+        if shard.parent.name == "samples":
+            shard.unlink()
+
+    with pytest.raises(ValueError, match=r"its shard s3://.* cannot be read any more .*there is no such object"):
         store.read(SMALL, 0)

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -27,6 +28,21 @@ def counting_avi(path: Path, *, frames: int) -> Path:
         for index in range(frames):
             image = np.full((64, 112, 3), index * 4 + 16, np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def uneven_video(path: Path) -> Path:
+    """Half a second of film, then of a camera in the dark, then of sports: 24, 5 and 50 frames a second."""
+    times_s = [*(k / 24 for k in range(12)), *(0.5 + k / 5 for k in range(3)), *(1.1 + k / 50 for k in range(70))]
+    with av.open(path, "w") as container:
+        stream = container.add_stream("libx264", rate=24, options={"bf": "3", "crf": "2"})
+        stream.width, stream.height, stream.pix_fmt = 112, 64, "yuv420p"
+        stream.time_base = stream.codec_context.time_base = Fraction(1, 12800)
+        for index, time_s in enumerate(times_s):
+            frame = av.VideoFrame.from_ndarray(np.full((64, 112, 3), index * 2 + 16, np.uint8), format="rgb24")
+            frame.pts, frame.time_base = round(time_s * 12800), Fraction(1, 12800)
+            container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path
 
@@ -75,6 +91,23 @@ def test_reordered_frames_of_avi_come_in_the_order_of_display(tmp_path: Path, st
     numbers = frame_numbers(decode_clip(path, BUCKET, start_s=start_s))
 
     assert numbers == [round(24 * start_s) + k for k in range(17)]
+
+
+@pytest.mark.parametrize(
+    ("fps", "start_s"),
+    [*((fps, 0.0) for fps in (5, 10, 23.976, 24, 25, 30, 50, "uneven")), (10, 0.5), (24, 0.5), ("uneven", 0.5)],
+)
+def test_a_window_is_a_part_of_the_whole_clip(tmp_path: Path, fps: float | str, start_s: float) -> None:
+    path = tmp_path / "clip.mp4"
+    if isinstance(fps, str):
+        uneven_video(path)
+    else:
+        counting_video(path, frames=int(2.5 * fps), fps=fps)
+    whole = decode_clip(path, Bucket(41, 64, 112), start_s=start_s)
+
+    for window in range(1, 25):
+        shown = decode_clip(path, BUCKET, start_s=start_s, window_s=window / 24)
+        assert np.array_equal(shown, whole[window : window + 17]), window
 
 
 def test_a_clip_that_ends_before_its_bucket_is_full_is_an_error(tmp_path: Path) -> None:
@@ -133,3 +166,10 @@ def test_a_span_between_two_frames_begins_with_the_later_one(tmp_path: Path) -> 
     numbers = frame_numbers(decode_clip(path, BUCKET, start_s=36.3 / 24))
 
     assert numbers == list(range(37, 54))
+
+
+@pytest.mark.parametrize("size", [(33, 48), (32, 47)])
+def test_odd_sides_which_players_do_not_open_are_not_written(tmp_path: Path, size: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match=rf"video is {size[0]}x{size[1]} .*expected even sides"):
+        write_video(tmp_path / "clip.mp4", np.zeros((5, *size, 3), np.uint8))
+    assert not (tmp_path / "clip.mp4").exists()

@@ -1,6 +1,7 @@
 import inspect
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from modeling.model.precision import Precision
 from modeling.model.weights import build_model
 from modeling.sampling.denoising import DenoisingConfig, SamplingConfig, sample_latents, steps_for
 from modeling.sampling.guidance import GuidanceForm
-from modeling.sampling.pipeline import Pipeline, PipelineConfig
+from modeling.sampling.pipeline import Pipeline, PipelineConfig, Prompt
 from modeling.sampling.solvers import Euler, Heun, Solver
 from modeling.training.presets import tiny
 
@@ -52,6 +53,54 @@ def test_equal_seeds_give_equal_videos_and_others_do_not(pipeline: Pipeline, sol
     assert first.dtype == np.uint8
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+def test_prompts_together_give_what_each_gives_alone(pipeline: Pipeline) -> None:
+    prompts = [
+        Prompt(text=PROMPT, references={"ball": picture("red")}, background=picture("green"), background_word="meadow"),
+        Prompt(
+            text="A blue cat, seen from far away, sits on a wall and looks at a small bird.",
+            references={"cat": [picture("blue")] * 2},
+        ),
+        Prompt(text="Rain."),
+    ]
+
+    together = pipeline.sample_batch(prompts, sampling=SAMPLING)
+
+    for prompt, video in zip(prompts, together, strict=True):
+        alone = pipeline(
+            prompt.text,
+            references=prompt.references,
+            background=prompt.background,
+            background_word=prompt.background_word,
+            sampling=SAMPLING,
+        )
+        assert np.abs(video.astype(int) - alone).max() <= 1
+    assert not np.array_equal(together[0], together[1])
+
+
+def test_several_prompts_in_the_place_of_one_are_told_where_they_belong(pipeline: Pipeline) -> None:
+    with pytest.raises(TypeError, match="prompt is a list, expected a text; for several videos: sample_batch"):
+        inspect.unwrap(Pipeline.__call__)(pipeline, [PROMPT, PROMPT], sampling=SAMPLING)
+    with pytest.raises(ValueError, match="there are no prompts"):
+        pipeline.sample_batch([], sampling=SAMPLING)
+
+
+def test_weights_of_half_the_size_give_nearly_the_same_video(pipeline: Pipeline, tmp_path: Path) -> None:
+    pipeline.save_pretrained(tmp_path)
+    small = Pipeline.from_pretrained(tmp_path, dtype=torch.bfloat16)
+
+    video = small(PROMPT, references={"ball": picture()}, sampling=SAMPLING)
+
+    assert {parameter.dtype for parameter in small.model.parameters()} == {torch.bfloat16}
+    exact = pipeline(PROMPT, references={"ball": picture()}, sampling=SAMPLING)
+    assert 0 < np.abs(video.astype(int) - exact).mean() < 4
+    rounded = pipeline(PROMPT, references={"ball": picture()}, sampling=replace(SAMPLING, precision=Precision.BFLOAT16))
+    assert np.abs(video.astype(int) - rounded).mean() < 1  # products round the weights anyway
+    with pytest.raises(ValueError, match=r"precision float32, but the pipeline's weights are bfloat16; read it with"):
+        small(PROMPT, sampling=replace(SAMPLING, precision=Precision.FLOAT32))
+    with pytest.raises(ValueError, match=r"dtype is torch.float16, expected torch.float32 or torch.bfloat16"):
+        Pipeline.from_pretrained(tmp_path, dtype=torch.float16)
 
 
 def test_solver_and_form_of_guidance_change_the_video_and_the_batching_of_branches_does_not(pipeline: Pipeline) -> None:
@@ -129,7 +178,7 @@ def test_pictures_without_a_word_are_refused(pipeline: Pipeline) -> None:
     choose = inspect.unwrap(Pipeline._reference_images)  # without the check of types that all tests here have
 
     with pytest.raises(TypeError, match=r"references is a list, expected pictures by word: \{'cat': picture\}"):
-        choose(pipeline, PROMPT, [picture()], None, None)
+        choose(pipeline, SimpleNamespace(references=[picture()], background=None, background_word=None))
 
 
 def test_a_word_that_is_not_in_the_prompt_is_refused(pipeline: Pipeline) -> None:

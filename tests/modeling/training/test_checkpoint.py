@@ -9,7 +9,15 @@ from safetensors.torch import load_file
 from modeling.sampling.denoising import DenoisingConfig
 from modeling.sampling.pipeline import Pipeline
 from modeling.sampling.solvers import Euler
-from modeling.training.checkpoint import Checkpoints, Done, finished_checkpoints, read_done, read_tensors
+from modeling.training.base import Base
+from modeling.training.checkpoint import (
+    Checkpoints,
+    Done,
+    finished_checkpoints,
+    latest_checkpoint,
+    read_done,
+    read_tensors,
+)
 from modeling.training.config import ValidationConfig
 from modeling.training.export import export_checkpoint
 from modeling.training.loop import train
@@ -27,7 +35,7 @@ def tensors(value: float) -> dict[str, torch.Tensor]:
 
 
 def test_what_training_changes_while_a_checkpoint_is_written_is_not_in_it(tmp_path: Path) -> None:
-    checkpoints, saved = Checkpoints(tmp_path, run_config(), Team(CPU), DATA), tensors(1.0)
+    checkpoints, saved = Checkpoints(tmp_path, run_config(), Team(CPU), DATA, Base()), tensors(1.0)
 
     checkpoints.save(saved, Done(step=3, skipped_steps=1))
     for tensor in saved.values():
@@ -46,24 +54,24 @@ def test_a_config_that_no_checkpoint_could_hold_is_refused_before_the_first_step
     validation = ValidationConfig(sampling=DenoisingConfig(solver=Own()))
 
     with pytest.raises(ValueError, match=r"^training\.validation\.sampling\.solver: solver is 'own', .* Python alone$"):
-        Checkpoints(tmp_path, run_config(validation=validation), Team(CPU), DATA)
+        Checkpoints(tmp_path, run_config(validation=validation), Team(CPU), DATA, Base())
 
 
 def test_old_checkpoints_go_and_unfinished_ones_do_not_count(tmp_path: Path) -> None:
     (tmp_path / ".step-00000099.tmp").mkdir()
-    checkpoints = Checkpoints(tmp_path, run_config(checkpoints_kept=2), Team(CPU), DATA)
+    checkpoints = Checkpoints(tmp_path, run_config(checkpoints_kept=2), Team(CPU), DATA, Base())
 
     for step in (1, 2, 3):
         checkpoints.save(tensors(float(step)), Done(step=step))
     checkpoints.finish()
 
     assert [path.name for path in finished_checkpoints(tmp_path)] == ["step-00000002", "step-00000003"]
-    assert checkpoints.latest() == tmp_path / "step-00000003"
+    assert latest_checkpoint(tmp_path) == tmp_path / "step-00000003"
     assert not list(tmp_path.glob(".*"))
 
 
 def test_a_checkpoint_that_cannot_be_written_raises_and_the_one_before_stays(tmp_path: Path) -> None:
-    checkpoints = Checkpoints(tmp_path, run_config(), Team(CPU), DATA)
+    checkpoints = Checkpoints(tmp_path, run_config(), Team(CPU), DATA, Base())
     checkpoints.save(tensors(1.0), Done(step=1))
     checkpoints.finish()
     (tmp_path / ".step-00000002.tmp").write_text("a file where the folder should be")
@@ -73,7 +81,7 @@ def test_a_checkpoint_that_cannot_be_written_raises_and_the_one_before_stays(tmp
         checkpoints.save(tensors(3.0), Done(step=3))
 
     read = tensors(0.0)
-    assert checkpoints.latest() == tmp_path / "step-00000001"
+    assert latest_checkpoint(tmp_path) == tmp_path / "step-00000001"
     checkpoints.load(tmp_path / "step-00000001", read)
     assert same(read, tensors(1.0))
 

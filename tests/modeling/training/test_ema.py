@@ -7,7 +7,7 @@ from modeling.training.ema import WeightAverage
 def test_three_updates_by_hand() -> None:
     model = torch.nn.Linear(1, 1, bias=False)
     torch.nn.init.constant_(model.weight, 1.0)
-    average = WeightAverage(model, decay=0.2)
+    average = WeightAverage(model, decay=0.2, is_trained=lambda name: True)
 
     found = []
     for updates, value in enumerate((2.0, 4.0, 8.0)):

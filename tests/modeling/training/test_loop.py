@@ -12,6 +12,7 @@ from modeling.data.cache import write_cache
 from modeling.data.store import SampleStore
 from modeling.model.lora import LoraConfig, load_lora, merge_lora
 from modeling.model.parts import Trainable
+from modeling.model.precision import Precision
 from modeling.model.weights import build_model
 from modeling.sampling.flow import FlowConfig
 from modeling.sampling.pipeline import Pipeline
@@ -25,10 +26,12 @@ from modeling.training.config import (
     TrainingPhase,
     phase_at,
 )
+from modeling.training.ends import empty_model_of
+from modeling.training.export import export_checkpoint
 from modeling.training.loop import Trainer, phases_left, train
 from modeling.training.objective import EncodedBatch, draw_noise, encode_batch, reference_losses, velocity_loss
 from modeling.training.optimizer import OptimizerConfig
-from modeling.training.parallel import Team
+from modeling.training.parallel import ExecutionConfig, Team
 from modeling.training.presets import tiny
 from modeling.training.run_log import StepReport
 from storage.busy import BusyError
@@ -288,6 +291,87 @@ def test_a_finished_run_can_be_made_longer(make_dataset: MakeDataset, tmp_path: 
     train(longer, dataset=dataset, output=tmp_path / "once")
 
     assert same(*(read_tensors(checkpoint(tmp_path / name, 8)) for name in ("once", "twice")))
+
+
+def test_a_run_may_be_made_longer_by_a_phase_that_trains_more(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    dataset = make_dataset({SMALL: 5})
+    backbone = TrainingPhase(name="I", steps=4, trainable=Trainable.BACKBONE, uses_references=False)
+    everything = TrainingPhase(name="II", steps=3, trainable=Trainable.ALL)
+    train(run_config(backbone), dataset=dataset, output=tmp_path / "twice")
+
+    train(run_config(backbone, everything), dataset=dataset, output=tmp_path / "twice")
+    train(run_config(backbone, everything), dataset=dataset, output=tmp_path / "once")
+
+    assert same(*(read_tensors(checkpoint(tmp_path / name, 7)) for name in ("once", "twice")))
+
+
+NEW_LAYERS = TrainingPhase(name="II-a", steps=4, trainable=Trainable.NEW_LAYERS)
+
+
+def test_checkpoints_hold_what_is_trained_alone_and_the_rest_is_what_the_run_began_from(
+    make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    dataset, config = make_dataset({SMALL: 5}), run_config(NEW_LAYERS, checkpoint_every_steps=2)
+    base = train(run_config(), dataset=dataset, output=tmp_path / "base")
+
+    with pytest.raises(KilledError):
+        train(config, dataset=dataset, output=tmp_path / "killed", start=base, on_step=kill_after(3))
+    resumed = train(config, dataset=dataset, output=tmp_path / "killed")  # it knows where it began
+    whole = train(config, dataset=dataset, output=tmp_path / "whole", start=base)
+
+    tensors = read_tensors(checkpoint(tmp_path / "whole", 4))
+    before, after = load_file(base / "model.safetensors"), load_file(whole / "model.safetensors")
+    trained = {name for name in before if Trainable.NEW_LAYERS.admits(name)}
+    for kind in ("weights.", "average."):
+        assert {name.removeprefix(kind) for name in tensors if name.startswith(kind)} == trained
+    assert trained < before.keys() == after.keys()
+    assert all(torch.equal(after[name], before[name]) == (name not in trained) for name in before)
+    assert same(after, load_file(resumed / "model.safetensors"))
+    exported = export_checkpoint(checkpoint(tmp_path / "whole", 4), tmp_path / "exported")
+    assert same(after, load_file(exported / "model.safetensors"))
+
+
+def test_a_run_whose_beginning_was_moved_or_replaced_says_so_and_takes_its_new_place(
+    make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    dataset, config = make_dataset({SMALL: 5}), run_config(NEW_LAYERS, checkpoint_every_steps=2)
+    base = train(run_config(), dataset=dataset, output=tmp_path / "base")
+    other = train(run_config(seed=1), dataset=dataset, output=tmp_path / "other")
+    with pytest.raises(KilledError):
+        train(config, dataset=dataset, output=tmp_path / "run", start=base, on_step=kill_after(3))
+    moved = base.rename(tmp_path / "moved")
+
+    with pytest.raises(FileNotFoundError, match=r"base/pipeline, which the run began from, is not there any more"):
+        train(config, dataset=dataset, output=tmp_path / "run")
+    with pytest.raises(ValueError, match=r"other/pipeline has other weights than the run began from \(sha256 "):
+        train(config, dataset=dataset, output=tmp_path / "run", start=other)
+    finished = train(config, dataset=dataset, output=tmp_path / "run", start=moved)
+
+    exported = export_checkpoint(checkpoint(tmp_path / "run", 4), tmp_path / "exported")
+    assert same(load_file(finished / "model.safetensors"), load_file(exported / "model.safetensors"))
+
+
+def test_matrices_that_are_never_trained_are_bfloat16_and_no_step_is_another_for_it(
+    make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    dataset = make_dataset({SMALL: 5})
+    half = ExecutionConfig(precision=Precision.BFLOAT16, compiles=False)
+    base = train(run_config(), dataset=dataset, output=tmp_path / "base")
+    alone = run_config(NEW_LAYERS, execution=half)
+    followed = run_config(NEW_LAYERS, replace(NEW_LAYERS, name="II-b", trainable=Trainable.ALL), execution=half)
+    kept: dict[str, list[StepReport]] = {"alone": [], "followed": []}
+    for name, config in (("alone", alone), ("followed", followed)):
+        train(config, dataset=dataset, output=tmp_path / name, start=base, on_step=kept[name].append)
+
+    losses = {name: [report.loss for report in reports[:4]] for name, reports in kept.items()}
+    assert losses["alone"] == losses["followed"]
+    ends = [read_tensors(checkpoint(tmp_path / name, 4)) for name in ("alone",)]
+    assert {tensor.dtype for tensor in ends[0].values()} == {torch.float32}
+    model = Team(CPU).prepare(empty_model_of(alone), half, is_trained=alone.training.trains)
+    sizes = {name: parameter.dtype for name, parameter in model.named_parameters()}
+    shrunk = {name for name, dtype in sizes.items() if dtype is torch.bfloat16}
+    assert {name for name in sizes if "self_attention.to_" in name or ".mlp." in name} <= shrunk
+    assert not any(Trainable.NEW_LAYERS.admits(name) or "modulation" in name for name in shrunk)
 
 
 def test_a_run_cannot_be_made_shorter_than_it_is(make_dataset: MakeDataset, tmp_path: Path) -> None:

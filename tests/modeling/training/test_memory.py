@@ -138,7 +138,13 @@ def test_a_device_that_has_half_of_each_clip_keeps_about_half_of_its_activations
 
 def test_the_state_of_the_papers_model_is_20_bytes_a_weight_and_shared_by_all_devices() -> None:
     workload = Workload(clips=1, tokens=720, text_tokens=256, image_tokens=1536)
-    setup = StepSetup(trainable=Trainable.ALL, execution=ExecutionConfig(), averages_weights=True, devices=64)
+    setup = StepSetup(
+        trainable=Trainable.ALL,
+        execution=ExecutionConfig(),
+        trained_by_run=(Trainable.ALL,),
+        averages_weights=True,
+        devices=64,
+    )
 
     memory = step_memory(DiTConfig(), workload, setup)
 
@@ -148,7 +154,12 @@ def test_the_state_of_the_papers_model_is_20_bytes_a_weight_and_shared_by_all_de
 
 def test_frozen_weights_have_neither_gradients_nor_moments() -> None:
     workload = Workload(clips=1, tokens=720, text_tokens=256, image_tokens=1536)
-    setup = StepSetup(trainable=Trainable.NEW_LAYERS, execution=ExecutionConfig(), averages_weights=False)
+    setup = StepSetup(
+        trainable=Trainable.NEW_LAYERS,
+        execution=ExecutionConfig(),
+        trained_by_run=(Trainable.NEW_LAYERS,),
+        averages_weights=False,
+    )
 
     memory = step_memory(DiTConfig(), workload, setup)
 

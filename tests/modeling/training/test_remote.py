@@ -9,9 +9,8 @@ from modeling.model.parts import Trainable
 from modeling.training.config import TrainingPhase
 from modeling.training.loop import train
 from storage.address import Address
-from tests.modeling.data.test_remote_store import upload
 from tests.modeling.training.small_runs import SMALL, checkpoint, metrics, run_config, same, weights
-from tests.object_store import KEY, SECRET, Proxy, bucket, proxy, session_proxy, store_url
+from tests.object_store import KEY, SECRET, Proxy, bucket, proxy, session_proxy, store_url, upload
 
 __all__ = ["bucket", "proxy", "session_proxy", "store_url"]
 

@@ -77,8 +77,13 @@ def test_a_dataset_shows_its_clips_also_of_sizes_that_are_not_in_table_6(
 
     text = printed(Describe(run=any_size, dataset=tmp_path))
 
-    assert row(text, "25x96x160")[:4] == ["25x96x160", "7x12x20", "2", "420"]
-    assert row(text, "17x144x256")[:4] == ["17x144x256", "5x18x32", "1", "720"]
+    every, one = row(text, "25x96x160"), row(text, "17x144x256")
+    assert every[:3] + every[4:5] == ["25x96x160", "7x12x20", "3", "420"]
+    assert one[:3] + one[4:5] == ["17x144x256", "5x18x32", "1", "720"]
+    batch, steps = int(every[5]), any_size.training.steps
+    share = (1 / 18) / (1 / 18 + 0.1)  # Table 6's average beside its 10 %
+    assert float(every[3].replace(",", "")) == pytest.approx(steps * share * batch / 3, rel=0.01)
+    assert "The run shows each of 3 clips " in text
 
 
 def test_a_dataset_without_clips_is_an_error(tmp_path: Path) -> None:

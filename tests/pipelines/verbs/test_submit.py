@@ -1,5 +1,6 @@
 """`submit` against a real Ray head on this machine."""
 
+import contextlib
 import os
 import shlex
 import socket
@@ -18,9 +19,15 @@ import psutil
 import pytest
 
 from dataset_schema import read_manifest
+from pipelines.__main__ import main
 from pipelines.config import parse
 from pipelines.verbs.submit import Submit, _own_packages, entrypoint, submit_when_ready
+from storage.address import Address, Place
+from tests.curation.scripted_stages import read_tables
+from tests.object_store import KEY, SECRET, bucket, environment, proxy, session_proxy, store_url, upload
 from worlds.sprites import SpriteWorldConfig, make_world
+
+__all__ = ["bucket", "proxy", "session_proxy", "store_url"]
 
 ROOT = Path(__file__).parents[3]
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled", "PYTHONPATH": str(ROOT)}
@@ -94,8 +101,8 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def head() -> Iterator[str]:
-    """The dashboard address of a Ray head that is these tests' own."""
+def head(store_url: str) -> Iterator[str]:
+    """The dashboard address of a Ray head that is these tests' own, with the credentials for a store."""
     port = free_port()
     options = ["--head", "--block", "--num-cpus", "2", "--port", str(free_port())]
     options += ["--dashboard-host", "127.0.0.1", "--dashboard-port", str(port)]
@@ -105,7 +112,7 @@ def head() -> Iterator[str]:
         ray = Path(sys.executable).with_name("ray")
         process = subprocess.Popen(
             [str(ray), "start", *options, "--temp-dir", folder],
-            env={**os.environ, **QUIET},
+            env={**os.environ, **QUIET, **environment(store_url)},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -115,7 +122,8 @@ def head() -> Iterator[str]:
         yield address
         started = psutil.Process(process.pid)
         for child in [*started.children(recursive=True), started]:
-            child.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):  # its parent ended it
+                child.kill()
         process.wait(timeout=60)
 
 
@@ -127,7 +135,7 @@ def run_verb(*arguments: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=240,
+        timeout=400,
     )
 
 
@@ -144,6 +152,32 @@ def test_a_submitted_job_runs_to_the_end_and_writes_the_dataset(head: str, tmp_p
     assert read_manifest(output).complete
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)  # curates twice, once on a cluster that starts
+def test_a_submitted_job_reads_and_writes_a_store_as_a_run_on_this_machine_its_disk(
+    head: str, store_url: str, tmp_path: Path, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", store_url)  # as the cluster has it
+    world = make_world(tmp_path / "world", WORLD)
+    videos = upload(world.parent, Address(f"{bucket}/world"))
+    buckets, output = "--curation.buckets 17x80x144", Address(f"{bucket}/dataset")
+
+    done = _submitted(head, videos / world.name, output, buckets)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert read_manifest(output).complete
+    for secret in (KEY, SECRET):
+        assert secret not in done.stdout + done.stderr
+    where = ["--input", str(videos / world.name), "--output", str(tmp_path / "here"), "--executor", "local"]
+    assert main(["curate", *where, *buckets.split()]) == 0
+    assert sum(map(len, read_tables(output).values())) == WORLD.clips
+    assert read_tables(output) == read_tables(tmp_path / "here")
+    assert read_manifest(output).funnel == read_manifest(tmp_path / "here").funnel
+    assert {path.name for path in output.rglob("*") if path.name.startswith(".")} == {".run.lock"}
+    assert main(["inspect", "--dataset", str(output), "--output", str(tmp_path / "sheets")]) == 0
+    assert main(["validate", "--dataset", str(output), "--workers", "1"]) == 0
+
+
 def test_a_job_that_fails_ends_with_status_1(head: str, tmp_path: Path) -> None:
     done = _submitted(head, tmp_path / "nothing.csv", tmp_path / "dataset", "")
 
@@ -158,7 +192,7 @@ def test_a_cluster_that_is_not_there_is_one_clear_line() -> None:
     assert "no Ray dashboard answers" in done.stderr
 
 
-def _submitted(head: str, source: Path, output: Path, options: str) -> subprocess.CompletedProcess[str]:
+def _submitted(head: str, source: Place, output: Place, options: str) -> subprocess.CompletedProcess[str]:
     where = ["--address", head, "--input", str(source), "--output", str(output), "--python", sys.executable]
     return run_verb(*where, *([f"--options={options}"] if options else []))
 

@@ -1,0 +1,76 @@
+"""What a run begins from. Weights that it never trains are read from there again, and stand in no checkpoint."""
+
+import json
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, replace
+from hashlib import file_digest
+from pathlib import Path
+
+from modeling.model.weights import NamedWeights
+from modeling.sampling.pipeline import WEIGHTS_NAME
+from modeling.training.config import RunConfig
+from modeling.training.ends import starting_weights
+
+_NAME = "base.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """Where the first weights of a run come from.
+
+    Attributes:
+        pipeline: its directory, absolute; None for weights that are drawn from the run's seed.
+        sha256: of its weights; None where the run trains all of them, and so never needs them again.
+    """
+
+    pipeline: str | None = None
+    sha256: str | None = None
+
+    @classmethod
+    def of(cls, start: Path | None, *, is_needed: bool) -> "Base":
+        """The pipeline at `start`, or the seed.
+
+        Raises:
+            FileNotFoundError: there is no pipeline.
+        """
+        if start is None:
+            return cls()
+        digest = None
+        if is_needed:
+            with (start / WEIGHTS_NAME).open("rb") as file:
+                digest = file_digest(file, "sha256").hexdigest()
+        return cls(pipeline=str(start.absolute()), sha256=digest)
+
+    @classmethod
+    def read(cls, checkpoint: Path) -> "Base":
+        """What a checkpoint says that its run began from; one that says nothing has all weights of its own."""
+        path = checkpoint / _NAME
+        return cls(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else cls()
+
+    def write(self, folder: Path) -> None:
+        """Into a checkpoint."""
+        (folder / _NAME).write_text(json.dumps(asdict(self)) + "\n", encoding="utf-8")
+
+    def at(self, start: Path | None) -> "Base":
+        """The same weights at another place, if one is named."""
+        return self if start is None else replace(self, pipeline=str(start.absolute()))
+
+    def weights(self, config: RunConfig, *, wanted: Collection[str]) -> NamedWeights:
+        """Those of the first weights of a run that are wanted.
+
+        Raises:
+            FileNotFoundError: the pipeline is gone.
+            ValueError: it has other weights now, or does not fit the run.
+        """
+        start = None if self.pipeline is None else Path(self.pipeline)
+        if start is not None and not (start / WEIGHTS_NAME).is_file():
+            raise FileNotFoundError(
+                f"pipeline {start}, which the run began from, is not there any more, and {len(wanted)} weights that "
+                "are not trained stand in no checkpoint; put it back, or name with start where it is now"
+            )
+        if start is not None and self.sha256 and Base.of(start, is_needed=True).sha256 != self.sha256:
+            raise ValueError(
+                f"pipeline {start} has other weights than the run began from (sha256 {self.sha256}); put those back, "
+                "or name with start where they are now"
+            )
+        return ((name, weight) for name, weight in starting_weights(config, start) if name in wanted)
