@@ -55,6 +55,8 @@ class ReferenceImagesConfig:
             the next frame and .78 to .99 two seconds later, and dark things are .9 like one another.
         min_face_score: least score of a face.
         min_face_side: least side of a face crop, pixels.
+        min_face_sharpness: as `min_sharpness`, for faces, which have less texture: the least of 9 good ones in real
+            clips has 5, faces that their publisher blurred have 2.
         min_face_inside: least share of a face's box that the entity's mask covers: three quarters of the oval in it,
             and more than half, so that no other entity can have it too.
 
@@ -79,6 +81,7 @@ class ReferenceImagesConfig:
     max_likeness: float = 1.0
     min_face_score: float = 0.5
     min_face_side: int = 32
+    min_face_sharpness: float = 3.0
     min_face_inside: float = 0.6
 
     def __post_init__(self) -> None:
@@ -266,6 +269,7 @@ def face_rules(config: ReferenceImagesConfig) -> tuple[Rule, ...]:
     limits = (
         _Limit("unsure_face", "detection_score", least, config.min_face_score, "{value:.2f}", "hardly a face"),
         _Limit("small_face", "short_side", least, config.min_face_side, "{value} px", "too small"),
+        _Limit("blurred_face", "sharpness", least, config.min_face_sharpness, "{value:.1f}", "blurred"),
         _Limit("another_face", "face_inside", least, config.min_face_inside, "{value:.2f}", "mostly outside the mask"),
         _Limit("whole_left_out", "whole_is_good", least, 1, "{value}", "the whole picture is left out"),
         *_likeness_limits(config),

@@ -81,6 +81,7 @@ def configs(draw: st.DrawFn) -> ReferenceImagesConfig:
         max_likeness=limit(1.0, 0.95),
         min_face_score=limit(0.0, 0.5, 0.7),
         min_face_side=int(limit(0, 55)),
+        min_face_sharpness=limit(0.0, 3.0, 8.0),
         min_face_inside=limit(0.0, 0.5, 0.9),
     )
 
