@@ -20,6 +20,8 @@ _MIN_INSIDE: Final = 0.8
 _MAX_OUTSIDE: Final = 0.2
 _QUIET_LEVELS: Final = 5
 _MIN_TEXTURE: Final = 8.0
+# The part shows another picture afterwards, not the same one in other light: a lamp that is switched, a flash.
+_MAX_LIKENESS: Final = 0.4
 
 _Change = npt.NDArray[np.int16]
 _Cells = tuple[slice, slice]
@@ -34,7 +36,7 @@ def has_pop_up(thumbnails: Video) -> bool:
     is_sudden = (change > _LEVELS) & (change > _TIMES_MORE * _most_around(change))
     counts = is_sudden.mean(axis=(1, 2))
     moments = np.flatnonzero(counts > _MIN_SIDE**2 * _MIN_INSIDE)
-    return any(_is_pop_up(is_sudden[moment], change[moment], thumbnails[moment]) for moment in moments)
+    return any(_is_pop_up(is_sudden[moment], change[moment], signed[moment : moment + 2]) for moment in moments)
 
 
 def _most_around(change: _Change) -> _Change:
@@ -44,7 +46,8 @@ def _most_around(change: _Change) -> _Change:
     return np.asarray(np.maximum.reduce([padded[shift : shift + len(change)] for shift in shifts]), np.int16)
 
 
-def _is_pop_up(is_sudden: npt.NDArray[np.bool_], change: _Change, frame: npt.NDArray[np.uint8]) -> bool:
+def _is_pop_up(is_sudden: npt.NDArray[np.bool_], change: _Change, frames: npt.NDArray[np.int16]) -> bool:
+    """Whether what changes suddenly between two frames is a picture that comes, goes or gives way to another."""
     rows, columns = _fullest_rectangle(is_sudden)
     height, width = (part.stop - part.start for part in (rows, columns))
     cells = is_sudden.shape
@@ -52,10 +55,19 @@ def _is_pop_up(is_sudden: npt.NDArray[np.bool_], change: _Change, frame: npt.NDA
         return False
     is_outside = np.ones(cells, np.bool_)
     is_outside[max(0, rows.start - 1) : rows.stop + 1, max(0, columns.start - 1) : columns.stop + 1] = False
-    if not is_outside.any() or frame[is_outside].std(axis=0).max() < _MIN_TEXTURE:
+    if not is_outside.any() or frames[0][is_outside].std(axis=0).max() < _MIN_TEXTURE:
+        return False
+    if _likeness(*frames[:, rows, columns].mean(axis=-1)) > _MAX_LIKENESS:
         return False
     outside = (change[is_outside] > _QUIET_LEVELS).mean()
     return bool(is_sudden[rows, columns].mean() >= _MIN_INSIDE and outside <= _MAX_OUTSIDE)
+
+
+def _likeness(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> float:
+    """The correlation of two grey pictures; 0 where one of them is plain."""
+    one, other = one - one.mean(), other - other.mean()
+    both = float(np.sqrt((one**2).sum() * (other**2).sum()))
+    return float((one * other).sum()) / both if both > 1e-6 else 0.0
 
 
 def _fullest_rectangle(cells: npt.NDArray[np.bool_]) -> _Cells:

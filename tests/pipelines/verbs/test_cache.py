@@ -31,9 +31,9 @@ def test_every_clip_is_encoded_once_and_the_command_says_so(dataset: Path, capsy
     assert main(arguments) == 0
     second = capsys.readouterr()
 
-    assert "clips: 3, newly encoded: 3 videos and 3 captions, failed: 0" in first.out
-    assert "cache: 3/3 clips" in first.err
-    assert "clips: 3, newly encoded: 0 videos and 0 captions, failed: 0" in second.out
+    assert "clips: 3, newly encoded: 3 of 3 windows and 3 captions, failed: 0" in first.out
+    assert "cache: 3/3 windows" in first.err
+    assert "clips: 3, newly encoded: 0 of 3 windows and 0 captions, failed: 0" in second.out
 
 
 def test_training_finds_what_the_command_wrote(dataset: Path) -> None:
@@ -59,7 +59,7 @@ def test_clips_that_fail_are_named_and_the_status_is_1(
 
     said = capsys.readouterr()
     assert f"clip {broken.clip_id}: video cannot be decoded" in said.err
-    assert "newly encoded: 3 videos and 3 captions, failed: 1" in said.out
+    assert "newly encoded: 3 of 4 windows and 3 captions, failed: 1" in said.out
 
 
 def test_a_folder_that_is_no_dataset_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
