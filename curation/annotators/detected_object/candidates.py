@@ -18,12 +18,21 @@ Box: TypeAlias = tuple[float, float, float, float]  # x0, y0, x1, y1; pixels of 
 # Two boxes of one word with a greater IoU show one thing (the IoU that NanoDet's authors suppress at).
 SAME_BOX_IOU: Final = 0.6
 
+# So do a box and another within it that is not much smaller: with its reflection, or with what it stands on. Our
+# choice: all but a tenth of the lesser, and of a greater IoU than most heads and bodies, or one and two people.
+_WITHIN: Final = 0.9
+_WITHIN_IOU: Final = 0.45
+
 # Our choice: six boxes a frame, of which one is chosen in each of three: more are crowds, and those are ambiguous.
 _MOST: Final = 6
 
 # Our choice: a third of what a box is worth is up to motion. What stands still may be meant too, but of two dogs the
 # one that runs is likelier.
 _AT_REST: Final = 0.7
+
+# A box of this share of the least score counts where another frame shows what looks like it for certain. Our choice: a
+# half, the ratio of two thresholds from which Canny's edge detector works (1986: between a half and a third).
+_FAINT: Final = 0.5
 
 # A box sits on its thing loosely: what is within this share of it, around its middle, mostly shows the thing.
 _MIDDLE: Final = 0.6
@@ -41,6 +50,7 @@ class Candidate:
         moves: how surely what is in it moves faster than what is around it, and than noise, [0, 1].
         colors: of its middle.
         shown: share of its middle that has a color which the caption names of some word, by the color's name.
+        is_sure: its score is enough by itself.
         worth: how much it looks like what a caption would name: sure, large, moving, and of the word's colors.
     """
 
@@ -49,6 +59,7 @@ class Candidate:
     moves: float
     colors: ColorHistogram
     shown: Mapping[str, float]
+    is_sure: bool
     worth: float
 
 
@@ -74,24 +85,30 @@ def candidates(frame: SeenFrame, asked: ObjectClasses, *, least: float, near_wei
     Args:
         frame: with all that the detector sees.
         asked: what the word means.
-        least: score of a box that counts.
+        least: score of a box that counts by itself.
         near_weight: of a class that is only near to what the word means.
     """
     boxes, scores = frame.found.boxes, _word_scores(frame, asked, near_weight)
     kept: list[int] = []
     for index in np.argsort(-scores, kind="stable"):
-        if scores[index] < least or len(kept) == _MOST:
+        if scores[index] < _FAINT * least or len(kept) == _MOST:
             break
-        if all(box_iou(boxes[index], boxes[other]) <= SAME_BOX_IOU for other in kept):
+        if not any(show_the_same(boxes[index], boxes[other]) for other in kept):
             kept.append(int(index))
-    return [_describe(frame, _as_box(boxes[index]), float(scores[index])) for index in kept]
+    return [_describe(frame, _as_box(boxes[index]), float(scores[index]), least) for index in kept]
+
+
+def show_the_same(one: Box | npt.NDArray[np.floating], other: Box | npt.NDArray[np.floating]) -> bool:
+    """Whether two boxes of a word show one thing."""
+    alike = box_iou(one, other)
+    return alike > SAME_BOX_IOU or (
+        alike > _WITHIN_IOU and _shared(one, other) >= _WITHIN * min(_area(one), _area(other))
+    )
 
 
 def box_iou(one: Box | npt.NDArray[np.floating], other: Box | npt.NDArray[np.floating]) -> float:
     """Intersection over union of two boxes; 0 where both are empty."""
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    shared = max(0.0, float(width)) * max(0.0, float(height))
+    shared = _shared(one, other)
     union = _area(one) + _area(other) - shared
     return shared / union if union > 0 else 0.0
 
@@ -117,7 +134,7 @@ def _word_scores(frame: SeenFrame, asked: ObjectClasses, near_weight: float) -> 
     return best
 
 
-def _describe(frame: SeenFrame, box: Box, score: float) -> Candidate:
+def _describe(frame: SeenFrame, box: Box, score: float, least: float) -> Candidate:
     speed = frame.known.motion.speed
     middle = box_mask(box, speed.shape, scale=_MIDDLE)
     ring = box_mask(box, speed.shape, scale=1.5) & ~box_mask(box, speed.shape, scale=1.1)
@@ -130,6 +147,7 @@ def _describe(frame: SeenFrame, box: Box, score: float) -> Candidate:
         moves=moves,
         colors=color_histogram([frame.known.cells], [middle]),
         shown={name: float(mask[middle].mean()) for name, mask in frame.named.items()},
+        is_sure=score >= least,
         worth=score * share**0.25 * (_AT_REST + (1 - _AT_REST) * moves),
     )
 
@@ -137,6 +155,12 @@ def _describe(frame: SeenFrame, box: Box, score: float) -> Candidate:
 def _as_box(row: npt.NDArray[np.floating]) -> Box:
     x0, y0, x1, y1 = (float(value) for value in row)
     return x0, y0, x1, y1
+
+
+def _shared(one: Box | npt.NDArray[np.floating], other: Box | npt.NDArray[np.floating]) -> float:
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    return max(0.0, float(width)) * max(0.0, float(height))
 
 
 def _area(box: Box | npt.NDArray[np.floating]) -> float:

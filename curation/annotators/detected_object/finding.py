@@ -9,7 +9,7 @@ import numpy as np
 
 from curation.annotators.detected_object.asking import Way, way_of
 from curation.annotators.detected_object.binding import Asked, Bound, bind
-from curation.annotators.detected_object.candidates import Candidate, SeenFrame, candidates
+from curation.annotators.detected_object.candidates import SeenFrame, candidates
 from curation.annotators.detected_object.named_colors import has_color, known_colors
 from curation.annotators.detected_object.outline_in_box import BoxOutline, outline_in_boxes
 from curation.annotators.detected_object.sharing import share_pixels
@@ -29,10 +29,6 @@ from dataset_schema import EntityKind
 # what is wrong above a quarter is mostly another thing of the class.
 _SCORES: Final = (0.0, 0.25, 0.4, 0.6, 1.0)
 _RIGHT: Final = (0.0, 0.85, 0.92, 0.95, 0.98)
-
-# What is surely seen in one frame is there in the others too, so that a box of half the score shows it. Our choice: a
-# dog behind posts keeps it in 4 of 5 frames that had no answer, at a mean IoU of .68.
-_FAINT: Final = 0.5
 
 
 class Limits(NamedTuple):
@@ -132,20 +128,14 @@ def _ask(index: int, scene: Scene, seen: Sequence[SeenFrame], limits: Limits) ->
     word = scene.words[index]
     classes = object_classes(word.word)
     least = limits.subject_score if word.kind is EntityKind.SUBJECT else limits.object_score
-    boxes = [candidates(frame, classes, least=_FAINT * least, near_weight=limits.near_weight) for frame in seen]
+    boxes = [candidates(frame, classes, least=least, near_weight=limits.near_weight) for frame in seen]
     return Asked(
         index=index,
         start=word.start,
         classes=classes,
         looks=looks_in_caption(scene.caption, word),
-        frames=_with_faint_ones(boxes, least),
+        frames=boxes,
     )
-
-
-def _with_faint_ones(boxes: Sequence[Sequence[Candidate]], least: float) -> list[list[Candidate]]:
-    """The sure boxes of each frame; the faint ones of a frame that has none, if another frame has a sure one."""
-    sure = [[box for box in frame if box.score >= least] for frame in boxes]
-    return [own or list(faint) for own, faint in zip(sure, boxes, strict=True)] if any(sure) else sure
 
 
 def _outlined(

@@ -32,7 +32,7 @@ class DetectedObjectConfig:
 
     Attributes:
         min_subject_score: of a box, by the detector. Our choice: a quarter, where 24 of 26 boxes of subjects are right.
-            In a frame without such a box half of it is enough, where another frame has one.
+            Half of it is enough where another frame has a box of the same colors that reaches it.
         min_object_score: the same for objects. Our choice: more, because 11 of 14 are right between 0.3 and 0.4.
         near_weight: of a class that is only near to what the word means, such as any animal for a rabbit.
         min_confidence: sqrt(detection score x mask score) below which a frame is left unanswered.

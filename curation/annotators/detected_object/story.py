@@ -29,9 +29,7 @@ class Story:
 
 
 def best_story(frames: Sequence[Sequence[Candidate]]) -> Story | None:
-    """The boxes whose worth and likeness are greatest together; None without any box."""
-    if not any(frames):
-        return None
+    """The boxes whose worth and likeness are greatest together; None without a sure one."""
     pairs = max(1, len(frames) - 1)
 
     def value(choice: Sequence[Candidate | None]) -> float:
@@ -43,7 +41,8 @@ def best_story(frames: Sequence[Sequence[Candidate]]) -> Story | None:
         return sum(box.worth for box in present) + 2 * _LINK_WEIGHT * likeness / pairs
 
     choices: list[tuple[Candidate | None, ...]] = list(itertools.product(*([None, *boxes] for boxes in frames)))
-    return Story(boxes=max(choices, key=value))
+    best = max(filter(_confirm_each_other, choices), key=value)
+    return Story(boxes=best) if any(best) else None
 
 
 def without(frames: Sequence[Sequence[Candidate]], stories: Sequence[Story]) -> list[list[Candidate]]:
@@ -72,6 +71,17 @@ def count_rivals(story: Story, others: Sequence[Sequence[Candidate]], least: flo
         if chosen is not None
     ]
     return float(np.median(counts)) if counts else 0.0
+
+
+def _confirm_each_other(choice: Sequence[Candidate | None]) -> bool:
+    """Whether every faint box looks like a sure one."""
+    sure = [box for box in choice if box is not None and box.is_sure]
+    return all(
+        box is None
+        or box.is_sure
+        or any(color_similarity(box.colors, other.colors) >= _LINK_SIMILARITY for other in sure)
+        for box in choice
+    )
 
 
 def _shows(chosen: Candidate | None, box: Candidate) -> bool:

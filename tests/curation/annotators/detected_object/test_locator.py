@@ -270,6 +270,33 @@ def test_what_the_detector_is_less_sure_of_than_asked_is_left_out(score: float, 
     assert len(locate(at, seen, "A dog.", words("A dog.", "dog"))) == frames
 
 
+def test_a_faint_box_counts_where_other_frames_show_the_same_thing_for_certain() -> None:
+    at = scene([LEFT, RIGHT])
+    masks = truths(at)
+    scores = (0.6, 0.15, 0.6)
+    same = [[Seen(one, "dog", score)] for (one, _), score in zip(masks, scores, strict=True)]
+    another = [same[0], [Seen(masks[1][1], "dog", 0.15)], same[2]]
+
+    confirmed = locate(at, same, "A dog.", words("A dog.", "dog"))
+
+    assert_bound(confirmed, masks, [0])
+    assert [entity.reference_index for entity in locate(at, another, "A dog.", words("A dog.", "dog"))] == [0, 2]
+
+
+def test_of_a_box_and_the_same_with_its_shadow_the_surer_is_taken_and_neither_is_a_rival() -> None:
+    at = scene([LEFT])
+    masks = truths(at)
+    seen = [[Seen(mask, "dog", 0.5), Seen(_with_shadow(mask), "dog", 0.45)] for (mask,) in masks]
+
+    assert_bound(locate(at, seen, "A dog.", words("A dog.", "dog")), masks, [0])
+
+
+def _with_shadow(mask: Mask) -> Mask:
+    """Of a box that has an IoU of 0.59 with the mask's."""
+    both: Mask = np.any([np.roll(mask, (down, down // 2), axis=(0, 1)) for down in range(41)], axis=0)
+    return both
+
+
 def test_a_word_that_is_only_near_a_class_needs_a_surer_box() -> None:
     at = scene([LEFT])
     seen = [[Seen(mask, "dog", 0.3)] for (mask,) in truths(at)]
