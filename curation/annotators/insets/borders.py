@@ -90,7 +90,7 @@ def apart(one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> npt.NDArr
     """How far two pictures are apart at each pixel, in the colour that differs most."""
     # Several times faster than `max` along an axis of three, for which signed numbers would be needed.
     apart = np.maximum(one, other) - np.minimum(one, other)
-    return np.maximum(np.maximum(apart[..., 0], apart[..., 1]), apart[..., 2])
+    return np.asarray(np.maximum(np.maximum(apart[..., 0], apart[..., 1]), apart[..., 2]), np.uint8)
 
 
 def mean_within(values: npt.NDArray[np.float64], first: int, last: int) -> npt.NDArray[np.float64]:
@@ -127,7 +127,7 @@ def _edge_or_beside(steps: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """How strong the edge is: a block's corner, or a border two pixels wide, may be clearest a column away."""
     strength = np.clip(edge_strength(steps, width=3, reach=7), -1, 1)
     padded = np.pad(strength, ((0, 0), (0, 0), (1, 1)), constant_values=-1)
-    return np.maximum.reduce([padded[..., :-2], padded[..., 1:-1], padded[..., 2:]])
+    return np.asarray(np.maximum.reduce([padded[..., :-2], padded[..., 1:-1], padded[..., 2:]]), np.float64)
 
 
 def _candidates(strength: Map) -> tuple[int, ...]:

@@ -41,7 +41,7 @@ def _most_around(change: _Change) -> _Change:
     """Per frame and cell, the largest change of the frames before and after it."""
     padded = np.pad(change, ((_AROUND, _AROUND), (0, 0), (0, 0)))
     shifts = [shift for shift in range(2 * _AROUND + 1) if shift != _AROUND]
-    return np.maximum.reduce([padded[shift : shift + len(change)] for shift in shifts])
+    return np.asarray(np.maximum.reduce([padded[shift : shift + len(change)] for shift in shifts]), np.uint8)
 
 
 def _is_pop_up(is_sudden: npt.NDArray[np.bool_], change: _Change, frame: npt.NDArray[np.uint8]) -> bool:
