@@ -1,6 +1,6 @@
 """How well the content filter tells desirable clips from the four undesirable kinds of A.1.
 
-    python -m benchmarks.content_filter [MEDIA] [--checkpoint DIR] [--sheet PNG] [--seed N] [--clips N]
+    python -m benchmarks.content_filter [MEDIA] [--checkpoint DIR] [--sheet PNG] [--seed N] [--clips N] [--pairs N]
 
 MEDIA is a folder with clips/manifest.csv, whose column `category` names the class. Footage in its msrvttp/videos,
 masks/ and shots/natural (the single-shot parts of a second and more) is taken to be desirable, as a second set: how
@@ -122,6 +122,7 @@ def main() -> None:
     parser.add_argument("--sheet", type=Path, help="write a contact sheet of the mistakes")
     parser.add_argument("--seed", type=int, default=SEED, help="of drawn clips")
     parser.add_argument("--clips", type=int, default=DRAWN, help="drawn")
+    parser.add_argument("--pairs", type=int, default=PAIRS, help="drawn clips with and without an inset")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
@@ -132,7 +133,7 @@ def main() -> None:
         sets = [score_real(classifier, clips(arguments.media)) for clips in (manifest_clips, second_clips)]
     for scored in sets:
         summarize(scored)
-    for figure in inset_figures():
+    for figure in inset_figures(arguments.seed, arguments.pairs):
         print(f"{figure.name}: {figure.value:.2f} of {figure.of}")
     if arguments.sheet:
         tiles = [tile for scored in sets for tile in mistakes(scored)]

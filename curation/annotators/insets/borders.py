@@ -28,6 +28,7 @@ _MOVES_LEVELS: Final = 5.0
 _MOVES_SHARE: Final = 0.25
 # A candidate's blocks gain what they exceed this by, and the best run of them must come to about three clear ones.
 _WORTH: Final = 0.2
+SEEN: Final = 0.1  # strength of an edge that is there at all
 _MIN_RUN: Final = 0.5
 _MAX_CANDIDATES: Final = 40
 # Nearer to the frame's own border there is no room to compare with.
@@ -40,8 +41,8 @@ class Borders:
 
     Attributes:
         strength: log of how much stronger the edge is than what surrounds it, in three of four quarters of the clip.
-        moves_before: the picture moves on the side of the lower column.
-        moves_after: it moves on the other side.
+        moves_before: the picture moves on the side of the lower column, and what moves does not hide the edge.
+        moves_after: it does on the other side.
         candidates: columns after which a long clear edge lies, rising.
     """
 
@@ -58,14 +59,18 @@ def find_borders(video: Video, is_moving: BoolMap) -> Borders:
         video: one that is transposed gives the edges between rows.
         is_moving: what `moving_pixels` says of it.
     """
-    strength = _strength(video)
+    steps = steps_between_columns(video).reshape(len(video), BLOCKS, BLOCK, CONTENT_SIDE - 1).mean(axis=2)
+    strength = _strength(steps)
+    is_seen = _edge_or_beside(steps) > SEEN
+    # What passes a thing in the scene comes before its edge; it cannot come before what is laid over it.
+    stays = is_seen[1:] & is_seen[:-1]
     shares = is_moving.reshape(len(is_moving), BLOCKS, BLOCK, CONTENT_SIDE).mean(axis=2)
     # A drawn border of a few pixels lies between.
-    before, after = ((mean_within(shares, *columns) > 0.5).mean(axis=0) for columns in ((-6, -3), (5, 8)))
+    before, after = (mean_within(shares, *columns)[..., :-1] > 0.5 for columns in ((-6, -3), (5, 8)))
     return Borders(
         strength=strength,
-        moves_before=before[:, :-1] > _MOVES_SHARE,
-        moves_after=after[:, :-1] > _MOVES_SHARE,
+        moves_before=(before & stays).mean(axis=0) > _MOVES_SHARE,
+        moves_after=(after & stays).mean(axis=0) > _MOVES_SHARE,
         candidates=_candidates(strength),
     )
 
@@ -75,13 +80,17 @@ def moving_pixels(video: Video) -> BoolMap:
 
     Less is a camera that trembles, whose edges stay at their pixel too.
     """
-    signed = video.astype(np.int16)
-    change = np.abs(signed[1:] - signed[:-1]).max(axis=-1)
-    rough = np.maximum(
-        np.abs(np.diff(signed, axis=1, append=signed[:, -1:])).max(axis=-1).mean(axis=0),
-        np.abs(np.diff(signed, axis=2, append=signed[:, :, -1:])).max(axis=-1).mean(axis=0),
-    )
-    return np.asarray(change > np.maximum(rough, _MOVES_LEVELS))
+    change = apart(video[1:], video[:-1])
+    below = np.pad(apart(video[:, 1:], video[:, :-1]).mean(axis=0), ((0, 1), (0, 0)))
+    beside = np.pad(apart(video[:, :, 1:], video[:, :, :-1]).mean(axis=0), ((0, 0), (0, 1)))
+    return np.asarray(change > np.maximum(np.maximum(below, beside), _MOVES_LEVELS))
+
+
+def apart(one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """How far two pictures are apart at each pixel, in the colour that differs most."""
+    # Several times faster than `max` along an axis of three, for which signed numbers would be needed.
+    apart = np.maximum(one, other) - np.minimum(one, other)
+    return np.asarray(np.maximum(np.maximum(apart[..., 0], apart[..., 1]), apart[..., 2]), np.uint8)
 
 
 def mean_within(values: npt.NDArray[np.float64], first: int, last: int) -> npt.NDArray[np.float64]:
@@ -95,9 +104,7 @@ def mean_within(values: npt.NDArray[np.float64], first: int, last: int) -> npt.N
 
 def steps_between_columns(video: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     """How far (..., rows, columns, 3) changes from each column to the next, in the colour that changes most."""
-    signed = video.astype(np.int16)
-    steps = np.abs(signed[..., 1:, :] - signed[..., :-1, :]).max(axis=-1)
-    return np.asarray(np.minimum(steps, _MAX_STEP), np.float64)
+    return np.minimum(apart(video[..., 1:, :], video[..., :-1, :]), _MAX_STEP).astype(np.float64)
 
 
 def edge_strength(steps: npt.NDArray[np.float64], *, width: int, reach: int) -> npt.NDArray[np.float64]:
@@ -111,15 +118,16 @@ def edge_strength(steps: npt.NDArray[np.float64], *, width: int, reach: int) -> 
     return np.asarray(np.log((here + LEVELS) / (around + LEVELS)), np.float64)
 
 
-def _strength(video: Video) -> Map:
-    steps = steps_between_columns(video)
-    frames = len(video) // _QUARTERS
-    blocks = steps.reshape(_QUARTERS, frames, BLOCKS, BLOCK, CONTENT_SIDE - 1).mean(axis=(1, 3))
-    strength = np.clip(edge_strength(blocks, width=3, reach=7), -1, 1)
-    # A block's corner, or a border that is two pixels wide, may be clearest a column away.
+def _strength(steps: npt.NDArray[np.float64]) -> Map:
+    quarters = steps.reshape(_QUARTERS, -1, *steps.shape[1:]).mean(axis=1)
+    return np.asarray(np.sort(_edge_or_beside(quarters), axis=0)[1], np.float64)
+
+
+def _edge_or_beside(steps: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """How strong the edge is: a block's corner, or a border two pixels wide, may be clearest a column away."""
+    strength = np.clip(edge_strength(steps, width=3, reach=7), -1, 1)
     padded = np.pad(strength, ((0, 0), (0, 0), (1, 1)), constant_values=-1)
-    widened = np.maximum.reduce([padded[..., :-2], padded[..., 1:-1], padded[..., 2:]])
-    return np.asarray(np.sort(widened, axis=0)[1], np.float64)
+    return np.asarray(np.maximum.reduce([padded[..., :-2], padded[..., 1:-1], padded[..., 2:]]), np.float64)
 
 
 def _candidates(strength: Map) -> tuple[int, ...]:

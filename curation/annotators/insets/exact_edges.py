@@ -12,11 +12,16 @@ from curation.annotators.insets.rectangles import Box
 from curation.records import Image
 from curation.video.sampling import CONTENT_SIDE
 
+_Profiles = npt.NDArray[np.float64]  # (1 + _PARTS, edges)
+
 # Corners may be round: an eighth of a side at either end is not looked at.
 _CORNER: Final = 0.12
 # The content frames say where a border is to a pixel and a half of theirs; as much again is compared with it.
 _DOUBT: Final = 1.5
 _REACH: Final = 6
+# A side must stand out as a whole, and in all but one of so many parts of its length: a round thing touches it in the
+# middle only.
+_PARTS: Final = 4
 
 
 def exactness(images: Sequence[Image], box: Box) -> float:
@@ -45,18 +50,26 @@ def _exactness(images: Sequence[Image], column: int, first: int, last: int) -> f
     reach, doubt = math.ceil(_REACH * scale_x), _DOUBT * scale_x + 1
     left = max(0, int(column * scale_x - doubt) - reach)
     right = min(width, int(column * scale_x + doubt) + reach + 2)
-    profiles = [steps_between_columns(image[top:bottom, left:right]).mean(axis=0) for image in images]
+    profiles = [_profiles(image[top:bottom, left:right]) for image in images]
     first_edge = max(2, int(column * scale_x - doubt) - left)
     return max(
         min(_clearness(profile, edge, reach) for profile in profiles)
-        for edge in range(first_edge, min(len(profiles[0]) - 3, first_edge + int(2 * doubt) + 1))
+        for edge in range(first_edge, min(right - left - 4, first_edge + int(2 * doubt) + 1))
     )
 
 
-def _clearness(profile: npt.NDArray[np.float64], edge: int, reach: int) -> float:
+def _profiles(strip: Image) -> _Profiles:
+    """The steps between columns, of the whole strip and part by part of its height."""
+    steps = steps_between_columns(strip)
+    return np.stack([part.mean(axis=0) for part in (steps, *np.array_split(steps, _PARTS))])
+
+
+def _clearness(profiles: _Profiles, edge: int, reach: int) -> float:
     """Of two neighbouring edges, as scaled and coded video has them, against the usual one on either side.
 
     The median, because a border with a line of its own, or a line of the scene beside it, is no weaker for that.
     """
-    around = max(np.median(profile[max(0, edge - reach) : edge - 1]), np.median(profile[edge + 3 : edge + 3 + reach]))
-    return float(np.log((profile[edge : edge + 2].mean() + LEVELS) / (around + LEVELS)))
+    before, after = profiles[:, max(0, edge - reach) : edge - 1], profiles[:, edge + 3 : edge + 3 + reach]
+    around = np.maximum(np.median(before, axis=1), np.median(after, axis=1))
+    clearness = np.log((profiles[:, edge : edge + 2].mean(axis=1) + LEVELS) / (around + LEVELS))
+    return float(min(clearness[0], np.sort(clearness[1:])[1]))

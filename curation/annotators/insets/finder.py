@@ -26,7 +26,7 @@ class BorderedInsetsConfig:
     """When a rectangle is an inset. Our choice, on clips composed for the purpose.
 
     Attributes:
-        min_moves: share of every side along which the picture outside moves.
+        min_moves: share of every side along which the picture outside moves, and does not hide the side.
         min_exactness: log of how much a side stands out at one pixel of full-size frames: the camera would have moved
             the border of a real thing.
     """
@@ -47,7 +47,7 @@ class BorderedInsets:
 
     def describe(self) -> Annotator:
         """Its name; the revision changes with what it finds."""
-        return Annotator(job="insets", name="bordered_insets", revision="1")
+        return Annotator(job="insets", name="bordered_insets", revision="2")
 
     @property
     def resources(self) -> Resources:

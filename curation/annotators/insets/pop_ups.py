@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from curation.annotators.insets.borders import apart
 from curation.records import Video
 
 # Our choice, on clips composed for the purpose: what changes at once changes by this many levels of 255, and three
@@ -23,7 +24,7 @@ _MIN_TEXTURE: Final = 8.0
 # The part shows another picture afterwards, not the same one in other light: a lamp that is switched, a flash.
 _MAX_LIKENESS: Final = 0.4
 
-_Change = npt.NDArray[np.int16]
+_Change = npt.NDArray[np.uint8]
 _Cells = tuple[slice, slice]
 
 
@@ -31,8 +32,7 @@ def has_pop_up(thumbnails: Video) -> bool:
     """Whether between two frames of (frames, 27, 48, 3) a rectangle is cut to another picture, and little else is."""
     if len(thumbnails) < 2:
         return False
-    signed = thumbnails.astype(np.int16)
-    change = np.abs(signed[1:] - signed[:-1]).max(axis=-1)
+    change = apart(thumbnails[1:], thumbnails[:-1])
     is_sudden = (change > _LEVELS) & (change > _TIMES_MORE * _most_around(change))
     counts = is_sudden.mean(axis=(1, 2))
     moments = np.flatnonzero(counts > _MIN_SIDE**2 * _MIN_INSIDE)
@@ -43,7 +43,7 @@ def _most_around(change: _Change) -> _Change:
     """Per frame and cell, the largest change of the frames before and after it."""
     padded = np.pad(change, ((_AROUND, _AROUND), (0, 0), (0, 0)))
     shifts = [shift for shift in range(2 * _AROUND + 1) if shift != _AROUND]
-    return np.asarray(np.maximum.reduce([padded[shift : shift + len(change)] for shift in shifts]), np.int16)
+    return np.asarray(np.maximum.reduce([padded[shift : shift + len(change)] for shift in shifts]), np.uint8)
 
 
 def _is_pop_up(is_sudden: npt.NDArray[np.bool_], change: _Change, frames: npt.NDArray[np.int16]) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from curation.annotators.insets.borders import BLOCK, Borders, find_borders, moving_pixels
+from curation.annotators.insets.borders import BLOCK, SEEN, Borders, find_borders, moving_pixels
 from curation.records import Video
 from curation.video.sampling import CONTENT_SIDE
 
@@ -19,7 +19,6 @@ _MIN_SIDE: Final = 24
 _MAX_AREA: Final = 0.8
 # A side is closed if its edge is half as strong again as what surrounds it, and to be seen in most of its blocks.
 _MIN_STRENGTH: Final = 0.4
-_SEEN: Final = 0.1
 _MIN_SEEN: Final = 0.75
 
 _Array: TypeAlias = npt.NDArray[np.float64]
@@ -47,7 +46,7 @@ def find_rectangles(video: Video) -> list[Rectangle]:
     level = find_borders(video.transpose(0, 2, 1, 3), is_moving.transpose(0, 2, 1))
     grid = _Grid(upright, level)
     strength = grid.least((upright.strength, upright.strength, level.strength, level.strength))
-    seen = grid.least([each.strength > _SEEN for each in (upright, upright, level, level)])
+    seen = grid.least([each.strength > SEEN for each in (upright, upright, level, level)])
     moves = grid.least((upright.moves_before, upright.moves_after, level.moves_before, level.moves_after))
     is_closed = (strength >= _MIN_STRENGTH) & (seen >= _MIN_SEEN)
     found = [
