@@ -355,11 +355,13 @@ def test_what_one_frame_shows_surely_may_be_faint_in_the_others(scores: Sequence
     assert [entity.reference_index for entity in located] == found
 
 
-def test_a_faint_box_beside_a_sure_one_is_no_rival() -> None:
+def test_a_faint_box_that_is_nearly_as_good_as_the_sure_one_makes_it_ambiguous() -> None:
     at = scene([LEFT, RIGHT])
     caption = "A cat sits there."
     seen = [[Seen(left, "cat", 0.26), Seen(right, "cat", 0.24)] for left, right in truths(at)]
+    clear = [[Seen(left, "cat", 0.26), Seen(right, "cat", 0.13)] for left, right in truths(at)]
 
     located = locate(at, seen, caption, words(caption, "cat"))
 
-    assert_bound(located, truths(at), [0])
+    assert [entity.is_ambiguous for entity in located] == [True] * len(at)
+    assert_bound(locate(at, clear, caption, words(caption, "cat")), truths(at), [0])
