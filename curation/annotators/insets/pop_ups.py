@@ -36,7 +36,7 @@ def has_pop_up(thumbnails: Video) -> bool:
     is_sudden = (change > _LEVELS) & (change > _TIMES_MORE * _most_around(change))
     counts = is_sudden.mean(axis=(1, 2))
     moments = np.flatnonzero(counts > _MIN_SIDE**2 * _MIN_INSIDE)
-    return any(_is_pop_up(is_sudden[moment], change[moment], signed[moment : moment + 2]) for moment in moments)
+    return any(_is_pop_up(is_sudden[moment], change[moment], thumbnails[moment : moment + 2]) for moment in moments)
 
 
 def _most_around(change: _Change) -> _Change:
@@ -46,7 +46,7 @@ def _most_around(change: _Change) -> _Change:
     return np.asarray(np.maximum.reduce([padded[shift : shift + len(change)] for shift in shifts]), np.uint8)
 
 
-def _is_pop_up(is_sudden: npt.NDArray[np.bool_], change: _Change, frames: npt.NDArray[np.int16]) -> bool:
+def _is_pop_up(is_sudden: npt.NDArray[np.bool_], change: _Change, frames: Video) -> bool:
     """Whether what changes suddenly between two frames is a picture that comes, goes or gives way to another."""
     rows, columns = _fullest_rectangle(is_sudden)
     height, width = (part.stop - part.start for part in (rows, columns))

@@ -363,5 +363,6 @@ def test_a_faint_box_that_is_nearly_as_good_as_the_sure_one_makes_it_ambiguous()
 
     located = locate(at, seen, caption, words(caption, "cat"))
 
-    assert [entity.is_ambiguous for entity in located] == [True] * len(at)
+    assert located
+    assert all(entity.is_ambiguous for entity in located)
     assert_bound(locate(at, clear, caption, words(caption, "cat")), truths(at), [0])

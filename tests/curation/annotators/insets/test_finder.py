@@ -194,6 +194,17 @@ def test_a_box_that_is_carried_through_the_picture_is_no_pop_up() -> None:
     assert not has_inset(video)
 
 
+def test_a_part_in_other_light_is_no_pop_up_but_another_picture_there_is() -> None:
+    still = np.repeat(ROOM[None], 32, axis=0)
+    lit, changed = still.copy(), still.copy()
+    part = np.s_[16:, 60:280, 100:400]
+    lit[part] = np.clip(lit[part].astype(int) * 0.5 + 100, 0, 255).astype(np.uint8)
+    changed[part] = changed[part][:, ::-1, ::-1]
+
+    assert not has_inset(lit)
+    assert has_inset(changed)
+
+
 def test_a_line_of_text_that_changes_is_no_pop_up() -> None:
     video = filmed(0)
     for frame, picture in enumerate(video):
