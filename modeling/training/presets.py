@@ -52,7 +52,8 @@ def tiny(*, steps: int = 800) -> RunConfig:
     What differs from the paper beside the size: all weights are trained together from the start, because there is no
     text-to-video model to begin with; the learning rate is high and the gradient clip loose, because there are few
     steps; timesteps are uniform and shifted far towards noise, where the layout is decided; tokens know their place
-    in the picture; and there is no self-conditioning, which would cost a third of the steps.
+    in the picture; of each clip only the first frames are seen, which are decoded once; and there is no
+    self-conditioning, which would cost a third of the steps.
     """
     encoders = EmbeddedEncoders(text_channels=64, max_text_tokens=64, image_channels=64, image_side=32, patch_side=8)
     model = DiTConfig(
@@ -74,7 +75,9 @@ def tiny(*, steps: int = 800) -> RunConfig:
         training=TrainingConfig(
             phases=(TrainingPhase(name="joint", steps=steps, trainable=Trainable.ALL, warmup_steps=10),),
             data=DataConfig(
-                buckets=(Bucket(9, 64, 112),), batching=BatchingConfig(tokens_per_device=672, devices_per_group=1)
+                buckets=(Bucket(9, 64, 112),),
+                windows=1,
+                batching=BatchingConfig(tokens_per_device=672, devices_per_group=1),
             ),
             optimizer=OptimizerConfig(learning_rate=4e-3, gradient_clip=1.0),
             execution=ExecutionConfig(precision=Precision.FLOAT32, recomputes_activations=False, compiles=False),
