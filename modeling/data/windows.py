@@ -16,7 +16,7 @@ def count_windows(
     durations_s: npt.NDArray[np.floating], bucket: Bucket, *, most: int | None = None
 ) -> npt.NDArray[np.int64]:
     """How many windows of each clip there are to see: one for each 1/24 s at which it may start, or `most` of them."""
-    spare = np.floor(durations_s * FRAMES_PER_SECOND + _ROUNDING - bucket.frames)
+    spare = np.floor(durations_s.astype(np.float64) * FRAMES_PER_SECOND + _ROUNDING - bucket.frames)
     starts = 1 + np.maximum(0, spare).astype(np.int64)
     return starts if most is None else np.minimum(starts, most)
 

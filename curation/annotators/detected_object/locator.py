@@ -4,8 +4,8 @@ The detector knows 80 classes, and words are looked up in a list of what they me
 class, and most objects have none: those are not looked for. A subject whose word has a class is never guessed by its
 motion: where no box shows it, it is not found. A subject of no class is what moves beside all that has one.
 
-Of two people the detector cannot say who is who, so that words of one class are ambiguous, unless the captions name
-them from left to right.
+Of two people the detector cannot say who is who: words of one class are told apart by the colors and sides that the
+caption gives them, or by their order where captions are known to keep one, and are ambiguous otherwise.
 """
 
 from collections.abc import Sequence
@@ -40,8 +40,8 @@ class DetectedObjectConfig:
             `MovingObjectConfig`.
         working_side: pixels on the long side at which outlines are drawn, before they are scaled up.
             Our choice: 320, as for moving things: outlines are good to about two pixels of it.
-        several_subjects: what to do with subject words of one class. `refuse`, because the detector does not say which
-            of two people a word means. `left_to_right` for collections whose captions are known to name the subjects of
+        several_subjects: what to do with subject words of one class. `refuse` those that the caption does not tell
+            apart by colors or sides. `left_to_right` for collections whose captions are known to name the subjects of
             a frame from left to right: as many boxes as words have to be found, in one clear order in all frames. It is
             a convention of whoever wrote the captions, and wrong for captions that do not keep it.
     """

@@ -55,3 +55,13 @@ def test_every_window_of_a_file_can_be_decoded(tmp_path: Path) -> None:
         write_video(tmp_path / "clip.mp4", np.zeros((frames, 32, 48, 3), np.uint8), fps=fps)
         for start_s in window_starts_s(frames / fps, BUCKET):
             assert len(decode_clip(tmp_path / "clip.mp4", BUCKET, window_s=float(start_s))) == 17
+
+
+def test_a_store_counts_windows_as_it_lists_them_also_where_half_a_frame_decides() -> None:
+    for fps in (16, 24, 48):
+        durations_s = (np.arange(20, 400) / fps).astype(np.float32)  # as a store keeps them
+        durations_s = durations_s[durations_s >= BUCKET.least_duration_s]
+
+        counted = count_windows(durations_s, BUCKET)
+
+        assert counted.tolist() == [len(window_starts_s(float(each), BUCKET)) for each in durations_s]
