@@ -300,10 +300,8 @@ class Trainer:
         trained = ((name, averages.get(name, weight)) for name, weight in current)
         directory = self._output / "pipeline"
         if self._team.is_first:
-            weights = dict(whole(trained))
-            if self._untrained:
-                weights |= self._base.weights(self.config, wanted=self._untrained)
-            write_run(directory, self.config, weights)
+            frozen = self._base.weights(self.config, wanted=self._untrained) if self._untrained else ()
+            write_run(directory, self.config, whole(trained), frozen=frozen, base_sha256=self._base.sha256)
         else:
             for _ in whole(trained):  # every process holds a part, but only the first keeps the whole
                 pass
