@@ -266,6 +266,7 @@ def _past(config: RunConfig, step: int) -> RunConfig:
             uses_cache=False,
             range_cache=reporting.data.range_cache,
             memory_mb=0,
+            batches_ahead=1,
             threads=1,
             most_unread_references=1.0,
         ),

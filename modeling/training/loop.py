@@ -15,6 +15,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from modeling.data.batches import Batch, BatchLoader
 from modeling.data.cache import ClipCache
+from modeling.data.handover import Handover
 from modeling.data.schedule import latent_tokens
 from modeling.data.store import SampleStore
 from modeling.data.survey import Survey, survey
@@ -96,7 +97,7 @@ def train(
         ) as trainer,
     ):
         for phase, steps in phases_left(config.training.phases, done=trainer.done.step):
-            for batch in trainer.loader.batches(steps, with_references=phase.uses_references):
+            for batch in trainer.batches(steps, with_references=phase.uses_references):
                 report = trainer.step(batch)
                 trainer.record(report)
                 if on_step is not None:
@@ -169,6 +170,11 @@ class Trainer:
     def done(self) -> Done:
         """The steps so far."""
         return self._state.done
+
+    def batches(self, steps: range, *, with_references: bool) -> Iterator[Batch]:
+        """The batches of `steps`, ready for this trainer's encoders and device."""
+        handover = Handover.to_device(self._team.device, self._encoders.prepare_image)
+        return self.loader.batches(steps, with_references=with_references, handover=handover)
 
     def step(self, batch: Batch) -> StepReport:
         """One step on one batch. A step whose loss or gradient is not finite changes nothing, but is counted."""

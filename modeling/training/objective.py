@@ -69,7 +69,9 @@ def encode_batch(batch: Batch, encoders: Encoders, *, words_per_image: int, devi
     )
     is_dropped = torch.tensor([example.drops_text for example in batch.examples], device=device)
     return EncodedBatch(
-        latents=encoders.autoencoder.encode(batch.videos().to(device)) if latents is None else latents.to(device),
+        latents=encoders.autoencoder.encode(batch.videos().to(device, non_blocking=True))
+        if latents is None
+        else latents.to(device, non_blocking=True),
         conditions=conditions.without_text(is_dropped),
     )
 
