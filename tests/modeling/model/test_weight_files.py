@@ -139,6 +139,14 @@ def test_weights_that_cannot_be_written_leave_the_old_ones(sharded: Path) -> Non
     assert same(dict(read_weights(sharded)), draw())
 
 
+def test_what_a_killed_write_left_is_gone_after_the_next(sharded: Path) -> None:
+    (sharded / ".weights-7.safetensors").write_bytes(b"half a file")
+
+    write_weights(sharded, draw(1).items(), max_file_bytes=LIMIT)
+
+    assert files(sharded) == {*FILES, INDEX}
+
+
 def test_missing_files_are_named_before_anything_is_read(sharded: Path) -> None:
     (sharded / "model-00002-of-00004.safetensors").unlink()
     (sharded / "model-00004-of-00004.safetensors").unlink()

@@ -184,9 +184,9 @@ def test_two_devices_keep_frozen_matrices_in_bfloat16_and_train_what_one_trains(
     # What is not trained until later is float32, and no step is another for it.
     assert column(tmp_path / "half", "loss") == column(tmp_path / "followed", "loss")[:4]
     for name in ("half", "personal"):
-        assert column(tmp_path / name, "loss") == pytest.approx(column(tmp_path / f"{name} alone", "loss"), rel=2e-3)
+        assert column(tmp_path / name, "loss") == pytest.approx(column(tmp_path / f"{name} alone", "loss"), rel=1e-5)
         norms = (column(tmp_path / each, "gradient_norm") for each in (name, f"{name} alone"))
-        assert next(norms) == pytest.approx(next(norms), rel=2e-2)
+        assert next(norms) == pytest.approx(next(norms), rel=2e-3)
         ends = (read_tensors(checkpoint(tmp_path / each, 4)) for each in (name, f"{name} resumed"))
         assert same(*ends)
         pipelines = [load_file(tmp_path / each / "pipeline/model.safetensors") for each in (name, f"{name} resumed")]
