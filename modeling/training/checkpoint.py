@@ -122,21 +122,25 @@ class Checkpoints:
             self._publish(path, done)
         self._team.wait()
 
-    def load(self, path: Path, tensors: Tensors) -> Done:
-        """Read a checkpoint that this config, or one with other step counts from here on, made, into `tensors`.
+    def expect_own(self, path: Path) -> Done:
+        """How far the run had come that made a checkpoint, if this config can go on with it.
 
         Raises:
-            ValueError: it was made by another config; the message names the fields.
+            ValueError: it was made by a config that differs in more than the step counts from there on; the message
+                names the fields.
         """
         done = read_done(path)
-        _check_same_run(path, read_config(path / _RUN_NAME, RunConfig), self._config, step=done.step)
+        _check_same_run(path, read_run(path), self._config, step=done.step)
+        return done
+
+    def load(self, path: Path, tensors: Tensors) -> None:
+        """Read some tensors of a checkpoint, whichever run made it."""
         load(
             dict(tensors),
             checkpoint_id=path / _TENSORS_NAME,
             process_group=self._group,
             no_dist=self._team.is_alone,
         )
-        return done
 
     def _publish(self, path: Path, done: Done) -> None:
         write_config(unfinished(path) / _RUN_NAME, self._config)
@@ -157,6 +161,11 @@ def latest_checkpoint(folder: Path) -> Path | None:
     """The newest checkpoint of a run, if there is one."""
     found = finished_checkpoints(folder)
     return found[-1] if found else None
+
+
+def checkpoint_at(path: Path) -> Path | None:
+    """The checkpoint at a path, or the newest of the run that has its output there, if there is one."""
+    return path if (path / _STATE_NAME).is_file() else latest_checkpoint(path / "checkpoints")
 
 
 def read_done(path: Path) -> Done:
@@ -218,7 +227,7 @@ def optimizer_tensors(model: nn.Module, optimizer: Optimizer) -> Tensors:
 
 
 def prepare_optimizer(model: nn.Module, optimizer: Optimizer, path: Path) -> None:
-    """Give the optimizer room for the state that a checkpoint has for its weights."""
+    """Give the optimizer room for the state that a checkpoint has for its weights; the phase may train others too."""
     with_state = {name.rpartition(".")[0] for name in _stored(path)}
     for name, weight in model.named_parameters():
         if weight.requires_grad and f"optimizer.{name}" in with_state:

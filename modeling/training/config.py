@@ -1,6 +1,7 @@
 """The phases and constants of training (B.2, Table 6)."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from modeling.data.batches import DataConfig
 from modeling.model.lora import LoraConfig
@@ -20,7 +21,9 @@ class TrainingPhase:
 
     Attributes:
         steps: how long it lasts.
-        warmup_steps: over which the learning rate rises from zero.
+        warmup_steps: over which the learning rate rises from zero. Our choice: that of the weights which the phase
+            before did not train, because those have no moments yet; the others go on as they were. A phase that trains
+            no others than the one before warms up as a whole.
         cooldown_steps: the last of its steps, over which it falls to zero. Our choice: none, the paper's is constant;
             in a short run the end of the fall is worth as much as all steps before it.
         uses_references: whether the clips come with their reference images.
@@ -41,9 +44,9 @@ class TrainingPhase:
                 f"training phase {self.name} has {self.cooldown_steps} cooldown steps, expected 0 to its {self.steps}"
             )
 
-    def rate_share(self, step: int) -> float:
-        """Of the learning rate, at a step counted from the beginning of the phase."""
-        rising = (step + 1) / max(1, self.warmup_steps)
+    def rate_share(self, step: int, *, warms_up: bool = True) -> float:
+        """Of the learning rate at a step, counted from the beginning of the phase; `warms_up`: of which weights."""
+        rising = (step + 1) / max(1, self.warmup_steps) if warms_up else 1.0
         falling = (self.steps - step) / max(1, self.cooldown_steps)
         return min(1.0, rising, falling)
 
@@ -151,6 +154,24 @@ class RunConfig:
 
     pipeline: PipelineConfig = field(default_factory=PipelineConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+
+
+def phases_done(phases: Sequence[TrainingPhase], step: int) -> Iterator[TrainingPhase]:
+    """The training phases up to a step, the last as long as it had lasted then."""
+    for phase in phases:
+        if step > 0:
+            yield replace(phase, steps=min(step, phase.steps), cooldown_steps=0)
+        step -= phase.steps
+
+
+def steps_trained_before(phases: Sequence[TrainingPhase], number: int, name: str) -> int:
+    """For how many steps up to a phase the weight of this name was trained without a break; 0 where it begins there."""
+    steps = 0
+    for phase in reversed(phases[:number]):
+        if not phase.trainable.admits(name):
+            break
+        steps += phase.steps
+    return steps
 
 
 def phase_at(phases: tuple[TrainingPhase, ...], step: int) -> tuple[int, int]:

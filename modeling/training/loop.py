@@ -69,7 +69,8 @@ def train(
         dataset: what `curate` or `select` wrote; or a selection by another tool, one Parquet file or a folder of them.
         output: gets `checkpoints/`, `metrics.jsonl`, `samples/` and, at the end, `pipeline/`.
         device: where this process computes.
-        start: a pipeline whose weights the model starts from, such as a text-to-video model; new weights without one.
+        start: a pipeline whose weights the model starts from, such as a text-to-video model; or the output of another
+            run, or a checkpoint, whose moments and averages are then taken along. New weights without one.
         on_step: called after every step, for progress bars.
 
     Returns:
@@ -112,7 +113,7 @@ class Trainer:
         store: the dataset.
         output: where checkpoints, metrics, samples and the finished pipeline go.
         team: the processes that train.
-        start: a pipeline to start from.
+        start: a pipeline to start from, or another run's output or checkpoint to go on from.
     """
 
     def __init__(
@@ -175,12 +176,12 @@ class Trainer:
         self._meter.batch_has_come()
         state = self._state
         state.ready_for_step()
-        share = state.phase.rate_share(state.phase_step)
+        share = state.rate_share
         loss, gradient_norm = self._gradients(batch)
         is_finite = math.isfinite(loss) and math.isfinite(gradient_norm)
         skipped_clips: tuple[str, ...] = ()
         if is_finite:
-            state.update(share)
+            state.update()
             state.done.skipped_in_a_row = 0
         else:
             state.done.skipped_steps += 1

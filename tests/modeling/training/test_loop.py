@@ -39,7 +39,9 @@ from tests.modeling.training.small_runs import (
     LONG,
     PHASES,
     SMALL,
+    KilledError,
     checkpoint,
+    kill_after,
     metrics,
     run_config,
     same,
@@ -48,18 +50,6 @@ from tests.modeling.training.small_runs import (
 
 CPU = torch.device("cpu")
 MakeDataset = Callable[..., Path]
-
-
-class KilledError(Exception):
-    """Stands for the end of the process."""
-
-
-def kill_after(step: int) -> Callable[[StepReport], None]:
-    def on_step(report: StepReport) -> None:
-        if report.step == step:
-            raise KilledError
-
-    return on_step
 
 
 def test_a_run_killed_twice_ends_bitwise_like_one_that_was_not(make_dataset: MakeDataset, tmp_path: Path) -> None:
