@@ -4,12 +4,11 @@ Data, noise and dropout follow from the step, so that is all there is to save. A
 any other number wrote (torch.distributed.checkpoint).
 """
 
-import json
 import shutil
 import warnings
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +46,13 @@ class Done:
     Attributes:
         step: steps done.
         skipped_steps: those of them whose loss or gradient was not finite; `skipped_in_a_row` are the last ones.
+        skipped_clips: of the last skipped step.
     """
 
     step: int = 0
     skipped_steps: int = 0
     skipped_in_a_row: int = 0
+    skipped_clips: tuple[str, ...] = ()
 
 
 class Checkpoints:
@@ -146,7 +147,7 @@ class Checkpoints:
         write_config(unfinished(path) / _RUN_NAME, self._config)
         self._data.write(unfinished(path))
         self._base.write(unfinished(path))
-        (unfinished(path) / _STATE_NAME).write_text(json.dumps(asdict(done)) + "\n", encoding="utf-8")
+        write_config(unfinished(path) / _STATE_NAME, done)
         publish(path)
         for old in finished_checkpoints(self._folder)[: -self._config.training.checkpoints_kept]:
             shutil.rmtree(old)
@@ -170,7 +171,7 @@ def checkpoint_at(path: Path) -> Path | None:
 
 def read_done(path: Path) -> Done:
     """How far training had come."""
-    return Done(**json.loads((path / _STATE_NAME).read_text(encoding="utf-8")))
+    return read_config(path / _STATE_NAME, Done)
 
 
 def read_run(path: Path) -> RunConfig:

@@ -49,6 +49,7 @@ _LOCK_NAME: Final = ".training.lock"
 
 # Our choice: a bad clip costs a step now and then; so many in a row say that the model is lost, and would be for good.
 _MOST_SKIPPED_IN_A_ROW: Final = 20
+_CLIPS_NAMED: Final = 8
 
 
 def train(
@@ -187,6 +188,7 @@ class Trainer:
             state.done.skipped_steps += 1
             state.done.skipped_in_a_row += 1
             skipped_clips = self._team.gathered(tuple(example.clip_id for example in batch.examples))
+            state.done.skipped_clips = skipped_clips
             _logger.warning("step %d skipped: loss is %g, clips %s", batch.step + 1, loss, ", ".join(skipped_clips))
         state.end_step(batch.step + 1)
         return StepReport(
@@ -258,10 +260,13 @@ class Trainer:
     def _expect_taken_steps(self) -> None:
         if self.done.skipped_in_a_row < min(_MOST_SKIPPED_IN_A_ROW, self.config.training.steps):
             return
+        clips = self.done.skipped_clips
+        more = f" and {len(clips) - _CLIPS_NAMED} more" if len(clips) > _CLIPS_NAMED else ""
         raise ValueError(
             f"the last {self.done.skipped_in_a_row} steps up to {self.done.step} had a loss or a gradient that is not "
-            f"finite, and changed nothing; look at their clips in {self._output / 'metrics.jsonl'}, lower "
-            "training.optimizer.learning_rate, or compute in float32 (training.execution.precision)"
+            f"finite, and changed nothing; look at the clips of the last, {', '.join(clips[:_CLIPS_NAMED])}{more}, and "
+            f"of all in {self._output / 'metrics.jsonl'}, lower training.optimizer.learning_rate, or compute in "
+            "float32 (training.execution.precision)"
         )
 
     def _turns(self, batch: Batch) -> list[Batch]:
