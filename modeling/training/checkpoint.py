@@ -273,6 +273,7 @@ def _past(config: RunConfig, step: int) -> RunConfig:
         ),
         execution=reporting.execution,
         validation=reporting.validation,
+        held_out=replace(training.held_out, every_steps=0, clips=1),
         log_every_steps=reporting.log_every_steps,
         reference_gain_every_steps=reporting.reference_gain_every_steps,
         checkpoint_every_steps=reporting.checkpoint_every_steps,

@@ -80,6 +80,31 @@ class ValidationConfig:
 
 @strict
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOutConfig:
+    """Clips that training never sees, and how often the loss on them is measured. Our choice: all of it.
+
+    Attributes:
+        share: of the dataset's videos, of which all clips are held out. None: a hundredth where there are at least
+            1,000, and nothing of fewer, which would be missed; a run keeps to what it began with, however the dataset
+            grows.
+        seed: of what is held out. Runs of other seeds, and those that start from this one, hold out the same.
+        every_steps: how often the loss is measured, beside the first step of every training phase; 0 never.
+        clips: of each bucket, that are measured at least, where so many are held out.
+    """
+
+    share: float | None = None
+    seed: int = 0
+    every_steps: int = 1_000
+    clips: int = 4
+
+    def __post_init__(self) -> None:
+        expect_share("held_out", self, "share")
+        expect_at_least(0, "held_out", self, "every_steps")
+        expect_at_least(1, "held_out", self, "clips")
+
+
+@strict
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingConfig:
     """How a model is trained.
 
@@ -108,6 +133,7 @@ class TrainingConfig:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     execution: ExecutionConfig = field(default_factory=ExecutionConfig)
     validation: ValidationConfig = field(default_factory=ValidationConfig)
+    held_out: HeldOutConfig = field(default_factory=HeldOutConfig)
     seed: int = 0
     self_conditioning_probability: float = 0.9
     ema_decay: float | None = 0.9999

@@ -14,15 +14,16 @@ from torch.distributed.tensor import DTensor
 from torch.nn.utils import clip_grad_norm_
 
 from modeling.data.batches import Batch, BatchLoader
-from modeling.data.cache import ClipCache
 from modeling.data.schedule import latent_tokens
 from modeling.data.store import SampleStore
 from modeling.data.survey import Survey, survey
 from modeling.model.precision import computing_in
 from modeling.model.weights import seeded
 from modeling.randomness import numpy_generator, torch_seed
-from modeling.training.checkpoint import Done
+from modeling.training.checkpoint import Done, latest_checkpoint
 from modeling.training.config import RunConfig, TrainingPhase, is_due
+from modeling.training.held_out import HeldOutLoss, HeldOutLosses, held_out_share
+from modeling.training.loaders import open_loaders
 from modeling.training.meter import Meter
 from modeling.training.objective import (
     EncodedBatch,
@@ -124,23 +125,18 @@ class Trainer:
         self.config = config
         self._encoders = pipeline.encoders.build()
         self._encoders.to(team.device)
-        self.loader = BatchLoader(
-            ClipCache.of(store, self._encoders, windows=training.data.cached_windows)
-            if training.data.uses_cache
-            else store,
-            training.data,
-            seed=training.seed,
-            max_images=pipeline.model.max_images,
-            rank=team.data_rank,
-            ranks=team.data_ranks,
-        )
         self._team = team
         self._output = output
+        checkpoints = output / "checkpoints"
+        share = held_out_share(training.held_out, store, latest_checkpoint(checkpoints))
+        loaders = open_loaders(config, store, self._encoders, team, held_out_share=share)
+        self.loader = loaders.trained_on
+        self._held_out = None if loaders.held_out is None else self._new_held_out(loaders.held_out)
         self._state = TrainingState(
             config,
             team,
-            folder=output / "checkpoints",
-            data=TrainedOn.of(store.dataset, self._survey(store)),
+            folder=checkpoints,
+            data=TrainedOn.of(store.dataset, self._survey(store), held_out_share=share),
             start=start,
         )
         self.model = self._state.model
@@ -157,6 +153,16 @@ class Trainer:
             encoded=self._probe,
         )
         self._meter = Meter(pipeline.model, team.device, devices_per_clip=training.execution.devices_per_clip)
+
+    def _new_held_out(self, loader: BatchLoader) -> HeldOutLoss:
+        training = self.config.training
+        return HeldOutLoss(
+            training.held_out,
+            loader,
+            encode=self._encode,
+            precision=training.execution.precision,
+            team=self._team,
+        )
 
     def _survey(self, store: SampleStore) -> Survey:
         """Look at what the text encoder will read before anything is trained, and say what it cuts."""
@@ -202,6 +208,7 @@ class Trainer:
             **self._meter.rates(tokens=len(batch.examples) * self._team.data_ranks * latent_tokens(batch.bucket)),
             skipped_steps=state.done.skipped_steps,
             reference_losses=self._reference_losses(),
+            held_out_losses=self._held_out_losses(),
             skipped_clips=skipped_clips,
         )
 
@@ -212,7 +219,7 @@ class Trainer:
             ValueError: too many steps in a row could not be taken.
         """
         every = self.config.training
-        is_notable = report.reference_losses or report.skipped_clips
+        is_notable = report.reference_losses or report.held_out_losses or report.skipped_clips
         if self._log is not None and (is_due(report.step, every_steps=every.log_every_steps) or is_notable):
             self._log.write(report)
         if self._samples.is_due(report.step):
@@ -330,6 +337,11 @@ class Trainer:
             losses = reference_losses(self.model, self._probe, self._probe_places, seed=training.seed)
         means = self._team.mean(torch.tensor(list(losses.values()), device=self._team.device))
         return {timestep: ReferenceLosses(*mean) for timestep, mean in zip(losses, means.tolist(), strict=True)}
+
+    def _held_out_losses(self) -> HeldOutLosses | None:
+        if self._held_out is None or not self._held_out.is_due(self.done.step, phase_step=self._state.phase_step):
+            return None
+        return self._held_out.measure(self.model, with_references=self._state.phase.uses_references)
 
     def _write_samples(self) -> None:
         with nullcontext() if self._state.average is None else self._state.average.in_place_of_weights(self.model):

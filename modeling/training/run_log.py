@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from modeling.training.held_out import HeldOutLosses
 from modeling.training.objective import ReferenceLosses
 from storage.whole_files import write_whole_text
 
@@ -23,6 +24,7 @@ class StepReport:
         tokens_per_s: as `data_wait_s`, `model_tflops_per_s` and `mfu`, those of `meter.Rates`.
         skipped_steps: so far, because loss or gradient was not finite.
         reference_losses: the loss without references and with them, by timestep; None where not measured.
+        held_out_losses: the same of clips that training never sees, by bucket.
         skipped_clips: of this step, if it was skipped: the clips to look at.
     """
 
@@ -39,6 +41,7 @@ class StepReport:
     mfu: float | None
     skipped_steps: int
     reference_losses: dict[str, ReferenceLosses] | None = None
+    held_out_losses: HeldOutLosses | None = None
     skipped_clips: tuple[str, ...] = ()
 
     @property
@@ -75,6 +78,10 @@ class RunLog:
                 self._board.add_scalar(f"reference_gain/{timestep}", losses.gain, report.step)
                 for name, loss in losses._asdict().items():
                     self._board.add_scalar(f"loss_{name}/{timestep}", loss, report.step)
+            for bucket, by_timestep in (report.held_out_losses or {}).items():
+                for timestep, held_out in by_timestep.items():
+                    for name, loss in held_out.items():
+                        self._board.add_scalar(f"held_out_loss_{name}/{bucket}/{timestep}", loss, report.step)
 
     def close(self) -> None:
         """Write what TensorBoard still holds back."""
