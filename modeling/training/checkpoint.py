@@ -278,6 +278,7 @@ def _past(config: RunConfig, step: int) -> RunConfig:
         reference_gain_every_steps=reporting.reference_gain_every_steps,
         checkpoint_every_steps=reporting.checkpoint_every_steps,
         checkpoints_kept=reporting.checkpoints_kept,
+        wandb=reporting.wandb,
         accepts_other_data=reporting.accepts_other_data,
     )
     return replace(config, training=past)

@@ -105,6 +105,24 @@ class HeldOutConfig:
 
 @strict
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WandbConfig:
+    """Where W&B (Weights & Biases) shows a run. It needs the extra `wandb`.
+
+    Attributes:
+        entity: the user or team; None for the one that is logged in.
+        name: of the run; None for one that W&B makes up.
+        offline: keep everything in the run's output, for `wandb sync` to send later. Otherwise W&B's own settings
+            decide, its variable WANDB_MODE among them.
+    """
+
+    project: str = "openalchemist"
+    entity: str | None = None
+    name: str | None = None
+    offline: bool = False
+
+
+@strict
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingConfig:
     """How a model is trained.
 
@@ -124,6 +142,7 @@ class TrainingConfig:
         checkpoints_kept: older ones are deleted after a new one is complete.
         accepts_other_data: whether the run goes on from a checkpoint that was trained on other data, such as the same
             dataset before it grew.
+        wandb: shows the curves in W&B, too; None does not. Lines of `metrics.jsonl` and points of curves are the same.
         lora: adapters for a personal fine-tune, which are then all that the training phases change; None trains the
             model itself.
     """
@@ -142,6 +161,7 @@ class TrainingConfig:
     checkpoint_every_steps: int = 1_000
     checkpoints_kept: int = 2
     accepts_other_data: bool = False
+    wandb: WandbConfig | None = None
     lora: LoraConfig | None = None
 
     def __post_init__(self) -> None:

@@ -20,6 +20,7 @@ from modeling.data.survey import Survey, survey
 from modeling.model.precision import computing_in
 from modeling.model.weights import seeded
 from modeling.randomness import numpy_generator, torch_seed
+from modeling.training.boards import open_boards
 from modeling.training.checkpoint import Done, latest_checkpoint
 from modeling.training.config import RunConfig, TrainingPhase, is_due
 from modeling.training.held_out import HeldOutLoss, HeldOutLosses, held_out_share
@@ -140,7 +141,7 @@ class Trainer:
             start=start,
         )
         self.model = self._state.model
-        self._log = RunLog(output, step=self.done.step) if team.is_first else None
+        self._log = self._open_log() if team.is_first else None
         probe = self._turns(self.loader.probe())[0]
         self._probe = self._encode(probe, with_references=True)
         self._probe_places = tuple(example.place for example in probe.examples)
@@ -153,6 +154,10 @@ class Trainer:
             encoded=self._probe,
         )
         self._meter = Meter(pipeline.model, team.device, devices_per_clip=training.execution.devices_per_clip)
+
+    def _open_log(self) -> RunLog:
+        step = self.done.step
+        return RunLog(self._output, step=step, boards=open_boards(self._output, self.config, step=step))
 
     def _new_held_out(self, loader: BatchLoader) -> HeldOutLoss:
         training = self.config.training
