@@ -1,10 +1,10 @@
 """What entering a training phase that trains more does to the loss: II-a to II-b, in one run and over `--start`.
 
-    python -m benchmarks.phase_border [--clips 40] [--seed 0]
+    python -m benchmarks.phase_border [--clips 24] [--seed 0]
 
-The tiny preset, in the paper's three phases: 150 steps of I, 60 of II-a, 60 of II-b, on drawn clips. The loss is that
-of the eight clips of the probe with their references, the mean over its three timesteps and fixed noise, before the
-border and so many steps behind it. All variants go on from the same end of II-a.
+The tiny preset with batches of four, in three phases: 60 steps of I, 30 of II-a, 20 of II-b, on drawn clips. The loss
+is that of the four clips of the probe with their references, the mean over its three timesteps at fixed noise, before
+the border and so many steps behind it. All variants go on from the same end of II-a.
 """
 
 import argparse
@@ -23,19 +23,20 @@ from modeling.training.config import RunConfig, TrainingPhase
 from modeling.training.loop import train
 from modeling.training.presets import tiny
 
-_BORDER: Final = 210
-_SHOWN: Final = (1, 2, 5, 10, 20, 40, 60)
+_BORDER: Final = 90
+_SHOWN: Final = (1, 2, 3, 5, 10, 20)
 
-I = TrainingPhase(name="I", steps=150, trainable=Trainable.BACKBONE, uses_references=False, warmup_steps=10)  # noqa: E741
-II_A = TrainingPhase(name="II-a", steps=60, trainable=Trainable.NEW_LAYERS, warmup_steps=10)
-II_B = TrainingPhase(name="II-b", steps=60, trainable=Trainable.ALL)
-WARM = replace(II_B, warmup_steps=20)
+I = TrainingPhase(name="I", steps=60, trainable=Trainable.BACKBONE, uses_references=False, warmup_steps=10)  # noqa: E741
+II_A = TrainingPhase(name="II-a", steps=30, trainable=Trainable.NEW_LAYERS, warmup_steps=10)
+II_B = TrainingPhase(name="II-b", steps=20, trainable=Trainable.ALL)
+WARM = replace(II_B, warmup_steps=10)
 
 
 def run_of(*phases: TrainingPhase, seed: int) -> RunConfig:
     """The tiny preset in these phases, with its probe measured after every step."""
     run = tiny()
-    training = replace(run.training, phases=phases, seed=seed, reference_gain_every_steps=1)
+    data = replace(run.training.data, batching=replace(run.training.data.batching, tokens_per_device=336))
+    training = replace(run.training, phases=phases, data=data, seed=seed, reference_gain_every_steps=1)
     return replace(run, training=training)
 
 
@@ -55,13 +56,13 @@ def measure(folder: Path, *, clips: int, seed: int) -> tuple[float, Mapping[str,
     write_sprite_dataset(dataset, clips=clips)
     train(run_of(I, II_A, seed=seed), dataset=dataset, output=base)
     found = {}
-    for name, phase in (("one run", II_B), ("one run, warm-up of 20", WARM)):
+    for name, phase in (("one run", II_B), ("one run, warm-up of 10", WARM)):
         output = folder / name
         shutil.copytree(base, output)
         train(run_of(I, II_A, phase, seed=seed), dataset=dataset, output=output)
         found[name] = probe_losses(output), _BORDER
     for name, start, phase in (
-        ("--start base, warm-up of 20", base, WARM),
+        ("--start base, warm-up of 10", base, WARM),
         ("--start base/pipeline", base / "pipeline", II_B),
     ):
         output = folder / name.replace("/", " ")
@@ -74,7 +75,7 @@ def measure(folder: Path, *, clips: int, seed: int) -> tuple[float, Mapping[str,
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clips", type=int, default=40)
+    parser.add_argument("--clips", type=int, default=24)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     with TemporaryDirectory() as folder:

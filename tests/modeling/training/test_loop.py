@@ -113,7 +113,9 @@ def test_the_papers_phases_are_those_of_b2() -> None:
     assert phase_at(phases, 59_999) == (0, 59_999)
     assert phase_at(phases, 60_000) == (1, 0)
     assert PHASE_II_A.rate_share(499) == 0.5
-    assert PHASE_II_A.rate_share(5_000) == PHASE_II_B.rate_share(0) == PHASE_II_B.rate_share(29_999) == 1.0
+    assert PHASE_II_A.rate_share(5_000) == PHASE_II_B.rate_share(29_999) == 1.0
+    assert PHASE_II_B.rate_share(499) == 0.5  # of the backbone, which begins there; the new layers go on
+    assert PHASE_II_B.rate_share(0, warms_up=False) == 1.0
     assert not PHASE_I.uses_references
     assert [(phase.name, steps) for phase, steps in phases_left(phases, done=65_000)] == [
         ("II-a", range(65_000, 70_000)),
