@@ -5,7 +5,8 @@ save time. So a clip that cannot be read stops training, with its name: to leave
 what the disk did, and a resumed run, or another number of ranks, would see other batches.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -195,6 +196,9 @@ class BatchLoader:
         rank: takes every `ranks`-th clip of a step, so that the whole batch does not depend on how many share it.
         ranks: processes that share a step.
 
+    Attributes:
+        clips_per_bucket: how many there are; buckets without any are not listed.
+
     Raises:
         ValueError: the config wants a cache and `clips` is none, or the other way round; the ranks cannot share a
             batch equally; or the dataset lacks the clips of several subjects or the backgrounds that the config wants.
@@ -214,8 +218,9 @@ class BatchLoader:
             raise ValueError(f"data has uses_cache {config.uses_cache}, but the loader got a {type(clips).__name__}")
         config.batching.check_ranks(ranks)
         reader: ClipReader = clips if isinstance(clips, ClipCache) else DecodedClips(clips)
+        self.clips_per_bucket = reader.store.clips_per_bucket()
         self._schedule = BatchSchedule(
-            reader.store.clips_per_bucket(),
+            self.clips_per_bucket,
             config.batching,
             seed=seed,
             multi_subject_clips=reader.store.multi_subject_clips() if config.batching.multi_subject_share > 0 else {},
@@ -247,6 +252,23 @@ class BatchLoader:
         image_dropout = self._config.image_dropout if with_references else 1.0
         return self._make(step, text_dropout=self._config.text_dropout, image_dropout=image_dropout, handover=handover)
 
+    def turns(self, bucket: Bucket, *, least: int, with_references: bool) -> Iterator[Batch]:
+        """Clips of a bucket, in the order of their ids and with every condition kept, to look at them again and again.
+
+        A batch has as many as a device holds at a time. Where the clips end before it is full, they begin anew; so the
+        `place` of an example is the number of its clip until all have come.
+
+        Args:
+            bucket: one that has clips.
+            least: how many to give, over all ranks, where the bucket has so many.
+            with_references: otherwise no clip gets an image.
+        """
+        count, clips = self._config.batching.clips_per_device(bucket), self.clips_per_bucket[bucket]
+        for turn in range(math.ceil(min(least, clips) / (count * self._ranks))):
+            places = [(turn * count + number) * self._ranks + self._rank for number in range(count)]
+            draws = [(place, Draw(place % clips, visit=0)) for place in places]
+            yield self._batch(0, bucket, draws, text_dropout=0.0, image_dropout=0.0 if with_references else 1.0)
+
     def probe(self) -> Batch:
         """The clips of step 0 with every condition kept, to measure what conditions are worth."""
         return self._make(0, text_dropout=0.0, image_dropout=0.0)
@@ -260,8 +282,23 @@ class BatchLoader:
         return prefetch(make, steps, threads=self._config.batches_ahead)
 
     def _make(self, step: int, *, text_dropout: float, image_dropout: float, handover: Handover = _PLAIN) -> Batch:
+        draws = list(enumerate(self._schedule.draws(step)))[self._rank :: self._ranks]
         bucket = self._schedule.bucket(step)
-        places = list(enumerate(self._schedule.draws(step)))[self._rank :: self._ranks]
+        return self._batch(
+            step, bucket, draws, text_dropout=text_dropout, image_dropout=image_dropout, handover=handover
+        )
+
+    def _batch(
+        self,
+        step: int,
+        bucket: Bucket,
+        draws: Sequence[tuple[int, Draw]],
+        *,
+        text_dropout: float,
+        image_dropout: float,
+        handover: Handover = _PLAIN,
+    ) -> Batch:
+        """Of the draws, each with its place."""
 
         def example(numbered: tuple[int, Draw]) -> Example:
             place, draw = numbered
@@ -280,7 +317,7 @@ class BatchLoader:
                 drops_text=bool(dropout[1] < text_dropout),
             )
 
-        return _stacked(step, bucket, list(self._threads.map(example, places)), handover)
+        return _stacked(step, bucket, list(self._threads.map(example, draws)), handover)
 
     def _window_s(self, bucket: Bucket, draw: Draw) -> float:
         return draw_window_s(

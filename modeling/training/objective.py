@@ -97,6 +97,14 @@ def velocity_loss(
     return mse_loss(velocity, noise - batch.latents)
 
 
+@torch.no_grad()
+def clip_losses(model: DiT, batch: EncodedBatch, *, noise: Tensor, timestep: float) -> Float[Tensor, " batch"]:
+    """The loss of every clip by itself, all at one timestep, without self-conditioning."""
+    timesteps = torch.full((len(noise),), timestep, device=noise.device)
+    velocity = model(noisy_latents(batch.latents, noise, timesteps), timesteps, batch.conditions)
+    return (velocity - (noise - batch.latents)).square().flatten(start_dim=1).mean(dim=1)
+
+
 def draw_noise(
     latents: Float[Tensor, "batch channels time height width"], places: tuple[int, ...], *, seed: int, step: int
 ) -> Float[Tensor, "batch channels time height width"]:
