@@ -1,5 +1,6 @@
 """Random access to the clips of a dataset by bucket and index: text from the index, media by their byte ranges."""
 
+import copy
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, overload
@@ -77,6 +78,7 @@ class SampleStore:
         self._shards = SampleShards(self._index, (range_cache or RangeCacheConfig()).open())
         ids, durations_s, self._fills = self._divide(buckets)
         self._positions, self._ids = _sorted_by_id(ids, self._fills.values())
+        self._is_member: npt.NDArray[np.bool_] | None = None  # all of them
         self._durations_s = durations_s[self._positions].astype(np.float32)
         self._numbers = {
             bucket: np.flatnonzero(fills[self._positions]).astype(np.uint32) for bucket, fills in self._fills.items()
@@ -97,7 +99,23 @@ class SampleStore:
 
     def __len__(self) -> int:
         """How many clips fill any bucket."""
-        return len(self._ids)
+        return len(self._ids) if self._is_member is None else int(self._is_member.sum())
+
+    def only(self, is_member: npt.NDArray[np.bool_]) -> "SampleStore":
+        """The same dataset, of which only some clips are seen; each keeps its number.
+
+        Args:
+            is_member: of the clips, by number.
+        """
+        part = copy.copy(self)
+        part._is_member = is_member
+        own = {bucket: numbers[is_member[numbers]] for bucket, numbers in self._numbers.items()}
+        part._numbers = {bucket: numbers for bucket, numbers in own.items() if len(numbers)}
+        part._fills = {}
+        for bucket, numbers in part._numbers.items():
+            part._fills[bucket] = np.zeros_like(self._fills[bucket])
+            part._fills[bucket][self._positions[numbers]] = True
+        return part
 
     def clips_per_bucket(self) -> Mapping[Bucket, int]:
         """How many clips each bucket has; buckets without any are not listed."""
@@ -110,6 +128,13 @@ class SampleStore:
     def all_clip_ids(self) -> pa.StringArray:
         """The clips that fill any bucket, by number."""
         return self._ids
+
+    def source_videos(self) -> pa.DictionaryArray:
+        """The video that each clip comes from, by number; of a clip whose video the dataset does not name, its id."""
+        table = self._index.table(["source_uri"], outcome=Outcome.KEPT)
+        videos = table["source_uri"].combine_chunks().take(pa.array(self._positions))
+        is_named = pc.greater(pc.binary_length(videos), 0)
+        return pc.if_else(pc.fill_null(is_named, False), videos, self._ids).dictionary_encode()
 
     def numbers(self, bucket: Bucket) -> Numbers:
         """The number of every clip of a bucket among those of all buckets, in the order of `read`."""
@@ -137,7 +162,10 @@ class SampleStore:
 
     def clips_with_background(self) -> "ClipsByNumber":
         """All clips that have a background image."""
-        return ClipsByNumber(self._ids, np.flatnonzero(self._flags("has_background", lambda column: column)))
+        has_background = self._flags("has_background", lambda column: column)
+        if self._is_member is not None:
+            has_background &= self._is_member
+        return ClipsByNumber(self._ids, np.flatnonzero(has_background))
 
     def read_background(self, number: int) -> Payload:
         """The background image of one of `clips_with_background`; nothing else of the clip is read.

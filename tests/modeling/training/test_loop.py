@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from dataset_schema import Sample, write_shard
 from modeling.data.batches import BatchLoader
 from modeling.data.cache import write_cache
 from modeling.data.store import SampleStore
-from modeling.model.lora import LoraConfig, load_lora, merge_lora
+from modeling.model.lora import LoraConfig
 from modeling.model.parts import Trainable
 from modeling.model.precision import Precision
 from modeling.model.weights import build_model
@@ -39,7 +40,9 @@ from tests.modeling.training.small_runs import (
     LONG,
     PHASES,
     SMALL,
+    KilledError,
     checkpoint,
+    kill_after,
     metrics,
     run_config,
     same,
@@ -48,18 +51,6 @@ from tests.modeling.training.small_runs import (
 
 CPU = torch.device("cpu")
 MakeDataset = Callable[..., Path]
-
-
-class KilledError(Exception):
-    """Stands for the end of the process."""
-
-
-def kill_after(step: int) -> Callable[[StepReport], None]:
-    def on_step(report: StepReport) -> None:
-        if report.step == step:
-            raise KilledError
-
-    return on_step
 
 
 def test_a_run_killed_twice_ends_bitwise_like_one_that_was_not(make_dataset: MakeDataset, tmp_path: Path) -> None:
@@ -123,7 +114,9 @@ def test_the_papers_phases_are_those_of_b2() -> None:
     assert phase_at(phases, 59_999) == (0, 59_999)
     assert phase_at(phases, 60_000) == (1, 0)
     assert PHASE_II_A.rate_share(499) == 0.5
-    assert PHASE_II_A.rate_share(5_000) == PHASE_II_B.rate_share(0) == PHASE_II_B.rate_share(29_999) == 1.0
+    assert PHASE_II_A.rate_share(5_000) == PHASE_II_B.rate_share(29_999) == 1.0
+    assert PHASE_II_B.rate_share(499) == 0.5  # of the backbone, which begins there; the new layers go on
+    assert PHASE_II_B.rate_share(0, warms_up=False) == 1.0
     assert not PHASE_I.uses_references
     assert [(phase.name, steps) for phase, steps in phases_left(phases, done=65_000)] == [
         ("II-a", range(65_000, 70_000)),
@@ -337,6 +330,11 @@ def test_a_run_whose_beginning_was_moved_or_replaced_says_so_and_takes_its_new_p
     dataset, config = make_dataset({SMALL: 5}), run_config(NEW_LAYERS, checkpoint_every_steps=2)
     base = train(run_config(), dataset=dataset, output=tmp_path / "base")
     other = train(run_config(seed=1), dataset=dataset, output=tmp_path / "other")
+    for pipeline in (base, other):
+        Pipeline.from_pretrained(pipeline).save_pretrained(pipeline, max_file_bytes=150_000)
+    first, *rest = sorted(base.glob("*.safetensors"))
+    for path in rest:  # so that one file of several differs
+        shutil.copy(path, other / path.name)
     with pytest.raises(KilledError):
         train(config, dataset=dataset, output=tmp_path / "run", start=base, on_step=kill_after(3))
     moved = base.rename(tmp_path / "moved")
@@ -347,6 +345,8 @@ def test_a_run_whose_beginning_was_moved_or_replaced_says_so_and_takes_its_new_p
         train(config, dataset=dataset, output=tmp_path / "run", start=other)
     finished = train(config, dataset=dataset, output=tmp_path / "run", start=moved)
 
+    assert rest
+    assert first.name in {path.name for path in other.iterdir()}
     exported = export_checkpoint(checkpoint(tmp_path / "run", 4), tmp_path / "exported")
     assert same(load_file(finished / "model.safetensors"), load_file(exported / "model.safetensors"))
 
@@ -413,6 +413,7 @@ def test_a_personal_fine_tune_changes_only_its_adapters_and_ends_as_a_plain_pipe
         train(personal, dataset=dataset, output=tmp_path / "killed", start=base, on_step=kill_after(3))
     resumed = train(personal, dataset=dataset, output=tmp_path / "killed", start=base)
     tuned = train(personal, dataset=dataset, output=tmp_path / "tuned", start=base)
+    exported = export_checkpoint(checkpoint(tmp_path / "tuned", 4), tmp_path / "exported")
 
     before, after = load_file(base / "model.safetensors"), load_file(tuned / "model.safetensors")
     changed = {name for name in before if not torch.equal(before[name], after[name])}
@@ -420,10 +421,12 @@ def test_a_personal_fine_tune_changes_only_its_adapters_and_ends_as_a_plain_pipe
     assert changed
     assert all(name.split(".")[-2] in LoraConfig().layers for name in changed)
     assert same(after, load_file(resumed / "model.safetensors"))
-    loaded = Pipeline.from_pretrained(base)
-    load_lora(tuned / "lora", loaded.model)
-    merge_lora(loaded.model)
-    assert same(after, dict(loaded.model.state_dict()))
+    for adapters in (tuned / "lora", exported / "lora"):
+        loaded = Pipeline.from_pretrained(base)
+        loaded.load_lora(adapters)
+        assert same(after, dict(loaded.model.state_dict()))
+        with pytest.raises(ValueError, match=r"were trained on other weights .* than those of .*tuned/pipeline"):
+            Pipeline.from_pretrained(tuned).load_lora(adapters)
 
 
 def test_adapters_need_a_trained_model_and_a_phase_of_their_own(make_dataset: MakeDataset, tmp_path: Path) -> None:
@@ -514,7 +517,8 @@ def test_a_run_that_takes_no_step_any_more_stops(make_dataset: MakeDataset, tmp_
     for step in range(5):
         trainer.record(trainer.step(trainer.loader.batch(step)))
 
-    lost = r"the last 6 steps up to 6 .*not finite.*learning_rate"
+    named = ", ".join(example.clip_id for example in trainer.loader.batch(5).examples)
+    lost = rf"the last 6 steps up to 6 .*not finite.* clips of the last, {named}, and .*learning_rate"
     with pytest.raises(ValueError, match=lost):
         trainer.record(trainer.step(trainer.loader.batch(5)))
     with pytest.raises(ValueError, match=lost):
@@ -533,3 +537,31 @@ def test_what_the_text_encoder_does_not_read_is_said_before_the_first_step_or_re
     train(RunConfig(pipeline=short, training=lenient), dataset=dataset, output=tmp_path)
 
     assert "of 5 captions 5 are cut" in caplog.text
+
+
+@pytest.mark.parametrize("draws_references", [True, False])
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_a_model_that_takes_few_images_trains(
+    make_sample: Callable[..., Sample],
+    make_two_subjects: Callable[[Sample], Sample],
+    tmp_path: Path,
+    most: int,
+    draws_references: bool,
+) -> None:
+    samples = [make_two_subjects(make_sample(number, SMALL, tmp_path)) for number in range(4)]
+    write_shard(tmp_path / "dataset" / "samples" / "part-00000.parquet", samples)
+    plain = run_config(TrainingPhase(name="joint", steps=2, trainable=Trainable.ALL))
+    data = replace(plain.training.data, draws_references=draws_references, image_dropout=0.0)
+    config = replace(
+        plain,
+        pipeline=replace(plain.pipeline, model=replace(plain.pipeline.model, max_images=most)),
+        training=replace(plain.training, data=data),
+    )
+    loader = BatchLoader(SampleStore(tmp_path / "dataset"), data, seed=0, max_images=most)
+
+    train(config, dataset=tmp_path / "dataset", output=tmp_path / "run")
+
+    assert [(line["step"], line["skipped_steps"]) for line in metrics(tmp_path / "run")] == [(1, 0), (2, 0)]
+    seen = [len(example.images) for step in range(4) for example in loader.batch(step).examples]
+    assert max(seen) == most
+    assert min(seen) >= 1
