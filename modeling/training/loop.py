@@ -223,6 +223,7 @@ class Trainer:
         self._phase = training.phases[number]
         for name, parameter in self.model.named_parameters():
             parameter.requires_grad_(self._phase.trainable.admits(name))
+        self._team.begin_phase()
         self._trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         trained = [(name, weight) for name, weight in self.model.named_parameters() if weight.requires_grad]
         self._optimizer = Optimizer(trained, training.optimizer)
