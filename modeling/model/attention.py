@@ -150,13 +150,13 @@ def _heads_first(
 def _branches_side_by_side(
     tokens: Float[Tensor, "branches_batch tokens heads channels"], branches: int
 ) -> Float[Tensor, "batch branches_tokens heads channels"]:
-    return tokens.unflatten(0, (branches, -1)).transpose(0, 1).flatten(1, 2)
+    return torch.unflatten(tokens, 0, (branches, -1)).transpose(0, 1).flatten(1, 2)
 
 
 def _branches_in_batch(
     tokens: Float[Tensor, "batch branches_tokens heads channels"], branches: int
 ) -> Float[Tensor, "branches_batch tokens heads channels"]:
-    return tokens.unflatten(1, (branches, -1)).transpose(0, 1).flatten(0, 1)
+    return torch.unflatten(tokens, 1, (branches, -1)).transpose(0, 1).flatten(0, 1)
 
 
 def _attention_mask(is_token: Bool[Tensor, "batch context"]) -> Bool[Tensor, "batch 1 1 context"]:

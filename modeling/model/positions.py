@@ -67,7 +67,7 @@ def rotate(
 ) -> Float[Tensor, "batch tokens heads channels"]:
     """Turn channels (0, 1), (2, 3), ... of every head as planes, in float32."""
     cosine, sine = rotation[:, :, None].unbind()
-    first, second = heads.float().unflatten(-1, (-1, 2)).unbind(-1)
+    first, second = torch.unflatten(heads.float(), -1, (-1, 2)).unbind(-1)
     turned = torch.stack([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
     return turned.flatten(-2).to(heads.dtype)
 

@@ -31,7 +31,7 @@ class ExecutionConfig:
         precision: of matrix products and attention. Our choice: bfloat16, as the authors' sibling model.
         recomputes_activations: keep only what enters each block, and compute the rest again for the gradients: a third
             more computation for a fraction of the memory.
-        compiles: whether every block is compiled.
+        compiles: whether every block is compiled (`block_graphs.py`).
         devices_per_clip: devices that divide the tokens of each clip among them (context parallel), for clips that one
             device cannot hold.
     """
