@@ -134,7 +134,7 @@ def run_config(phases: tuple[TrainingPhase, ...], *, recomputes: bool, lora: Lor
     )
 
 
-def graphs_by_phase(config: RunConfig, dataset: Path, output: Path) -> dict[str, Count]:
+def graphs_by_phase(config: RunConfig, dataset: Path, output: Path, start: Path | None = None) -> dict[str, Count]:
     """Train, and count each phase."""
     found: dict[str, Count] = {}
     with counting() as counts:
@@ -146,7 +146,7 @@ def graphs_by_phase(config: RunConfig, dataset: Path, output: Path) -> dict[str,
             phase.compiled += step.compiled
             phase.graphs += step.graphs
 
-        train(config, dataset=dataset, output=output, on_step=add)
+        train(config, dataset=dataset, output=output, start=start, on_step=add)
     return found
 
 
@@ -165,10 +165,14 @@ def main() -> None:
     print(f"{steps} steps a phase, 3 blocks, {', '.join(map(str, BUCKETS))}\n")
     print(f"{'':40}{'phase':>10}{'block calls':>14}{'compiled':>10}{'graphs':>8}")
     with TemporaryDirectory() as folder:
-        write_sprite_dataset(Path(folder) / "dataset", clips=CLIPS)
+        dataset, start = Path(folder) / "dataset", None
+        write_sprite_dataset(dataset, clips=CLIPS)
         for name, config in runs.items():
-            for phase, found in graphs_by_phase(config, Path(folder) / "dataset", Path(folder) / name).items():
-                print(f"{name:40}{phase:>10}{found.calls:14}{found.compiled:10}{found.graphs:8}", flush=True)
+            output = Path(folder) / name
+            found = graphs_by_phase(config, dataset, output, start if config.training.lora else None)
+            start = output / "pipeline"
+            for phase, count in found.items():
+                print(f"{name:40}{phase:>10}{count.calls:14}{count.compiled:10}{count.graphs:8}", flush=True)
 
 
 if __name__ == "__main__":

@@ -95,9 +95,10 @@ class _CompiledFunction:
             )
             return self(*inputs)
         except BackendCompilerFailed as error:
+            found = str(error.inner_exception).strip().partition("\n")[0]
             raise RuntimeError(
-                f"execution.compiles is set, but torch cannot compile on this machine: {_first_line(error)}. Install "
-                "what it names (on a CPU a C++ compiler, such as g++; on a GPU Triton and a C compiler), or set "
+                f"execution.compiles is set, but torch cannot compile on this machine: {found}. Install what it names "
+                "(on a CPU a C++ compiler, such as g++; on a GPU Triton and a C compiler), or set "
                 "run.training.execution.compiles = false"
             ) from error
 
@@ -126,7 +127,3 @@ def _mark_sizes(
             mark(attended.context.tokens, [0, 1])
             if attended.context.mask is not None:
                 mark(attended.context.mask, [0, 3])
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]
