@@ -175,8 +175,9 @@ bench: setup  ## measure annotators against ground truth: make bench MEDIA=DIR (
 bench-quality: setup  ## every figure of the embedded profile beside its goal: make bench-quality [MEDIA=DIR]; without it on generated clips
 	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.quality $(if $(MEDIA),"$$MEDIA") $(ARGS)
 
-bench-model: setup  ## measure the model library: its block against diffusers, sampling against the naive loop, loading against `datasets`
+bench-model: setup  ## measure the model library: its block against diffusers, how much of training compiles, sampling against the naive loop, loading against `datasets`
 	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.model_block
+	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.block_graphs
 	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.sampling
 	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.loader
 

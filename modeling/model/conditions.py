@@ -15,15 +15,18 @@ class ReferenceTokens:
         image_tokens: patch tokens of each image.
         word_tokens: the caption's tokens at the image's entity word; zeros where it has fewer than K.
         is_present: False for padding and for dropped images.
+        is_padded: whether a clip may have images beside empty slots; attention is faster where none has.
     """
 
     image_tokens: Float[Tensor, "batch images patches image_channels"]
     word_tokens: Float[Tensor, "batch images words text_channels"]
     is_present: Bool[Tensor, "batch images"]
+    is_padded: bool = True
 
     def first(self, clips: int) -> "ReferenceTokens":
         """Those of the first clips."""
-        return ReferenceTokens(
+        return replace(
+            self,
             image_tokens=self.image_tokens[:clips],
             word_tokens=self.word_tokens[:clips],
             is_present=self.is_present[:clips],
@@ -31,7 +34,8 @@ class ReferenceTokens:
 
     def to(self, device: torch.device) -> "ReferenceTokens":
         """The same on another device."""
-        return ReferenceTokens(
+        return replace(
+            self,
             image_tokens=self.image_tokens.to(device),
             word_tokens=self.word_tokens.to(device),
             is_present=self.is_present.to(device),
@@ -45,22 +49,24 @@ class Conditions:
     Attributes:
         text: zeros where the text is dropped.
         is_text: False for padding.
+        is_padded: whether a clip may have text beside padding; attention is faster where none has.
         references: None when no clip of the batch has any; the personalization layers are then skipped.
     """
 
     text: Float[Tensor, "batch tokens text_channels"]
     is_text: Bool[Tensor, "batch tokens"]
     references: ReferenceTokens | None
+    is_padded: bool = True
 
     def first(self, clips: int) -> "Conditions":
         """Those of the first clips."""
         references = None if self.references is None else self.references.first(clips)
-        return Conditions(text=self.text[:clips], is_text=self.is_text[:clips], references=references)
+        return replace(self, text=self.text[:clips], is_text=self.is_text[:clips], references=references)
 
     def to(self, device: torch.device) -> "Conditions":
         """The same on another device."""
         references = None if self.references is None else self.references.to(device)
-        return Conditions(text=self.text.to(device), is_text=self.is_text.to(device), references=references)
+        return replace(self, text=self.text.to(device), is_text=self.is_text.to(device), references=references)
 
     def with_room_for_images(self, patches: int, words: int, channels: int) -> "Conditions":
         """The same, but with one absent image where there is none at all; it contributes exactly nothing."""
@@ -71,6 +77,7 @@ class Conditions:
             image_tokens=self.text.new_zeros(batch, 1, patches, channels),
             word_tokens=self.text.new_zeros(batch, 1, words, text_channels),
             is_present=torch.zeros(batch, 1, dtype=torch.bool, device=self.text.device),
+            is_padded=self.is_padded,
         )
         return replace(self, references=absent)
 

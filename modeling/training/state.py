@@ -177,6 +177,7 @@ class TrainingState:
             parameter.requires_grad_(self.phase.trainable.admits(name))
             if parameter.requires_grad:
                 trained[name] = parameter
+        self._team.begin_phase()
         self.trained: list[nn.Parameter] = list(trained.values())
         if self.average is not None and self.phase_step == 0:
             self.average.settle(self.model, self.average.weights.keys() - trained.keys())
