@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 from PIL import Image
 from safetensors.torch import load_file
@@ -53,6 +54,17 @@ def test_a_sampled_video_has_the_size_that_was_asked_for(model: Path, tmp_path: 
     assert rate == 24
 
 
+def test_a_video_begins_with_the_frame_that_was_given(model: Path, tmp_path: Path, picture: str) -> None:
+    frames = {}
+    for name, options in (("given", ["--first-frame", picture, "--sampling.solver", "unipc"]), ("free", [])):
+        assert sample(model, tmp_path / f"{name}.mp4", *options) == 0
+        with av.open(str(tmp_path / f"{name}.mp4")) as container:
+            frames[name] = next(container.decode(video=0)).to_ndarray(format="rgb24").astype(int)
+
+    assert np.abs(frames["given"] - (200, 30, 30)).max() < 8  # of 255: what H.264 loses of one color
+    assert np.abs(frames["free"] - (200, 30, 30)).mean() > 30
+
+
 def test_the_same_command_writes_the_same_video_and_another_seed_another(model: Path, tmp_path: Path) -> None:
     for name, seed in (("a", "0"), ("b", "0"), ("c", "1")):
         assert sample(model, tmp_path / name, "--sampling.seed", seed) == 2  # a name without an ending is no video
@@ -70,6 +82,8 @@ def test_the_same_command_writes_the_same_video_and_another_seed_another(model: 
         (["--reference", "cat"], "expected WORD=PICTURE"),
         (["--reference", "cat=nothing.png"], "--reference 'cat=nothing.png': nothing.png does not exist, expected a"),
         (["--background", "meadow=/"], "--background 'meadow=/': / is a folder, expected a picture"),
+        (["--first-frame", "nothing.png"], "--first-frame: nothing.png does not exist, expected a picture such as"),
+        (["--first-frame", "{}", "--sampling.bucket", "1x64x112"], "a video of 1x64x112 is its first frame, which is"),
         (["--reference", *["cat={}"] * 7], "7 reference images, expected at most 6"),
     ],
 )
@@ -116,7 +130,7 @@ def test_a_large_picture_is_taken_without_a_word_and_one_of_twice_the_size_refus
     [
         ("--sampling.steps", "0", "sampling has steps 0, expected at least 1"),
         ("--sampling.bucket", "9x65x112", "--sampling.bucket: bucket has height 65, expected a"),
-        ("--sampling.solver", "rk4", "--sampling.solver: solver is 'rk4', expected euler or heun"),
+        ("--sampling.solver", "rk4", "--sampling.solver: solver is 'rk4', expected euler, heun, unipc or"),
     ],
 )
 def test_a_wrong_option_is_told_with_its_place_and_status_2(
