@@ -40,7 +40,7 @@ class DenoisingConfig:
         image_scale: s_I of the guidance; the paper uses 3. Larger values copy the reference images.
         guidance: `separate` is the paper's Equation 2; `chained` is Equation 1, which it compares with.
         solver: `euler`; `heun`: more exact for as many steps, at nearly twice the time; `unipc` or `unipc3`: more exact
-            at Euler's time, for few steps. Our choice: Euler; the paper is silent.
+            at Euler's time, where the velocity changes smoothly. Our choice: Euler; the paper is silent.
         batches_branches: predict the branches of guidance together; turned off, they take turns in less memory.
     """
 

@@ -81,7 +81,7 @@ class UniPC(Solver):
     """Asks for the velocity once a step, which serves twice; the error falls with the square of the steps' size.
 
     What is asked for at the end of a step first corrects where the step led (UniC), and then goes into the next (UniP).
-    Zhao et al. 2023; in a few steps it comes nearer than the methods above.
+    Zhao et al. 2023; where the velocity changes smoothly it comes nearer than the methods above for as many calls.
 
     Attributes:
         order: how many estimates of the data a step is drawn through, 2 or 3. Our choice: 2, as the authors advise for

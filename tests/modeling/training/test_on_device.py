@@ -186,7 +186,7 @@ def step_bytes(
     next(steps)
     torch.cuda.reset_peak_memory_stats(device)
     next(steps)
-    return torch.cuda.max_memory_allocated(device) - inputs
+    return int(torch.cuda.max_memory_allocated(device)) - inputs
 
 
 def _steps(device: torch.device, config: DiTConfig, batch: EncodedBatch, setup: StepSetup) -> Iterator[None]:
