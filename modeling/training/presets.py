@@ -33,7 +33,7 @@ def one_gpu() -> RunConfig:
 
     Heads keep the paper's 128 channels, so that width and depth are all that differs from its model, and the device
     the paper's budget of tokens: `describe` finds that a step needs 79 GiB at most with recomputed activations, which
-    leaves 60 to the encoders. Not shown on a GPU yet.
+    leaves 60 to the encoders.
     """
     return RunConfig(
         pipeline=PipelineConfig(model=DiTConfig(width=2048, blocks=24, heads=16), encoders=PaperEncoders()),

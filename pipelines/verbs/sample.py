@@ -34,8 +34,8 @@ class Sample:
         output: the .mp4 to write.
         reference: WORD=PICTURE, several if need be; the word is copied from the prompt (WORD#2 where it stands there
             a second time), the picture shows its subject on a transparent or white background.
-        background: WORD=PICTURE of the place.
         first_frame: a picture that the video is to begin with, scaled and centre-cropped to its size.
+        background: WORD=PICTURE of the place.
         sampling: its size and seed, and how noise becomes it.
         device: where to sample, such as `cpu` or `cuda`.
     """
@@ -44,8 +44,8 @@ class Sample:
     prompt: str
     output: Path
     reference: tuple[str, ...] = ()
-    background: str | None = None
     first_frame: Path | None = None
+    background: str | None = None
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     device: str = "cpu"
 

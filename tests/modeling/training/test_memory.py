@@ -10,7 +10,7 @@ from modeling.model.parts import Trainable
 from modeling.model.precision import Precision, computing_in
 from modeling.training.memory import StepSetup, activation_bytes, step_memory
 from modeling.training.parallel import ExecutionConfig
-from tests.modeling.training.live_bytes import LiveBytes, cpu_extra, draw_conditions
+from tests.modeling.training.held_tensors import LiveBytes, cpu_extra, draw_conditions
 
 CPU = torch.device("cpu")
 CONFIG = DiTConfig(width=256, blocks=4, heads=2, text_channels=64, image_channels=64, dropout=0.0)

@@ -3,10 +3,11 @@
 Each test runs on the CPU by default, and on a GPU with `make test-gpu`.
 """
 
+import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,8 @@ from modeling.training.objective import EncodedBatch, velocity_loss
 from modeling.training.optimizer import Optimizer, OptimizerConfig
 from modeling.training.parallel import ExecutionConfig, Team
 from storage.configs import write_config
-from tests.modeling.training.live_bytes import LiveBytes, cpu_extra, draw_conditions
+from tests.modeling.training.held_tensors import LiveBytes, cpu_extra, draw_conditions
 from tests.modeling.training.small_runs import PHASES, PLAIN, SMALL, checkpoint, metrics, run_config
-from tests.modeling.training.teams import Run, train_together
 
 MakeDataset = Callable[..., Path]
 
@@ -95,47 +95,58 @@ def test_an_interrupted_run_goes_on_on_a_device(make_dataset: MakeDataset, tmp_p
     assert column(tmp_path / "resumed", "loss") == pytest.approx(column(tmp_path / "whole", "loss")[4:], rel=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("execution", "most"),
+    [(PLAIN, 1e-4), (HALF, 1e-2)],  # shards are rounded to bfloat16 as they are gathered
+    ids=["float32", "bfloat16"],
+)
 def test_one_process_that_shards_takes_the_steps_of_one_that_does_not(
-    make_dataset: MakeDataset, tmp_path: Path, device: str
+    make_dataset: MakeDataset, tmp_path: Path, device: str, execution: ExecutionConfig, most: float
 ) -> None:
-    dataset = make_dataset({SMALL: 5})
-    executions = {"exact": PLAIN, "half": HALF}
-    for name, execution in executions.items():
-        train(config_of(execution), dataset=dataset, output=tmp_path / name, device=device)
+    dataset, config = make_dataset({SMALL: 5}), config_of(execution)
+    train(config, dataset=dataset, output=tmp_path / "alone", device=device)
 
-    together = [Run(config_of(execution), tmp_path / f"sharded {name}") for name, execution in executions.items()]
-    train_together(together, dataset, tmp_path, processes=1, device=device)
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "1"]
+    train_elsewhere("train_on_device.py", config, dataset, tmp_path / "sharded", device=device, launcher=launcher)
 
-    exact, half = ([column(tmp_path / f"{prefix}{name}", "loss") for prefix in ("sharded ", "")] for name in executions)
-    assert exact[0] == pytest.approx(exact[1], rel=1e-4)
-    assert half[0] == pytest.approx(half[1], rel=1e-2)  # shards are rounded to bfloat16 as they are gathered
+    assert column(tmp_path / "sharded", "loss") == pytest.approx(column(tmp_path / "alone", "loss"), rel=most)
 
 
 @pytest.mark.parametrize(
     "device", [pytest.param("cpu", marks=pytest.mark.slow), pytest.param("cuda", marks=pytest.mark.gpu)]
 )
-@pytest.mark.parametrize("precision", list(Precision))
+@pytest.mark.parametrize(
+    ("precision", "most"),
+    [(Precision.FLOAT32, 1e-4), (Precision.BFLOAT16, 1e-2)],  # what is fused is not rounded in between
+)
 def test_compiled_blocks_take_the_steps_of_plain_ones(
-    make_dataset: MakeDataset, tmp_path: Path, device: str, precision: Precision
+    make_dataset: MakeDataset, tmp_path: Path, device: str, precision: Precision, most: float
 ) -> None:
-    dataset = make_dataset({SMALL: 5})
-    plain = replace(PLAIN, precision=precision, recomputes_activations=True)
+    dataset, plain = make_dataset({SMALL: 5}), replace(PLAIN, precision=precision, recomputes_activations=True)
     train(config_of(plain), dataset=dataset, output=tmp_path / "plain", device=device)
-    config = tmp_path / "compiled.json"
-    write_config(config, config_of(replace(plain, compiles=True)))
-    script, output = Path(__file__).with_name("train_compiled.py"), tmp_path / "compiled"
 
+    compiled = config_of(replace(plain, compiles=True))
+    graphs = train_elsewhere("train_compiled.py", compiled, dataset, tmp_path / "compiled", device=device)
+
+    assert int(graphs) > 0
+    assert column(tmp_path / "compiled", "loss") == pytest.approx(column(tmp_path / "plain", "loss"), rel=most)
+
+
+def train_elsewhere(
+    script: str, config: RunConfig, dataset: Path, output: Path, *, device: str, launcher: Sequence[str] = ()
+) -> str:
+    """Train in another process, by a script that stands beside this file; returns what it prints."""
+    path = output.with_suffix(".json")
+    write_config(path, config)
     done = subprocess.run(
-        [sys.executable, str(script), device, str(config), str(dataset), str(output)],
+        [sys.executable, *launcher, str(Path(__file__).with_name(script)), device, str(path), dataset, output],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
         capture_output=True,
         text=True,
         check=False,
     )
-
     assert done.returncode == 0, done.stderr[-4000:]
-    assert int(done.stdout) > 0
-    most = 1e-4 if precision is Precision.FLOAT32 else 1e-2  # what is fused is not rounded in between
-    assert column(output, "loss") == pytest.approx(column(tmp_path / "plain", "loss"), rel=most)
+    return done.stdout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +192,7 @@ def step_bytes(
         with LiveBytes([batch.latents, batch.conditions.text]) as live:
             next(steps)
             next(steps)
-        return live.most
+        return int(live.most)
     inputs = torch.cuda.memory_allocated(device)
     next(steps)
     torch.cuda.reset_peak_memory_stats(device)

@@ -1,10 +1,14 @@
 """One process and two that share its work end with the same weights."""
 
+import json
+import os
 import shutil
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -20,6 +24,7 @@ from modeling.training.config import RunConfig, ValidationConfig
 from modeling.training.loop import train
 from modeling.training.optimizer import OptimizerConfig
 from modeling.training.parallel import ExecutionConfig, Team
+from storage.configs import write_config
 from tests.modeling.training.small_runs import (
     PHASES,
     PLAIN,
@@ -29,8 +34,8 @@ from tests.modeling.training.small_runs import (
     run_config,
     weights,
 )
-from tests.modeling.training.teams import Run, train_together
 
+ROOT = Path(__file__).parents[3]
 # 3 x 3 x 3 latent tokens, so that two devices cannot share them equally.
 ODD = Bucket(9, 48, 48)
 SHARDED = replace(PLAIN, recomputes_activations=True)
@@ -52,6 +57,30 @@ def config_of(execution: ExecutionConfig, optimizer: OptimizerConfig = ADAMW) ->
         execution=execution,
         validation=ValidationConfig(every_steps=8, sampling=DenoisingConfig(steps=2), clips=1),
     )
+
+
+class Run(NamedTuple):
+    config: RunConfig
+    output: Path
+
+
+def train_together(runs: Iterable[Run], dataset: Path, folder: Path) -> None:
+    """Train on two processes, as torchrun starts them."""
+    listed = []
+    for number, run in enumerate(runs):
+        config = folder / f"run-{number}.json"
+        write_config(config, run.config)
+        listed.append({"config": str(config), "dataset": str(dataset), "output": str(run.output)})
+    (folder / "runs.json").write_text(json.dumps(listed))
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [*launcher, str(ROOT / "tests/modeling/training/train_together.py"), str(folder / "runs.json")],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
 
 
 def column(output: Path, name: str) -> list[Any]:
@@ -89,7 +118,6 @@ def test_two_devices_train_what_one_trains_sharded_or_sharing_each_clip_and_cont
         ],
         dataset,
         tmp_path,
-        processes=2,
     )
 
     whole = read_tensors(checkpoint(runs["alone"], 8))

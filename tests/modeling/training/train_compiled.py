@@ -8,8 +8,6 @@ from pathlib import Path
 
 from torch._dynamo.utils import counters
 
-sys.path.insert(0, str(Path(__file__).parents[3]))
-
 from modeling.training.config import RunConfig
 from modeling.training.loop import train
 from storage.configs import read_config
