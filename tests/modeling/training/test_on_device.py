@@ -91,8 +91,9 @@ def test_an_interrupted_run_goes_on_on_a_device(make_dataset: MakeDataset, tmp_p
 
     train(config_of(PLAIN), dataset=dataset, output=tmp_path / "resumed", device=device)
 
-    # Kernels that sum in any order may differ by rounding from run to run.
-    assert column(tmp_path / "resumed", "loss") == pytest.approx(column(tmp_path / "whole", "loss")[4:], rel=1e-5)
+    # A GPU's kernels that sum in any order differ by rounding from run to run, which the optimizer amplifies.
+    resumed, whole = (column(tmp_path / name, "loss") for name in ("resumed", "whole"))
+    assert resumed == pytest.approx(whole[4:], rel=0 if device == "cpu" else 1e-4)
 
 
 @pytest.mark.parametrize(
