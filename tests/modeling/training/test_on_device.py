@@ -179,8 +179,9 @@ def test_a_step_occupies_what_describe_says(device: str, trainable: Trainable) -
     measured = step_bytes(torch.device(device), size.config, latents, conditions, setup)
 
     described = step_memory(size.config, workload, setup).total + unfused_bytes(device, size.config, workload)
-    # `describe` leaves a tenth of a device free for what it does not count, and should not ask for much too much.
-    assert 0.8 * described < measured < described / 0.9
+    # `describe` leaves a tenth of a device free for what it does not count. What is frozen keeps less for the backward
+    # pass than it counts, and the whole copy of the matrices is gone by then; it should not ask for much more than that.
+    assert 0.75 * described < measured < described / 0.9
 
 
 def step_bytes(
