@@ -180,7 +180,7 @@ def test_a_step_occupies_what_describe_says(device: str, trainable: Trainable) -
 
     described = step_memory(size.config, workload, setup).total + unfused_bytes(device, size.config, workload)
     # `describe` leaves a tenth of a device free for what it does not count. What is frozen keeps less for the backward
-    # pass than it counts, and the whole copy of the matrices is gone by then; it should not ask for much more than that.
+    # pass than it counts, and the whole copy of the matrices is gone by then; it should not ask for much more.
     assert 0.75 * described < measured < described / 0.9
 
 
