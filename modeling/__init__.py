@@ -12,7 +12,16 @@ from modeling.data.cache import write_cache
 from modeling.data.schedule import BatchingConfig
 from modeling.data.store import SampleStore
 from modeling.data.video import decode_clip, write_video
-from modeling.encoders import EmbeddedEncoders, PaperEncoders
+from modeling.encoders import (
+    Autoencoder,
+    EmbeddedEncoders,
+    Encoders,
+    EncodersConfig,
+    ImageEncoder,
+    PaperEncoders,
+    TextEncoder,
+    TextTokens,
+)
 from modeling.model.dit import DiT, DiTConfig
 from modeling.model.lora import LoraConfig, add_lora, load_lora, merge_lora, save_lora
 from modeling.model.parts import Trainable
@@ -31,17 +40,21 @@ from modeling.training.presets import one_gpu, paper, tiny
 from modeling.training.run_log import StepReport
 
 __all__ = [
+    "Autoencoder",
     "BatchingConfig",
     "DataConfig",
     "DenoisingConfig",
     "DiT",
     "DiTConfig",
     "EmbeddedEncoders",
+    "Encoders",
+    "EncodersConfig",
     "Euler",
     "ExecutionConfig",
     "FlowConfig",
     "GuidanceForm",
     "Heun",
+    "ImageEncoder",
     "LoraConfig",
     "OptimizerConfig",
     "PaperEncoders",
@@ -54,6 +67,8 @@ __all__ = [
     "SamplingConfig",
     "Solver",
     "StepReport",
+    "TextEncoder",
+    "TextTokens",
     "Trainable",
     "TrainingConfig",
     "TrainingPhase",

@@ -1,8 +1,9 @@
 """Frozen networks between pixels, words and the model.
 
-`protocols.py` says what they are; `embedded.py` and `paper.py` each build all three.
+`protocols.py` says what they are; `embedded.py` and `paper.py` each build all three; `config.py` says what else may.
 """
 
+from modeling.encoders.config import EncodersConfig
 from modeling.encoders.embedded import EmbeddedEncoders
 from modeling.encoders.paper import PaperEncoders
 from modeling.encoders.protocols import (
@@ -24,6 +25,7 @@ __all__ = [
     "Autoencoder",
     "EmbeddedEncoders",
     "Encoders",
+    "EncodersConfig",
     "ImageEncoder",
     "LatentShape",
     "PaperEncoders",

@@ -13,7 +13,14 @@ from torch import Tensor
 from dataset_schema.words import Span
 from modeling.data.reference_images import ReferenceImage
 from modeling.data.video import Video
-from modeling.encoders import LATENT_CHANNELS, EmbeddedEncoders, PaperEncoders, latent_shape, unread_part
+from modeling.encoders import (
+    LATENT_CHANNELS,
+    EmbeddedEncoders,
+    EncodersConfig,
+    PaperEncoders,
+    latent_shape,
+    unread_part,
+)
 from modeling.model.conditions import Conditions
 from modeling.model.dit import DiT, DiTConfig
 from modeling.model.precision import Precision, computing_in
@@ -34,10 +41,14 @@ WEIGHTS_NAME = "model.safetensors"
 @strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineConfig:
-    """Everything that the weights alone do not say: the model's shape, its encoders, its flow."""
+    """Everything that the weights alone do not say: the model's shape, its encoders, its flow.
+
+    Attributes:
+        encoders: those of this library, or a config of one's own (`EncodersConfig`).
+    """
 
     model: DiTConfig = field(default_factory=DiTConfig)
-    encoders: EmbeddedEncoders | PaperEncoders = field(default_factory=EmbeddedEncoders)
+    encoders: EmbeddedEncoders | PaperEncoders | EncodersConfig = field(default_factory=EmbeddedEncoders)
     flow: FlowConfig = field(default_factory=FlowConfig)
 
     def __post_init__(self) -> None:
@@ -83,7 +94,12 @@ class Pipeline:
 
     @classmethod
     def from_pretrained(
-        cls, directory: Path | str, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+        cls,
+        directory: Path | str,
+        *,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+        trusts_code: bool = False,
     ) -> "Pipeline":
         """Read a pipeline, whose directory may also be a snapshot of a model repository.
 
@@ -91,10 +107,13 @@ class Pipeline:
             directory: of the pipeline.
             device: where to sample.
             dtype: of the weights in memory; `torch.bfloat16` takes half, and samples in that precision.
+            trusts_code: whether the module of its encoders may be imported, and so run, where they are of a class of
+                somebody's own. False takes only a class of a module that is imported already.
 
         Raises:
             FileNotFoundError: `directory` holds no pipeline.
-            ValueError: its config has unknown fields, its weights are damaged, or they do not fit its config.
+            ValueError: its config has unknown fields, or names code that is not trusted; its weights are damaged, or do
+                not fit its config.
         """
         place = torch_device(str(device))
         if dtype not in (torch.float32, torch.bfloat16):
@@ -105,7 +124,7 @@ class Pipeline:
                 f"{directory} does not exist; expected a directory that save_pretrained or training wrote. For a "
                 f"pipeline on the Hugging Face hub: hf download {directory} --local-dir DIRECTORY, then name DIRECTORY"
             )
-        config = read_config(directory / CONFIG_NAME, PipelineConfig)
+        config = read_config(directory / CONFIG_NAME, PipelineConfig, trusts_code=trusts_code)
         model, path = empty_model(config.model).to(dtype).to_empty(device="cpu"), directory / WEIGHTS_NAME
         if not path.is_file():
             raise FileNotFoundError(f"{path} does not exist, only its {CONFIG_NAME} does; copy the weights there too")

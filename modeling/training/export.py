@@ -46,9 +46,15 @@ def starting_weights(config: RunConfig, start: Path | None) -> NamedWeights:
     return weights if config.training.lora is None else with_new_adapters(weights, empty_model_of(config), seed=seed)
 
 
-def export_checkpoint(checkpoint: Path, directory: Path) -> Path:
-    """Write the pipeline of a checkpoint, with the averaged weights where the run keeps them; returns `directory`."""
-    run, tensors = read_run(checkpoint), read_tensors(checkpoint)
+def export_checkpoint(checkpoint: Path, directory: Path, *, trusts_code: bool = False) -> Path:
+    """Write the pipeline of a checkpoint, with the averaged weights where the run keeps them; returns `directory`.
+
+    Args:
+        checkpoint: of the run.
+        directory: of the pipeline.
+        trusts_code: as in `Pipeline.from_pretrained`.
+    """
+    run, tensors = read_run(checkpoint, trusts_code=trusts_code), read_tensors(checkpoint)
     return write_run(directory, run, finished_weights(tensors))
 
 
