@@ -9,6 +9,7 @@ Read `model/dit.py` for the model, `training/loop.py` for the loop, `sampling/` 
 
 from modeling.data.batches import DataConfig
 from modeling.data.cache import write_cache
+from modeling.data.own_dataset import OwnClip, own_clips, write_own_dataset
 from modeling.data.schedule import BatchingConfig
 from modeling.data.store import SampleStore
 from modeling.data.video import decode_clip, write_video
@@ -57,6 +58,7 @@ __all__ = [
     "ImageEncoder",
     "LoraConfig",
     "OptimizerConfig",
+    "OwnClip",
     "PaperEncoders",
     "Pipeline",
     "PipelineConfig",
@@ -80,10 +82,12 @@ __all__ = [
     "load_lora",
     "merge_lora",
     "one_gpu",
+    "own_clips",
     "paper",
     "save_lora",
     "tiny",
     "train",
     "write_cache",
+    "write_own_dataset",
     "write_video",
 ]

@@ -161,9 +161,10 @@ def _plain(value: object, place: str, kind: Any = None) -> Any:
         _read_text(type(value), str(value), place)  # what cannot be read again is not written
         return str(value)
     if is_dataclass(value):
-        types = _types(value.__class__)
+        own: Any = type(value)
+        types = _types(own)
         plain = {name: _plain(getattr(value, name), _inner(place, name), types[name]) for name in types}
-        return {**plain, PROFILE: _class_name(value.__class__, place)} if _is_own(value.__class__, kind) else plain
+        return {**plain, PROFILE: _class_name(own, place)} if _is_own(own, kind) else plain
     if isinstance(value, Mapping):
         return {name: _plain(part, _inner(place, name)) for name, part in value.items()}
     if isinstance(value, tuple | list):

@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from dataset_schema.words import Span
+from modeling.data.prompt_words import span_in_prompt
 from modeling.data.reference_images import ReferenceImage
 from modeling.data.video import Video
 from modeling.encoders import (
@@ -29,7 +30,6 @@ from modeling.randomness import torch_generator
 from modeling.sampling.condition_encoding import encode_conditions
 from modeling.sampling.denoising import SamplingConfig, sample_latents
 from modeling.sampling.flow import FlowConfig
-from modeling.sampling.prompt_words import span_in_prompt
 from picture_reading.opening import PictureSource, open_picture
 from storage.configs import differing_fields, read_config, strict, write_config
 from storage.devices import torch_device
