@@ -92,13 +92,13 @@ def test_only_the_chosen_encoders_are_spoken_of(encoders: str, problem: str, tmp
 def test_a_preset_names_encoders_of_ones_own_by_their_import_path(tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
     path.write_text(
-        '[run.pipeline.encoders]\nprofile = "examples.own_encoders:ColorEncoders"\npatches_a_side = 3\n'
+        '[run.pipeline.encoders]\nprofile = "examples.own_encoders:ColorEncoders"\nmax_text_tokens = 9\n'
         "[run.pipeline.model]\ntext_channels = 64\nimage_channels = 3\n"
     )
 
     run = parse(Train, ["--dataset", "dataset", "--output", "model", "--config", str(path)], verb="train").run
 
-    assert run.pipeline.encoders == ColorEncoders(patches_a_side=3)
+    assert run.pipeline.encoders == ColorEncoders(max_text_tokens=9)
 
 
 def test_a_preset_that_names_a_module_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def own_run(*, steps: int) -> RunConfig:
     phase = replace(run.training.phases[0], steps=steps)
     return replace(
         run,
-        pipeline=replace(run.pipeline, model=model, encoders=ColorEncoders(patches_a_side=2)),
+        pipeline=replace(run.pipeline, model=model, encoders=ColorEncoders(max_text_tokens=32)),
         training=replace(run.training, phases=(phase,)),
     )
 
@@ -54,7 +54,7 @@ def test_a_pipeline_of_own_encoders_loads_and_samples_as_before(trained: Path, t
         Pipeline.from_pretrained(place)("A ball moves.", sampling=SAMPLING) for place in (trained, tmp_path / "again")
     ]
 
-    assert pipeline.config.encoders == ColorEncoders(patches_a_side=2)
+    assert pipeline.config.encoders == ColorEncoders(max_text_tokens=32)
     assert np.array_equal(*videos)
 
 
@@ -82,8 +82,8 @@ def test_a_run_starts_from_a_pipeline_with_the_same_own_encoders_alone(
     dataset, run = make_dataset({SMALL: 5}), own_run(steps=2)
 
     train(run, dataset=dataset, output=tmp_path / "second", start=trained)
-    other = replace(run, pipeline=replace(run.pipeline, encoders=ColorEncoders(patches_a_side=3)))
-    with pytest.raises(ValueError, match=r"encoders\.patches_a_side is 3, expected 2"):
+    other = replace(run, pipeline=replace(run.pipeline, encoders=ColorEncoders(max_text_tokens=16)))
+    with pytest.raises(ValueError, match=r"encoders\.max_text_tokens is 16, expected 32"):
         train(other, dataset=dataset, output=tmp_path / "third", start=trained)
 
 
