@@ -1,6 +1,6 @@
 """What builds the encoders: the two profiles of this library, or a class of the user's own."""
 
-from typing import Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from modeling.encoders.protocols import Encoders
 
@@ -12,6 +12,8 @@ class EncodersConfig(Protocol):
     Python hands over an object. Files name the class by its import path, `profile = "package.module:ClassName"`, and
     give its fields; so it stands at the top of a module that whoever reads the file can import.
     """
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
     def text_channels(self) -> int:

@@ -36,6 +36,7 @@ def test_the_command_line_chooses_other_encoders_of_the_same_widths(chosen: list
     run = trained([*chosen, "--run.pipeline.encoders.image-kind", "clip"])
 
     widths = tiny().pipeline.encoders
+    assert isinstance(widths, EmbeddedEncoders)
     assert run.pipeline.encoders == PaperEncoders(
         image_kind=ImageKind.CLIP,
         text_channels=widths.text_channels,

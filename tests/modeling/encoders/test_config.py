@@ -50,12 +50,11 @@ def test_a_pipeline_of_own_encoders_loads_and_samples_as_before(trained: Path, t
     pipeline = Pipeline.from_pretrained(trained)
     pipeline.save_pretrained(tmp_path / "again")
 
-    videos = [
-        Pipeline.from_pretrained(place)("A ball moves.", sampling=SAMPLING) for place in (trained, tmp_path / "again")
-    ]
+    first = pipeline("A ball moves.", sampling=SAMPLING)
+    again = Pipeline.from_pretrained(tmp_path / "again")("A ball moves.", sampling=SAMPLING)
 
     assert pipeline.config.encoders == ColorEncoders(max_text_tokens=32)
-    assert np.array_equal(*videos)
+    assert np.array_equal(first, again)
 
 
 def test_a_run_with_own_encoders_resumes_bitwise(trained: Path, make_dataset: MakeDataset, tmp_path: Path) -> None:
