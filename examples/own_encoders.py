@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from PIL import Image
@@ -11,9 +11,7 @@ import modeling
 from picture_reading.showing import on_white
 
 
-class MeanColor:
-    """What `modeling.ImageEncoder` asks for."""
-
+class MeanColor:  # what `modeling.ImageEncoder` asks for
     def encode(self, images: Sequence[Image.Image]) -> torch.Tensor:
         pixels = [on_white(image).resize((1, 1), Image.Resampling.BOX).getpixel((0, 0)) for image in images]
         return torch.tensor(pixels)[:, None] / 127.5 - 1
@@ -27,6 +25,7 @@ class ColorEncoders:
     max_text_tokens: int = 64
     image_channels: int = 3
     image_tokens: int = 1
+    latents: modeling.LatentGeometry = field(default_factory=modeling.LatentGeometry)
 
     def build(self) -> modeling.Encoders:
         usual = modeling.EmbeddedEncoders(text_channels=self.text_channels, max_text_tokens=self.max_text_tokens)

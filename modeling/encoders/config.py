@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
+from modeling.encoders.geometry import LatentGeometry
 from modeling.encoders.protocols import Encoders
 
 
@@ -33,6 +34,11 @@ class EncodersConfig(Protocol):
     @property
     def image_tokens(self) -> int:
         """Of one reference image."""
+        ...
+
+    @property
+    def latents(self) -> LatentGeometry:
+        """What the autoencoder makes of a clip."""
         ...
 
     def build(self) -> Encoders:

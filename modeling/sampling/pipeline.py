@@ -15,11 +15,9 @@ from modeling.data.prompt_words import span_in_prompt
 from modeling.data.reference_images import ReferenceImage
 from modeling.data.video import Video
 from modeling.encoders import (
-    LATENT_CHANNELS,
     EmbeddedEncoders,
     EncodersConfig,
     PaperEncoders,
-    latent_shape,
     unread_part,
 )
 from modeling.model.conditions import Conditions
@@ -52,8 +50,9 @@ class PipelineConfig:
     flow: FlowConfig = field(default_factory=FlowConfig)
 
     def __post_init__(self) -> None:
-        for name in ("text_channels", "image_channels"):
-            expected, found = getattr(self.encoders, name), getattr(self.model, name)
+        channels = {name: getattr(self.encoders, name) for name in ("text_channels", "image_channels")}
+        for name, expected in {**channels, "latent_channels": self.encoders.latents.channels}.items():
+            found = getattr(self.model, name)
             if found != expected:
                 raise ValueError(f"model has {name} {found}, expected the encoders' {expected}")
 
@@ -194,7 +193,8 @@ class Pipeline:
             raise ValueError("there are no prompts, expected at least one")
         sampling = sampling or SamplingConfig()
         images = [self._reference_images(prompt) for prompt in prompts]
-        shape = (1, LATENT_CHANNELS, *latent_shape(sampling.bucket))
+        geometry = self.config.encoders.latents
+        shape = (1, geometry.channels, *geometry.shape(sampling.bucket))
         noise = torch.randn(shape, generator=torch_generator("sample", sampling.seed)).to(self._device)
         with _saying_what_takes_less_memory(sampling, videos=len(prompts)):
             conditions = self._encode([prompt.text for prompt in prompts], images)

@@ -17,6 +17,7 @@ from modeling.data.schedule import BatchingConfig
 from modeling.data.store import SampleStore
 from modeling.data.video import Video, decode_clip, write_video
 from modeling.encoders import EmbeddedEncoders
+from modeling.encoders.geometry import LatentGeometry
 from picture_reading.opening import open_picture
 
 STILL, MOVING = Bucket(1, 32, 48), Bucket(9, 32, 48)
@@ -146,7 +147,7 @@ def test_training_reads_pictures_and_videos_each_in_its_bucket_with_their_refere
         batching=BatchingConfig(tokens_per_device=1, devices_per_group=1), text_dropout=0.0, image_dropout=0.0
     )
 
-    loader = BatchLoader(SampleStore(dataset), config, seed=0, max_images=6)
+    loader = BatchLoader(SampleStore(dataset), config, seed=0, max_images=6, latents=LatentGeometry())
     batches = [loader.batch(step) for step in range(12)]
 
     assert {batch.bucket for batch in batches} == {STILL, MOVING}
