@@ -25,7 +25,7 @@ from modeling.data.schedule import BatchingConfig, BatchSchedule, Draw
 from modeling.data.store import SampleStore
 from modeling.data.video import Video
 from modeling.data.windows import draw_window_s
-from modeling.encoders import TextTokens
+from modeling.encoders import LatentGeometry, TextTokens
 from modeling.randomness import numpy_generator
 from storage.configs import strict
 from storage.numbers import expect_at_least, expect_share
@@ -102,7 +102,7 @@ class Example:
     clip_id: str
     place: int
     video: Video | None
-    latents: Float[Tensor, "16 time latent_height latent_width"] | None
+    latents: Float[Tensor, "channels time latent_height latent_width"] | None
     caption: str
     text: TextTokens | None
     images: tuple[ReferenceImage, ...]
@@ -130,7 +130,7 @@ class Batch:
             )
         return torch.from_numpy(np.stack(videos))
 
-    def latents(self) -> Float[Tensor, "batch 16 time latent_height latent_width"] | None:
+    def latents(self) -> Float[Tensor, "batch channels time latent_height latent_width"] | None:
         """The cached latents of all clips; None for a batch of videos."""
         latents = [example.latents for example in self.examples if example.latents is not None]
         return torch.stack(latents) if latents else None
@@ -162,6 +162,13 @@ class _Wanted(NamedTuple):
     with_references: bool
 
 
+class Share(NamedTuple):
+    """Every `ranks`-th clip of a step, so that the whole batch does not depend on how many processes share it."""
+
+    rank: int = 0
+    ranks: int = 1
+
+
 class BatchLoader:
     """Makes the batch of any step.
 
@@ -170,8 +177,8 @@ class BatchLoader:
         config: batch sizes and dropout.
         seed: of the run.
         max_images: reference images of a clip.
-        rank: takes every `ranks`-th clip of a step, so that the whole batch does not depend on how many share it.
-        ranks: processes that share a step.
+        latents: that the clips become.
+        share: what this process makes of a step.
 
     Raises:
         ValueError: the config wants a cache and `clips` is none, or the other way round; the ranks cannot share a
@@ -185,18 +192,19 @@ class BatchLoader:
         *,
         seed: int,
         max_images: int,
-        rank: int = 0,
-        ranks: int = 1,
+        latents: LatentGeometry,
+        share: Share = Share(),  # noqa: B008  a tuple
     ) -> None:
         if config.uses_cache != isinstance(clips, ClipCache):
             raise ValueError(f"data has uses_cache {config.uses_cache}, but the loader got a {type(clips).__name__}")
-        config.batching.check_ranks(ranks)
+        config.batching.check_ranks(share.ranks)
         reader: ClipReader = clips if isinstance(clips, ClipCache) else DecodedClips(clips)
         self._schedule = BatchSchedule(
             reader.store.clips_per_bucket(),
             config.batching,
             seed=seed,
             multi_subject_clips=reader.store.multi_subject_clips() if config.batching.multi_subject_share > 0 else {},
+            latents=latents,
         )
         self._images = ReferenceImages(
             reader.store,
@@ -210,7 +218,7 @@ class BatchLoader:
         self._windows = config.cached_windows if config.uses_cache else config.windows
         self._config = config
         self._seed = seed
-        self._rank, self._ranks = rank, ranks
+        self._share = share
         self._threads = ThreadPoolExecutor(max_workers=config.threads, thread_name_prefix="clips")
         self._clips: BoundedMemory[_Wanted, Clip] = BoundedMemory(
             lambda wanted: reader.read(
@@ -235,7 +243,7 @@ class BatchLoader:
 
     def _make(self, step: int, *, text_dropout: float, image_dropout: float) -> Batch:
         bucket = self._schedule.bucket(step)
-        places = list(enumerate(self._schedule.draws(step)))[self._rank :: self._ranks]
+        places = list(enumerate(self._schedule.draws(step)))[self._share.rank :: self._share.ranks]
 
         def example(numbered: tuple[int, Draw]) -> Example:
             place, draw = numbered

@@ -11,9 +11,15 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from dataset_schema.words import Span
+from modeling.data.prompt_words import span_in_prompt
 from modeling.data.reference_images import ReferenceImage
 from modeling.data.video import Video
-from modeling.encoders import LATENT_CHANNELS, EmbeddedEncoders, PaperEncoders, latent_shape, unread_part
+from modeling.encoders import (
+    EmbeddedEncoders,
+    EncodersConfig,
+    PaperEncoders,
+    unread_part,
+)
 from modeling.model.conditions import Conditions
 from modeling.model.dit import DiT, DiTConfig
 from modeling.model.precision import Precision, computing_in
@@ -22,7 +28,6 @@ from modeling.randomness import torch_generator
 from modeling.sampling.condition_encoding import encode_conditions
 from modeling.sampling.denoising import SamplingConfig, sample_latents
 from modeling.sampling.flow import FlowConfig
-from modeling.sampling.prompt_words import span_in_prompt
 from picture_reading.opening import PictureSource, open_picture
 from storage.configs import differing_fields, read_config, strict, write_config
 from storage.devices import torch_device
@@ -34,15 +39,20 @@ WEIGHTS_NAME = "model.safetensors"
 @strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineConfig:
-    """Everything that the weights alone do not say: the model's shape, its encoders, its flow."""
+    """Everything that the weights alone do not say: the model's shape, its encoders, its flow.
+
+    Attributes:
+        encoders: those of this library, or a config of one's own (`EncodersConfig`).
+    """
 
     model: DiTConfig = field(default_factory=DiTConfig)
-    encoders: EmbeddedEncoders | PaperEncoders = field(default_factory=EmbeddedEncoders)
+    encoders: EmbeddedEncoders | PaperEncoders | EncodersConfig = field(default_factory=EmbeddedEncoders)
     flow: FlowConfig = field(default_factory=FlowConfig)
 
     def __post_init__(self) -> None:
-        for name in ("text_channels", "image_channels"):
-            expected, found = getattr(self.encoders, name), getattr(self.model, name)
+        channels = {name: getattr(self.encoders, name) for name in ("text_channels", "image_channels")}
+        for name, expected in {**channels, "latent_channels": self.encoders.latents.channels}.items():
+            found = getattr(self.model, name)
             if found != expected:
                 raise ValueError(f"model has {name} {found}, expected the encoders' {expected}")
 
@@ -83,7 +93,12 @@ class Pipeline:
 
     @classmethod
     def from_pretrained(
-        cls, directory: Path | str, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+        cls,
+        directory: Path | str,
+        *,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+        trusts_code: bool = False,
     ) -> "Pipeline":
         """Read a pipeline, whose directory may also be a snapshot of a model repository.
 
@@ -91,10 +106,13 @@ class Pipeline:
             directory: of the pipeline.
             device: where to sample.
             dtype: of the weights in memory; `torch.bfloat16` takes half, and samples in that precision.
+            trusts_code: whether the module of its encoders may be imported, and so run, where they are of a class of
+                somebody's own. False takes only a class of a module that is imported already.
 
         Raises:
             FileNotFoundError: `directory` holds no pipeline.
-            ValueError: its config has unknown fields, its weights are damaged, or they do not fit its config.
+            ValueError: its config has unknown fields, or names code that is not trusted; its weights are damaged, or do
+                not fit its config.
         """
         place = torch_device(str(device))
         if dtype not in (torch.float32, torch.bfloat16):
@@ -105,7 +123,7 @@ class Pipeline:
                 f"{directory} does not exist; expected a directory that save_pretrained or training wrote. For a "
                 f"pipeline on the Hugging Face hub: hf download {directory} --local-dir DIRECTORY, then name DIRECTORY"
             )
-        config = read_config(directory / CONFIG_NAME, PipelineConfig)
+        config = read_config(directory / CONFIG_NAME, PipelineConfig, trusts_code=trusts_code)
         model, path = empty_model(config.model).to(dtype).to_empty(device="cpu"), directory / WEIGHTS_NAME
         if not path.is_file():
             raise FileNotFoundError(f"{path} does not exist, only its {CONFIG_NAME} does; copy the weights there too")
@@ -175,7 +193,8 @@ class Pipeline:
             raise ValueError("there are no prompts, expected at least one")
         sampling = sampling or SamplingConfig()
         images = [self._reference_images(prompt) for prompt in prompts]
-        shape = (1, LATENT_CHANNELS, *latent_shape(sampling.bucket))
+        geometry = self.config.encoders.latents
+        shape = (1, geometry.channels, *geometry.shape(sampling.bucket))
         noise = torch.randn(shape, generator=torch_generator("sample", sampling.seed)).to(self._device)
         with _saying_what_takes_less_memory(sampling, videos=len(prompts)):
             conditions = self._encode([prompt.text for prompt in prompts], images)

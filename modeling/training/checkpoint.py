@@ -164,9 +164,9 @@ def read_done(path: Path) -> Done:
     return Done(**json.loads((path / _STATE_NAME).read_text(encoding="utf-8")))
 
 
-def read_run(path: Path) -> RunConfig:
-    """The config of the run that made a checkpoint."""
-    return read_config(path / _RUN_NAME, RunConfig)
+def read_run(path: Path, *, trusts_code: bool = False) -> RunConfig:
+    """The config of the run that made a checkpoint; `trusts_code` as in `Pipeline.from_pretrained`."""
+    return read_config(path / _RUN_NAME, RunConfig, trusts_code=trusts_code)
 
 
 def read_tensors(path: Path) -> Tensors:

@@ -13,9 +13,8 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor
 from torch.nn.utils import clip_grad_norm_
 
-from modeling.data.batches import Batch, BatchLoader
+from modeling.data.batches import Batch, BatchLoader, Share
 from modeling.data.cache import ClipCache
-from modeling.data.schedule import latent_tokens
 from modeling.data.store import SampleStore
 from modeling.data.survey import Survey, survey
 from modeling.model.precision import computing_in
@@ -143,8 +142,8 @@ class Trainer:
             training.data,
             seed=training.seed,
             max_images=pipeline.model.max_images,
-            rank=team.data_rank,
-            ranks=team.data_ranks,
+            latents=pipeline.encoders.latents,
+            share=Share(team.data_rank, team.data_ranks),
         )
         self._team = team
         self._output = output
@@ -258,7 +257,7 @@ class Trainer:
             loss=loss,
             gradient_norm=gradient_norm,
             learning_rate=share * self.config.training.optimizer.learning_rate,
-            **self._meter.rates(tokens=len(batch.examples) * self._team.data_ranks * latent_tokens(batch.bucket)),
+            **self._meter.rates(tokens=self._team.data_ranks * self._tokens(batch)),
             skipped_steps=self.done.skipped_steps,
             reference_losses=self._reference_losses(),
             skipped_clips=skipped_clips,
@@ -342,9 +341,13 @@ class Trainer:
             "training.optimizer.learning_rate, or compute in float32 (training.execution.precision)"
         )
 
+    def _tokens(self, batch: Batch) -> int:
+        return len(batch.examples) * self.config.pipeline.encoders.latents.tokens(batch.bucket)
+
     def _turns(self, batch: Batch) -> list[Batch]:
         """The batch in parts that a device can hold."""
-        return batch.split(self.config.training.data.batching.clips_per_device(batch.bucket))
+        latents = self.config.pipeline.encoders.latents
+        return batch.split(self.config.training.data.batching.clips_per_device(batch.bucket, latents))
 
     def _update(self, share: float) -> None:
         self._optimizer.step(share)

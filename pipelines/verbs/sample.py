@@ -37,6 +37,7 @@ class Sample:
         background: WORD=PICTURE of the place.
         sampling: its size and seed, and how noise becomes it.
         device: where to sample, such as `cpu` or `cuda`.
+        trusts_code: whether the module of its encoders may run, where they are of a class of somebody's own.
     """
 
     model: Path
@@ -46,6 +47,7 @@ class Sample:
     background: str | None = None
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     device: str = "cpu"
+    trusts_code: bool = False
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -73,7 +75,7 @@ def sample(command: Sample) -> Path:
     )
     sampling = command.sampling
     steps = sampling.steps or steps_for(sampling.bucket)
-    pipeline = Pipeline.from_pretrained(command.model, device=command.device)
+    pipeline = Pipeline.from_pretrained(command.model, device=command.device, trusts_code=command.trusts_code)
     with progress("sample", total=steps, unit="step") as report:
         done = count(1)
         video = pipeline(
