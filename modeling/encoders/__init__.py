@@ -1,9 +1,11 @@
 """Frozen networks between pixels, words and the model.
 
-`protocols.py` says what they are; `embedded.py` and `paper.py` each build all three; `config.py` says what else may.
+`protocols.py` says what they are; `embedded.py` and `paper.py` each build all three; `config.py` says what else may,
+and `declared.py` holds it to what it says.
 """
 
 from modeling.encoders.config import EncodersConfig
+from modeling.encoders.declared import build_encoders
 from modeling.encoders.embedded import EmbeddedEncoders
 from modeling.encoders.geometry import LatentGeometry, LatentShape
 from modeling.encoders.paper import PaperEncoders
@@ -30,6 +32,7 @@ __all__ = [
     "TextEncoder",
     "TextTokens",
     "TokenSpans",
+    "build_encoders",
     "tokens_inside",
     "unread_part",
 ]

@@ -17,7 +17,9 @@ from modeling.data.video import Video
 from modeling.encoders import (
     EmbeddedEncoders,
     EncodersConfig,
+    LatentGeometry,
     PaperEncoders,
+    build_encoders,
     unread_part,
 )
 from modeling.model.conditions import Conditions
@@ -50,6 +52,10 @@ class PipelineConfig:
     flow: FlowConfig = field(default_factory=FlowConfig)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.encoders.latents, LatentGeometry):
+            raise ValueError(  # noqa: TRY004  as of any other wrong field
+                f"encoders.latents is {self.encoders.latents!r}, expected a modeling.LatentGeometry"
+            )
         channels = {name: getattr(self.encoders, name) for name in ("text_channels", "image_channels")}
         for name, expected in {**channels, "latent_channels": self.encoders.latents.channels}.items():
             found = getattr(self.model, name)
@@ -88,7 +94,7 @@ class Pipeline:
         self.config = config
         self.model = model.to(device).eval()
         self._device = device
-        self._encoders = config.encoders.build()
+        self._encoders = build_encoders(config.encoders)
         self._encoders.to(device)
 
     @classmethod

@@ -17,6 +17,7 @@ from modeling.data.batches import Batch, BatchLoader, Share
 from modeling.data.cache import ClipCache
 from modeling.data.store import SampleStore
 from modeling.data.survey import Survey, survey
+from modeling.encoders import build_encoders
 from modeling.model.precision import computing_in
 from modeling.model.weights import fill, seeded, whole
 from modeling.randomness import numpy_generator, torch_seed
@@ -133,7 +134,7 @@ class Trainer:
         training, pipeline = config.training, config.pipeline
         self.config = config
         self.done = Done()
-        self._encoders = pipeline.encoders.build()
+        self._encoders = build_encoders(pipeline.encoders)
         self._encoders.to(team.device)
         self.loader = BatchLoader(
             ClipCache.of(store, self._encoders, windows=training.data.cached_windows)
