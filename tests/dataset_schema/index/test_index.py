@@ -219,10 +219,24 @@ def test_selections_of_other_tools_are_indexed_in_memory(rewrite: object, tmp_pa
         refresh_index(tmp_path / "files")
 
 
+@pytest.mark.parametrize("rewrite", [by_duckdb, by_pandas, by_datasets, by_large_types])
+def test_a_given_picture_is_indexed_with_its_background_whichever_tool_wrote_its_row(
+    rewrite: object, tmp_path: Path
+) -> None:
+    write(tmp_path, [replace(GOLDEN_SAMPLES[2], scores=Scores(desirable=1.0))], run=1)
+    (tmp_path / "files").mkdir()
+    rewrite(shard_paths(tmp_path, Sample)[0], tmp_path / "files" / "selected.parquet")  # type: ignore[operator]
+
+    (ours,), (theirs,) = rows(open_index(tmp_path)), rows(open_index(tmp_path / "files"))
+
+    assert (ours["has_background"], ours["num_references"], ours["subjects"]) == (True, 1, ["dog"])
+    assert without([theirs], "shard", *MEDIA) == without([ours], "shard", *MEDIA)
+
+
 def test_media_are_found_by_what_the_index_says(tmp_path: Path) -> None:
     write(tmp_path, GOLDEN_SAMPLES, run=1)
 
-    first, second = rows(open_index(tmp_path))
+    first, second, _ = rows(open_index(tmp_path))
 
     content = (tmp_path / first["shard"]).read_bytes()
     found = [content[at : at + size] for at, size in zip(first["media_offsets"], first["media_lengths"], strict=True)]
