@@ -9,7 +9,8 @@ Read `model/dit.py` for the model, `training/loop.py` for the loop, `sampling/` 
 
 from modeling.data.batches import DataConfig
 from modeling.data.cache import write_cache
-from modeling.data.own_dataset import OwnClip, own_clips, write_own_dataset
+from modeling.data.own_clips import OwnClip, own_clips
+from modeling.data.own_dataset import write_own_dataset
 from modeling.data.schedule import BatchingConfig
 from modeling.data.store import SampleStore
 from modeling.data.video import decode_clip, write_video

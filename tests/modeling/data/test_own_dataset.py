@@ -1,6 +1,5 @@
 """What one has at home becomes a dataset that training reads like a curated one, and in which nothing is made up."""
 
-import json
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -12,44 +11,23 @@ from PIL import Image
 from dataset_schema import Bucket, EntityKind, Payload, ReferenceScores, Sample, read_manifest, read_shard, shard_paths
 from modeling.data.batches import BatchLoader, DataConfig
 from modeling.data.cache import write_cache
-from modeling.data.own_dataset import OwnClip, own_clips, write_own_dataset
+from modeling.data.own_clips import OwnClip, own_clips
+from modeling.data.own_dataset import write_own_dataset
 from modeling.data.schedule import BatchingConfig
 from modeling.data.store import SampleStore
-from modeling.data.video import Video, decode_clip, write_video
+from modeling.data.video import Video, decode_clip
 from modeling.encoders import EmbeddedEncoders
 from modeling.encoders.geometry import LatentGeometry
 from picture_reading.opening import open_picture
+from tests.modeling.data.own_files import draw, film, furnish
 
 STILL, MOVING = Bucket(1, 32, 48), Bucket(9, 32, 48)
 BUCKETS = (STILL, MOVING)
 
 
-def draw(path: Path, *, seed: int, size: tuple[int, int] = (48, 32), alpha: bool = False) -> Path:
-    """A noisy picture of (width, height)."""
-    pixels = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 4 if alpha else 3), dtype=np.uint8)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path)
-    return path
-
-
-def film(path: Path, *, frames: int = 12) -> Path:
-    y, x = np.mgrid[:32, :48]
-    images = [np.stack([4 * x + 3 * t, 6 * y, 0 * x], axis=-1) for t in range(frames)]
-    write_video(path, np.asarray(images).clip(0, 255).astype(np.uint8))
-    return path
-
-
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A picture and a video of a dog and a cat, with words and pictures of the dog."""
-    folder = tmp_path / "home"
-    draw(folder / "a.png", seed=1)
-    film(folder / "b.mp4")
-    (folder / "a.txt").write_text("A dog and a cat on a sofa.\n")
-    (folder / "b.txt").write_text("A cat jumps.")
-    draw(folder / "dog" / "1.png", seed=2, size=(20, 30), alpha=True)
-    draw(folder / "dog" / "2.png", seed=3, size=(10, 10))
-    return folder
+    return furnish(tmp_path / "home")
 
 
 def samples(dataset: Path) -> list[Sample]:
@@ -116,29 +94,6 @@ def test_words_are_bound_to_their_pictures_and_no_score_is_made_up(home: Path, t
     assert same(sample.background.image, place)
 
 
-def test_a_folder_gives_captions_and_the_pictures_of_a_word_to_every_caption_that_has_it(home: Path) -> None:
-    dog = (home / "dog" / "1.png", home / "dog" / "2.png")
-
-    assert own_clips(home) == [
-        OwnClip(file=home / "a.png", caption="A dog and a cat on a sofa.", references={"dog": dog}),
-        OwnClip(file=home / "b.mp4", caption="A cat jumps."),
-    ]
-
-
-def test_jsonl_says_the_same_with_paths_from_its_own_folder(home: Path) -> None:
-    rows = [
-        {"file": "a.png", "caption": "A dog and a cat on a sofa.", "references": {"dog": ["dog/1.png", "dog/2.png"]}},
-        {"file": str(home / "b.mp4"), "caption": "A cat jumps."},
-    ]
-    path = home / "clips.jsonl"
-    path.write_text("\n".join(map(json.dumps, rows)) + "\n\n")
-
-    of_lines = own_clips(path)
-
-    path.unlink()
-    assert of_lines == own_clips(home)
-
-
 def test_training_reads_pictures_and_videos_each_in_its_bucket_with_their_references(
     home: Path, tmp_path: Path
 ) -> None:
@@ -197,23 +152,62 @@ def test_what_is_wrong_is_named_and_nothing_is_left_behind(home: Path, tmp_path:
     assert [path.name for path in tmp_path.iterdir()] == ["home"]
 
 
+def test_every_broken_file_is_named_at_once_and_nothing_is_lost_in_silence(home: Path, tmp_path: Path) -> None:
+    whole = film(home / "whole.mp4", frames=48).read_bytes()
+    clips = [
+        OwnClip(file=home / name, caption="A dog.", references={"dog": (home / reference,)})
+        for name, reference in (
+            ("a.png", "dog/1.png"),
+            ("torn.png", "dog/1.png"),
+            ("empty.jpg", "dog/1.png"),
+            ("phone.heic", "dog/1.png"),
+            ("torn.mp4", "dog/1.png"),
+            ("b.mp4", "torn.png"),
+            ("dog", "dog/1.png"),
+            ("a.png", "dog/2.png"),
+        )
+    ]
+    (home / "torn.png").write_bytes((home / "a.png").read_bytes()[:2000])
+    (home / "empty.jpg").write_bytes(b"")
+    (home / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    (home / "torn.mp4").write_bytes(torn(whole))
+
+    with pytest.raises(ValueError, match="7 things are wrong") as error:
+        write_own_dataset(tmp_path / "dataset", clips, buckets=BUCKETS)
+
+    for problem in (
+        "torn.png: the picture cannot be decoded",
+        "empty.jpg: it is no picture, and no video that can be decoded",
+        "phone.heic: the picture is a HEIC picture, which cannot be opened here; save it as JPEG or PNG",
+        "torn.mp4: it is damaged (",
+        f"b.mp4: {home}/torn.png cannot be decoded",
+        "dog: it cannot be read (Is a directory), expected a video or a picture",
+        "a.png: the same file with the same caption is given twice",
+    ):
+        assert f"\n- {home}/{problem}" in str(error.value)
+    assert not (tmp_path / "dataset").exists()
+
+
+def torn(video: bytes) -> bytes:
+    """An MP4 whose last frames are noise: players show it to its end."""
+    start = video.index(b"mdat") + 4
+    end = start - 8 + int.from_bytes(video[start - 8 : start - 4], "big")
+    noise = np.random.default_rng(0).integers(0, 256, (end - start) // 2, dtype=np.uint8).tobytes()
+    return video[: end - len(noise)] + noise + video[end:]
+
+
+def test_files_of_one_name_in_several_folders_are_several_sources(home: Path, tmp_path: Path) -> None:
+    other = draw(tmp_path / "other" / "a.png", seed=9)
+    clips = [OwnClip(file=file, caption="A dog.") for file in (home / "a.png", other)]
+
+    found = samples(write_own_dataset(tmp_path / "dataset", clips, buckets=BUCKETS))
+
+    assert len({sample.source.id for sample in found}) == len({sample.clip_id for sample in found}) == 2
+
+
 def test_a_dataset_that_is_there_stays(home: Path, tmp_path: Path) -> None:
     dataset = write_own_dataset(tmp_path / "dataset", own_clips(home), buckets=BUCKETS)
 
     with pytest.raises(FileExistsError, match="is there already; choose another output"):
         write_own_dataset(dataset, own_clips(home), buckets=BUCKETS)
     assert len(samples(dataset)) == 2
-
-
-def test_a_folder_or_a_file_that_cannot_be_meant_is_refused(home: Path, tmp_path: Path) -> None:
-    (home / "cow").mkdir()
-    with pytest.raises(ValueError, match="cow has pictures of 'cow', which is in no caption; rename the folder"):
-        own_clips(home)
-    (home / "b.txt").unlink()
-    with pytest.raises(ValueError, match=r"b\.mp4 has no caption; write what happens in it into b\.txt"):
-        own_clips(home)
-    with pytest.raises(FileNotFoundError, match=r"expected a folder or a \.jsonl file"):
-        own_clips(tmp_path / "nowhere")
-    (tmp_path / "clips.jsonl").write_text('{"file": "a.png", "caption": "A dog.", "reference": {}}\n')
-    with pytest.raises(ValueError, match=r"clips\.jsonl, line 1: reference is unknown, expected a field of OwnClip"):
-        own_clips(tmp_path / "clips.jsonl")
