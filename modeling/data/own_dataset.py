@@ -65,6 +65,9 @@ USUAL_BUCKETS: Final = (
 # What stands in memory at a time.
 _SHARD_BYTES: Final = 2**28
 
+# What a column of a shard holds in one value.
+_MOST_BYTES: Final = 2**31 - 2
+
 
 def write_own_dataset(
     output: Path | str,
@@ -94,6 +97,8 @@ def write_own_dataset(
         raise FileExistsError(f"{output} is there already; choose another output, or delete it")
     if not clips:
         raise ValueError("there are no clips, expected at least one video or picture with its caption")
+    if not buckets:
+        raise ValueError("there are no buckets, expected at least one size to train at")
     if encoders is None and any(clip.latents for clip in clips):
         raise ValueError(
             "clips have latents, and nothing says whose; expected encoders, the config that they belong to"
@@ -169,6 +174,8 @@ def _sample(clip: OwnClip, buckets: Sequence[Bucket]) -> Sample:
 
 def _content(file: Path) -> bytes:
     try:
+        if (size_bytes := file.stat().st_size) > _MOST_BYTES:
+            raise ValueError(f"it has {size_bytes / 1e9:.1f} GB, and a row holds 2 at most; cut it into clips")
         return file.read_bytes()
     except OSError as error:
         raise ValueError(f"it cannot be read ({error.strerror}), expected a video or a picture") from error
@@ -202,7 +209,9 @@ def _facts(video: bytes) -> MediaFacts:
                 raise ValueError("none of its frames can be decoded; save it again, or leave it out")
             facts = media_facts(clip, look, times_s)
             damage = describe_damage(facts, clip.timeline, clip.frames.trouble, is_whole=True)
-    except (VideoError, av.error.FFmpegError) as error:
+    except VideoError as error:
+        raise ValueError(f"it is no picture that can be opened, and as a video it {error}") from error
+    except av.error.FFmpegError as error:
         raise ValueError(f"it is no picture, and no video that can be decoded ({error}); save it again") from error
     if damage:
         raise ValueError(f"it is damaged ({damage}); save it again, or cut the damage off")
@@ -212,9 +221,11 @@ def _facts(video: bytes) -> MediaFacts:
 def _bucket(media: MediaFacts, buckets: Sequence[Bucket]) -> Bucket:
     bucket = largest_bucket(buckets, duration_s=media.duration_s, height=media.height, width=media.width)
     if bucket is None:
+        smallest = min(buckets, key=lambda each: (each.height * each.width, each.frames))
         raise ValueError(
             f"it has {media.decoded_frames} frames in {media.duration_s:.3g} s, {media.height}x{media.width} (height x "
-            f"width), which fill none of the buckets {', '.join(map(str, buckets))}; give one that it fills"
+            f"width), which fill no bucket, the smallest being {smallest}; name one that it fills (buckets), or leave "
+            "it out"
         )
     return bucket
 
