@@ -24,6 +24,9 @@ _logger = logging.getLogger(__name__)
 _SIZE_COLUMNS: Final = ("num_frames", "fps", "height", "width")
 _TEXT_COLUMNS: Final = tuple(dict.fromkeys((*CAPTION_COLUMNS, *PLACE_COLUMNS)))
 
+# Bytes of an id that sort it first.
+_HEAD: Final = 8
+
 # Our choice: the texts of some hundred thousand clips; one that is not among them costs some milliseconds.
 _TEXT_BYTES: Final = 2**27
 
@@ -242,8 +245,9 @@ class SampleStore:
 
     def _tell_repeated(self) -> None:
         """A clip may stand there twice on purpose, to be shown more often, or by a join gone wrong."""
-        rows, clips = len(self._ids), pc.count_distinct(self._ids).as_py()
-        if clips < rows:
+        rows = len(self._ids)
+        if again := pc.sum(pc.equal(self._ids[1:], self._ids[:-1])).as_py():
+            clips = rows - again
             _logger.warning("dataset %s has %d rows of %d clips: some are shown more often", self.dataset, rows, clips)
 
 
@@ -298,8 +302,28 @@ def _sorted_by_id(ids: pa.StringArray, fills: Iterable[npt.NDArray[np.bool_]]) -
     """The positions of the clips that fill a bucket, by their ids, and the ids: an order that survives new shards."""
     positions = np.flatnonzero(np.logical_or.reduce([np.zeros(len(ids), np.bool_), *fills]))
     own = ids.take(pa.array(positions))
-    order = pc.sort_indices(own)
-    return positions[order.to_numpy()], own.take(order)
+    order = _order(own)
+    return positions[order], own.take(pa.array(order))
+
+
+def _order(ids: pa.StringArray) -> Positions:
+    """What sorts the ids: by their first eight bytes, as numbers, and in full where several begin alike.
+
+    Each comparison of two texts waits for memory twice: a million ids take five times as long by those alone.
+    """
+    begins = np.frombuffer(ids.buffers()[1], np.int32)[ids.offset :][: len(ids) + 1]
+    text = np.frombuffer(ids.buffers()[2] or b"", np.uint8)
+    heads = np.zeros((len(ids), _HEAD), np.uint8)
+    for place in range(_HEAD):
+        has_one = begins[:-1] + place < begins[1:]
+        heads[has_one, place] = text[begins[:-1][has_one] + place]
+    numbers = heads.view(">u8")[:, 0].astype(np.uint64)
+    order = np.argsort(numbers)
+    alike = numbers[order][1:] == numbers[order][:-1]
+    if alike.any():
+        several = np.append(alike, False) | np.insert(alike, 0, False)
+        order[several] = order[several][pc.sort_indices(ids.take(pa.array(order[several]))).to_numpy()]
+    return order
 
 
 def _has_several_subjects(entities: pa.ListArray) -> pa.Array:
