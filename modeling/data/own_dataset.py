@@ -138,7 +138,7 @@ def _write_samples(folder: Path, clips: Sequence[OwnClip], buckets: Sequence[Buc
             continue
         latents[sample.clip_id] = clip.latents
         samples.append(sample)
-        size_bytes += len(sample.video.bytes or b"")
+        size_bytes += _size_bytes(sample)
         if size_bytes >= _SHARD_BYTES:
             write_shard(folder / "samples" / shard_name(run=0, writer=0, number=number), samples)
             samples, size_bytes, number = [], 0, number + 1
@@ -170,6 +170,12 @@ def _sample(clip: OwnClip, buckets: Sequence[Bucket]) -> Sample:
         entities=_entities(clip),
         background=_background(clip),
     )
+
+
+def _size_bytes(sample: Sample) -> int:
+    pictures = [reference.image for entity in sample.entities for reference in entity.references]
+    background = [] if sample.background is None else [sample.background.image]
+    return sum(len(each.bytes or b"") for each in (sample.video, *pictures, *background))
 
 
 def _content(file: Path) -> bytes:
