@@ -194,6 +194,8 @@ def _compare(clip: TrueClip, truth: _Knowing, sample: Sample) -> Outcome:
     references = [(names.index(e.word), reference) for e in sample.entities for reference in e.references]
     exact = 0
     for index, reference in references:
+        if reference.frame_index is None or reference.box is None:
+            raise ValueError(f"clip {sample.clip_id} has a picture that was not cut out of it; curate it")
         mask = clip.mask_of(index, reference.frame_index)
         rows, columns = np.nonzero(mask)
         box = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)

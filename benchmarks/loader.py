@@ -38,10 +38,11 @@ from modeling.data.augmentation import augment, draw_augmentation
 from modeling.data.batches import BatchLoader, DataConfig
 from modeling.data.cache import ClipCache, write_cache
 from modeling.data.reference_choice import select_reference_images
-from modeling.data.schedule import BatchingConfig, latent_tokens
+from modeling.data.schedule import BatchingConfig
 from modeling.data.store import SampleStore
 from modeling.data.training_sample import TrainingSample
 from modeling.data.video import decode_clip
+from modeling.encoders import LatentGeometry
 from modeling.randomness import numpy_generator
 from modeling.training.presets import tiny
 from picture_reading.opening import open_picture
@@ -60,13 +61,13 @@ def run_ours(
     dataset: Path, bucket: Bucket, *, threads: int, with_references: bool = False, uses_cache: bool = False
 ) -> Run:
     """Every clip once, by our loader."""
-    batching = BatchingConfig(tokens_per_device=CLIPS_PER_BATCH * latent_tokens(bucket), devices_per_group=1)
+    batching = BatchingConfig(tokens_per_device=CLIPS_PER_BATCH * LatentGeometry().tokens(bucket), devices_per_group=1)
     data = DataConfig(
         batching=batching, threads=threads, memory_mb=0, uses_cache=uses_cache, text_dropout=0.0, image_dropout=0.0
     )
     store = SampleStore(dataset, (bucket,))
     clips = ClipCache.of(store, tiny().pipeline.encoders.build()) if uses_cache else store
-    loader = BatchLoader(clips, data, seed=SEED, max_images=MAX_IMAGES)
+    loader = BatchLoader(clips, data, seed=SEED, max_images=MAX_IMAGES, latents=LatentGeometry())
     steps = range(store.clips_per_bucket()[bucket] // CLIPS_PER_BATCH)
 
     def run() -> None:

@@ -10,7 +10,6 @@ clip: the last lines say how much of the multiplications remains at the paper's 
 """
 
 import argparse
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -22,7 +21,7 @@ from torch import Tensor
 
 from benchmarks.measuring import Run, cpu_seconds, machine, peak_mib, verdict
 from dataset_schema import TABLE_6_BUCKETS, Bucket
-from modeling.encoders import LATENT_CHANNELS, latent_shape
+from modeling.encoders import LatentGeometry
 from modeling.model.conditions import Conditions, ReferenceTokens
 from modeling.model.costs import Workload, forward_flops
 from modeling.model.dit import DiT, DiTConfig
@@ -95,7 +94,7 @@ def naive(model: DiT, conditions: Conditions, noise: Tensor, sampling: SamplingC
 def samplers(steps: int) -> dict[str, Sample]:
     """The three ways, of one model and one seed."""
     model, conditions = random_model(), random_conditions()
-    shape = (1, LATENT_CHANNELS, *latent_shape(BUCKET))
+    shape = (1, LatentGeometry().channels, *LatentGeometry().shape(BUCKET))
     noise = torch.randn(shape, generator=torch.Generator().manual_seed(SEED))
     batched = SamplingConfig(bucket=BUCKET, steps=steps)
     one_by_one = replace(batched, batches_branches=False)
@@ -114,7 +113,7 @@ def prepare(name: str) -> Run:
 
 def remaining_multiplications(config: DiTConfig, bucket: Bucket, *, steps: int) -> float:
     """The share of the naive loop's operations that cached and skipped layers leave, by the formula of `costs.py`."""
-    tokens = math.prod(latent_shape(bucket)) // 4
+    tokens = LatentGeometry().tokens(bucket)
     images = config.max_images * IMAGE_TOKENS
     work = Workload(clips=1, tokens=tokens, text_tokens=TEXT_TOKENS, image_tokens=images)
     flops = forward_flops(config, work)

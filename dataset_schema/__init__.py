@@ -10,6 +10,7 @@ from dataset_schema.arrow import FAILURES_SCHEMA, REJECTIONS_SCHEMA, SAMPLES_SCH
 from dataset_schema.buckets import FRAMES_PER_SECOND, TABLE_6_BUCKETS, Bucket, largest_bucket, shortest_duration_s
 from dataset_schema.index import INDEX_SCHEMA, Index, Outcome, open_index, refresh_index
 from dataset_schema.manifest import (
+    UNCURATED,
     Annotator,
     DatasetManifest,
     FunnelRow,
@@ -81,6 +82,7 @@ __all__ = [
     "SHARE_SCORES",
     "TABLES",
     "TABLE_6_BUCKETS",
+    "UNCURATED",
     "WHOLE_RUN",
     "Annotator",
     "Background",

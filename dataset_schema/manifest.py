@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 from dataset_schema.place import expect_directory
@@ -75,12 +75,17 @@ class MergedDataset:
     clips: int
 
 
+# The profile of clips that were given with their words and pictures.
+UNCURATED: Final = "none"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetManifest:
     """The head of a dataset.
 
     Attributes:
-        profile: the annotator profile that ran (`embedded`, `paper`); several names where several datasets were merged.
+        profile: the annotator profile that ran (`embedded`, `paper`), or `UNCURATED`; several names where several
+            datasets were merged.
         config: the resolved configuration, as the command would read it again; empty where the datasets that were
             merged have several.
         complete: False while the run has sources left.

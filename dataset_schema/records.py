@@ -201,6 +201,8 @@ SHARE_SCORES = CORE_SCORES - {
 class ReferenceScores:
     """What was measured on a segmented picture of one entity in one frame (3.1), and tells a good one.
 
+    Of a picture that was given with its word, and not cut from the clip, nothing is known: all of it is None.
+
     Attributes:
         frame_index: index among the decoded frames of the clip.
         time_s: presentation time in the source file.
@@ -229,18 +231,18 @@ class ReferenceScores:
         ValueError: a score is not in its range, or not a number.
     """
 
-    frame_index: int
-    time_s: float
-    box: Box
-    detection_score: float
-    mask_score: float
-    area: float
-    sharpness: float
-    largest_fragment: float
-    solidity: float
-    fill: float
-    border_contact: float
-    overlap: float
+    frame_index: int | None
+    time_s: float | None
+    box: Box | None
+    detection_score: float | None
+    mask_score: float | None
+    area: float | None
+    sharpness: float | None
+    largest_fragment: float | None
+    solidity: float | None
+    fill: float | None
+    border_contact: float | None
+    overlap: float | None
     agreement: float | None
     likeness_to_clip: float | None
     is_face: bool
@@ -255,7 +257,7 @@ class ReferenceScores:
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
                 raise ValueError(f"reference at {self.time_s} s has {name} {value}, expected a number in [0, 1]")
-        if not 0 <= self.sharpness < math.inf:
+        if self.sharpness is not None and not 0 <= self.sharpness < math.inf:
             raise ValueError(f"reference at {self.time_s} s has sharpness {self.sharpness}, expected at least 0")
 
 
@@ -297,11 +299,11 @@ class Entity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Background:
-    """The middle frame with every entity painted out (3.1); PNG, RGB."""
+    """The middle frame with every entity painted out (3.1); or a given picture, of which nothing is known; PNG, RGB."""
 
-    frame_index: int
-    time_s: float
-    leak: float
+    frame_index: int | None
+    time_s: float | None
+    leak: float | None
     image: Payload
 
 

@@ -1,7 +1,7 @@
 """Which versions of the schema there are, and which of them this package reads.
 
-A new minor version only adds what may be missing, so every reader of its major version reads it, and it reads every
-older one. A new major version is one that older readers cannot read.
+A new minor version only adds what may be missing, or lets a value be missing: every reader of its major version reads
+the rows that use nothing new, and it reads every older one. A new major version is one that older readers cannot read.
 """
 
 from typing import NamedTuple, Self
@@ -29,10 +29,10 @@ class SchemaVersion(NamedTuple):
         return cls(int(major), int(minor or "0"))
 
 
-SCHEMA_VERSION = SchemaVersion(3, 2)
+SCHEMA_VERSION = SchemaVersion(3, 3)
 
 # Version 3 only added columns to version 2. Version 3.2 divides rows otherwise and says where media stand; no column is
-# new.
+# new. Version 3.3 lets a given picture have no scores; a reader of before refuses such a row, and reads all others.
 _READABLE = (2, 3)
 
 

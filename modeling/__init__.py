@@ -9,10 +9,22 @@ Read `model/dit.py` for the model, `training/loop.py` for the loop, `sampling/` 
 
 from modeling.data.batches import DataConfig
 from modeling.data.cache import write_cache
+from modeling.data.own_clips import OwnClip, own_clips
+from modeling.data.own_dataset import write_own_dataset
 from modeling.data.schedule import BatchingConfig
 from modeling.data.store import SampleStore
 from modeling.data.video import decode_clip, write_video
-from modeling.encoders import EmbeddedEncoders, PaperEncoders
+from modeling.encoders import (
+    Autoencoder,
+    EmbeddedEncoders,
+    Encoders,
+    EncodersConfig,
+    ImageEncoder,
+    LatentGeometry,
+    PaperEncoders,
+    TextEncoder,
+    TextTokens,
+)
 from modeling.model.dit import DiT, DiTConfig
 from modeling.model.lora import LoraConfig, add_lora, load_lora, merge_lora, save_lora
 from modeling.model.parts import Trainable
@@ -31,19 +43,25 @@ from modeling.training.presets import one_gpu, paper, tiny
 from modeling.training.run_log import StepReport
 
 __all__ = [
+    "Autoencoder",
     "BatchingConfig",
     "DataConfig",
     "DenoisingConfig",
     "DiT",
     "DiTConfig",
     "EmbeddedEncoders",
+    "Encoders",
+    "EncodersConfig",
     "Euler",
     "ExecutionConfig",
     "FlowConfig",
     "GuidanceForm",
     "Heun",
+    "ImageEncoder",
+    "LatentGeometry",
     "LoraConfig",
     "OptimizerConfig",
+    "OwnClip",
     "PaperEncoders",
     "Pipeline",
     "PipelineConfig",
@@ -54,6 +72,8 @@ __all__ = [
     "SamplingConfig",
     "Solver",
     "StepReport",
+    "TextEncoder",
+    "TextTokens",
     "Trainable",
     "TrainingConfig",
     "TrainingPhase",
@@ -66,10 +86,12 @@ __all__ = [
     "load_lora",
     "merge_lora",
     "one_gpu",
+    "own_clips",
     "paper",
     "save_lora",
     "tiny",
     "train",
     "write_cache",
+    "write_own_dataset",
     "write_video",
 ]

@@ -36,6 +36,17 @@ _OTHER_FILES: Final = (
 )
 
 
+def is_picture(content: bytes) -> bool:
+    """Whether a file is a picture, be it one that cannot be opened here; an animated GIF is a video."""
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            return not (image.format == "GIF" and getattr(image, "is_animated", False))
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return True
+    except UnidentifiedImageError:
+        return _kind(content[:16]).endswith(_SAVED_AGAIN)
+
+
 def open_picture(source: PictureSource) -> Image.Image:
     """The picture as people see it: upright, RGBA of 8 bits in sRGB; opened again it stays the same.
 

@@ -27,6 +27,7 @@ from pipelines.preset_only import has_preset_only, preset_only, turned_without_f
 from pipelines.written_places import expect_writable
 from storage.address import Address
 from storage.configs import from_plain, is_text, read_fields, to_plain
+from storage.named_classes import import_named
 from storage.places import local_path, place_of
 from storage.text_files import read_text
 
@@ -116,6 +117,7 @@ def read_preset(command: type[Any], path: Path, base: Mapping[str, Any] | None =
     except ValueError as error:
         raise ConfigError(f"config {error}") from error
     try:
+        import_named(content)  # who names a preset trusts it like a script
         return read_fields(command, _merged(base or {}, content))
     except ValueError as error:
         raise ConfigError(f"config {path}: {error}") from error

@@ -4,6 +4,9 @@ A value of another type is never bent into the one expected: 5.5, "5" and true a
 its place, what was found and what was expected. Files, flags and Python are held to the same: what Python hands to a
 config that is `strict` is read as a file would be, so that "separate" is `GuidanceForm.SEPARATE`, and "seperate" an
 error.
+
+Where a protocol is among the types of a field, a config of the user's own may stand there: a dataclass with what the
+protocol has. Files name the class by its import path (`named_classes.py`).
 """
 
 import json
@@ -18,6 +21,7 @@ from types import MappingProxyType, NoneType, UnionType
 from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints, no_type_check
 
 from storage.address import Address, Place
+from storage.named_classes import EXAMPLE, PROFILE, class_name, import_named, is_class_name, named_class
 from storage.places import local_path, place_of
 from storage.text_files import read_text
 from storage.whole_files import write_whole_text
@@ -31,9 +35,6 @@ UNDECISIVE: Final[Marks] = MappingProxyType({"decides": False})
 
 # Nobody turns it from a shell: it stands in the preset, and `--help` does not list it.
 PRESET_ONLY: Final[Marks] = MappingProxyType({"has_flag": False})
-
-# The field that says which config stands where one of several may.
-_PROFILE: Final = "profile"
 
 # Types that are one value of a file: what it may be there, and in words. For Python, true is an integer; not here.
 _SIMPLE: Final[Mapping[Any, tuple[tuple[type, ...], str]]] = {
@@ -67,8 +68,13 @@ def write_config(path: Path, config: object) -> None:
     write_whole_text(path, json.dumps(to_plain(config), indent=2) + "\n")
 
 
-def read_config(path: Path, kind: type[Config]) -> Config:
+def read_config(path: Path, kind: type[Config], *, trusts_code: bool = False) -> Config:
     """Read a config that `write_config` wrote; a field that the file lacks takes its default.
+
+    Args:
+        path: of the file.
+        kind: of the config.
+        trusts_code: whether the modules of classes that the file names may be imported, and so run.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -77,7 +83,10 @@ def read_config(path: Path, kind: type[Config]) -> Config:
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist; expected a directory that save_pretrained or training wrote")
     try:
-        return from_plain(kind, json.loads(read_text(path)))
+        content = json.loads(read_text(path))
+        if trusts_code:
+            import_named(content)
+        return from_plain(kind, content)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
@@ -96,7 +105,7 @@ def from_plain(kind: type[Config], content: object) -> Config:
     """The config that plain values describe; a field that they lack takes its default.
 
     Where one of several configs may stand, `profile` says which; without it, it is the first. A type with a method
-    `parse` is read from its text.
+    `parse` is read from its text. Nothing is imported: a class of the user's own is one that is imported already.
 
     Raises:
         ValueError: a field is unknown or missing, or a value of another type, or refused by its config.
@@ -148,13 +157,15 @@ def is_text(kind: object) -> bool:
     return isinstance(kind, type) and hasattr(kind, "parse")
 
 
-def _plain(value: object, place: str) -> Any:
+def _plain(value: object, place: str, kind: Any = None) -> Any:
     if is_text(type(value)):
         _read_text(type(value), str(value), place)  # what cannot be read again is not written
         return str(value)
     if is_dataclass(value):
-        names = [field.name for field in fields(value)]
-        return {name: _plain(getattr(value, name), _inner(place, name)) for name in names}
+        own: Any = type(value)
+        types = _types(own)
+        plain = {name: _plain(getattr(value, name), _inner(place, name), types[name]) for name in types}
+        return {**plain, PROFILE: _class_name(own, place)} if _is_own(own, kind) else plain
     if isinstance(value, Mapping):
         return {name: _plain(part, _inner(place, name)) for name, part in value.items()}
     if isinstance(value, tuple | list):
@@ -166,6 +177,13 @@ def _plain(value: object, place: str) -> Any:
     if value is not None and not isinstance(value, bool | int | float | str):
         raise ValueError(f"{place} is {value!r}, which a file cannot hold")
     return value
+
+
+def _class_name(kind: type, place: str) -> str:
+    try:
+        return class_name(kind)
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}") from error
 
 
 def _given(kind: Any, value: Any, name: str, config: type) -> Any:
@@ -254,16 +272,63 @@ def _read_choice(kind: Any, value: Any, place: str) -> Any:
 
 
 def _read_union(kind: Any, value: Any, place: str) -> Any:
+    """None, or one of several configs: by its profile, or where a protocol is among them, one of the user's own."""
     members = [member for member in get_args(kind) if member is not NoneType]
     if value is None and NoneType in get_args(kind):
         return None
     if len(members) == 1:
         return _read(members[0], value, place)
+    protocol = _protocol(kind)
     if not isinstance(value, Mapping):
-        raise _problem(place, value, "a table")
-    profiles = {field.default: member for member in members for field in fields(member) if field.name == _PROFILE}
-    named = _read_choice(Literal[*profiles], value.get(_PROFILE, next(iter(profiles))), _inner(place, _PROFILE))
-    return _read_config(profiles[named], value, place)
+        raise _problem(place, value, "a table" if protocol is None else f"a table, or {_as_protocol(protocol, value)}")
+    profile = value.get(PROFILE)
+    if protocol is not None and is_class_name(profile):
+        return _read_own(protocol, value, place)
+    profiles = {
+        field.default: member
+        for member in members
+        if member is not protocol
+        for field in fields(member)
+        if field.name == PROFILE
+    }
+    chosen = next(iter(profiles)) if profile is None else profile
+    if chosen not in list(profiles):
+        own = () if protocol is None else (f"the import path of a class of your own ({EXAMPLE})",)
+        raise _problem(_inner(place, PROFILE), chosen, " or ".join([*map(repr, profiles), *own]))
+    return _read_config(profiles[chosen], value, place)
+
+
+def _read_own(protocol: type, value: Mapping[str, Any], place: str) -> Any:
+    """A config of the user's own, by the import path of its class."""
+    kind = named_class(value[PROFILE], _inner(place, PROFILE))
+    if not is_dataclass(kind) or _lacking(protocol, kind):
+        raise _problem(_inner(place, PROFILE), value[PROFILE], _as_protocol(protocol, kind))
+    return _read_config(kind, {name: part for name, part in value.items() if name != PROFILE}, place)
+
+
+def _protocol(kind: Any) -> type | None:
+    """Among the types of a field, the one that says what a class of the user's own must have."""
+    return next((member for member in get_args(kind) if getattr(member, "_is_protocol", False)), None)
+
+
+def _is_own(kind: type, field_kind: Any) -> bool:
+    """Whether it is a class of the user's own, which may well be a child of one of ours."""
+    return _protocol(field_kind) is not None and kind not in get_args(field_kind)
+
+
+def _as_protocol(protocol: type, found: object) -> str:
+    lacking = _lacking(protocol, found)
+    lacks = f", and it lacks {', '.join(lacking)}" if lacking else ""
+    return f"a dataclass with what {protocol.__name__} has ({', '.join(_members(protocol))}){lacks}"
+
+
+def _lacking(protocol: type, found: object) -> list[str]:
+    has = {*dir(found), *(each.name for each in fields(found))} if is_dataclass(found) else set(dir(found))
+    return [name for name in _members(protocol) if name not in has]
+
+
+def _members(protocol: type) -> list[str]:
+    return [name for name in vars(protocol) if not name.startswith("_")]
 
 
 def _read_tuple(kind: Any, value: Any, place: str) -> Any:

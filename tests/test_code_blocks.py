@@ -59,6 +59,12 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_video(folder / "videos" / "gray.mp4", np.full((24, 64, 96, 3), 90, np.uint8), 24)
     for name in ("cat.png", "meadow.png"):
         Image.new("RGBA", (60, 40), (200, 120, 40, 255)).save(folder / name)
+    home = folder / "my_dog"
+    (home / "dog").mkdir(parents=True)
+    for number in range(1, 6):
+        Image.linear_gradient("L").rotate(30 * number).convert("RGB").save(home / f"{number}.jpg")
+        (home / f"{number}.txt").write_text(f"A dog sleeps on the sofa, picture {number}.", encoding="utf-8")
+    Image.new("RGBA", (60, 40), (200, 120, 40, 255)).save(home / "dog" / "1.png")
     demo = folder / "out" / "demo"
     write_sprite_dataset(demo / "dataset", clips=2)
     config = {"curation": to_plain(CurationConfig())}

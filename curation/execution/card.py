@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from curation.funnel import dataset_counts
-from dataset_schema import TABLES, Annotator, DatasetManifest, FunnelRow, Sample, shard_paths
+from dataset_schema import TABLES, UNCURATED, Annotator, DatasetManifest, FunnelRow, Sample, shard_paths
 from storage.address import Place
 from storage.whole_files import write_whole_text
 
@@ -56,10 +56,12 @@ def _front_matter(dataset: Place, manifest: DatasetManifest) -> str:
 def _body(dataset: Place, manifest: DatasetManifest) -> Iterator[str]:
     counts = dataset_counts(dataset)
     yield "# Clips, entity words and reference images"
-    yield (
-        f"Curated by OpenAlchemist with the profile `{manifest.profile}`; schema {manifest.schema_version}. "
-        "`dataset.json` holds the whole configuration."
+    made = (
+        "Clips with the words and pictures that they were given with; OpenAlchemist measured nothing on them"
+        if manifest.profile == UNCURATED
+        else f"Curated by OpenAlchemist with the profile `{manifest.profile}`"
     )
+    yield f"{made}; schema {manifest.schema_version}. `dataset.json` holds the whole configuration."
     if manifest.merged_from:
         yield f"Merged from {', '.join(f'`{merged.dataset}`' for merged in manifest.merged_from)}."
     for selection in manifest.selections:

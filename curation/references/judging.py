@@ -108,7 +108,7 @@ class _Judging:
         near = self._good(cut)
         self._judge(near, about, "agreement", lambda p: _greatest_likeness(p, near))
         if near and not self._good(near):
-            surest = max(near, key=lambda picture: picture.detection_score * picture.mask_score)
+            surest = max(near, key=lambda picture: (picture.detection_score or 0.0) * (picture.mask_score or 0.0))
             del self.flaws[surest.place]
 
     def _judge(
@@ -148,7 +148,7 @@ class _Judging:
         return replace(picture, agreement=beside.get("agreement"), likeness_to_clip=beside.get("likeness_to_clip"))
 
 
-def _frame(picture: ReferenceScores) -> tuple[int, bool]:
+def _frame(picture: ReferenceScores) -> tuple[int | None, bool]:
     return picture.frame_index, picture.is_for_comparison
 
 

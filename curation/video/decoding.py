@@ -9,15 +9,16 @@ from av.video.reformatter import Interpolation
 
 from curation.records import Frames, Image
 from curation.stage import ClipError
-from curation.video.facts_of_part import facts_of_part, longest_frame_s
+from curation.video.facts_of_part import facts_of_part
 from curation.video.plan import FramePlan, plan_frames, plan_stills
 from curation.video.planned_pictures import PlannedPictures, Use
 from curation.video.requests import Decoded, DecodeRequest
 from curation.video.sampling import CONTENT_SIDE, NEIGHBOUR_LONG_SIDE, THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH
-from dataset_schema import FailureKind, MediaFacts
+from dataset_schema import FailureKind
 from video_reading.clip import OpenedClip, open_clip
 from video_reading.damage import describe_damage
 from video_reading.look import Look, shrunk
+from video_reading.media_facts import media_facts
 from video_reading.part import Span
 
 # How much of a clip that is too long is decoded: enough to see what it is.
@@ -46,7 +47,7 @@ def _decode(clip: OpenedClip, request: DecodeRequest) -> Decoded:
     timeline, is_whole = clip.timeline, request.part.span.is_whole
     plan = plan_frames(timeline.times_s, timeline.end_s, request.division)
     look, frames = _gather(clip, plan, request)
-    media = _facts(clip, look, frames)
+    media = media_facts(clip, look, frames.times_s)
     damage = describe_damage(media, timeline, clip.frames.trouble, is_whole=is_whole)
     media = replace(media, damage=damage, declared_frames=media.declared_frames if is_whole else None)
     if plan.clip_end_s is not None:
@@ -87,28 +88,3 @@ def _painters(look: Look, reference_long_side: int) -> dict[Use, Callable[[av.Vi
         Use.SMALL_STILL: look.painter(*small, Interpolation.AREA),
         Use.LARGE_STILL: look.painter(*large),
     }
-
-
-def _facts(clip: OpenedClip, look: Look, frames: Frames) -> MediaFacts:
-    video, timeline = clip.video, clip.timeline
-    decoded = len(frames.times_s)
-    last_frame_s = timeline.end_s - float(timeline.times_s[-1])
-    duration_s = float(frames.times_s[-1] - frames.times_s[0]) + last_frame_s
-    height, width = look.size
-    return MediaFacts(
-        container=video.container.format.name,
-        codec=video.stream.codec_context.codec.canonical_name,
-        width=width,
-        height=height,
-        declared_frames=timeline.declared_frames,
-        decoded_frames=decoded,
-        duration_s=duration_s,
-        fps=decoded / duration_s,
-        is_vfr=timeline.is_vfr(video.tick_s),
-        rotation_deg=look.orientation.rotation_deg,
-        sample_aspect_ratio=float(look.sample_aspect),
-        color_transfer=look.transfer,
-        is_interlaced=clip.frames.is_interlaced,
-        has_audio=bool(video.container.streams.audio),
-        longest_frame_s=longest_frame_s(frames.times_s, float(frames.times_s[-1]) + last_frame_s),
-    )

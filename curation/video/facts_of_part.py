@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dataset_schema import MediaFacts
+from video_reading.media_facts import longest_frame_s
 
 
 def facts_of_part(media: MediaFacts, times_s: npt.NDArray[np.float64], end_s: float) -> MediaFacts:
@@ -23,8 +24,3 @@ def facts_of_part(media: MediaFacts, times_s: npt.NDArray[np.float64], end_s: fl
         fps=decoded_frames / duration_s,
         longest_frame_s=longest_frame_s(times_s[:decoded_frames], end_s),
     )
-
-
-def longest_frame_s(times_s: npt.NDArray[np.float64], end_s: float) -> float:
-    """How long the frame is shown that is shown longest, to the millisecond; the last one is until `end_s`."""
-    return round(float(np.diff(times_s, append=end_s).max()), 3)

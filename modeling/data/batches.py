@@ -26,7 +26,7 @@ from modeling.data.schedule import BatchingConfig, BatchSchedule, Draw
 from modeling.data.store import SampleStore
 from modeling.data.video import Video
 from modeling.data.windows import draw_window_s
-from modeling.encoders import TextTokens
+from modeling.encoders import LatentGeometry, TextTokens
 from modeling.randomness import numpy_generator
 from storage.configs import strict
 from storage.numbers import expect_at_least, expect_share
@@ -109,7 +109,7 @@ class Example:
     clip_id: str
     place: int
     video: Video | None
-    latents: Float[Tensor, "16 time latent_height latent_width"] | None
+    latents: Float[Tensor, "channels time latent_height latent_width"] | None
     caption: str
     text: TextTokens | None
     images: tuple[ReferenceImage, ...]
@@ -142,7 +142,7 @@ class Batch:
             )
         return self.stacked
 
-    def latents(self) -> Float[Tensor, "batch 16 time latent_height latent_width"] | None:
+    def latents(self) -> Float[Tensor, "batch channels time latent_height latent_width"] | None:
         """The cached latents of all clips; None for a batch of videos."""
         return None if any(example.latents is None for example in self.examples) else self.stacked
 
@@ -185,6 +185,13 @@ class _Wanted(NamedTuple):
     with_references: bool
 
 
+class Share(NamedTuple):
+    """Every `ranks`-th clip of a step, so that the whole batch does not depend on how many processes share it."""
+
+    rank: int = 0
+    ranks: int = 1
+
+
 class BatchLoader:
     """Makes the batch of any step.
 
@@ -193,8 +200,8 @@ class BatchLoader:
         config: batch sizes and dropout.
         seed: of the run.
         max_images: reference images of a clip.
-        rank: takes every `ranks`-th clip of a step, so that the whole batch does not depend on how many share it.
-        ranks: processes that share a step.
+        latents: that the clips become.
+        share: what this process makes of a step.
 
     Attributes:
         clips_per_bucket: how many there are; buckets without any are not listed.
@@ -211,12 +218,12 @@ class BatchLoader:
         *,
         seed: int,
         max_images: int,
-        rank: int = 0,
-        ranks: int = 1,
+        latents: LatentGeometry,
+        share: Share = Share(),  # noqa: B008  a tuple
     ) -> None:
         if config.uses_cache != isinstance(clips, ClipCache):
             raise ValueError(f"data has uses_cache {config.uses_cache}, but the loader got a {type(clips).__name__}")
-        config.batching.check_ranks(ranks)
+        config.batching.check_ranks(share.ranks)
         reader: ClipReader = clips if isinstance(clips, ClipCache) else DecodedClips(clips)
         self.clips_per_bucket = reader.store.clips_per_bucket()
         self._schedule = BatchSchedule(
@@ -224,6 +231,7 @@ class BatchLoader:
             config.batching,
             seed=seed,
             multi_subject_clips=reader.store.multi_subject_clips() if config.batching.multi_subject_share > 0 else {},
+            latents=latents,
         )
         self._images = ReferenceImages(
             reader.store,
@@ -237,7 +245,8 @@ class BatchLoader:
         self._windows = config.cached_windows if config.uses_cache else config.windows
         self._config = config
         self._seed = seed
-        self._rank, self._ranks = rank, ranks
+        self._share = share
+        self._latents = latents
         self._threads = ThreadPoolExecutor(max_workers=config.threads, thread_name_prefix="clips")
         self._clips: BoundedMemory[_Wanted, Clip] = BoundedMemory(
             lambda wanted: reader.read(
@@ -263,9 +272,11 @@ class BatchLoader:
             least: how many to give, over all ranks, where the bucket has so many.
             with_references: otherwise no clip gets an image.
         """
-        count, clips = self._config.batching.clips_per_device(bucket), self.clips_per_bucket[bucket]
-        for turn in range(math.ceil(min(least, clips) / (count * self._ranks))):
-            places = [(turn * count + number) * self._ranks + self._rank for number in range(count)]
+        rank, ranks = self._share
+        count = self._config.batching.clips_per_device(bucket, self._latents)
+        clips = self.clips_per_bucket[bucket]
+        for turn in range(math.ceil(min(least, clips) / (count * ranks))):
+            places = [(turn * count + number) * ranks + rank for number in range(count)]
             draws = [(place, Draw(place % clips, visit=0)) for place in places]
             yield self._batch(0, bucket, draws, text_dropout=0.0, image_dropout=0.0 if with_references else 1.0)
 
@@ -282,7 +293,7 @@ class BatchLoader:
         return prefetch(make, steps, threads=self._config.batches_ahead)
 
     def _make(self, step: int, *, text_dropout: float, image_dropout: float, handover: Handover = _PLAIN) -> Batch:
-        draws = list(enumerate(self._schedule.draws(step)))[self._rank :: self._ranks]
+        draws = list(enumerate(self._schedule.draws(step)))[self._share.rank :: self._share.ranks]
         bucket = self._schedule.bucket(step)
         return self._batch(
             step, bucket, draws, text_dropout=text_dropout, image_dropout=image_dropout, handover=handover

@@ -269,8 +269,8 @@ class _CacheWriter:
         self._encoders = encoders
         self._device = device
         root = _root(store)
-        self.latents = _OpenShard(CacheTable(root, kind=LATENTS, version=encoders.autoencoder.version))
-        self.text = _OpenShard(CacheTable(root, kind=TEXT, version=encoders.text.version))
+        self.latents = OpenShard(CacheTable(root, kind=LATENTS, version=encoders.autoencoder.version))
+        self.text = OpenShard(CacheTable(root, kind=TEXT, version=encoders.text.version))
 
     def prepare(self, place: _Place) -> _Prepared | CacheFailure:
         try:
@@ -302,7 +302,7 @@ class _CacheWriter:
         return None
 
 
-class _OpenShard:
+class OpenShard:
     """Entries on their way to a shard."""
 
     def __init__(self, table: CacheTable) -> None:

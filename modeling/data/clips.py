@@ -23,7 +23,7 @@ class Clip:
 
     sample: TrainingSample
     video: Video | None = None
-    latents: Float[Tensor, "16 time latent_height latent_width"] | None = None
+    latents: Float[Tensor, "channels time latent_height latent_width"] | None = None
     text: TextTokens | None = None
 
     @property

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from dataset_schema import TABLE_6_BUCKETS, Bucket
 from modeling.data.epochs import MOST_VISITS, Epoch, Rows
-from modeling.encoders import latent_shape
+from modeling.encoders import LatentGeometry
 from modeling.randomness import numpy_generator
 from storage.configs import strict
 from storage.numbers import expect_at_least
@@ -48,13 +48,13 @@ class BatchingConfig:
                 f"batching has multi_subject_share {self.multi_subject_share}, expected at least 0 and below 1"
             )
 
-    def batch_size(self, bucket: Bucket) -> int:
+    def batch_size(self, bucket: Bucket, latents: LatentGeometry) -> int:
         """Clips of a batch: as many as fill the token budget of each device."""
-        return self.devices_per_group * self.clips_per_device(bucket)
+        return self.devices_per_group * self.clips_per_device(bucket, latents)
 
-    def clips_per_device(self, bucket: Bucket) -> int:
+    def clips_per_device(self, bucket: Bucket, latents: LatentGeometry) -> int:
         """Clips that one device holds at a time; a group of fewer devices takes several turns for a batch."""
-        return max(1, round(self.tokens_per_device / latent_tokens(bucket)))
+        return max(1, round(self.tokens_per_device / latents.tokens(bucket)))
 
     def check_ranks(self, ranks: int) -> None:
         """Raise a ValueError unless a batch divides into equal shares for so many ranks."""
@@ -63,12 +63,6 @@ class BatchingConfig:
                 f"{ranks} devices with clips of their own cannot share a batch for {self.devices_per_group}; set "
                 f"data.batching.devices_per_group to a multiple of {ranks}"
             )
-
-
-def latent_tokens(bucket: Bucket) -> int:
-    """Tokens of one clip after the 1x2x2 patches."""
-    time, height, width = latent_shape(bucket)
-    return time * (height // 2) * (width // 2)
 
 
 def sampling_weights(buckets: Sequence[Bucket]) -> npt.NDArray[np.float64]:
@@ -114,9 +108,10 @@ class BatchSchedule:
         config: the batch sizes.
         seed: of the run.
         multi_subject_clips: of each bucket, the rows that count towards `multi_subject_share`.
+        latents: of the clips.
 
     Raises:
-        ValueError: no bucket has a clip, or a share of clips is wanted that no bucket has.
+        ValueError: no bucket has a clip, one does not fit the latents, or a share is wanted that no bucket has.
     """
 
     def __init__(
@@ -126,6 +121,7 @@ class BatchSchedule:
         *,
         seed: int,
         multi_subject_clips: Mapping[Bucket, Rows],
+        latents: LatentGeometry,
     ) -> None:
         self._epochs = {
             bucket: Epoch.of(count, multi_subject_clips.get(bucket, ()), share=config.multi_subject_share)
@@ -137,6 +133,7 @@ class BatchSchedule:
         self._buckets = tuple(self._epochs)
         self._weights = sampling_weights(self._buckets)
         self._config = config
+        self._batch_sizes = {bucket: config.batch_size(bucket, latents) for bucket in self._buckets}
         self._seed = seed
         self._drawn = np.zeros(0, dtype=np.int64)
         self._order = lru_cache(maxsize=len(self._buckets))(self._draw_order)
@@ -152,7 +149,7 @@ class BatchSchedule:
         """The clips of a step, over all ranks together: rank r of n takes `draws[r::n]`."""
         bucket = self.bucket(step)
         earlier = int(np.count_nonzero(self._drawn[:step] == self._drawn[step]))
-        size = self._config.batch_size(bucket)
+        size = self._batch_sizes[bucket]
         return [self._draw(bucket, earlier * size + place) for place in range(size)]
 
     def _draw(self, bucket: Bucket, position: int) -> Draw:

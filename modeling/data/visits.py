@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from dataset_schema import Bucket
 from modeling.data.schedule import BatchingConfig, sampling_weights
+from modeling.encoders import LatentGeometry
 
 
 class BucketVisits(NamedTuple):
@@ -40,7 +41,11 @@ class Visits(NamedTuple):
 
 
 def expected_visits(
-    numbers: Mapping[Bucket, npt.NDArray[np.integer]], batching: BatchingConfig, *, steps: int
+    numbers: Mapping[Bucket, npt.NDArray[np.integer]],
+    batching: BatchingConfig,
+    *,
+    steps: int,
+    latents: LatentGeometry,
 ) -> Visits:
     """The visits of a run of so many steps, without those that `multi_subject_share` adds.
 
@@ -48,11 +53,12 @@ def expected_visits(
         numbers: of each bucket, the numbers of its clips among all; no clip is in none.
         batching: the batch sizes.
         steps: of the run.
+        latents: that its clips become.
     """
     buckets = {}
     per_clip = np.zeros(1 + max(int(own.max()) for own in numbers.values()))
     for (bucket, own), weight in zip(numbers.items(), sampling_weights(tuple(numbers)), strict=True):
-        epochs = steps * weight * batching.batch_size(bucket) / len(own)
+        epochs = steps * weight * batching.batch_size(bucket, latents) / len(own)
         buckets[bucket] = BucketVisits(len(own), float(epochs))
         per_clip[own] += epochs
     return Visits(buckets, per_clip)

@@ -1,36 +1,38 @@
 """Frozen networks between pixels, words and the model.
 
-`protocols.py` says what they are; `embedded.py` and `paper.py` each build all three.
+`protocols.py` says what they are; `embedded.py` and `paper.py` each build all three; `config.py` says what else may,
+and `declared.py` holds it to what it says.
 """
 
+from modeling.encoders.config import EncodersConfig
+from modeling.encoders.declared import build_encoders
 from modeling.encoders.embedded import EmbeddedEncoders
+from modeling.encoders.geometry import LatentGeometry, LatentShape
 from modeling.encoders.paper import PaperEncoders
 from modeling.encoders.protocols import (
-    LATENT_CHANNELS,
     Autoencoder,
     Encoders,
     ImageEncoder,
-    LatentShape,
     TextEncoder,
     TextTokens,
     TokenSpans,
-    latent_shape,
     tokens_inside,
     unread_part,
 )
 
 __all__ = [
-    "LATENT_CHANNELS",
     "Autoencoder",
     "EmbeddedEncoders",
     "Encoders",
+    "EncodersConfig",
     "ImageEncoder",
+    "LatentGeometry",
     "LatentShape",
     "PaperEncoders",
     "TextEncoder",
     "TextTokens",
     "TokenSpans",
-    "latent_shape",
+    "build_encoders",
     "tokens_inside",
     "unread_part",
 ]

@@ -5,6 +5,7 @@ from typing import Literal
 
 from modeling.encoders.cosine_patches import CosinePatches
 from modeling.encoders.dct_codec import DctCodec
+from modeling.encoders.geometry import LatentGeometry
 from modeling.encoders.hashed_words import HashedWords
 from modeling.encoders.protocols import ENCODER_SIZES, Encoders
 from storage.configs import strict
@@ -45,6 +46,11 @@ class EmbeddedEncoders:
     def image_tokens(self) -> int:
         """Tokens of one reference image."""
         return (self.image_side // self.patch_side) ** 2
+
+    @property
+    def latents(self) -> LatentGeometry:
+        """16 channels and 4x8x8."""
+        return LatentGeometry()
 
     def build(self) -> Encoders:
         """The three encoders."""

@@ -5,6 +5,7 @@ from typing import Literal
 
 from modeling.encoders.cogvideox import CogVideoXAutoencoder
 from modeling.encoders.frozen import library
+from modeling.encoders.geometry import LatentGeometry
 from modeling.encoders.protocols import ENCODER_SIZES, Encoders
 from modeling.encoders.t5 import T5Tokens
 from modeling.encoders.vision_patches import ImageKind, VisionPatches
@@ -60,6 +61,11 @@ class PaperEncoders:
     def image_tokens(self) -> int:
         """Tokens of one reference image."""
         return (self.image_side // self.patch_side) ** 2
+
+    @property
+    def latents(self) -> LatentGeometry:
+        """16 channels and 4x8x8."""
+        return LatentGeometry()
 
     def build(self) -> Encoders:
         """The three encoders; each loads its weights when it is first used.

@@ -1,19 +1,18 @@
 """What the model asks of the frozen networks around it; the `embedded` ones need no weights.
 
-Geometry shared by all (B.1, Table 5): an autoencoder of 16 channels and 4x8x8, which turns 4k + 1 frames into k + 1
-latents; text tokens that know which characters they stand for; patch tokens of an image.
+An autoencoder, in this library of 16 channels and 4x8x8, which turns 4k + 1 frames into k + 1 latents (B.1, Table 5);
+one's own may have another `LatentGeometry`. Text tokens that know which characters they stand for; patch tokens of an
+image.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import Final, Protocol, TypeAlias, runtime_checkable
 
 import torch
 from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor, nn
-
-from dataset_schema import Bucket
 
 LATENT_CHANNELS: Final = 16
 FRAMES_PER_LATENT: Final = 4
@@ -21,29 +20,6 @@ PIXELS_PER_LATENT: Final = 8
 
 # The fields of every config of encoders that are sizes.
 ENCODER_SIZES: Final = ("text_channels", "max_text_tokens", "image_channels", "image_side", "patch_side")
-
-
-class LatentShape(NamedTuple):
-    """The latent grid of a clip."""
-
-    time: int
-    height: int
-    width: int
-
-
-def latent_shape(bucket: Bucket) -> LatentShape:
-    """The grid that a clip of `bucket` has after the autoencoder (4x8x8, the first frame alone)."""
-    return LatentShape(
-        (bucket.frames - 1) // FRAMES_PER_LATENT + 1,
-        bucket.height // PIXELS_PER_LATENT,
-        bucket.width // PIXELS_PER_LATENT,
-    )
-
-
-def bucket_of(shape: LatentShape) -> Bucket:
-    """The size of the clips that have this grid."""
-    time, height, width = shape
-    return Bucket((time - 1) * FRAMES_PER_LATENT + 1, height * PIXELS_PER_LATENT, width * PIXELS_PER_LATENT)
 
 
 def check_video_size(videos: UInt8[Tensor, "batch frames height width 3"]) -> None:
@@ -92,12 +68,12 @@ class Autoencoder(Protocol):
 
     def encode(
         self, videos: UInt8[Tensor, "batch frames height width 3"]
-    ) -> Float[Tensor, "batch 16 time latent_height latent_width"]:
-        """Latents of roughly unit variance; 4k + 1 frames become k + 1 latents, none sees a later frame."""
+    ) -> Float[Tensor, "batch channels time latent_height latent_width"]:
+        """Latents of roughly unit variance, of the config's geometry; none sees a frame later than its own."""
         ...
 
     def decode(
-        self, latents: Float[Tensor, "batch 16 time latent_height latent_width"]
+        self, latents: Float[Tensor, "batch channels time latent_height latent_width"]
     ) -> UInt8[Tensor, "batch frames height width 3"]:
         """The video of `latents`."""
         ...

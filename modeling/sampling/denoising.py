@@ -10,7 +10,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dataset_schema import Bucket
-from modeling.encoders.protocols import LatentShape, bucket_of
 from modeling.model.conditions import Conditions
 from modeling.model.dit import DiT
 from modeling.model.precision import Precision
@@ -82,23 +81,23 @@ def sample_latents(  # noqa: PLR0913  # the model's side and the sampler's
     conditions: Conditions,
     noise: Float[Tensor, "batch channels time height width"],
     *,
-    sampling: DenoisingConfig,
+    sampling: SamplingConfig,
     flow: FlowConfig,
     first: Sequence[FirstLatents | None] = (),
     on_step: Callable[[], object] = lambda: None,
 ) -> Float[Tensor, "batch channels time height width"]:
-    """The latents that the model makes of the noise, which says their size.
+    """The latents that the model makes of the noise.
 
     Args:
         model: in evaluation mode, on the device of the conditions; it may be sharded.
         conditions: of every clip of the batch.
-        noise: of every clip.
+        noise: of every clip, the latents of a video of the size that `sampling` says.
         sampling: how.
         flow: that the model was trained with.
         first: the latents that each clip is to begin with; None, or an empty sequence, leaves them to the model.
         on_step: called after every denoising step.
     """
-    bucket = bucket_of(LatentShape(*noise.shape[2:]))
+    bucket = sampling.bucket
     schedule = timestep_schedule(sampling.steps or steps_for(bucket), shift=flow.shift(bucket))
     weights = guidance_weights(sampling.guidance, text_scale=sampling.text_scale, image_scale=sampling.image_scale)
     velocity = GuidedVelocity(model, conditions, weights, batches_branches=sampling.batches_branches)

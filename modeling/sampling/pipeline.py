@@ -13,9 +13,17 @@ from torch import Tensor
 
 from dataset_schema import Bucket
 from dataset_schema.words import Span
+from modeling.data.prompt_words import span_in_prompt
 from modeling.data.reference_images import ReferenceImage
 from modeling.data.video import Video
-from modeling.encoders import LATENT_CHANNELS, EmbeddedEncoders, PaperEncoders, latent_shape, unread_part
+from modeling.encoders import (
+    EmbeddedEncoders,
+    EncodersConfig,
+    LatentGeometry,
+    PaperEncoders,
+    build_encoders,
+    unread_part,
+)
 from modeling.model.conditions import Conditions
 from modeling.model.dit import DiT, DiTConfig
 from modeling.model.lora import LoraConfig, adapted_base, load_lora, lora_state, merge_lora
@@ -27,7 +35,6 @@ from modeling.sampling.condition_encoding import encode_conditions
 from modeling.sampling.denoising import SamplingConfig, sample_latents
 from modeling.sampling.first_frame import fitted
 from modeling.sampling.flow import FlowConfig
-from modeling.sampling.prompt_words import span_in_prompt
 from picture_reading.opening import PictureSource, open_picture
 from storage.configs import differing_fields, read_config, strict, write_config
 from storage.devices import torch_device
@@ -38,15 +45,24 @@ CONFIG_NAME = "config.json"
 @strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineConfig:
-    """Everything that the weights alone do not say: the model's shape, its encoders, its flow."""
+    """Everything that the weights alone do not say: the model's shape, its encoders, its flow.
+
+    Attributes:
+        encoders: those of this library, or a config of one's own (`EncodersConfig`).
+    """
 
     model: DiTConfig = field(default_factory=DiTConfig)
-    encoders: EmbeddedEncoders | PaperEncoders = field(default_factory=EmbeddedEncoders)
+    encoders: EmbeddedEncoders | PaperEncoders | EncodersConfig = field(default_factory=EmbeddedEncoders)
     flow: FlowConfig = field(default_factory=FlowConfig)
 
     def __post_init__(self) -> None:
-        for name in ("text_channels", "image_channels"):
-            expected, found = getattr(self.encoders, name), getattr(self.model, name)
+        if not isinstance(self.encoders.latents, LatentGeometry):
+            raise ValueError(  # noqa: TRY004  as of any other wrong field
+                f"encoders.latents is {self.encoders.latents!r}, expected a modeling.LatentGeometry"
+            )
+        channels = {name: getattr(self.encoders, name) for name in ("text_channels", "image_channels")}
+        for name, expected in {**channels, "latent_channels": self.encoders.latents.channels}.items():
+            found = getattr(self.model, name)
             if found != expected:
                 raise ValueError(f"model has {name} {found}, expected the encoders' {expected}")
 
@@ -85,12 +101,17 @@ class Pipeline:
         self.model = model.to(device).eval()
         self._device = device
         self._read_from: Path | None = None
-        self._encoders = config.encoders.build()
+        self._encoders = build_encoders(config.encoders)
         self._encoders.to(device)
 
     @classmethod
     def from_pretrained(
-        cls, directory: Path | str, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+        cls,
+        directory: Path | str,
+        *,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+        trusts_code: bool = False,
     ) -> "Pipeline":
         """Read a pipeline, whose directory may also be a snapshot of a model repository.
 
@@ -98,10 +119,13 @@ class Pipeline:
             directory: of the pipeline.
             device: where to sample.
             dtype: of the weights in memory; `torch.bfloat16` takes half, and samples in that precision.
+            trusts_code: whether the module of its encoders may be imported, and so run, where they are of a class of
+                somebody's own. False takes only a class of a module that is imported already.
 
         Raises:
             FileNotFoundError: `directory` holds no pipeline.
-            ValueError: its config has unknown fields, its weights are damaged, or they do not fit its config.
+            ValueError: its config has unknown fields, or names code that is not trusted; its weights are damaged, or do
+                not fit its config.
         """
         place = torch_device(str(device))
         if dtype not in (torch.float32, torch.bfloat16):
@@ -112,7 +136,7 @@ class Pipeline:
                 f"{directory} does not exist; expected a directory that save_pretrained or training wrote. For a "
                 f"pipeline on the Hugging Face hub: hf download {directory} --local-dir DIRECTORY, then name DIRECTORY"
             )
-        config = read_config(directory / CONFIG_NAME, PipelineConfig)
+        config = read_config(directory / CONFIG_NAME, PipelineConfig, trusts_code=trusts_code)
         weights = read_weights(directory)
         model = empty_model(config.model).to(dtype).to_empty(device=place)
         fill(model, weights, source=f"pipeline {directory}")
@@ -240,7 +264,8 @@ class Pipeline:
         sampling = sampling or SamplingConfig()
         images = [self._reference_images(prompt) for prompt in prompts]
         frames = [_first_frame(prompt, sampling.bucket) for prompt in prompts]
-        shape = (1, LATENT_CHANNELS, *latent_shape(sampling.bucket))
+        geometry = self.config.encoders.latents
+        shape = (1, geometry.channels, *geometry.shape(sampling.bucket))
         noise = torch.randn(shape, generator=torch_generator("sample", sampling.seed)).to(self._device)
         with _saying_what_takes_less_memory(sampling, videos=len(prompts)):
             conditions = self._encode([prompt.text for prompt in prompts], images)

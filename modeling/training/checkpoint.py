@@ -174,9 +174,9 @@ def read_done(path: Path) -> Done:
     return read_config(path / _STATE_NAME, Done)
 
 
-def read_run(path: Path) -> RunConfig:
-    """The config of the run that made a checkpoint."""
-    return read_config(path / _RUN_NAME, RunConfig)
+def read_run(path: Path, *, trusts_code: bool = False) -> RunConfig:
+    """The config of the run that made a checkpoint; `trusts_code` as in `Pipeline.from_pretrained`."""
+    return read_config(path / _RUN_NAME, RunConfig, trusts_code=trusts_code)
 
 
 def read_tensors(path: Path, names: Iterable[str] | None = None) -> Tensors:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
-from modeling.data.batches import BatchLoader, DataConfig
+from modeling.data.batches import BatchLoader, DataConfig, Share
 from modeling.data.cache import ClipCache
 from modeling.data.held_out import divide
 from modeling.data.store import SampleStore
@@ -36,7 +36,10 @@ def open_loaders(
     parts = divide(store, share=held_out_share, seed=training.held_out.seed)
     cache = ClipCache.of(store, encoders, windows=training.data.cached_windows) if training.data.uses_cache else None
     loader_of = partial(
-        BatchLoader, max_images=config.pipeline.model.max_images, rank=team.data_rank, ranks=team.data_ranks
+        BatchLoader,
+        max_images=config.pipeline.model.max_images,
+        latents=config.pipeline.encoders.latents,
+        share=Share(team.data_rank, team.data_ranks),
     )
 
     def of(part: SampleStore) -> SampleStore | ClipCache:

@@ -15,9 +15,9 @@ from torch.nn.utils import clip_grad_norm_
 
 from modeling.data.batches import Batch, BatchLoader
 from modeling.data.handover import Handover
-from modeling.data.schedule import latent_tokens
 from modeling.data.store import SampleStore
 from modeling.data.survey import Survey, survey
+from modeling.encoders import build_encoders
 from modeling.model.precision import computing_in
 from modeling.model.weights import seeded
 from modeling.randomness import numpy_generator, torch_seed
@@ -125,7 +125,7 @@ class Trainer:
     ) -> None:
         training, pipeline = config.training, config.pipeline
         self.config = config
-        self._encoders = pipeline.encoders.build()
+        self._encoders = build_encoders(pipeline.encoders)
         self._encoders.to(team.device)
         self._team = team
         self._output = output
@@ -216,7 +216,7 @@ class Trainer:
             loss=loss,
             gradient_norm=gradient_norm,
             learning_rate=share * self.config.training.optimizer.learning_rate,
-            **self._meter.rates(tokens=len(batch.examples) * self._team.data_ranks * latent_tokens(batch.bucket)),
+            **self._meter.rates(tokens=self._team.data_ranks * self._tokens(batch)),
             skipped_steps=state.done.skipped_steps,
             reference_losses=self._reference_losses(),
             held_out_losses=self._held_out_losses(),
@@ -287,9 +287,13 @@ class Trainer:
             "float32 (training.execution.precision)"
         )
 
+    def _tokens(self, batch: Batch) -> int:
+        return len(batch.examples) * self.config.pipeline.encoders.latents.tokens(batch.bucket)
+
     def _turns(self, batch: Batch) -> list[Batch]:
         """The batch in parts that a device can hold."""
-        return batch.split(self.config.training.data.batching.clips_per_device(batch.bucket))
+        latents = self.config.pipeline.encoders.latents
+        return batch.split(self.config.training.data.batching.clips_per_device(batch.bucket, latents))
 
     def _loss(self, part: Batch, number: int) -> Tensor:
         """The loss of the `number`-th part of a batch."""

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from dataset_schema import TABLE_6_BUCKETS, Bucket
-from modeling.data.schedule import latent_tokens
 from modeling.model.costs import (
     Flops,
     Workload,
@@ -76,7 +75,8 @@ def run_buckets(run: RunConfig) -> tuple[Bucket, ...]:
 def bucket_costs(run: RunConfig, bucket: Bucket, devices: Devices) -> BucketCosts:
     """What a step of this bucket costs."""
     training, model = run.training, run.pipeline.model
-    batch, clips = training.data.batching.batch_size(bucket), training.data.batching.clips_per_device(bucket)
+    latents, batching = run.pipeline.encoders.latents, training.data.batching
+    batch, clips = batching.batch_size(bucket, latents), batching.clips_per_device(bucket, latents)
     phases = [(phase, _workload(run, bucket, phase)) for phase in training.phases]
     phase, workload = max(phases, key=lambda each: _flops(run, *each))
     forward = forward_flops(model, workload)
@@ -148,7 +148,7 @@ def _smaller_batches(run: RunConfig, buckets: tuple[Bucket, ...], devices: Devic
     """
     budget = run.training.data.batching.tokens_per_device
     fitting, failing = 0, budget
-    while failing - fitting > min(map(latent_tokens, buckets)) // 2:
+    while failing - fitting > min(map(run.pipeline.encoders.latents.tokens, buckets)) // 2:
         middle = (fitting + failing) // 2
         if fits(_with_batching(run, tokens_per_device=middle), buckets, devices):
             fitting = middle
@@ -194,7 +194,8 @@ def _workload(run: RunConfig, bucket: Bucket, phase: TrainingPhase) -> Workload:
     """One clip of the bucket, with as many words and images as there may be."""
     encoders = run.pipeline.encoders
     images = run.pipeline.model.max_images * encoders.image_tokens if phase.uses_references else 0
-    return Workload(clips=1, tokens=latent_tokens(bucket), text_tokens=encoders.max_text_tokens, image_tokens=images)
+    tokens = encoders.latents.tokens(bucket)
+    return Workload(clips=1, tokens=tokens, text_tokens=encoders.max_text_tokens, image_tokens=images)
 
 
 def _estimates(run: RunConfig) -> float:

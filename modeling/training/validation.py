@@ -1,5 +1,6 @@
 """Videos that a model in training makes of captions and references it trains on, beside the real ones."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from modeling.data.video import write_video
 from modeling.encoders import Autoencoder
 from modeling.model.dit import DiT
 from modeling.model.precision import Precision, computing_in
-from modeling.sampling.denoising import sample_latents
+from modeling.sampling.denoising import SamplingConfig, sample_latents
 from modeling.sampling.flow import FlowConfig
 from modeling.training.config import ValidationConfig, is_due
 from modeling.training.objective import EncodedBatch, draw_noise
@@ -45,7 +46,8 @@ class ValidationSamples:
         self._examples = batch.examples[: config.clips]
         self._latents = encoded.latents[: config.clips]
         self._conditions = encoded.conditions.first(config.clips)
-        self._sampling = config.sampling
+        how = {each.name: getattr(config.sampling, each.name) for each in fields(config.sampling)}
+        self._sampling = SamplingConfig(bucket=batch.bucket, **how)
         self._precision = precision
 
     def is_due(self, step: int) -> bool:

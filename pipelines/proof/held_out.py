@@ -113,6 +113,6 @@ def _ways(caption: str) -> list[Way]:
 
 def _pictures(references: Sequence[ReferenceImage]) -> tuple[Image.Image, ...]:
     whole = (each for each in references if not each.is_face)
-    ordered = sorted(whole, key=lambda each: -each.detection_score * each.mask_score)
+    ordered = sorted(whole, key=lambda each: -(each.detection_score or 0.0) * (each.mask_score or 0.0))
     opened = (read_image(each.image) for each in ordered)
     return tuple(picture for picture in opened if picture is not None)

@@ -10,6 +10,7 @@ from dataset_schema import dataset_root
 from modeling.data.cache import CacheReport, count_cached_windows, write_cache
 from modeling.data.store import SampleStore
 from modeling.data.survey import survey
+from modeling.encoders import build_encoders
 from modeling.training.config import RunConfig
 from modeling.training.presets import tiny
 from pipelines.config import parse
@@ -63,7 +64,7 @@ def cache_with_bar(command: Cache) -> CacheReport:
     data = command.run.training.data
     store = SampleStore(command.dataset, data.buckets)
     expect_folder_to_write(dataset_root(command.dataset) / "cache")
-    encoders = command.run.pipeline.encoders.build()
+    encoders = build_encoders(command.run.pipeline.encoders)
     encoders.to(device)
     if findings := survey(store, encoders.text).findings:
         print(findings, file=sys.stderr)

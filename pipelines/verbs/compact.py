@@ -12,9 +12,9 @@ from storage.address import Place
 class Compact:
     """Make few shards of many in a dataset, in its place; the rows stay as they are, and in their order.
 
-    The shards are written in the newest layout, so this also brings a dataset of schema 2, 3.0 or 3.1 to the present
-    version without curating again. The dataset is replaced as a whole or not at all; until then it takes its room on
-    the disk twice. Example: python -m pipelines compact --dataset out/dataset
+    The shards are written in the newest layout, so this also brings a dataset of schema 2, or of an older 3, to the
+    present version without curating again. The dataset is replaced as a whole or not at all; until then it takes its
+    room on the disk twice. Example: python -m pipelines compact --dataset out/dataset
 
     Attributes:
         dataset: what `curate`, `select` or `merge` wrote, or its address; finished or not.

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from modeling.data.store import SampleStore
 from modeling.data.visits import BucketVisits, Visits, expected_visits
-from modeling.encoders import latent_shape
+from modeling.encoders import LatentGeometry
 from modeling.model.costs import parameters_by_part
 from modeling.training.config import RunConfig
 from modeling.training.presets import tiny
@@ -77,7 +77,7 @@ def describe(command: Describe, console: Console | None = None) -> None:
     costs = [bucket_costs(run, bucket, devices) for bucket in buckets]
     console.print(_parts_table(run))
     console.print(_phases_table(run))
-    console.print(_buckets_table(costs, devices, visits))
+    console.print(_buckets_table(costs, devices, visits, run.pipeline.encoders.latents))
     if visits is not None:
         console.print(_visits_line(visits), soft_wrap=True)
     console.print(_setup_line(run, devices), soft_wrap=True)
@@ -104,7 +104,7 @@ def _visits(dataset: Place, run: RunConfig) -> Visits:
     data = run.training.data
     store = SampleStore(dataset, data.buckets)
     numbers = {bucket: store.numbers(bucket) for bucket in store.clips_per_bucket()}
-    return expected_visits(numbers, data.batching, steps=run.training.steps)
+    return expected_visits(numbers, data.batching, steps=run.training.steps, latents=run.pipeline.encoders.latents)
 
 
 def _visits_line(visits: Visits) -> str:
@@ -139,7 +139,9 @@ def _phases_table(run: RunConfig) -> Table:
     return table
 
 
-def _buckets_table(costs: Sequence[BucketCosts], devices: Devices, visits: Visits | None) -> Table:
+def _buckets_table(
+    costs: Sequence[BucketCosts], devices: Devices, visits: Visits | None, latents: LatentGeometry
+) -> Table:
     table = Table(title="one step of every bucket", title_justify="left", box=SIMPLE_HEAD, padding=0)
     for name in ("bucket", "latents"):
         table.add_column(name, no_wrap=True)
@@ -151,7 +153,7 @@ def _buckets_table(costs: Sequence[BucketCosts], devices: Devices, visits: Visit
         counted = [] if visits is None else _counted(visits.buckets[cost.bucket])
         table.add_row(
             str(cost.bucket),
-            "x".join(map(str, latent_shape(cost.bucket))),
+            "x".join(map(str, latents.shape(cost.bucket))),
             *counted,
             f"{cost.tokens:,}",
             f"{cost.batch}",

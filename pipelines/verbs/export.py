@@ -18,10 +18,12 @@ class Export:
     Attributes:
         checkpoint: one of the directories in `checkpoints/`.
         output: gets what `sample --model` reads, with the averaged weights where the run keeps them.
+        trusts_code: whether the module of its encoders may run, where they are of a class of somebody's own.
     """
 
     checkpoint: Path
     output: Path = field(metadata=WRITES_FOLDER)
+    trusts_code: bool = False
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -31,5 +33,5 @@ def main(arguments: Sequence[str]) -> int:
         raise ConfigError(
             f"--checkpoint is {command.checkpoint}, expected a directory such as .../checkpoints/step-00000400"
         )
-    print(f"pipeline: {export_checkpoint(command.checkpoint, command.output)}")
+    print(f"pipeline: {export_checkpoint(command.checkpoint, command.output, trusts_code=command.trusts_code)}")
     return 0

@@ -81,7 +81,10 @@ def _config(dataset: Place) -> dict[str, Any]:
             f"dataset {dataset} was selected from {manifest.selections[-1].dataset}; decide that again, then select"
         )
     if "curation" not in manifest.config:
-        raise ValueError(f"dataset {dataset} has no config of curation, expected what `curate` wrote")
+        raise ValueError(
+            f"dataset {dataset} has no config of curation, expected what `curate` wrote: on clips that were given as "
+            "they are nothing was measured that a threshold could decide"
+        )
     return manifest.config
 
 

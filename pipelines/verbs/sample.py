@@ -39,6 +39,7 @@ class Sample:
         lora: adapters of a personal fine-tune of that pipeline, such as out/my_dog_model/pipeline/lora.
         sampling: its size and seed, and how noise becomes it.
         device: where to sample, such as `cpu` or `cuda`.
+        trusts_code: whether the module of its encoders may run, where they are of a class of somebody's own.
     """
 
     model: Path
@@ -50,6 +51,7 @@ class Sample:
     lora: Path | None = None
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     device: str = "cpu"
+    trusts_code: bool = False
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -78,7 +80,7 @@ def sample(command: Sample) -> Path:
     first_frame = _picture("--first-frame", command.first_frame) if command.first_frame else None
     sampling = command.sampling
     steps = sampling.steps or steps_for(sampling.bucket)
-    pipeline = Pipeline.from_pretrained(command.model, device=command.device)
+    pipeline = Pipeline.from_pretrained(command.model, device=command.device, trusts_code=command.trusts_code)
     if command.lora is not None:
         pipeline.load_lora(command.lora)
     with progress("sample", total=steps, unit="step") as report:

@@ -119,7 +119,7 @@ def _kept_card(sample: Sample) -> Image.Image:
             (reference, KIND_COLORS[entity.kind])
             for entity in sample.entities
             for reference in entity.references
-            if abs(reference.time_s - time_s) < 0.5 / sample.fps
+            if reference.time_s is not None and abs(reference.time_s - time_s) < 0.5 / sample.fps
         ]
         picture = None if frame is None else Image.fromarray(outlined(frame, sample, seen))
         place(card, (x, y), _PICTURE, picture, note=f"{time_s:.2f} s", missing="no frame")

@@ -35,7 +35,8 @@ def shown_times_s(sample: Sample) -> list[float]:
     """
     start_s = sample.source.start_s or 0.0
     length_s = max(0, sample.num_frames - 1) / sample.fps
-    cut_from = {round(reference.time_s, 4) for entity in sample.entities for reference in entity.references}
+    of_references = (reference.time_s for entity in sample.entities for reference in entity.references)
+    cut_from = {round(time_s, 4) for time_s in of_references if time_s is not None}  # a given picture has no time
     spare = [start_s + share * length_s for share in (0.5, 0.0, 1.0)]
     times = sorted(time_s for time_s in cut_from if start_s <= time_s < start_s + length_s + 1 / sample.fps)[:3]
     while len(times) < 3 and spare:
@@ -87,6 +88,8 @@ def outlined(frame: Picture, sample: Sample, references: Sequence[tuple[Referenc
     thickness = max(1, round(_OUTLINE * max(height, width) / 300))
     for reference, color in references:
         box = reference.box
+        if box is None:
+            continue
         corners = np.array([[box.x0, box.y0], [box.x1, box.y1]]) * scale + shift
         (x0, y0), (x1, y1) = np.round(corners).astype(int).tolist()
         rgb = ImageColor.getrgb(color)[:3]

@@ -24,6 +24,7 @@ from dataset_schema import (
 
 _FOLDER = Path(__file__).parent / "golden"
 GOLDEN_SHARD = _FOLDER / "samples.parquet"
+GOLDEN_SHARD_3_2 = _FOLDER / "samples-3.2.parquet"
 GOLDEN_SHARD_3_1 = _FOLDER / "samples-3.1.parquet"
 GOLDEN_SHARD_3_0 = _FOLDER / "samples-3.0.parquet"
 GOLDEN_SHARD_2 = _FOLDER / "samples-2.parquet"
@@ -71,6 +72,26 @@ _REFERENCE = ReferenceImage(
     short_side=100,
     place=1,
     likeness=(0.75, 1.0, None),
+)
+
+# What version 3.3 added: a picture that was given, of which nothing is known.
+_GIVEN = ReferenceImage(
+    frame_index=None,
+    time_s=None,
+    box=None,
+    detection_score=None,
+    mask_score=None,
+    area=None,
+    sharpness=None,
+    largest_fragment=None,
+    solidity=None,
+    fill=None,
+    border_contact=None,
+    overlap=None,
+    agreement=None,
+    likeness_to_clip=None,
+    is_face=False,
+    image=Payload(bytes=_PNG),
 )
 
 _REJECTED_FACE = ReferenceScores(
@@ -164,6 +185,22 @@ GOLDEN_SAMPLES = (
         ),
         background=None,
     ),
+    Sample(
+        clip_id="0123456789abcdef0123456789abcdef",
+        source=Source(id="0123456789abcdef0123456789abcdef", uri="my_dog/1.jpg"),
+        caption="A dog sleeps on the sofa.",
+        video=Payload(bytes=b"not really a picture", path="1.mov"),
+        video_start_s=0.0,
+        num_frames=1,
+        fps=24.0,
+        height=360,
+        width=640,
+        bucket="1x288x512",
+        media=replace(_MEDIA, codec="png", declared_frames=1, decoded_frames=1, duration_s=1 / 24, has_audio=False),
+        scores=Scores(),
+        entities=(Entity(word="dog", kind=EntityKind.SUBJECT, start=2, end=5, references=(_GIVEN,)),),
+        background=Background(frame_index=None, time_s=None, leak=None, image=Payload(bytes=_PNG)),
+    ),
 )
 
 
@@ -185,7 +222,8 @@ def _as_in_version_2(sample: Sample) -> Sample:
     return replace(sample, entities=entities, scores=replace(sample.scores, more={}))
 
 
-GOLDEN_SAMPLES_3_0 = tuple(map(_as_in_version_3_0, GOLDEN_SAMPLES))
+GOLDEN_SAMPLES_3_2 = GOLDEN_SAMPLES[:2]
+GOLDEN_SAMPLES_3_0 = tuple(map(_as_in_version_3_0, GOLDEN_SAMPLES_3_2))
 GOLDEN_SAMPLES_2 = tuple(map(_as_in_version_2, GOLDEN_SAMPLES_3_0))
 
 if __name__ == "__main__":

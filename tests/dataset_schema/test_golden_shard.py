@@ -17,7 +17,8 @@ def test_the_reader_reads_the_published_shard() -> None:
 
 
 def test_the_reader_reads_shards_of_the_versions_before() -> None:
-    assert tuple(read_shard(golden.GOLDEN_SHARD_3_1, Sample)) == golden.GOLDEN_SAMPLES
+    assert tuple(read_shard(golden.GOLDEN_SHARD_3_2, Sample)) == golden.GOLDEN_SAMPLES_3_2
+    assert tuple(read_shard(golden.GOLDEN_SHARD_3_1, Sample)) == golden.GOLDEN_SAMPLES_3_2
     assert tuple(read_shard(golden.GOLDEN_SHARD_3_0, Sample)) == golden.GOLDEN_SAMPLES_3_0
     assert tuple(read_shard(golden.GOLDEN_SHARD_2, Sample)) == golden.GOLDEN_SAMPLES_2
 

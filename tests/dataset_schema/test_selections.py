@@ -1,6 +1,7 @@
 """Shards that other tools wrote again, as a selection say: read by their columns."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -10,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from datasets import load_dataset
 
-from dataset_schema import RejectedClip, Sample, dataset_root, leaves, read_shard, shard_paths
+from dataset_schema import RejectedClip, Sample, Scores, dataset_root, leaves, read_shard, shard_paths, write_shard
 from dataset_schema.rows import missing_columns
 from tests.dataset_schema.golden_records import GOLDEN_SAMPLES, GOLDEN_SHARD
 
@@ -47,6 +48,16 @@ def test_a_selection_by_another_tool_reads_as_what_was_selected(rewrite: Rewrite
 
 
 @pytest.mark.parametrize("rewrite", [by_duckdb, by_pandas, by_datasets])
+def test_a_given_picture_stays_without_scores_in_a_selection_by_another_tool(rewrite: Rewrite, tmp_path: Path) -> None:
+    given = replace(GOLDEN_SAMPLES[2], scores=Scores(desirable=1.0))
+    write_shard(tmp_path / "part.parquet", [given])
+
+    rewrite(tmp_path / "part.parquet", tmp_path / "selected.parquet")
+
+    assert list(read_shard(tmp_path / "selected.parquet", Sample)) == [given]
+
+
+@pytest.mark.parametrize("rewrite", [by_duckdb, by_pandas, by_datasets])
 def test_leaves_are_found_whatever_a_tool_calls_the_levels_of_a_list(rewrite: Rewrite, tmp_path: Path) -> None:
     rewrite(GOLDEN_SHARD, tmp_path / "selected.parquet")
 
@@ -71,7 +82,7 @@ def test_a_selection_without_a_column_that_is_needed_is_told_which(tmp_path: Pat
 def test_columns_that_have_defaults_may_be_missing(tmp_path: Path) -> None:
     duckdb.sql(f"COPY (SELECT * EXCLUDE (extra) FROM '{GOLDEN_SHARD}') TO '{tmp_path}/part.parquet' (FORMAT parquet)")
 
-    assert [sample.extra for sample in read_shard(tmp_path / "part.parquet", Sample)] == ["{}", "{}"]
+    assert [sample.extra for sample in read_shard(tmp_path / "part.parquet", Sample)] == ["{}", "{}", "{}"]
 
 
 def test_what_is_missing_is_looked_for_inside_lists(tmp_path: Path) -> None:

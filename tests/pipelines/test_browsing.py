@@ -72,6 +72,7 @@ def test_datasets_shows_references_and_backgrounds_as_pictures(
             for seen, reference in zip(found["references"], entity.references, strict=True):
                 assert seen["image"].mode == "RGBA"
                 np.testing.assert_array_equal(np.asarray(seen["image"]), pixels(reference.image.bytes))
+                assert reference.box is not None
                 assert seen["box"] == asdict(reference.box)
         if sample.background is None:
             assert row["background"] is None
@@ -154,10 +155,11 @@ def test_duckdb_unnests_references_down_to_their_pictures(shards: str, samples: 
     )
 
     expected = [
-        (sample.clip_id, reference.frame_index, reference.box.x1 - reference.box.x0, reference.image.bytes)
+        (sample.clip_id, reference.frame_index, box.x1 - box.x0, reference.image.bytes)
         for sample in samples
         for entity in sample.entities
         for reference in entity.references
+        if (box := reference.box) is not None
     ]
     assert sorted(found) == sorted(expected)
     assert all(pixels(picture).shape[1] == width for _, _, width, picture in found)

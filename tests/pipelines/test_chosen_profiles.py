@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from examples.own_encoders import ColorEncoders
 from modeling.encoders import EmbeddedEncoders, PaperEncoders
 from modeling.encoders.vision_patches import ImageKind
 from modeling.training.config import RunConfig
@@ -35,6 +36,7 @@ def test_the_command_line_chooses_other_encoders_of_the_same_widths(chosen: list
     run = trained([*chosen, "--run.pipeline.encoders.image-kind", "clip"])
 
     widths = tiny().pipeline.encoders
+    assert isinstance(widths, EmbeddedEncoders)
     assert run.pipeline.encoders == PaperEncoders(
         image_kind=ImageKind.CLIP,
         text_channels=widths.text_channels,
@@ -86,3 +88,23 @@ def test_only_the_chosen_encoders_are_spoken_of(encoders: str, problem: str, tmp
 
     assert problem in str(error.value)
     assert str(error.value).count("expected") == 1
+
+
+def test_a_preset_names_encoders_of_ones_own_by_their_import_path(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(
+        '[run.pipeline.encoders]\nprofile = "examples.own_encoders:ColorEncoders"\nmax_text_tokens = 9\n'
+        "[run.pipeline.model]\ntext_channels = 64\nimage_channels = 3\n"
+    )
+
+    run = parse(Train, ["--dataset", "dataset", "--output", "model", "--config", str(path)], verb="train").run
+
+    assert run.pipeline.encoders == ColorEncoders(max_text_tokens=9)
+
+
+def test_a_preset_that_names_a_module_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text('[run.pipeline.encoders]\nprofile = "no_such:Encoders"\n')
+
+    with pytest.raises(ConfigError, match=r"own\.toml: profile is 'no_such:Encoders', but there is no module no_such"):
+        read_preset(Train, path)

@@ -10,6 +10,7 @@ from curation.annotators.language.transformers_chat import TransformersChatConfi
 from curation.annotators.moving_object.locator import MovingObjectConfig
 from curation.profiles import CurationConfig, PaperAnnotators, build_stages
 from dataset_schema import TABLE_6_BUCKETS
+from modeling.encoders import EmbeddedEncoders
 from modeling.model.weights import empty_model
 from modeling.sampling.solvers import Heun
 from modeling.training.presets import one_gpu, paper, tiny
@@ -124,6 +125,7 @@ def test_a_proof_trains_on_the_whole_frame_of_its_stage(proof: tuple[Path, Prove
     assert stage.frames >= bucket.frames
     assert stage.fps == 24
     # A subject's cell, two thirds of a frame's height, is as many tokens as a reference picture has.
+    assert isinstance(command.run.pipeline.encoders, EmbeddedEncoders)
     assert bucket.height * 2 // 3 == command.run.pipeline.encoders.image_side
 
 

@@ -46,8 +46,8 @@ FAILED = FailedClip(
     clip_id="dd" * 16, source=CAT, stage="decode", kind=FailureKind.CORRUPT, error_type="ClipError", message="torn"
 )
 FUNNEL = (
-    FunnelRow(stage="entity_words", entered=4, passed=3, rejected={"plural_subject_word": 1}),
-    FunnelRow(stage="decode", entered=3, passed=2, failed={"corrupt": 1}),
+    FunnelRow(stage="entity_words", entered=5, passed=4, rejected={"plural_subject_word": 1}),
+    FunnelRow(stage="decode", entered=4, passed=3, failed={"corrupt": 1}),
 )
 MANIFEST = DatasetManifest(
     profile="embedded",
@@ -61,7 +61,7 @@ DESIRABLE = "scores.desirable >= 0.4"
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> Path:
-    """Two kept clips, of which the first is desirable, a rejected one and a failed one."""
+    """Three kept clips, of which the first is desirable, a rejected one and a failed one."""
     folder = tmp_path / "all [v2]"
     (folder / "samples").mkdir(parents=True)
     (folder / "samples" / "part-0.parquet").write_bytes(GOLDEN_SHARD.read_bytes())
@@ -78,11 +78,13 @@ def records(dataset: Path, kind: type[Record]) -> list[Record]:
 def test_what_fulfils_the_condition_is_kept_and_the_rest_is_rejected(dataset: Path, tmp_path: Path) -> None:
     counts = select(dataset, DESIRABLE, tmp_path / "some")
 
-    assert counts == Counts(kept=1, rejected=2, failed=1)
+    assert counts == Counts(kept=1, rejected=3, failed=1)
     assert records(tmp_path / "some", Sample) == [GOLDEN_SAMPLES[0]]
-    dropped, former = sorted(records(tmp_path / "some", RejectedClip), key=lambda each: each.clip_id, reverse=True)
+    dropped, former, given = sorted(
+        records(tmp_path / "some", RejectedClip), key=lambda each: each.clip_id, reverse=True
+    )
     assert former == REJECTED
-    assert dropped.clip_id == GOLDEN_SAMPLES[1].clip_id
+    assert [each.clip_id for each in (dropped, given)] == [each.clip_id for each in GOLDEN_SAMPLES[1:]]
     assert dropped.reasons == (Reason(stage="select", reason="not_selected", detail=f"does not fulfil {DESIRABLE}"),)
     assert records(tmp_path / "some", FailedClip) == [FAILED]
 
@@ -93,9 +95,9 @@ def test_the_funnel_goes_on_with_the_selection_and_the_head_says_where_it_comes_
     select(dataset, DESIRABLE, tmp_path / "some")
 
     manifest = read_manifest(tmp_path / "some")
-    chosen = FunnelRow(stage="select", entered=2, passed=1, rejected={"not_selected": 1})
+    chosen = FunnelRow(stage="select", entered=3, passed=1, rejected={"not_selected": 2})
     assert manifest.funnel == (*FUNNEL, chosen)
-    assert manifest.selections == (Selection(dataset=str(dataset), where=DESIRABLE, kept=1, dropped=1),)
+    assert manifest.selections == (Selection(dataset=str(dataset), where=DESIRABLE, kept=1, dropped=2),)
     assert (manifest.profile, manifest.config, manifest.annotators) == ("embedded", {"seed": 1}, MANIFEST.annotators)
 
 
@@ -104,7 +106,7 @@ def test_a_selection_of_a_selection_counts_every_clip_once(dataset: Path, tmp_pa
 
     counts = select(tmp_path / "first", "contains(caption, 'cat')", tmp_path / "second")
 
-    assert counts == Counts(kept=1, rejected=2, failed=1) == dataset_counts(tmp_path / "second")
+    assert counts == Counts(kept=1, rejected=3, failed=1) == dataset_counts(tmp_path / "second")
     manifest = read_manifest(tmp_path / "second")
     assert [row.stage for row in manifest.funnel] == ["entity_words", "decode", "select"]
     assert [selection.where for selection in manifest.selections] == ["true", "contains(caption, 'cat')"]
@@ -138,7 +140,7 @@ def test_videos_beside_the_shards_are_named_by_their_whole_path(dataset: Path, t
     select(dataset, "true", tmp_path / "some")
 
     videos = Counter(sample.video for sample in records(tmp_path / "some", Sample))
-    assert videos == {Payload(path=str(dataset / "videos" / "a.mp4")): 2}
+    assert videos == {Payload(path=str(dataset / "videos" / "a.mp4")): 3}
 
 
 @pytest.mark.parametrize(

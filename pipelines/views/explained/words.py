@@ -79,13 +79,20 @@ def _kept(entity: Entity) -> list[PictureFinding]:
         PictureFinding(
             word=entity.word,
             kind=entity.kind,
-            time_s=reference.time_s,
+            time_s=_cut_at_s(reference),
             cutout=_decoded(reference.image),
             is_face=reference.is_face,
             why_dropped="",
         )
         for reference in entity.references
     ]
+
+
+def _cut_at_s(picture: ReferenceScores) -> float:
+    """Of a picture of curation, which has cut all that it has."""
+    if picture.time_s is None:
+        raise ValueError("a picture has no time, expected one that was cut out of the clip")
+    return picture.time_s
 
 
 def _dropped(story: Story, clip: Clip) -> dict[int, list[PictureFinding]]:
@@ -96,7 +103,7 @@ def _dropped(story: Story, clip: Clip) -> dict[int, list[PictureFinding]]:
             PictureFinding(
                 word=entity.word,
                 kind=entity.kind,
-                time_s=picture.time_s,
+                time_s=_cut_at_s(picture),
                 cutout=_cut_again(clip, index, picture),
                 is_face=False,
                 why_dropped=", ".join(map(str, flaws[index][picture.place])),

@@ -67,6 +67,7 @@ def test_the_background_is_the_middle_frame_without_the_entity() -> None:
     assert 10 * np.log10(255**2 / np.mean(error**2)) > 15
     assert scored.background.frame_index == FRAMES[1].index
     assert scored.background.leak == scored.scores.background_leak
+    assert scored.background.leak is not None
     assert scored.background.leak < 0.05
 
 

@@ -125,7 +125,7 @@ def test_a_reference_image_is_the_masks_box_with_the_mask_as_alpha() -> None:
     assert np.array_equal(image[..., 3] == 255, mask[30:150, 40:160])
     assert np.array_equal(image[image[..., 3] == 255][:, :3], RED[mask])
     assert not image[image[..., 3] == 0].any()
-    assert (reference.box.x0, reference.box.y0, reference.box.x1, reference.box.y1) == (40, 30, 160, 150)
+    assert reference.box == Box(x0=40, y0=30, x1=160, y1=150)
     assert (reference.frame_index, reference.time_s) == (24, 1.0)
     assert reference.area == pytest.approx((120 * 120 - 30 * 40) / (HEIGHT * WIDTH))
     assert reference.agreement is None
@@ -462,7 +462,7 @@ def test_a_persons_face_is_cut_from_the_same_mask_with_room_above_and_below() ->
     whole, crop = (scored.entities or ())[0].references
     assert (whole.is_face, crop.is_face) == (False, True)
     # 17 % of 100 pixels up and 3 % down.
-    assert (crop.box.x0, crop.box.y0, crop.box.x1, crop.box.y1) == (120, 43, 180, 163)
+    assert crop.box == Box(x0=120, y0=43, x1=180, y1=163)
     assert crop.detection_score == 0.8
     assert np.array_equal(pixels(crop.image)[..., :3], RED[43:163, 120:180])
 

@@ -219,10 +219,24 @@ def test_selections_of_other_tools_are_indexed_in_memory(rewrite: object, tmp_pa
         refresh_index(tmp_path / "files")
 
 
+@pytest.mark.parametrize("rewrite", [by_duckdb, by_pandas, by_datasets, by_large_types])
+def test_a_given_picture_is_indexed_with_its_background_whichever_tool_wrote_its_row(
+    rewrite: object, tmp_path: Path
+) -> None:
+    write(tmp_path, [replace(GOLDEN_SAMPLES[2], scores=Scores(desirable=1.0))], run=1)
+    (tmp_path / "files").mkdir()
+    rewrite(shard_paths(tmp_path, Sample)[0], tmp_path / "files" / "selected.parquet")  # type: ignore[operator]
+
+    (ours,), (theirs,) = rows(open_index(tmp_path)), rows(open_index(tmp_path / "files"))
+
+    assert (ours["has_background"], ours["num_references"], ours["subjects"]) == (True, 1, ["dog"])
+    assert without([theirs], "shard", *MEDIA) == without([ours], "shard", *MEDIA)
+
+
 def test_media_are_found_by_what_the_index_says(tmp_path: Path) -> None:
     write(tmp_path, GOLDEN_SAMPLES, run=1)
 
-    first, second = rows(open_index(tmp_path))
+    first, second, _ = rows(open_index(tmp_path))
 
     content = (tmp_path / first["shard"]).read_bytes()
     found = [content[at : at + size] for at, size in zip(first["media_offsets"], first["media_lengths"], strict=True)]
@@ -236,14 +250,14 @@ def test_media_are_found_by_what_the_index_says(tmp_path: Path) -> None:
 def test_no_picture_and_no_video_is_read(tmp_path: Path) -> None:
     write(tmp_path, GOLDEN_SAMPLES, run=1)
     before = rows(open_index(tmp_path))
-    (shard,) = shard_paths(tmp_path, Sample)
-    wiped = bytearray(shard.read_bytes())
-    group = pq.read_metadata(shard).row_group(0)
-    for column in map(group.column, range(group.num_columns)):
-        if column.path_in_schema.endswith(".bytes"):
-            end = column.data_page_offset + column.total_compressed_size
-            wiped[column.data_page_offset : end] = bytes(column.total_compressed_size)
-    shard.write_bytes(wiped)
+    for shard in shard_paths(tmp_path, Sample):
+        wiped = bytearray(shard.read_bytes())
+        group = pq.read_metadata(shard).row_group(0)
+        for column in map(group.column, range(group.num_columns)):
+            if column.path_in_schema.endswith(".bytes"):
+                end = column.data_page_offset + column.total_compressed_size
+                wiped[column.data_page_offset : end] = bytes(column.total_compressed_size)
+        shard.write_bytes(wiped)
 
     assert rows(open_index(tmp_path)) == before
 
@@ -259,7 +273,7 @@ def test_an_index_is_read_while_a_run_adds_shards(tmp_path: Path) -> None:
         refresh_index(tmp_path)
 
         assert rows(reader) == expected
-        assert open_index(tmp_path).num_rows == 1 + 2 * (run - 1)
+        assert open_index(tmp_path).num_rows == 1 + 3 * (run - 1)
 
 
 def test_rows_are_read_one_group_at_a_time_by_their_position(tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ from PIL import Image
 from scipy.stats import chisquare
 
 from dataset_schema import Bucket, Payload, Sample, read_shard, write_shard
-from modeling.data.batches import Batch, BatchLoader, DataConfig
+from modeling.data.batches import Batch, BatchLoader, DataConfig, Share
 from modeling.data.schedule import BatchingConfig
 from modeling.data.store import SampleStore
+from modeling.encoders.geometry import LatentGeometry
 
 BUCKET, LONGER = Bucket(5, 32, 48), Bucket(9, 32, 48)
 BATCHING = BatchingConfig(tokens_per_device=12, devices_per_group=4)
@@ -51,7 +52,9 @@ def loader(
     ranks: int = 1,
 ) -> BatchLoader:
     config = config or DataConfig(batching=BATCHING, text_dropout=text, image_dropout=image)
-    return BatchLoader(SampleStore(dataset), config, seed=seed, max_images=6, rank=rank, ranks=ranks)
+    return BatchLoader(
+        SampleStore(dataset), config, seed=seed, max_images=6, latents=LatentGeometry(), share=Share(rank, ranks)
+    )
 
 
 def contents(batch: Batch) -> list[tuple[object, ...]]:
@@ -125,7 +128,7 @@ def test_neither_memory_nor_threads_nor_batches_ahead_change_a_batch(
     dataset = make_dataset({BUCKET: 5})
     config = DataConfig(batching=BATCHING, memory_mb=memory_mb, threads=threads, batches_ahead=ahead)
 
-    limited = BatchLoader(SampleStore(dataset), config, seed=0, max_images=6)
+    limited = BatchLoader(SampleStore(dataset), config, seed=0, max_images=6, latents=LatentGeometry())
 
     for step, batch in enumerate(limited.batches(range(4))):
         assert contents(batch) == contents(loader(dataset).batch(step))

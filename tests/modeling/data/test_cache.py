@@ -18,6 +18,7 @@ from modeling.data.cache import CacheReport, ClipCache, write_cache
 from modeling.data.schedule import BatchingConfig
 from modeling.data.store import SampleStore
 from modeling.encoders import Encoders
+from modeling.encoders.geometry import LatentGeometry
 from modeling.training.objective import EncodedBatch, encode_batch
 from modeling.training.presets import tiny
 from storage.busy import BusyError
@@ -69,7 +70,7 @@ def loader(dataset: Path, *, uses_cache: bool = True, windows: int = 1) -> Batch
     )
     store = SampleStore(dataset)
     clips = ClipCache.of(store, ENCODERS, windows=windows) if uses_cache else store
-    return BatchLoader(clips, config, seed=0, max_images=6)
+    return BatchLoader(clips, config, seed=0, max_images=6, latents=LatentGeometry())
 
 
 def encode(
@@ -250,7 +251,7 @@ def test_latents_of_another_size_are_not_taken(make_dataset: MakeDataset) -> Non
     config = DataConfig(batching=BatchingConfig(tokens_per_device=8, devices_per_group=1), uses_cache=True)
 
     with pytest.raises(ValueError, match=r"its latents .* made from something else"):
-        BatchLoader(ClipCache.of(smaller, ENCODERS), config, seed=0, max_images=6).batch(0)
+        BatchLoader(ClipCache.of(smaller, ENCODERS), config, seed=0, max_images=6, latents=LatentGeometry()).batch(0)
 
 
 def test_a_video_beside_the_shards_is_known_by_its_size_and_its_time(
@@ -373,7 +374,7 @@ def test_cached_clips_are_balanced_and_pasted_like_decoded_ones(
         store = SampleStore(dataset)
         config = DataConfig(batching=batching, random_background_probability=0.5, uses_cache=uses_cache)
         clips = ClipCache.of(store, ENCODERS) if uses_cache else store
-        examples = BatchLoader(clips, config, seed=0, max_images=6).batch(0).examples
+        examples = BatchLoader(clips, config, seed=0, max_images=6, latents=LatentGeometry()).batch(0).examples
         return [(e.clip_id, *((i.image.mode, i.image.tobytes()) for i in e.images)) for e in examples]
 
     # One of six, four times in an epoch of nine: 4 / 9 is the first above 0.4.
@@ -389,7 +390,7 @@ def test_a_loader_takes_what_its_config_says_and_nothing_else(make_dataset: Make
     clips = store if uses_cache else ClipCache.of(store, ENCODERS)
 
     with pytest.raises(ValueError, match=f"uses_cache {uses_cache}, but the loader got a {type(clips).__name__}"):
-        BatchLoader(clips, DataConfig(uses_cache=uses_cache), seed=0, max_images=6)
+        BatchLoader(clips, DataConfig(uses_cache=uses_cache), seed=0, max_images=6, latents=LatentGeometry())
 
 
 def test_two_runs_do_not_write_one_cache(make_dataset: MakeDataset) -> None:

@@ -18,6 +18,7 @@ from modeling.data.reference_choice import select_reference_images
 from modeling.data.reference_images import ReferenceImage, ReferenceImages
 from modeling.data.store import SampleStore
 from modeling.data.training_sample import TrainingSample
+from modeling.encoders.geometry import LatentGeometry
 from modeling.randomness import numpy_generator
 from picture_reading.showing import on_white
 
@@ -169,7 +170,7 @@ def test_pasting_without_backgrounds_is_an_error_before_training_starts(
         ValueError,
         match=f"random_background_probability is 0.1, but .* has {left} clips with a background, .* at least 2",
     ):
-        BatchLoader(SampleStore(tmp_path / "dataset"), config, seed=0, max_images=6)
+        BatchLoader(SampleStore(tmp_path / "dataset"), config, seed=0, max_images=6, latents=LatentGeometry())
 
 
 @pytest.mark.parametrize("broken", [Payload(bytes=b"broken"), Payload(path="nowhere.png")])

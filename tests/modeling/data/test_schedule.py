@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from dataset_schema import TABLE_6_BUCKETS, Bucket
-from modeling.data.schedule import BatchingConfig, BatchSchedule, Draw, latent_tokens, sampling_weights
+from modeling.data.schedule import BatchingConfig, BatchSchedule, Draw, sampling_weights
+from modeling.encoders.geometry import LatentGeometry
 
 # Table 6 as printed: frames, height -> batch size and sampling weight in per cent.
 TABLE_6 = {
@@ -46,7 +47,7 @@ def schedule(
     several: Mapping[Bucket, Sequence[int]] = MappingProxyType({}),
 ) -> BatchSchedule:
     config = BatchingConfig(tokens_per_device=tokens, devices_per_group=1, multi_subject_share=share)
-    return BatchSchedule(clips, config, seed=seed, multi_subject_clips=several)
+    return BatchSchedule(clips, config, seed=seed, multi_subject_clips=several, latents=LatentGeometry())
 
 
 def balanced_epochs(clips: int, several: Sequence[int], *, share: float, draws: int, epochs: int) -> list[list[Draw]]:
@@ -62,16 +63,19 @@ def test_the_rule_reproduces_all_18_batch_sizes_and_weights_of_table_6() -> None
     assert len(TABLE_6_BUCKETS) == len(TABLE_6) == 18
     for bucket, weight in zip(TABLE_6_BUCKETS, weights, strict=True):
         batch_size, per_cent = TABLE_6[bucket.frames, bucket.height]
-        assert config.batch_size(bucket) == batch_size
+        assert config.batch_size(bucket, LatentGeometry()) == batch_size
         assert weight * 100 == pytest.approx(per_cent, abs=0.05)
 
 
 def test_a_clip_of_17_frames_at_256x144_is_720_tokens() -> None:
-    assert latent_tokens(Bucket(17, 144, 256)) == 720
+    assert LatentGeometry().tokens(Bucket(17, 144, 256)) == 720
 
 
 def test_a_batch_is_never_empty_however_small_the_budget() -> None:
-    assert BatchingConfig(tokens_per_device=1, devices_per_group=1).batch_size(Bucket(121, 576, 1024)) == 1
+    assert (
+        BatchingConfig(tokens_per_device=1, devices_per_group=1).batch_size(Bucket(121, 576, 1024), LatentGeometry())
+        == 1
+    )
 
 
 def test_buckets_are_drawn_with_the_weights_of_table_6() -> None:

@@ -12,6 +12,7 @@ from modeling.data.schedule import BatchingConfig
 from modeling.data.store import SampleStore
 from modeling.data.survey import Survey, survey
 from modeling.encoders import Encoders
+from modeling.encoders.geometry import LatentGeometry
 from modeling.training.objective import encode_batch
 from modeling.training.presets import tiny
 
@@ -89,7 +90,9 @@ def test_no_reference_of_a_batch_is_without_its_word(clips: list[Sample], tmp_pa
         image_dropout=0.0,
         uses_cache=uses_cache,
     )
-    loader = BatchLoader(ClipCache.of(store, some) if uses_cache else store, config, seed=0, max_images=6)
+    loader = BatchLoader(
+        ClipCache.of(store, some) if uses_cache else store, config, seed=0, max_images=6, latents=LatentGeometry()
+    )
 
     counts = []
     for step in range(4):

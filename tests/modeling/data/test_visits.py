@@ -5,6 +5,7 @@ import pytest
 from dataset_schema import TABLE_6_BUCKETS, Bucket
 from modeling.data.schedule import BatchingConfig, BatchSchedule
 from modeling.data.visits import expected_visits
+from modeling.encoders.geometry import LatentGeometry
 
 
 def drawn_distribution(clips: int) -> dict[Bucket, npt.NDArray[np.int64]]:
@@ -30,20 +31,26 @@ def _larger(numbers: dict[Bucket, npt.NDArray[np.int64]], bucket: Bucket) -> npt
 def test_no_clip_of_a_drawn_distribution_is_seen_three_times_as_often_as_the_mean() -> None:
     numbers = drawn_distribution(200_000)
 
-    visits = expected_visits(numbers, BatchingConfig(), steps=60_000)
+    visits = expected_visits(numbers, BatchingConfig(), steps=60_000, latents=LatentGeometry())
 
     assert visits.imbalance < 3
     assert visits.per_clip.min() > visits.per_clip.mean() / 3
     alone = {bucket: own[~np.isin(own, _larger(numbers, bucket))] for bucket, own in numbers.items()}
     in_largest_only = {bucket: own for bucket, own in alone.items() if len(own)}
-    assert expected_visits(in_largest_only, BatchingConfig(), steps=60_000).imbalance > 100  # were each in one alone
+    assert (
+        expected_visits(in_largest_only, BatchingConfig(), steps=60_000, latents=LatentGeometry()).imbalance > 100
+    )  # were each in one alone
 
 
 def test_the_expected_visits_are_those_that_the_schedule_draws() -> None:
     numbers = {Bucket(5, 32, 48): np.arange(9), Bucket(9, 32, 48): np.array([2, 5, 8])}
     config, steps = BatchingConfig(tokens_per_device=60, devices_per_group=1), 3000
     schedule = BatchSchedule(
-        {bucket: len(own) for bucket, own in numbers.items()}, config, seed=0, multi_subject_clips={}
+        {bucket: len(own) for bucket, own in numbers.items()},
+        config,
+        seed=0,
+        multi_subject_clips={},
+        latents=LatentGeometry(),
     )
 
     seen = np.zeros(9)
@@ -51,7 +58,7 @@ def test_the_expected_visits_are_those_that_the_schedule_draws() -> None:
         for draw in schedule.draws(step):
             seen[numbers[schedule.bucket(step)][draw.row]] += 1
 
-    expected = expected_visits(numbers, config, steps=steps)
+    expected = expected_visits(numbers, config, steps=steps, latents=LatentGeometry())
     assert seen == pytest.approx(expected.per_clip, rel=0.05)
     assert sum(each.clips * each.epochs for each in expected.buckets.values()) == pytest.approx(seen.sum(), rel=0.05)
 
@@ -60,7 +67,11 @@ def test_a_visit_has_one_number_whatever_the_bucket() -> None:
     numbers = {Bucket(5, 32, 48): np.arange(4), Bucket(9, 32, 48): np.array([1, 3])}
     config = BatchingConfig(tokens_per_device=60, devices_per_group=1)
     schedule = BatchSchedule(
-        {bucket: len(own) for bucket, own in numbers.items()}, config, seed=0, multi_subject_clips={}
+        {bucket: len(own) for bucket, own in numbers.items()},
+        config,
+        seed=0,
+        multi_subject_clips={},
+        latents=LatentGeometry(),
     )
 
     visits = [

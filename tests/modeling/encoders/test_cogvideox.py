@@ -10,7 +10,7 @@ from diffusers import AutoencoderKLCogVideoX
 from safetensors.torch import load_file, save_file
 
 from dataset_schema import Bucket
-from modeling.encoders import latent_shape
+from modeling.encoders import LatentGeometry
 from modeling.encoders.cogvideox import CogVideoXAutoencoder
 from modeling.model.precision import Precision
 from tests.modeling.encoders.tiny_checkpoints import SCALING_FACTOR, TILE, TinyCheckpoints
@@ -61,7 +61,7 @@ def test_4k_plus_1_frames_become_k_plus_1_latents_and_come_back(
     latents = autoencoder.encode(video)
     decoded = autoencoder.decode(latents)
 
-    assert latents.shape == (1, 16, *latent_shape(bucket))
+    assert latents.shape == (1, 16, *LatentGeometry().shape(bucket))
     assert (decoded.shape, decoded.dtype) == (video.shape, torch.uint8)
 
 

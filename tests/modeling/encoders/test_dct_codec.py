@@ -7,7 +7,7 @@ from scipy.fft import dctn
 from torch.nn.functional import interpolate
 
 from dataset_schema import Bucket
-from modeling.encoders import latent_shape
+from modeling.encoders import LatentGeometry
 from modeling.encoders.dct_codec import COEFFICIENTS, DctCodec
 
 BUCKET = Bucket(17, 64, 112)
@@ -49,7 +49,7 @@ def test_4k_plus_1_frames_become_k_plus_1_latents_and_come_back(frames: int, mov
 
     latents = DctCodec().encode(video)
 
-    assert latents.shape == (1, 16, *latent_shape(bucket))
+    assert latents.shape == (1, 16, *LatentGeometry().shape(bucket))
     assert DctCodec().decode(latents).shape == video.shape
 
 

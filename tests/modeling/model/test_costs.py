@@ -3,7 +3,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from dataset_schema import TABLE_6_BUCKETS, Bucket
-from modeling.data.schedule import latent_tokens
+from modeling.encoders import LatentGeometry
 from modeling.model.conditions import Conditions, ReferenceTokens
 from modeling.model.costs import (
     Flops,
@@ -120,7 +120,7 @@ def test_a_step_is_counted_as_pytorch_counts_it_but_for_gradients_that_no_weight
 @pytest.mark.parametrize("bucket", TABLE_6_BUCKETS, ids=str)
 def test_the_papers_model_costs_what_the_shapes_of_table_5_give(bucket: Bucket) -> None:
     tflop, percentage = BY_HAND[str(bucket)]
-    workload = Workload(clips=1, tokens=latent_tokens(bucket), text_tokens=256, image_tokens=1536)
+    workload = Workload(clips=1, tokens=LatentGeometry().tokens(bucket), text_tokens=256, image_tokens=1536)
 
     found = forward_flops(PAPER, workload)
 

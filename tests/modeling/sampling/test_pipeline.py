@@ -17,7 +17,7 @@ from modeling.model.lora import LoraConfig, add_lora, write_lora
 from modeling.model.precision import Precision
 from modeling.model.weight_files import weights_sha256
 from modeling.model.weights import build_model
-from modeling.sampling.denoising import DenoisingConfig, SamplingConfig, sample_latents, steps_for
+from modeling.sampling.denoising import SamplingConfig, sample_latents, steps_for
 from modeling.sampling.guidance import GuidanceForm
 from modeling.sampling.pipeline import Pipeline, PipelineConfig, Prompt
 from modeling.sampling.solvers import Euler, Heun, Solver, UniPC
@@ -363,7 +363,7 @@ def test_sampling_a_bare_model_keeps_no_step_for_a_backward_pass(pipeline: Pipel
         pipeline.model,
         Conditions(text=torch.randn(1, 3, 64), is_text=torch.ones(1, 3, dtype=torch.bool), references=None),
         torch.randn(1, 16, 1, 4, 4),
-        sampling=DenoisingConfig(steps=2),
+        sampling=SamplingConfig(bucket=Bucket(1, 32, 32), steps=2),
         flow=pipeline.config.flow,
     )
 

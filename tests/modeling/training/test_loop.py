@@ -11,6 +11,7 @@ from dataset_schema import Sample, write_shard
 from modeling.data.batches import BatchLoader
 from modeling.data.cache import write_cache
 from modeling.data.store import SampleStore
+from modeling.encoders.geometry import LatentGeometry
 from modeling.model.lora import LoraConfig
 from modeling.model.parts import Trainable
 from modeling.model.precision import Precision
@@ -168,7 +169,7 @@ def test_a_step_that_is_not_finite_changes_nothing_and_names_its_clips(
 
 
 def probe(dataset: Path, config: RunConfig) -> EncodedBatch:
-    loader = BatchLoader(SampleStore(dataset), config.training.data, seed=0, max_images=6)
+    loader = BatchLoader(SampleStore(dataset), config.training.data, seed=0, max_images=6, latents=LatentGeometry())
     return encode_batch(loader.probe(), config.pipeline.encoders.build(), words_per_image=3, device=CPU)
 
 

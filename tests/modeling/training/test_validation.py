@@ -9,6 +9,7 @@ from modeling.data.batches import BatchLoader
 from modeling.data.store import SampleStore
 from modeling.data.video import decode_clip
 from modeling.encoders.dct_codec import DctCodec
+from modeling.encoders.geometry import LatentGeometry
 from modeling.sampling.denoising import DenoisingConfig
 from modeling.training.checkpoint import read_tensors
 from modeling.training.config import ValidationConfig
@@ -24,7 +25,7 @@ def test_validation_shows_real_clips_beside_samples_of_them(make_dataset: Callab
 
     folders = sorted(path.name for path in (tmp_path / "samples").iterdir())
     assert folders == ["step-00000003", "step-00000006"]
-    loader = BatchLoader(SampleStore(dataset), config.training.data, seed=0, max_images=6)
+    loader = BatchLoader(SampleStore(dataset), config.training.data, seed=0, max_images=6, latents=LatentGeometry())
     wide = replace(SMALL, width=2 * SMALL.width)
     for example in loader.probe().examples[:2]:
         folder = tmp_path / "samples" / "step-00000006"

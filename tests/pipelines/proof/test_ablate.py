@@ -82,7 +82,8 @@ def samples(folder: Path) -> list[Sample]:
 
 
 def reference_times_s(found: Sequence[Sample]) -> list[float]:
-    return [reference.time_s for sample in found for entity in sample.entities for reference in entity.references]
+    references = [reference for sample in found for entity in sample.entities for reference in entity.references]
+    return [reference.time_s for reference in references if reference.time_s is not None]
 
 
 def test_an_ablation_whose_change_has_changed_is_not_taken_for_the_old_one(proof: Proof, tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_the_surest_picture_comes_first_and_whoever_has_none_is_left_out(proof: 
         entities = sorted(samples[f"{clip.number:04d}"].entities, key=lambda entity: entity.start)
         subjects = [entity for entity in entities if entity.kind is not EntityKind.BACKGROUND]
         for subject, entity in zip(clip.subjects, subjects, strict=True):
-            surest = max(entity.references, key=lambda reference: reference.detection_score * reference.mask_score)
+            surest = max(entity.references, key=lambda each: (each.detection_score or 0) * (each.mask_score or 0))
             shown = [picture.tobytes() for picture in subject.pictures]
             published = [Image.open(io.BytesIO(each.image.bytes or b"")).tobytes() for each in entity.references]
             assert shown[0] == published[entity.references.index(surest)]

@@ -10,6 +10,7 @@ from dataset_schema import Payload, Sample, write_shard
 from modeling.data.batches import BatchLoader
 from modeling.data.cache import ClipCache
 from modeling.data.store import SampleStore
+from modeling.encoders.geometry import LatentGeometry
 from modeling.training.presets import tiny
 from pipelines.__main__ import main
 
@@ -44,7 +45,7 @@ def test_training_finds_what_the_command_wrote(dataset: Path) -> None:
     store = SampleStore(dataset)
     cache = ClipCache.of(store, run.pipeline.encoders.build())
 
-    latents = BatchLoader(cache, data, seed=0, max_images=6).batch(0).latents()
+    latents = BatchLoader(cache, data, seed=0, max_images=6, latents=LatentGeometry()).batch(0).latents()
     assert latents is not None
     assert latents.shape[1:] == (16, 3, 8, 14)
 

@@ -105,6 +105,8 @@ def _overlap(truth: ClipTruth, sample: Sample, reference: ReferenceImage) -> flo
     """Intersection over union of a reference's alpha with the drawn subject."""
     picture = read_image(reference.image)
     assert picture is not None
+    assert reference.box is not None
+    assert reference.frame_index is not None
     mask = np.zeros((sample.media.height, sample.media.width), bool)
     x0, y0 = round(reference.box.x0), round(reference.box.y0)
     mask[y0 : y0 + picture.height, x0 : x0 + picture.width] = np.asarray(picture)[..., 3] > 127

@@ -93,6 +93,7 @@ def test_an_outline_runs_along_the_edge_of_the_mask(make_sample: MakeSample) -> 
 
     alpha = np.asarray(Image.open(io.BytesIO(reference.image.bytes or b"")).getchannel("A"))
     mask = np.zeros(frame.shape[:2], np.uint8)
+    assert reference.box is not None
     x, y = int(reference.box.x0), int(reference.box.y0)
     mask[y : y + alpha.shape[0], x : x + alpha.shape[1]] = alpha > 127
     edge = cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((5, 5), np.uint8)) > 0

@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from modeling.sampling.prompt_words import span_in_prompt
+from modeling.data.prompt_words import span_in_prompt
 
 
 def found(word: str, prompt: str) -> str:

@@ -1,4 +1,4 @@
-"""Which characters of a prompt a reference word means."""
+"""Which characters of a prompt, or of a caption, a reference word means."""
 
 import re
 from difflib import get_close_matches
@@ -10,11 +10,16 @@ from dataset_schema.words import FoldedText, Span, fold
 _NUMBERED: Final = re.compile(r"(?P<word>.+)#(?P<number>[1-9][0-9]?)", re.DOTALL)
 
 
-def span_in_prompt(word: str, prompt: str) -> Span:
+def span_in_prompt(word: str, prompt: str, *, called: str = "prompt") -> Span:
     """Where a word stands in the prompt: the first place or, of `word#n`, the n-th.
 
     Capitals and the forms of accented letters make no difference, unless the prompt also has the word exactly as given:
     then that is meant. A part of a word ("man" of "woman") is none.
+
+    Args:
+        word: as given.
+        prompt: the text.
+        called: what the message calls the text.
 
     Raises:
         ValueError: the prompt does not have the word, or not so often; the message names similar words that it has.
@@ -33,7 +38,7 @@ def span_in_prompt(word: str, prompt: str) -> Span:
         found, similar = "not", _similar(name, prompt, folded)
     instead = f", which has {', '.join(map(repr, similar))}" if similar else ""
     raise ValueError(
-        f"reference word {word!r} is {found} in the prompt {prompt!r}{instead}; copy the word from the prompt"
+        f"reference word {word!r} is {found} in the {called} {prompt!r}{instead}; copy the word from the {called}"
     )
 
 
