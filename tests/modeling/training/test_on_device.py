@@ -113,6 +113,7 @@ def test_one_process_that_shards_takes_the_steps_of_one_that_does_not(
     assert column(tmp_path / "sharded", "loss") == pytest.approx(column(tmp_path / "alone", "loss"), rel=most)
 
 
+@pytest.mark.timeout(1200)  # a CPU's compiler takes minutes
 @pytest.mark.parametrize(
     "device", [pytest.param("cpu", marks=pytest.mark.slow), pytest.param("cuda", marks=pytest.mark.gpu)]
 )
