@@ -24,8 +24,9 @@ from benchmarks.sprite_dataset import write_sprite_dataset
 from dataset_schema import TABLE_6_BUCKETS, Bucket
 from modeling.data.batches import BatchLoader, DataConfig
 from modeling.data.handover import Handover
-from modeling.data.schedule import BatchingConfig, BatchSchedule, latent_tokens
+from modeling.data.schedule import BatchingConfig, BatchSchedule
 from modeling.data.store import SampleStore
+from modeling.encoders import PaperEncoders
 from modeling.encoders.cosine_patches import white_square
 from modeling.model.costs import peak_flops_per_s
 from modeling.training.presets import one_gpu
@@ -34,6 +35,8 @@ from worlds.sprites import SpriteWorldConfig
 
 SEED: Final = 0
 RUN: Final = one_gpu()
+ENCODERS: Final = PaperEncoders()
+LATENTS: Final = ENCODERS.latents
 GPU: Final = "NVIDIA H200"
 STEPS: Final = 2000
 VISITS: Final = 10
@@ -98,7 +101,7 @@ def _pictures_s(store: SampleStore, bucket: Bucket, *, clips: int) -> tuple[floa
 
     The frames are always the first, and are kept from the first step on.
     """
-    loader, side = _loader(store, bucket, clips=clips, windows=1), RUN.pipeline.encoders.image_side
+    loader, side = _loader(store, bucket, clips=clips, windows=1), ENCODERS.image_side
     square = Handover(prepare_image=lambda image: white_square(image, side=side))
 
     def run(handover: Handover) -> None:
@@ -111,9 +114,10 @@ def _pictures_s(store: SampleStore, bucket: Bucket, *, clips: int) -> tuple[floa
 
 
 def _loader(store: SampleStore, bucket: Bucket, *, clips: int, windows: int | None) -> BatchLoader:
-    batching = BatchingConfig(tokens_per_device=clips * latent_tokens(bucket), devices_per_group=1)
+    batching = BatchingConfig(tokens_per_device=clips * LATENTS.tokens(bucket), devices_per_group=1)
     data = DataConfig(batching=batching, buckets=(bucket,), windows=windows, image_dropout=0.0)
-    return BatchLoader(SampleStore(store.dataset, (bucket,)), data, seed=SEED, max_images=RUN.pipeline.model.max_images)
+    most = RUN.pipeline.model.max_images
+    return BatchLoader(SampleStore(store.dataset, (bucket,)), data, seed=SEED, max_images=most, latents=LATENTS)
 
 
 def _cpu_s(run: Callable[[], object]) -> float:
@@ -144,7 +148,9 @@ def show(costs: dict[Bucket, Cost], *, mfu: float) -> None:
     for bucket, cost in costs.items():
         found = (cost.pixels_s, cost.references_s, cost.squares_s, cost.batch_bytes / 2**20, cost.step_s)
         print(f"{bucket!s:>14} {cost.clips:6d}" + "".join(f"{value:15.2f}" for value in found))
-    schedule = BatchSchedule(dict.fromkeys(costs, 10**6), RUN.training.data.batching, seed=SEED, multi_subject_clips={})
+    schedule = BatchSchedule(
+        dict.fromkeys(costs, 10**6), RUN.training.data.batching, seed=SEED, multi_subject_clips={}, latents=LATENTS
+    )
     drawn = [costs[schedule.bucket(step)] for step in range(STEPS)]
     print(f"\nof {STEPS} steps at {mfu:.0%} of the peak of a {GPU} (assumed), the share that it waits")
     print(f"{'batches ahead':>14}" + "".join(f"{f'{count} processors':>15}" for count in PROCESSORS))

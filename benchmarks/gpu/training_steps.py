@@ -106,7 +106,7 @@ class TrainedModel:
         clip_grad_norm_(self._trained, self._run.training.optimizer.gradient_clip)
         self._optimizer.step(1.0)
         if self._average is not None:
-            self._average.update(self._model, self._steps)
+            self._average.update(self._model, dict.fromkeys(self._average.weights, self._steps))
         self._optimizer.zero_grad()
         self._steps += 1
 
@@ -130,7 +130,7 @@ def measure_steps(
 
 def clips_of(run: RunConfig, bucket: Bucket) -> int:
     """Clips that one device holds at a time."""
-    return run.training.data.batching.clips_per_device(bucket)
+    return run.training.data.batching.clips_per_device(bucket, run.pipeline.encoders.latents)
 
 
 def described_bytes(run: RunConfig, phase: TrainingPhase, bucket: Bucket) -> int:

@@ -139,7 +139,8 @@ def test_so_many_batches_are_made_while_one_is_used(
     make_dataset: MakeDataset, monkeypatch: pytest.MonkeyPatch, ahead: int
 ) -> None:
     config = DataConfig(batching=BATCHING, batches_ahead=ahead)
-    batches = BatchLoader(SampleStore(make_dataset({BUCKET: 5})), config, seed=0, max_images=6)
+    store = SampleStore(make_dataset({BUCKET: 5}))
+    batches = BatchLoader(store, config, seed=0, max_images=6, latents=LatentGeometry())
     made: list[int] = []
     make = batches.batch
 

@@ -15,6 +15,7 @@ from modeling.data.cache import ClipCache, write_cache
 from modeling.data.handover import Handover
 from modeling.data.schedule import BatchingConfig
 from modeling.data.store import SampleStore
+from modeling.encoders import LatentGeometry
 from modeling.training.presets import tiny
 
 BUCKET = Bucket(5, 32, 48)
@@ -41,7 +42,7 @@ def loader(dataset: Path, *, uses_cache: bool = False) -> BatchLoader:
     data = DataConfig(batching=BATCHING, image_dropout=0.0, uses_cache=uses_cache)
     store = SampleStore(dataset)
     clips = ClipCache.of(store, tiny().pipeline.encoders.build()) if uses_cache else store
-    return BatchLoader(clips, data, seed=0, max_images=6)
+    return BatchLoader(clips, data, seed=0, max_images=6, latents=LatentGeometry())
 
 
 def fetched(batch: Batch) -> torch.Tensor:

@@ -257,7 +257,7 @@ def test_an_odd_size_is_refused() -> None:
 
 @pytest.mark.parametrize("scale", [-1.0, float("nan"), float("inf")])
 def test_a_scale_that_pushes_nowhere_is_refused(scale: float) -> None:
-    with pytest.raises(ValueError, match=r"sampling has image_scale .*, expected 0 .* or more"):
+    with pytest.raises(ValueError, match=r"image_scale .*, expected (a number|0 .* or more)"):
         SamplingConfig(image_scale=scale)
 
 

@@ -558,7 +558,7 @@ def test_a_model_that_takes_few_images_trains(
         pipeline=replace(plain.pipeline, model=replace(plain.pipeline.model, max_images=most)),
         training=replace(plain.training, data=data),
     )
-    loader = BatchLoader(SampleStore(tmp_path / "dataset"), data, seed=0, max_images=most)
+    loader = BatchLoader(SampleStore(tmp_path / "dataset"), data, seed=0, max_images=most, latents=LatentGeometry())
 
     train(config, dataset=tmp_path / "dataset", output=tmp_path / "run")
 

@@ -228,7 +228,7 @@ def _steps(device: torch.device, config: DiTConfig, batch: EncodedBatch, setup: 
             del loss
         clip_grad_norm_([weight for _, weight in trained], 1.0)
         optimizer.step(1.0)
-        average.update(model, 1)
+        average.update(model, dict.fromkeys(average.weights, 1))
         optimizer.zero_grad()
         yield
 
