@@ -103,6 +103,17 @@ def test_each_training_phase_changes_only_its_own_weights(make_dataset: MakeData
     assert changed[2] - new
 
 
+@pytest.mark.parametrize("begins_with_backbone", [False, True])
+def test_a_phase_that_nothing_reaches_is_told(
+    make_dataset: MakeDataset, tmp_path: Path, caplog: pytest.LogCaptureFixture, begins_with_backbone: bool
+) -> None:
+    phases = PHASES[:2] if begins_with_backbone else PHASES[1:2]
+
+    train(run_config(*phases), dataset=make_dataset({SMALL: 5}), output=tmp_path)
+
+    assert ("II-a begins with gradients of exactly zero" in caplog.text) is not begins_with_backbone
+
+
 def test_a_cooldown_ends_just_above_zero() -> None:
     phase = TrainingPhase(name="short", steps=10, trainable=Trainable.ALL, warmup_steps=2, cooldown_steps=4)
 
