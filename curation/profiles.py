@@ -46,8 +46,7 @@ InpaintingConfig: TypeAlias = ExemplarConfig | StableDiffusionConfig
 LeakConfig: TypeAlias = ColorLeakConfig | DetectorLeakConfig
 
 
-@strict
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)  # not strict: Python may put a config of its own in any place
 class EmbeddedAnnotators:
     """What runs on a CPU, without downloads."""
 
@@ -83,8 +82,7 @@ def _inpainting_on_a_gpu() -> StableDiffusionConfig:
     return replace(inpainting, device=replace(inpainting.device, gpus=0.2))
 
 
-@strict
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)  # not strict: Python may put a config of its own in any place
 class PaperAnnotators:
     """The networks of the paper.
 

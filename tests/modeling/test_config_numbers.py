@@ -81,7 +81,7 @@ def test_a_number_that_can_only_be_a_mistake_is_refused(
 
 @pytest.mark.parametrize("betas", [(0.9,), (0.9, 0.99, 0.999), (0.9, 1.0), (NAN, 0.9)])
 def test_betas_are_two_numbers_below_one(betas: tuple[float, ...]) -> None:
-    with pytest.raises(ValueError, match="expected two numbers"):
+    with pytest.raises(ValueError, match=r"betas.* expected (two numbers|a number)"):
         OptimizerConfig(betas=betas)
 
 
