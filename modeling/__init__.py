@@ -24,6 +24,7 @@ from modeling.encoders import (
     PaperEncoders,
     TextEncoder,
     TextTokens,
+    WanEncoders,
 )
 from modeling.model.dit import DiT, DiTConfig
 from modeling.model.lora import LoraConfig, add_lora, load_lora, merge_lora, save_lora
@@ -79,6 +80,7 @@ __all__ = [
     "TrainingPhase",
     "ValidationConfig",
     "Velocity",
+    "WanEncoders",
     "add_lora",
     "decode_clip",
     "export_checkpoint",

@@ -19,6 +19,7 @@ from modeling.encoders import (
     EncodersConfig,
     LatentGeometry,
     PaperEncoders,
+    WanEncoders,
     build_encoders,
     unread_part,
 )
@@ -48,7 +49,7 @@ class PipelineConfig:
     """
 
     model: DiTConfig = field(default_factory=DiTConfig)
-    encoders: EmbeddedEncoders | PaperEncoders | EncodersConfig = field(default_factory=EmbeddedEncoders)
+    encoders: EmbeddedEncoders | PaperEncoders | WanEncoders | EncodersConfig = field(default_factory=EmbeddedEncoders)
     flow: FlowConfig = field(default_factory=FlowConfig)
 
     def __post_init__(self) -> None:
@@ -266,7 +267,7 @@ class Pipeline:
     def _encode(self, texts: Sequence[str], images: Sequence[Sequence[ReferenceImage]]) -> Conditions:
         most = self._encoders.text.max_tokens
         for text, tokens in zip(texts, self._encoders.text.encode(texts), strict=True):
-            if not tokens.spans:
+            if not any(start < end for start, end in tokens.spans):
                 raise ValueError(f"prompt is {text!r}, expected at least one word")
             if unread := unread_part(text, tokens.spans, max_tokens=most):
                 raise ValueError(
