@@ -16,6 +16,7 @@ _WRITTEN_TOGETHER: Final = (
     frozenset({"kept.png", "rejected.png"}),
     frozenset({"metrics.jsonl", "checkpoints"}),
     frozenset({"config.json", "model.safetensors"}),
+    frozenset({"config.json", "model.safetensors.index.json"}),
 )
 _MANIFEST: Final = "dataset.json"
 

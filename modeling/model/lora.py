@@ -5,17 +5,17 @@ They need the extra `lora`.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from modeling.model.dit import DiT, DiTConfig
 from modeling.model.parts import is_adapter
-from modeling.model.weights import NamedWeights, empty_model, seeded, write_weights
+from modeling.model.weight_files import NamedWeights, read_file, write_file
+from modeling.model.weights import empty_model, seeded
 from modeling.randomness import torch_seed
 from storage.configs import differing_fields, read_config, strict, write_config
 from storage.libraries import library
@@ -56,10 +56,16 @@ class LoraConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _SavedLora:
-    """What lies beside the weights of an adapter: its own config, and that of the model it was trained on."""
+    """What lies beside the weights of an adapter: its own config, and what it was trained on.
+
+    Attributes:
+        model: the config of the base model.
+        base_sha256: of its weights (`weights_sha256`), where they were those of a pipeline.
+    """
 
     lora: LoraConfig
     model: DiTConfig
+    base_sha256: str | None = None
 
 
 def add_lora(model: DiT, config: LoraConfig) -> None:
@@ -119,8 +125,18 @@ def save_lora(directory: Path, model: DiT, config: LoraConfig) -> None:
     write_lora(directory, model.named_parameters(), config, model.config)
 
 
-def write_lora(directory: Path, weights: NamedWeights, config: LoraConfig, model: DiTConfig) -> None:
+def write_lora(
+    directory: Path, weights: NamedWeights, config: LoraConfig, model: DiTConfig, *, base_sha256: str | None = None
+) -> None:
     """Write the adapters among an adapted model's weights, wherever those come from: an average of them, or shards.
+
+    Args:
+        directory: gets `lora.json` and `lora.safetensors`, which holds nothing but the adapters.
+        weights: of the adapted model.
+        config: of the adapters.
+        model: of the base model.
+        base_sha256: of its weights, if they are those of a pipeline; only onto those `Pipeline.load_lora` then puts
+            the adapters.
 
     Raises:
         ValueError: there are none.
@@ -129,8 +145,8 @@ def write_lora(directory: Path, weights: NamedWeights, config: LoraConfig, model
     if not state:
         raise ValueError("the model has no LoRA adapters to save; add_lora makes them")
     directory.mkdir(parents=True, exist_ok=True)
-    write_config(directory / _CONFIG_NAME, _SavedLora(lora=config, model=model))
-    write_weights(directory / _WEIGHTS_NAME, state)
+    write_config(directory / _CONFIG_NAME, _SavedLora(lora=config, model=model, base_sha256=base_sha256))
+    write_file(directory / _WEIGHTS_NAME, state)
 
 
 def load_lora(directory: Path, model: DiT) -> LoraConfig:
@@ -139,13 +155,13 @@ def load_lora(directory: Path, model: DiT) -> LoraConfig:
     Raises:
         FileNotFoundError: `directory` holds none.
         ModuleNotFoundError: peft is not installed.
-        ValueError: they belong to another model, or a weight is missing, unknown or of another shape; the message names
-            the fields or weights, and the model is as it was.
+        ValueError: they are damaged or belong to another model, or a weight is missing, unknown or of another shape;
+            the message names the fields or weights, and the model is as it was.
     """
     saved = read_config(directory / _CONFIG_NAME, _SavedLora)
     if differences := differing_fields(saved.model, model.config):
         raise ValueError(f"LoRA {directory} was trained on another model: {'; '.join(differences)}")
-    weights = load_file(directory / _WEIGHTS_NAME)
+    weights = dict(read_file(directory / _WEIGHTS_NAME))
     if problems := _problems(weights, _adapter_shapes(model, saved.lora)):
         raise ValueError(f"LoRA {directory} does not fit the model: {'; '.join(problems)}")
     add_lora(model, saved.lora)
@@ -172,6 +188,36 @@ def merge_lora(model: DiT) -> None:
         model.set_submodule(name, module.get_base_layer())
     del model.peft_config
     model.requires_grad_(True)
+
+
+def merged_weights(
+    frozen: NamedWeights, adapters: Mapping[str, Tensor], config: LoraConfig
+) -> Iterator[tuple[str, Tensor]]:
+    """What `merge_lora` would leave, one weight at a time and without a model.
+
+    Args:
+        frozen: the weights of an adapted model that are not adapters.
+        adapters: the others, by their names in that model.
+        config: of the adapters.
+
+    Raises:
+        ValueError: a merged weight is not finite.
+    """
+    for name, weight in frozen:
+        layer, is_adapted, rest = name.partition(".base_layer.")
+        first, second = (adapters.get(f"{layer}.lora_{side}.{_ADAPTER}.weight") for side in "AB")
+        if not is_adapted or rest != "weight" or first is None or second is None:
+            yield name.replace(".base_layer.", "."), weight
+            continue
+        merged = weight + second @ first * (config.alpha / config.rank)
+        if not merged.isfinite().all():
+            raise ValueError(f"merged with its adapter, {layer} would not be finite; take an earlier checkpoint")
+        yield f"{layer}.weight", merged
+
+
+def adapted_base(directory: Path) -> str | None:
+    """The hash of the weights that saved adapters were trained on, where they say it."""
+    return read_config(directory / _CONFIG_NAME, _SavedLora).base_sha256
 
 
 def _saved_names(weights: NamedWeights) -> dict[str, Tensor]:

@@ -1,20 +1,15 @@
 """Weights on their way into a model and out of it, one tensor at a time, whether or not the model is sharded."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from modeling.model.dit import DiT, DiTConfig, initialize
+from modeling.model.weight_files import NamedWeights
 from modeling.randomness import torch_seed
-from storage.whole_files import whole_file
-
-NamedWeights = Iterable[tuple[str, Tensor]]
 
 
 def empty_model(config: DiTConfig) -> DiT:
@@ -38,22 +33,6 @@ def fresh_weights(config: DiTConfig, *, seed: int) -> Iterator[tuple[str, Tensor
             initialize(name, part)
         yield from ((f"{name}.{inner}", weight.detach()) for inner, weight in part.named_parameters())
         part.to("meta")
-
-
-def read_weights(path: Path) -> Iterator[tuple[str, Tensor]]:
-    """The weights of a safetensors file."""
-    with safe_open(path, framework="pt") as file:
-        for name in file.keys():  # noqa: SIM118  # not a dictionary
-            # Into fresh memory: where the file is mapped, weights may lie unaligned, and then round differently.
-            yield name, file.get_tensor(name).clone()
-
-
-def write_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
-    """Write safetensors, whole or not at all."""
-    with whole_file(path) as unfinished:
-        save_file(
-            {name: weight.contiguous() for name, weight in weights.items()}, unfinished, metadata={"format": "pt"}
-        )
 
 
 @torch.no_grad()

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import cast
 
 import torch
-from safetensors import SafetensorError
-from torch import Tensor
 
 from dataset_schema.words import Span
 from modeling.data.prompt_words import span_in_prompt
@@ -25,8 +23,10 @@ from modeling.encoders import (
 )
 from modeling.model.conditions import Conditions
 from modeling.model.dit import DiT, DiTConfig
+from modeling.model.lora import LoraConfig, adapted_base, load_lora, lora_state, merge_lora
 from modeling.model.precision import Precision, computing_in
-from modeling.model.weights import empty_model, fill, read_weights, whole, write_weights
+from modeling.model.weight_files import MAX_FILE_BYTES, NamedWeights, read_weights, weights_sha256, write_weights
+from modeling.model.weights import empty_model, fill, whole
 from modeling.randomness import torch_generator
 from modeling.sampling.condition_encoding import encode_conditions
 from modeling.sampling.denoising import SamplingConfig, sample_latents
@@ -36,7 +36,6 @@ from storage.configs import differing_fields, read_config, strict, write_config
 from storage.devices import torch_device
 
 CONFIG_NAME = "config.json"
-WEIGHTS_NAME = "model.safetensors"
 
 
 @strict
@@ -95,6 +94,7 @@ class Pipeline:
         self.config = config
         self.model = model.to(device).eval()
         self._device = device
+        self._read_from: Path | None = None
         self._encoders = build_encoders(config.encoders)
         self._encoders.to(device)
 
@@ -131,18 +131,67 @@ class Pipeline:
                 f"pipeline on the Hugging Face hub: hf download {directory} --local-dir DIRECTORY, then name DIRECTORY"
             )
         config = read_config(directory / CONFIG_NAME, PipelineConfig, trusts_code=trusts_code)
-        model, path = empty_model(config.model).to(dtype).to_empty(device="cpu"), directory / WEIGHTS_NAME
-        if not path.is_file():
-            raise FileNotFoundError(f"{path} does not exist, only its {CONFIG_NAME} does; copy the weights there too")
-        try:
-            fill(model, read_weights(path), source=str(path))
-        except SafetensorError as error:
-            raise ValueError(f"{path} is damaged ({error}); copy it again, or train or save it again") from error
-        return cls(config, model, device=place)
+        weights = read_weights(directory)
+        model = empty_model(config.model).to(dtype).to_empty(device=place)
+        fill(model, weights, source=f"pipeline {directory}")
+        pipeline = cls(config, model, device=place)
+        pipeline._read_from = directory
+        return pipeline
 
-    def save_pretrained(self, directory: Path | str) -> None:
-        """Write the config as JSON and the weights as safetensors, the two files of a model repository."""
-        write_pipeline(Path(directory), self.config, dict(whole(self.model.named_parameters())))
+    def save_pretrained(self, directory: Path | str, *, max_file_bytes: int = MAX_FILE_BYTES) -> None:
+        """Write the config as JSON and the weights as safetensors, as model repositories have them.
+
+        Args:
+            directory: of the pipeline.
+            max_file_bytes: larger weights are several files and an index, as the hub's libraries divide them.
+
+        Raises:
+            ValueError: the model has adapters beside its weights.
+        """
+        if lora_state(self.model):
+            raise ValueError(
+                "the pipeline has adapters beside its weights; merge them first (modeling.merge_lora), or save them "
+                "alone (modeling.save_lora)"
+            )
+        weights = whole(self.model.named_parameters())
+        write_pipeline(Path(directory), self.config, weights, max_file_bytes=max_file_bytes)
+
+    def load_lora(self, directory: Path | str, *, merges: bool = True) -> LoraConfig:
+        """Put adapters that a fine-tune wrote, `PIPELINE/lora`, onto the weights that they were trained on.
+
+        Their files hold nothing else, so one base pipeline serves any number of them.
+
+        Args:
+            directory: of the adapters.
+            merges: into the weights, which costs nothing in sampling; else they stay beside them, as peft has them.
+
+        Raises:
+            FileNotFoundError: `directory` holds none.
+            ModuleNotFoundError: peft is not installed.
+            ValueError: they were trained on another pipeline's weights, or for another model, or they are damaged.
+        """
+        directory = Path(directory)
+        if (expected := adapted_base(directory)) is not None:
+            self._expect_weights(expected, directory)
+        config = load_lora(directory, self.model)
+        self.model.eval()
+        if merges:
+            merge_lora(self.model)
+            self._read_from = None
+        return config
+
+    def _expect_weights(self, sha256: str, lora: Path) -> None:
+        remedy = "use the pipeline that they were trained on; modeling.load_lora takes any model of that shape"
+        if self._read_from is None:
+            raise ValueError(
+                f"the pipeline's weights are not those of a directory, or not any more, and the adapters {lora} were "
+                f"trained on those of one (sha256 {sha256}); read it again with from_pretrained, or {remedy}"
+            )
+        if (found := weights_sha256(self._read_from)) != sha256:
+            raise ValueError(
+                f"the adapters {lora} were trained on other weights (sha256 {sha256}) than those of {self._read_from} "
+                f"({found}); {remedy}"
+            )
 
     @torch.no_grad()
     def __call__(
@@ -283,11 +332,13 @@ class Pipeline:
         )
 
 
-def write_pipeline(directory: Path, config: PipelineConfig, weights: Mapping[str, Tensor]) -> Path:
+def write_pipeline(
+    directory: Path, config: PipelineConfig, weights: NamedWeights, *, max_file_bytes: int = MAX_FILE_BYTES
+) -> Path:
     """Write what `Pipeline.from_pretrained` reads, the weights whole or not at all; returns `directory`."""
     directory.mkdir(parents=True, exist_ok=True)
     write_config(directory / CONFIG_NAME, config)
-    write_weights(directory / WEIGHTS_NAME, weights)
+    write_weights(directory, weights, max_file_bytes=max_file_bytes)
     return directory
 
 

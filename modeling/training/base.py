@@ -3,11 +3,9 @@
 import json
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
-from hashlib import file_digest
 from pathlib import Path
 
-from modeling.model.weights import NamedWeights
-from modeling.sampling.pipeline import WEIGHTS_NAME
+from modeling.model.weight_files import NamedWeights, has_weights, weights_sha256
 from modeling.training.config import RunConfig
 from modeling.training.ends import starting_weights
 
@@ -20,7 +18,7 @@ class Base:
 
     Attributes:
         pipeline: its directory, absolute; None for weights that are drawn from the run's seed.
-        sha256: of its weights; None where the run trains all of them, and so never needs them again.
+        sha256: of its weights, of all files; None where the run trains all of them, and so never needs them again.
     """
 
     pipeline: str | None = None
@@ -31,15 +29,11 @@ class Base:
         """The pipeline at `start`, or the seed.
 
         Raises:
-            FileNotFoundError: there is no pipeline.
+            FileNotFoundError: there is no pipeline, or not all of it.
         """
         if start is None:
             return cls()
-        digest = None
-        if is_needed:
-            with (start / WEIGHTS_NAME).open("rb") as file:
-                digest = file_digest(file, "sha256").hexdigest()
-        return cls(pipeline=str(start.absolute()), sha256=digest)
+        return cls(pipeline=str(start.absolute()), sha256=weights_sha256(start) if is_needed else None)
 
     @classmethod
     def read(cls, checkpoint: Path) -> "Base":
@@ -63,7 +57,7 @@ class Base:
             ValueError: it has other weights now, or does not fit the run.
         """
         start = None if self.pipeline is None else Path(self.pipeline)
-        if start is not None and not (start / WEIGHTS_NAME).is_file():
+        if start is not None and not has_weights(start):
             raise FileNotFoundError(
                 f"pipeline {start}, which the run began from, is not there any more, and {len(wanted)} weights that "
                 "are not trained stand in no checkpoint; put it back, or name with start where it is now"

@@ -7,7 +7,7 @@ any other number wrote (torch.distributed.checkpoint).
 import json
 import shutil
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -169,10 +169,11 @@ def read_run(path: Path, *, trusts_code: bool = False) -> RunConfig:
     return read_config(path / _RUN_NAME, RunConfig, trusts_code=trusts_code)
 
 
-def read_tensors(path: Path) -> Tensors:
-    """All tensors of a checkpoint, whole, in this process alone."""
+def read_tensors(path: Path, names: Iterable[str] | None = None) -> Tensors:
+    """The tensors of a checkpoint, or those of some names, whole, in this process alone."""
     stored = _stored(path)
-    tensors = {name: torch.empty(item.size, dtype=item.properties.dtype) for name, item in stored.items()}
+    wanted = stored if names is None else {name: stored[name] for name in names}
+    tensors = {name: torch.empty(item.size, dtype=item.properties.dtype) for name, item in wanted.items()}
     with warnings.catch_warnings():
         _expect_no_other_process()
         load(dict(tensors), checkpoint_id=path / _TENSORS_NAME, no_dist=True)
@@ -202,10 +203,17 @@ def weight_names(names: Iterable[str]) -> set[str]:
     return {name.removeprefix(_WEIGHTS) for name in names if name.startswith(_WEIGHTS)}
 
 
-def finished_weights(tensors: Tensors) -> Tensors:
-    """The weights of a checkpoint by name, averaged where the run averages them."""
-    weights = {name: tensors[f"{_WEIGHTS}{name}"] for name in weight_names(tensors)}
-    return weights | {name: tensors[f"{_AVERAGE}{name}"] for name in average_names(tensors)}
+def finished_names(path: Path) -> dict[str, str]:
+    """Which tensor of a checkpoint is each of its weights: the average where the run keeps one."""
+    stored = stored_names(path)
+    own = {name: f"{_WEIGHTS}{name}" for name in weight_names(stored)}
+    return own | {name: f"{_AVERAGE}{name}" for name in average_names(stored)}
+
+
+def finished_weights(path: Path) -> Iterator[tuple[str, Tensor]]:
+    """The weights of a checkpoint, averaged where the run averages them, one by one."""
+    for name, tensor in finished_names(path).items():
+        yield name, read_tensors(path, [tensor])[tensor]
 
 
 def optimizer_tensors(model: nn.Module, optimizer: Optimizer) -> Tensors:

@@ -1,15 +1,14 @@
 """Between training and pipelines: the weights a run starts from, and the pipeline that it comes to."""
 
-from collections.abc import Mapping
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
-from torch import Tensor
-
 from modeling.model.dit import DiT
-from modeling.model.lora import add_lora, merge_lora, with_new_adapters, write_lora
-from modeling.model.weights import NamedWeights, empty_model, fill, fresh_weights, read_weights
-from modeling.sampling.pipeline import CONFIG_NAME, WEIGHTS_NAME, PipelineConfig, write_pipeline
+from modeling.model.lora import add_lora, merged_weights, with_new_adapters, write_lora
+from modeling.model.weight_files import NamedWeights, read_weights
+from modeling.model.weights import empty_model, fresh_weights
+from modeling.sampling.pipeline import CONFIG_NAME, PipelineConfig, write_pipeline
 from modeling.training.config import RunConfig
 from storage.configs import differing_fields, read_config
 
@@ -41,23 +40,27 @@ def starting_weights(config: RunConfig, start: Path | None) -> NamedWeights:
     differences = differing_fields(pipeline, alike)
     if differences:
         raise ValueError(f"pipeline {start} needs another config: {'; '.join(differences)}; use its own values")
-    weights = read_weights(start / WEIGHTS_NAME)
+    weights = read_weights(start)
     return weights if config.training.lora is None else with_new_adapters(weights, empty_model_of(config), seed=seed)
 
 
-def write_run(directory: Path, run: RunConfig, weights: Mapping[str, Tensor]) -> Path:
-    """Write the pipeline of a run's weights; returns `directory`.
+def write_run(
+    directory: Path, run: RunConfig, trained: NamedWeights, *, frozen: NamedWeights = (), base_sha256: str | None = None
+) -> Path:
+    """Write the pipeline of a run's weights, which are never all in memory; returns `directory`.
 
     Adapters are merged into the model, and also written by themselves, to `directory/lora`.
+
+    Args:
+        directory: of the pipeline.
+        run: that trained it.
+        trained: weights that it changed.
+        frozen: all others, as it began.
+        base_sha256: of the weights that adapters were trained on.
     """
-    if run.training.lora is not None:
-        write_lora(directory / "lora", weights.items(), run.training.lora, run.pipeline.model)
-        weights = _merged(run, weights)
-    return write_pipeline(directory, run.pipeline, weights)
-
-
-def _merged(run: RunConfig, weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    model = empty_model_of(run).to_empty(device="cpu")
-    fill(model, weights.items(), source="the trained adapters")
-    merge_lora(model)
-    return model.state_dict()
+    lora = run.training.lora
+    if lora is None:
+        return write_pipeline(directory, run.pipeline, chain(trained, frozen))
+    adapters = dict(trained)
+    write_lora(directory / "lora", adapters.items(), lora, run.pipeline.model, base_sha256=base_sha256)
+    return write_pipeline(directory, run.pipeline, merged_weights(frozen, adapters, lora))

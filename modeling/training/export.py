@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from modeling.training.base import Base
-from modeling.training.checkpoint import finished_weights, read_run, read_tensors
+from modeling.training.checkpoint import finished_names, finished_weights, read_run
 from modeling.training.ends import empty_model_of, write_run
 
 
@@ -21,8 +21,12 @@ def export_checkpoint(
     Raises:
         FileNotFoundError: the run leaves some weights as they were, and that pipeline is gone.
     """
-    run, weights = read_run(checkpoint, trusts_code=trusts_code), finished_weights(read_tensors(checkpoint))
-    names = {name for name, _ in empty_model_of(run).named_parameters()}
-    if untrained := names - weights.keys():
-        weights |= Base.read(checkpoint).at(start).weights(run, wanted=untrained)
-    return write_run(directory, run, weights)
+    run, base = read_run(checkpoint, trusts_code=trusts_code), Base.read(checkpoint).at(start)
+    untrained = {name for name, _ in empty_model_of(run).named_parameters()} - finished_names(checkpoint).keys()
+    return write_run(
+        directory,
+        run,
+        finished_weights(checkpoint),
+        frozen=base.weights(run, wanted=untrained) if untrained else (),
+        base_sha256=base.sha256,
+    )

@@ -19,23 +19,10 @@ from modeling.data.store import SampleStore
 from modeling.data.survey import Survey, survey
 from modeling.encoders import build_encoders
 from modeling.model.precision import computing_in
-from modeling.model.weights import fill, seeded, whole
+from modeling.model.weights import seeded
 from modeling.randomness import numpy_generator, torch_seed
-from modeling.training.base import Base
-from modeling.training.checkpoint import (
-    Checkpoints,
-    Done,
-    average_names,
-    latest_checkpoint,
-    optimizer_tensors,
-    prepare_optimizer,
-    stored_names,
-    weight_names,
-    weight_tensors,
-)
-from modeling.training.config import RunConfig, TrainingPhase, is_due, phase_at
-from modeling.training.ema import WeightAverage
-from modeling.training.ends import empty_model_of, starting_weights, write_run
+from modeling.training.checkpoint import Done
+from modeling.training.config import RunConfig, TrainingPhase, is_due
 from modeling.training.meter import Meter
 from modeling.training.objective import (
     EncodedBatch,
@@ -46,9 +33,9 @@ from modeling.training.objective import (
     reference_losses,
     velocity_loss,
 )
-from modeling.training.optimizer import Optimizer
 from modeling.training.parallel import Team
 from modeling.training.run_log import RunLog, StepReport
+from modeling.training.state import TrainingState
 from modeling.training.trained_on import TrainedOn
 from modeling.training.validation import ValidationSamples
 from storage.address import Place
@@ -133,7 +120,6 @@ class Trainer:
     ) -> None:
         training, pipeline = config.training, config.pipeline
         self.config = config
-        self.done = Done()
         self._encoders = build_encoders(pipeline.encoders)
         self._encoders.to(team.device)
         self.loader = BatchLoader(
@@ -148,26 +134,14 @@ class Trainer:
         )
         self._team = team
         self._output = output
-        data = TrainedOn.of(store.dataset, self._survey(store))
-        names = [name for name, _ in empty_model_of(config).named_parameters()]
-        self._untrained = {name for name in names if not training.trains(name)}
-        resumes_from = latest_checkpoint(output / "checkpoints")
-        self._base = (
-            Base.of(start, is_needed=bool(self._untrained))
-            if resumes_from is None
-            else Base.read(resumes_from).at(start)
+        self._state = TrainingState(
+            config,
+            team,
+            folder=output / "checkpoints",
+            data=TrainedOn.of(store.dataset, self._survey(store)),
+            start=start,
         )
-        self._checkpoints = Checkpoints(output / "checkpoints", config, team, data, self._base)
-        if resumes_from is not None and not training.accepts_other_data:
-            data.expect_same(resumes_from)
-        model = team.prepare(empty_model_of(config), training.execution, is_trained=training.trains)
-        self.model = model.to_empty(device=team.device)
-        if resumes_from is None:
-            fill(self.model, starting_weights(config, start), source=f"pipeline {start}")
-        self._average = self._new_average()
-        if resumes_from is not None:
-            self._resume(resumes_from)
-        self._enter_phase(resumes_from)
+        self.model = self._state.model
         self._log = RunLog(output, step=self.done.step) if team.is_first else None
         probe = self._turns(self.loader.probe())[0]
         self._probe = self._encode(probe, with_references=True)
@@ -182,31 +156,6 @@ class Trainer:
         )
         self._meter = Meter(pipeline.model, team.device, devices_per_clip=training.execution.devices_per_clip)
 
-    def _new_average(self) -> WeightAverage | None:
-        training = self.config.training
-        if training.ema_decay is None:
-            return None
-        return WeightAverage(self.model, training.ema_decay, is_trained=training.trains)
-
-    def _resume(self, checkpoint: Path) -> None:
-        """Take up what the run has trained until then; other weights, and their average, are those that it began from.
-
-        Raises:
-            FileNotFoundError: the pipeline that it began from is needed, and gone.
-            ValueError: the checkpoint was made by another config, or that pipeline is another one now.
-        """
-        stored = stored_names(checkpoint)
-        tensors = weight_tensors(self.model, self._average, is_trained=self.config.training.trains)
-        self.done = self._checkpoints.load(
-            checkpoint, {name: tensor for name, tensor in tensors.items() if name in stored}
-        )
-        if untrained := dict(self.model.named_parameters()).keys() - weight_names(stored):
-            first = self._base.weights(self.config, wanted=untrained)
-            fill(self.model, first, source=f"pipeline {self._base.pipeline}", names=untrained)
-        if self._average is not None:
-            self._average.begin(self.model, average_names(tensors.keys() - stored))
-        _logger.info("continuing after step %d", self.done.step)
-
     def _survey(self, store: SampleStore) -> Survey:
         """Look at what the text encoder will read before anything is trained, and say what it cuts."""
         found = survey(store, self._encoders.text)
@@ -216,50 +165,39 @@ class Trainer:
             _logger.warning("%s", found.findings)
         return found
 
-    def _enter_phase(self, resumes_from: Path | None = None) -> None:
-        """Begin the training phase of the next step, or take it up again where a checkpoint left it."""
-        training = self.config.training
-        number, self._phase_step = phase_at(training.phases, min(self.done.step, training.steps - 1))
-        self._phase = training.phases[number]
-        for name, parameter in self.model.named_parameters():
-            parameter.requires_grad_(self._phase.trainable.admits(name))
-        self._trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        trained = [(name, weight) for name, weight in self.model.named_parameters() if weight.requires_grad]
-        self._optimizer = Optimizer(trained, training.optimizer)
-        if resumes_from is not None and self._phase_step > 0:
-            prepare_optimizer(self.model, self._optimizer, resumes_from)
-            self._checkpoints.load(resumes_from, optimizer_tensors(self.model, self._optimizer))
+    @property
+    def done(self) -> Done:
+        """The steps so far."""
+        return self._state.done
 
     def step(self, batch: Batch) -> StepReport:
         """One step on one batch. A step whose loss or gradient is not finite changes nothing, but is counted."""
         self._meter.batch_has_come()
-        if self._phase_step == self._phase.steps:
-            self._enter_phase()
-        share = self._phase.rate_share(self._phase_step)
+        state = self._state
+        state.ready_for_step()
+        share = state.phase.rate_share(state.phase_step)
         loss, gradient_norm = self._gradients(batch)
         is_finite = math.isfinite(loss) and math.isfinite(gradient_norm)
         skipped_clips: tuple[str, ...] = ()
         if is_finite:
-            self._update(share)
-            self.done.skipped_in_a_row = 0
+            state.update(share)
+            state.done.skipped_in_a_row = 0
         else:
-            self.done.skipped_steps += 1
-            self.done.skipped_in_a_row += 1
+            state.done.skipped_steps += 1
+            state.done.skipped_in_a_row += 1
             skipped_clips = self._team.gathered(tuple(example.clip_id for example in batch.examples))
             _logger.warning("step %d skipped: loss is %g, clips %s", batch.step + 1, loss, ", ".join(skipped_clips))
-        self._optimizer.zero_grad()
-        self._phase_step += 1
-        self.done.step = batch.step + 1
+        state.end_step(batch.step + 1)
         return StepReport(
-            step=self.done.step,
+            step=state.done.step,
             steps=self.config.training.steps,
-            training_phase=self._phase.name,
+            training_phase=state.phase.name,
             bucket=str(batch.bucket),
             loss=loss,
             gradient_norm=gradient_norm,
             learning_rate=share * self.config.training.optimizer.learning_rate,
             **self._meter.rates(tokens=self._team.data_ranks * self._tokens(batch)),
-            skipped_steps=self.done.skipped_steps,
+            skipped_steps=state.done.skipped_steps,
             reference_losses=self._reference_losses(),
             skipped_clips=skipped_clips,
         )
@@ -277,15 +215,9 @@ class Trainer:
         if self._samples.is_due(report.step):
             self._write_samples()
         if is_due(report.step, every_steps=every.checkpoint_every_steps) or report.step == report.steps:
-            self.save()
+            self._state.save()
         self._expect_taken_steps()
         self._meter.start()
-
-    def save(self) -> None:
-        """Begin to write a checkpoint of the steps done."""
-        optimizer = optimizer_tensors(self.model, self._optimizer)
-        weights = weight_tensors(self.model, self._average, is_trained=self.config.training.trains)
-        self._checkpoints.save(weights | optimizer, self.done)
 
     def finish(self) -> Path:
         """Write the pipeline, with the averaged weights where the run keeps them.
@@ -293,21 +225,10 @@ class Trainer:
         Raises:
             ValueError: too many steps in a row could not be taken.
         """
-        self._checkpoints.finish()
+        self._state.finish_saving()
         self._expect_taken_steps()
-        averages = {} if self._average is None else self._average.weights
-        current = ((name, weight) for name, weight in self.model.named_parameters() if name not in self._untrained)
-        trained = ((name, averages.get(name, weight)) for name, weight in current)
         directory = self._output / "pipeline"
-        if self._team.is_first:
-            weights = dict(whole(trained))
-            if self._untrained:
-                weights |= self._base.weights(self.config, wanted=self._untrained)
-            write_run(directory, self.config, weights)
-        else:
-            for _ in whole(trained):  # every process holds a part, but only the first keeps the whole
-                pass
-        self._team.wait()
+        self._state.write_pipeline(directory)
         return directory
 
     def close(self) -> None:
@@ -315,7 +236,7 @@ class Trainer:
         if self._log is not None:
             self._log.close()
         if self._team.is_alone:
-            self._checkpoints.finish()
+            self._state.finish_saving()
 
     def _gradients(self, batch: Batch) -> tuple[float, float]:
         """Loss and gradient norm of a batch over all processes; a device takes a part of it at a time."""
@@ -329,7 +250,7 @@ class Trainer:
                 loss += part_loss.detach()
         except torch.OutOfMemoryError as error:
             raise MemoryError(_out_of_memory(parts[0])) from error
-        norm = clip_grad_norm_(self._trained, self.config.training.optimizer.gradient_clip)
+        norm = clip_grad_norm_(self._state.trained, self.config.training.optimizer.gradient_clip)
         norm = norm.full_tensor() if isinstance(norm, DTensor) else norm
         return self._team.mean(loss).item(), norm.item()
 
@@ -350,23 +271,18 @@ class Trainer:
         latents = self.config.pipeline.encoders.latents
         return batch.split(self.config.training.data.batching.clips_per_device(batch.bucket, latents))
 
-    def _update(self, share: float) -> None:
-        self._optimizer.step(share)
-        if self._average is not None:
-            self._average.update(self.model, self._phase_step)
-
     def _loss(self, part: Batch, number: int) -> Tensor:
         """The loss of the `number`-th part of a batch."""
         training, flow = self.config.training, self.config.pipeline.flow
         seed, step = training.seed, part.step
-        encoded = self._encode(part, with_references=self._phase.uses_references)
+        encoded = self._encode(part, with_references=self._state.phase.uses_references)
         places = tuple(example.place for example in part.examples)
         timesteps = draw_batch_timesteps(
             places, distribution=flow.distribution, shift=flow.shift(part.bucket), seed=seed, step=step
         )
         chance = numpy_generator("self-conditioning", seed, step).random()
         shows_estimate = self.config.pipeline.model.self_conditions and chance < training.self_conditioning_probability
-        self._meter.count(encoded, trainable=self._phase.trainable, shows_estimate=shows_estimate)
+        self._meter.count(encoded, trainable=self._state.phase.trainable, shows_estimate=shows_estimate)
         dropout_seed = torch_seed("dropout", seed, step, number, self._team.rank)
         with (
             seeded(dropout_seed, self._team.device),
@@ -405,8 +321,8 @@ class Trainer:
         """
         training = self.config.training
         every_steps = training.reference_gain_every_steps
-        is_first = every_steps > 0 and self._phase_step == 1
-        if not self._phase.uses_references or not (is_first or is_due(self.done.step, every_steps=every_steps)):
+        is_first = every_steps > 0 and self._state.phase_step == 1
+        if not self._state.phase.uses_references or not (is_first or is_due(self.done.step, every_steps=every_steps)):
             return None
         with computing_in(training.execution.precision, self._team.device):
             losses = reference_losses(self.model, self._probe, self._probe_places, seed=training.seed)
@@ -414,7 +330,7 @@ class Trainer:
         return {timestep: ReferenceLosses(*mean) for timestep, mean in zip(losses, means.tolist(), strict=True)}
 
     def _write_samples(self) -> None:
-        with nullcontext() if self._average is None else self._average.in_place_of_weights(self.model):
+        with nullcontext() if self._state.average is None else self._state.average.in_place_of_weights(self.model):
             self._samples.write(
                 self.model, self._encoders.autoencoder, step=self.done.step, seed=self.config.training.seed
             )

@@ -36,8 +36,8 @@ class StepSetup:
 
     Attributes:
         trainable: the weights that have gradients and moments.
-        trained_by_run: what each of the run's phases trains; other weights have no average, and on one device no copy,
-            because their matrices are in the precision of the products.
+        trained_by_run: what each of the run's phases trains; other weights have no average, and their matrices are in
+            the precision of the products.
         averages_weights: whether an average of the trained weights is kept.
         adapter_parameters: weights of adapters beside the model's own.
         devices: that share the weights (FSDP).
@@ -85,7 +85,7 @@ def step_memory(config: DiTConfig, workload: Workload, setup: StepSetup) -> Step
     averaged = sum(count for part, count in counts.items() if _is_ever_trained(part, setup)) + setup.adapter_parameters
     shrunk = _shrunk_parameters(config, setup)
     return StepMemory(
-        weights=_share(_FLOAT32 * (weights - shrunk), setup.devices) + _bytes_of(setup.execution.precision) * shrunk,
+        weights=_share(_FLOAT32 * (weights - shrunk) + _bytes_of(setup.execution.precision) * shrunk, setup.devices),
         copies=_copied_weights(config, setup),
         gradients=_share(_FLOAT32 * trained, setup.devices),
         moments=_share(2 * _FLOAT32 * trained, setup.devices),
@@ -187,8 +187,8 @@ def _is_ever_trained(part: Part, setup: StepSetup) -> bool:
 
 
 def _shrunk_parameters(config: DiTConfig, setup: StepSetup) -> int:
-    """Weights of matrices that the run leaves as they are: on one device they are in lower precision (`Team`)."""
-    if setup.devices > 1 or setup.execution.precision is Precision.FLOAT32:
+    """Weights of matrices that the run leaves as they are: they are in lower precision (`Team`)."""
+    if setup.execution.precision is Precision.FLOAT32:
         return 0
     counts = parameters_by_part(config)
     return sum(counts[part] for part in _OF_MATRICES if not _is_ever_trained(part, setup))

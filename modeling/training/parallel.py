@@ -86,10 +86,10 @@ class Team:
     ) -> DiT:
         """The model as the team trains it: recomputing, compiled, sharded, its tokens divided. Changes it in place.
 
-        On one device, matrices that a run in bfloat16 never trains are bfloat16, as its products take them anyway.
-        Shards of one block must be of one kind, so several devices keep all of them in float32.
+        Matrices that a run in bfloat16 never trains are bfloat16, as its products take them anyway. Shards of a block
+        may then be of two kinds: FSDP2 wants one for those with gradients alone.
         """
-        if self._shards is None and execution.precision is Precision.BFLOAT16:
+        if execution.precision is Precision.BFLOAT16:
             shrink_matrices(model, lambda name: not is_trained(name))
         sequence = None if self._clip is None else DividedSequence(self._clip)
         if sequence is not None:

@@ -11,8 +11,9 @@ from rich.console import Console
 
 from curation.profiles import CurationConfig
 from modeling.data.video import Video
+from modeling.model.weight_files import has_weights
 from modeling.sampling.denoising import SamplingConfig
-from modeling.sampling.pipeline import WEIGHTS_NAME, Pipeline
+from modeling.sampling.pipeline import Pipeline
 from modeling.training.config import RunConfig
 from modeling.training.presets import tiny
 from pipelines.config import ConfigError, parse
@@ -251,7 +252,7 @@ def _part(command: Prove, *, uses_references: bool) -> RunConfig:
 
 def _trained(command: Prove, run: RunConfig, dataset: Path, output: Path, *, start: Path | None) -> Path:
     pipeline = output / "pipeline"
-    if (pipeline / WEIGHTS_NAME).is_file():  # which are written last
+    if has_weights(pipeline):  # which are written last
         return pipeline
     return train_with_bar(Train(dataset=dataset, output=output, run=run, device=command.device, start=start))
 

@@ -35,6 +35,7 @@ class Sample:
         reference: WORD=PICTURE, several if need be; the word is copied from the prompt (WORD#2 where it stands there
             a second time), the picture shows its subject on a transparent or white background.
         background: WORD=PICTURE of the place.
+        lora: adapters of a personal fine-tune of that pipeline, such as out/my_dog_model/pipeline/lora.
         sampling: its size and seed, and how noise becomes it.
         device: where to sample, such as `cpu` or `cuda`.
         trusts_code: whether the module of its encoders may run, where they are of a class of somebody's own.
@@ -45,6 +46,7 @@ class Sample:
     output: Path
     reference: tuple[str, ...] = ()
     background: str | None = None
+    lora: Path | None = None
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     device: str = "cpu"
     trusts_code: bool = False
@@ -76,6 +78,8 @@ def sample(command: Sample) -> Path:
     sampling = command.sampling
     steps = sampling.steps or steps_for(sampling.bucket)
     pipeline = Pipeline.from_pretrained(command.model, device=command.device, trusts_code=command.trusts_code)
+    if command.lora is not None:
+        pipeline.load_lora(command.lora)
     with progress("sample", total=steps, unit="step") as report:
         done = count(1)
         video = pipeline(

@@ -116,7 +116,13 @@ def make_labels(folder: Path) -> None:
         write(folder / name)
 
 
-@pytest.mark.parametrize("made", [make_dataset, begin_dataset, make_labels])
+def make_pipeline(folder: Path) -> None:
+    """Whose weights are several files."""
+    for name in ("config.json", "model.safetensors.index.json", "model-00001-of-00002.safetensors"):
+        write(folder / name)
+
+
+@pytest.mark.parametrize("made", [make_dataset, begin_dataset, make_labels, make_pipeline])
 def test_what_earlier_commands_wrote_into_the_folder_is_left_out(
     tmp_path: Path, made: Callable[[Path], None], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -16,6 +16,7 @@ from modeling.model.lora import (
     load_lora,
     lora_state,
     merge_lora,
+    merged_weights,
     save_lora,
     with_new_adapters,
 )
@@ -157,6 +158,35 @@ def test_merged_adapters_leave_a_plain_model_with_the_same_output(tmp_path: Path
     assert list(model.state_dict()) == list(trained_model().state_dict())
     assert all(weight.requires_grad for weight in model.parameters())
     assert lora_state(model) == {}
+
+
+def test_weights_merged_one_by_one_are_those_of_the_merged_model() -> None:
+    model = adapted_model()
+    weights = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+    frozen = ((name, weight) for name, weight in weights.items() if ".lora_" not in name)
+
+    merged = dict(merged_weights(frozen, {name: w for name, w in weights.items() if ".lora_" in name}, LORA))
+
+    merge_lora(model)
+    assert same(merged, dict(model.state_dict()))
+
+
+def test_weights_that_would_not_be_finite_are_not_merged_one_by_one() -> None:
+    model = adapted_model(steps=0)
+    lora_state(model)["blocks.0.self_attention.to_qkv.lora_B.weight"].fill_(torch.inf)
+    weights = {name: weight.detach() for name, weight in model.named_parameters()}
+
+    with pytest.raises(ValueError, match=r"blocks\.0\.self_attention\.to_qkv .*not .*finite"):
+        dict(merged_weights(weights.items(), weights, LORA))
+
+
+def test_damaged_adapters_are_named(tmp_path: Path) -> None:
+    save_lora(tmp_path, adapted_model(), LORA)
+    path = tmp_path / "lora.safetensors"
+    path.write_bytes(path.read_bytes()[:-8])
+
+    with pytest.raises(ValueError, match=r"lora\.safetensors is damaged"):
+        load_lora(tmp_path, trained_model())
 
 
 def test_a_merged_model_is_saved_and_read_as_a_pipeline(tmp_path: Path) -> None:

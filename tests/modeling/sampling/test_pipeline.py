@@ -8,11 +8,14 @@ import numpy.typing as npt
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from dataset_schema import Bucket
 from modeling.model.conditions import Conditions
 from modeling.model.dit import DiTConfig
+from modeling.model.lora import LoraConfig, add_lora, write_lora
 from modeling.model.precision import Precision
+from modeling.model.weight_files import weights_sha256
 from modeling.model.weights import build_model
 from modeling.sampling.denoising import SamplingConfig, sample_latents, steps_for
 from modeling.sampling.guidance import GuidanceForm
@@ -281,7 +284,9 @@ def test_a_directory_without_a_pipeline_is_refused(pipeline: Pipeline, tmp_path:
         Pipeline.from_pretrained("someone/some-pipeline")
     pipeline.save_pretrained(tmp_path)
     (tmp_path / "model.safetensors").unlink()
-    with pytest.raises(FileNotFoundError, match=r"model\.safetensors does not exist, only its config\.json does"):
+    with pytest.raises(
+        FileNotFoundError, match=r"model\.safetensors does not exist, nor does .*copy the weights there"
+    ):
         Pipeline.from_pretrained(tmp_path)
 
 
@@ -294,13 +299,28 @@ def test_damaged_weights_are_refused(pipeline: Pipeline, tmp_path: Path) -> None
         Pipeline.from_pretrained(tmp_path)
 
 
+def test_a_pipeline_in_several_files_is_the_same_and_one_without_a_file_of_them_is_refused(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    pipeline.save_pretrained(tmp_path, max_file_bytes=50_000)
+
+    read = Pipeline.from_pretrained(tmp_path)
+
+    files = sorted(path.name for path in tmp_path.glob("*.safetensors"))
+    assert len(files) > 2
+    assert np.array_equal(read(PROMPT, sampling=SAMPLING), pipeline(PROMPT, sampling=SAMPLING))
+    (tmp_path / files[1]).unlink()
+    with pytest.raises(FileNotFoundError, match=rf"lacks {files[1]}, 1 of the {len(files)} files of weights"):
+        Pipeline.from_pretrained(tmp_path)
+
+
 def test_weights_of_another_model_are_refused(pipeline: Pipeline, tmp_path: Path) -> None:
     wider = replace(pipeline.config.model, width=64)
     pipeline.save_pretrained(tmp_path)
     config = tmp_path / "config.json"
     config.write_text(config.read_text().replace('"width": 32', '"width": 64'))
 
-    with pytest.raises(ValueError, match=r"model\.safetensors has .* of shape .*, expected"):
+    with pytest.raises(ValueError, match=r"pipeline .* has .* of shape .*, expected"):
         Pipeline.from_pretrained(tmp_path)
     with pytest.raises(ValueError, match="the model is not the pipeline's: width is 64, expected 32"):
         Pipeline(pipeline.config, build_model(wider, seed=0), device=torch.device("cpu"))
@@ -355,3 +375,72 @@ def test_steps_are_the_papers_for_each_resolution() -> None:
     sizes = [Bucket(17, height, height * 16 // 9) for height in (144, 288, 576)]
 
     assert [steps_for(size) for size in sizes] == [256, 128, 64]
+
+
+@pytest.fixture
+def base(pipeline: Pipeline, tmp_path: Path) -> Path:
+    """A pipeline on disk, in several files."""
+    pipeline.save_pretrained(tmp_path / "base", max_file_bytes=50_000)
+    return tmp_path / "base"
+
+
+@pytest.fixture
+def adapters(pipeline: Pipeline, base: Path, tmp_path: Path) -> Path:
+    """Adapters that were trained on it."""
+    model, config = build_model(pipeline.config.model, seed=0), LoraConfig(rank=2)
+    add_lora(model, config)
+    draw = torch.Generator().manual_seed(3)
+    changed = {name: 0.1 * torch.randn(weight.shape, generator=draw) for name, weight in model.named_parameters()}
+    write_lora(tmp_path / "lora", changed.items(), config, model.config, base_sha256=weights_sha256(base))
+    return tmp_path / "lora"
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_adapters_change_what_their_base_samples_the_same_merged_or_beside(
+    dtype: torch.dtype, base: Path, adapters: Path
+) -> None:
+    plain, merged, beside = (Pipeline.from_pretrained(base, dtype=dtype) for _ in range(3))
+
+    assert merged.load_lora(adapters) == LoraConfig(rank=2)
+    beside.load_lora(adapters, merges=False)
+
+    videos = [each(PROMPT, sampling=SAMPLING).astype(float) for each in (plain, merged, beside)]
+    change = np.abs(videos[1] - videos[0]).mean()
+    assert change > 5
+    # Merged weights are rounded anew, to 8 bits of bfloat16.
+    assert np.abs(videos[1] - videos[2]).mean() < (1e-5 if dtype is torch.float32 else 0.05) * change
+    assert list(merged.model.state_dict()) == list(plain.model.state_dict())
+
+
+def test_adapters_are_a_small_file_of_their_own(base: Path, adapters: Path) -> None:
+    weights = load_file(adapters / "lora.safetensors")
+
+    assert {path.name for path in adapters.iterdir()} == {"lora.json", "lora.safetensors"}
+    assert all(".lora_A." in name or ".lora_B." in name for name in weights)
+    of_base = sum(path.stat().st_size for path in base.glob("*.safetensors"))
+    assert (adapters / "lora.safetensors").stat().st_size < 0.2 * of_base
+
+
+def test_adapters_of_other_weights_are_refused(pipeline: Pipeline, base: Path, adapters: Path, tmp_path: Path) -> None:
+    loaded = Pipeline.from_pretrained(base)
+    loaded.load_lora(adapters)
+    loaded.save_pretrained(tmp_path / "merged")
+    other = Pipeline.from_pretrained(tmp_path / "merged")
+    before = {name: weight.clone() for name, weight in other.model.state_dict().items()}
+
+    with pytest.raises(ValueError, match=r"were trained on other weights \(sha256 \w{64}\) than those of .*merged"):
+        other.load_lora(adapters)
+    for without_files in (pipeline, loaded):  # made in memory; changed by adapters since it was read
+        with pytest.raises(ValueError, match=r"not those of a directory, or not any more.*read it again"):
+            without_files.load_lora(adapters)
+
+    assert all(torch.equal(weight, before[name]) for name, weight in other.model.state_dict().items())
+
+
+def test_a_pipeline_with_adapters_beside_its_weights_is_not_written(base: Path, adapters: Path, tmp_path: Path) -> None:
+    loaded = Pipeline.from_pretrained(base)
+    loaded.load_lora(adapters, merges=False)
+
+    with pytest.raises(ValueError, match="adapters beside its weights; merge them first"):
+        loaded.save_pretrained(tmp_path / "no")
+    assert not (tmp_path / "no").exists()

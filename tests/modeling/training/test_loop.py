@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from modeling.data.batches import BatchLoader
 from modeling.data.cache import write_cache
 from modeling.data.store import SampleStore
 from modeling.encoders.geometry import LatentGeometry
-from modeling.model.lora import LoraConfig, load_lora, merge_lora
+from modeling.model.lora import LoraConfig
 from modeling.model.parts import Trainable
 from modeling.model.precision import Precision
 from modeling.model.weights import build_model
@@ -338,6 +339,11 @@ def test_a_run_whose_beginning_was_moved_or_replaced_says_so_and_takes_its_new_p
     dataset, config = make_dataset({SMALL: 5}), run_config(NEW_LAYERS, checkpoint_every_steps=2)
     base = train(run_config(), dataset=dataset, output=tmp_path / "base")
     other = train(run_config(seed=1), dataset=dataset, output=tmp_path / "other")
+    for pipeline in (base, other):
+        Pipeline.from_pretrained(pipeline).save_pretrained(pipeline, max_file_bytes=150_000)
+    first, *rest = sorted(base.glob("*.safetensors"))
+    for path in rest:  # so that one file of several differs
+        shutil.copy(path, other / path.name)
     with pytest.raises(KilledError):
         train(config, dataset=dataset, output=tmp_path / "run", start=base, on_step=kill_after(3))
     moved = base.rename(tmp_path / "moved")
@@ -348,6 +354,8 @@ def test_a_run_whose_beginning_was_moved_or_replaced_says_so_and_takes_its_new_p
         train(config, dataset=dataset, output=tmp_path / "run", start=other)
     finished = train(config, dataset=dataset, output=tmp_path / "run", start=moved)
 
+    assert rest
+    assert first.name in {path.name for path in other.iterdir()}
     exported = export_checkpoint(checkpoint(tmp_path / "run", 4), tmp_path / "exported")
     assert same(load_file(finished / "model.safetensors"), load_file(exported / "model.safetensors"))
 
@@ -414,6 +422,7 @@ def test_a_personal_fine_tune_changes_only_its_adapters_and_ends_as_a_plain_pipe
         train(personal, dataset=dataset, output=tmp_path / "killed", start=base, on_step=kill_after(3))
     resumed = train(personal, dataset=dataset, output=tmp_path / "killed", start=base)
     tuned = train(personal, dataset=dataset, output=tmp_path / "tuned", start=base)
+    exported = export_checkpoint(checkpoint(tmp_path / "tuned", 4), tmp_path / "exported")
 
     before, after = load_file(base / "model.safetensors"), load_file(tuned / "model.safetensors")
     changed = {name for name in before if not torch.equal(before[name], after[name])}
@@ -421,10 +430,12 @@ def test_a_personal_fine_tune_changes_only_its_adapters_and_ends_as_a_plain_pipe
     assert changed
     assert all(name.split(".")[-2] in LoraConfig().layers for name in changed)
     assert same(after, load_file(resumed / "model.safetensors"))
-    loaded = Pipeline.from_pretrained(base)
-    load_lora(tuned / "lora", loaded.model)
-    merge_lora(loaded.model)
-    assert same(after, dict(loaded.model.state_dict()))
+    for adapters in (tuned / "lora", exported / "lora"):
+        loaded = Pipeline.from_pretrained(base)
+        loaded.load_lora(adapters)
+        assert same(after, dict(loaded.model.state_dict()))
+        with pytest.raises(ValueError, match=r"were trained on other weights .* than those of .*tuned/pipeline"):
+            Pipeline.from_pretrained(tuned).load_lora(adapters)
 
 
 def test_adapters_need_a_trained_model_and_a_phase_of_their_own(make_dataset: MakeDataset, tmp_path: Path) -> None:

@@ -17,10 +17,12 @@ from safetensors.torch import load_file
 from dataset_schema import Bucket
 from modeling.data.batches import DataConfig
 from modeling.data.schedule import BatchingConfig
+from modeling.model.lora import LoraConfig
+from modeling.model.parts import Trainable
 from modeling.model.precision import Precision
 from modeling.sampling.denoising import DenoisingConfig
 from modeling.training.checkpoint import read_tensors
-from modeling.training.config import RunConfig, ValidationConfig
+from modeling.training.config import RunConfig, TrainingPhase, ValidationConfig
 from modeling.training.loop import train
 from modeling.training.optimizer import OptimizerConfig
 from modeling.training.parallel import ExecutionConfig, Team
@@ -32,6 +34,7 @@ from tests.modeling.training.small_runs import (
     largest_difference,
     metrics,
     run_config,
+    same,
     weights,
 )
 
@@ -45,15 +48,22 @@ ADAMW = OptimizerConfig(learning_rate=1e-3, gradient_clip=0.05)
 MUON = replace(ADAMW, matrix_learning_rate=1e-3)
 
 
-def config_of(execution: ExecutionConfig, optimizer: OptimizerConfig = ADAMW) -> RunConfig:
+def config_of(
+    execution: ExecutionConfig,
+    optimizer: OptimizerConfig = ADAMW,
+    *,
+    phases: tuple[TrainingPhase, ...] = PHASES,
+    lora: LoraConfig | None = None,
+) -> RunConfig:
     """Without dropout, whose draws belong to a device; with images dropped often, so that some clips have none."""
     return run_config(
-        *PHASES,
+        *phases,
         dropout=0.0,
         data=DataConfig(batching=BatchingConfig(tokens_per_device=27, devices_per_group=2), image_dropout=0.4),
         optimizer=optimizer,
+        lora=lora,
         reference_gain_every_steps=3,
-        checkpoint_every_steps=4,
+        checkpoint_every_steps=4 if phases == PHASES else 2,
         execution=execution,
         validation=ValidationConfig(every_steps=8, sampling=DenoisingConfig(steps=2), clips=1),
     )
@@ -62,6 +72,7 @@ def config_of(execution: ExecutionConfig, optimizer: OptimizerConfig = ADAMW) ->
 class Run(NamedTuple):
     config: RunConfig
     output: Path
+    start: Path | None = None
 
 
 def train_together(runs: Iterable[Run], dataset: Path, folder: Path) -> None:
@@ -70,7 +81,8 @@ def train_together(runs: Iterable[Run], dataset: Path, folder: Path) -> None:
     for number, run in enumerate(runs):
         config = folder / f"run-{number}.json"
         write_config(config, run.config)
-        listed.append({"config": str(config), "dataset": str(dataset), "output": str(run.output)})
+        start = None if run.start is None else str(run.start)
+        listed.append({"config": str(config), "dataset": str(dataset), "output": str(run.output), "start": start})
     (folder / "runs.json").write_text(json.dumps(listed))
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
@@ -143,6 +155,44 @@ def test_two_devices_train_what_one_trains_sharded_or_sharing_each_clip_and_cont
     assert column(runs["half"], "loss") == pytest.approx(column(runs["alone"], "loss"), rel=2e-2)
     assert column(runs["half"], "loss") != column(runs["alone"], "loss")
     assert {tensor.dtype for tensor in read_tensors(checkpoint(runs["half"], 8)).values()} == {torch.float32}
+
+
+NEW_LAYERS = TrainingPhase(name="II-a", steps=4, trainable=Trainable.NEW_LAYERS)
+PERSONAL = TrainingPhase(name="personal", steps=4, trainable=Trainable.ADAPTERS)
+
+
+def test_two_devices_keep_frozen_matrices_in_bfloat16_and_train_what_one_trains(
+    make_dataset: Callable[..., Path], tmp_path: Path
+) -> None:
+    dataset = make_dataset({ODD: 5})
+    base = train(run_config(dropout=0.0), dataset=dataset, output=tmp_path / "base")
+    before = load_file(base / "model.safetensors")
+    half = config_of(HALF, phases=(NEW_LAYERS,))
+    followed = config_of(HALF, phases=(NEW_LAYERS, replace(NEW_LAYERS, name="II-b", trainable=Trainable.ALL)))
+    personal = config_of(HALF, phases=(PERSONAL,), lora=LoraConfig(rank=2))
+    for name, config in (("half alone", half), ("personal alone", personal)):
+        train(config, dataset=dataset, output=tmp_path / name, start=base)
+
+    names = ("half", "followed", "personal")
+    runs = [Run(config, tmp_path / name, base) for name, config in zip(names, (half, followed, personal), strict=True)]
+    train_together(runs, dataset, tmp_path)
+    for name in ("half", "personal"):
+        shutil.copytree(checkpoint(tmp_path / name, 2), checkpoint(tmp_path / f"{name} resumed", 2))
+    resumed = [run._replace(output=tmp_path / f"{run.output.name} resumed") for run in (runs[0], runs[2])]
+    train_together(resumed, dataset, tmp_path)
+
+    # What is not trained until later is float32, and no step is another for it.
+    assert column(tmp_path / "half", "loss") == column(tmp_path / "followed", "loss")[:4]
+    for name in ("half", "personal"):
+        assert column(tmp_path / name, "loss") == pytest.approx(column(tmp_path / f"{name} alone", "loss"), rel=2e-3)
+        norms = (column(tmp_path / each, "gradient_norm") for each in (name, f"{name} alone"))
+        assert next(norms) == pytest.approx(next(norms), rel=2e-2)
+        ends = (read_tensors(checkpoint(tmp_path / each, 4)) for each in (name, f"{name} resumed"))
+        assert same(*ends)
+        pipelines = [load_file(tmp_path / each / "pipeline/model.safetensors") for each in (name, f"{name} resumed")]
+        assert same(*pipelines)
+        for weight in ("blocks.0.mlp.0.weight", "patch_embedding.weight"):
+            assert torch.equal(pipelines[0][weight], before[weight])  # as precise as it was
 
 
 def test_devices_that_cannot_share_a_batch_or_a_clip_are_refused() -> None:

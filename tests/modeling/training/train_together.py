@@ -1,6 +1,7 @@
 """Trains several runs in one process of a team: `torchrun train_together.py RUNS.json`.
 
-RUNS.json lists objects with the paths `config` (as `write_config` writes it), `dataset` and `output`.
+RUNS.json lists objects with the paths `config` (as `write_config` writes it), `dataset`, `output` and, or null,
+`start`.
 """
 
 import json
@@ -20,5 +21,6 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     dist.init_process_group("gloo")
     for run in json.loads(Path(sys.argv[1]).read_text()):
-        train(read_config(Path(run["config"]), RunConfig), dataset=Path(run["dataset"]), output=Path(run["output"]))
+        config = read_config(Path(run["config"]), RunConfig)
+        train(config, dataset=Path(run["dataset"]), output=Path(run["output"]), start=run["start"])
     dist.destroy_process_group()

@@ -184,8 +184,13 @@ def test_a_personal_fine_tune_starts_from_a_pipeline_and_ends_as_one(model: Path
     assert main([*arguments, "--output", str(tmp_path / "tuned")]) == 2  # without a pipeline to start from
     assert main([*arguments, "--output", str(tmp_path / "tuned"), "--start", str(model)]) == 0
 
-    assert sample(tmp_path / "tuned" / "pipeline", tmp_path / "v.mp4") == 0
-    assert (tmp_path / "tuned" / "pipeline" / "lora" / "lora.safetensors").is_file()
+    tuned, adapters = tmp_path / "tuned" / "pipeline", tmp_path / "tuned" / "pipeline" / "lora"
+    assert sample(tuned, tmp_path / "tuned.mp4") == 0
+    assert sample(model, tmp_path / "base.mp4") == 0
+    assert sample(model, tmp_path / "adapted.mp4", "--lora", str(adapters)) == 0
+    videos = {name: (tmp_path / f"{name}.mp4").read_bytes() for name in ("tuned", "base", "adapted")}
+    assert videos["adapted"] == videos["tuned"] != videos["base"]
+    assert sample(tuned, tmp_path / "no.mp4", "--lora", str(adapters)) == 2  # they were trained on another
 
 
 def test_a_checkpoint_is_exported_as_a_pipeline_that_samples(
