@@ -10,8 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dataset_schema import Bucket
+from modeling.model.backbone import VideoBackbone
 from modeling.model.conditions import Conditions
-from modeling.model.dit import DiT
 from modeling.model.precision import Precision
 from modeling.sampling.flow import FlowConfig, integrate, timestep_schedule
 from modeling.sampling.guidance import GuidanceForm, GuidedVelocity, guidance_weights
@@ -76,7 +76,7 @@ class SamplingConfig(DenoisingConfig):
 
 @torch.no_grad()
 def sample_latents(
-    model: DiT,
+    model: VideoBackbone,
     conditions: Conditions,
     noise: Float[Tensor, "batch channels time height width"],
     *,

@@ -152,6 +152,21 @@ class RunConfig:
     pipeline: PipelineConfig = field(default_factory=PipelineConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
+    def __post_init__(self) -> None:
+        if not self.pipeline.model.is_published:
+            return
+        because = "because its model is published and stays as it is but for the new layers"
+        for phase in self.training.phases:
+            if phase.trainable is not Trainable.NEW_LAYERS:
+                raise ValueError(
+                    f"training phase {phase.name} trains {phase.trainable}, expected {Trainable.NEW_LAYERS}, {because}"
+                )
+        if self.training.execution.devices_per_clip > 1:
+            raise ValueError(
+                f"execution has devices_per_clip {self.training.execution.devices_per_clip}, expected 1, because a "
+                "published model does not divide a clip"
+            )
+
 
 def phase_at(phases: tuple[TrainingPhase, ...], step: int) -> tuple[int, int]:
     """The index of a step's training phase, and the step counted from that phase's beginning."""

@@ -17,7 +17,7 @@ from modeling.data.batches import Batch, BatchLoader, Share
 from modeling.data.cache import ClipCache
 from modeling.data.store import SampleStore
 from modeling.data.survey import Survey, survey
-from modeling.encoders import build_encoders
+from modeling.encoders import TextEncoder, TextTokens, build_encoders
 from modeling.model.precision import computing_in
 from modeling.model.weights import seeded
 from modeling.randomness import numpy_generator, torch_seed
@@ -86,7 +86,8 @@ def train(
     output = local_path(output)
     expect_folder_to_write(output)
     data = config.training.data
-    store = SampleStore(dataset, data.buckets, range_cache=data.range_cache)
+    fps = config.pipeline.model.fps
+    store = SampleStore(dataset, data.buckets, range_cache=data.range_cache, fps=fps)
     busy = f"{output} is being written by another training; wait for its end, or choose another output"
     team = Team(place, devices_per_clip=config.training.execution.devices_per_clip)
     with (
@@ -118,14 +119,19 @@ class Trainer:
     def __init__(
         self, config: RunConfig, store: SampleStore, *, output: Path, team: Team, start: Path | None = None
     ) -> None:
+        config = replace(config, pipeline=replace(config.pipeline, model=config.pipeline.model.pinned()))
         training, pipeline = config.training, config.pipeline
         self.config = config
         self._encoders = build_encoders(pipeline.encoders)
         self._encoders.to(team.device)
-        self.loader = BatchLoader(
+        cache = (
             ClipCache.of(store, self._encoders, windows=training.data.cached_windows)
             if training.data.uses_cache
-            else store,
+            else None
+        )
+        self._null_text = _null_text(pipeline.model.null_text, cache, self._encoders.text)
+        self.loader = BatchLoader(
+            store if cache is None else cache,
             training.data,
             seed=training.seed,
             max_images=pipeline.model.max_images,
@@ -306,6 +312,7 @@ class Trainer:
             batch,
             self._encoders,
             words_per_image=self.config.pipeline.model.words_per_image,
+            null_text=self._null_text,
             device=self._team.device,
         )
         if not with_references:
@@ -344,6 +351,13 @@ def phases_left(phases: tuple[TrainingPhase, ...], *, done: int) -> Iterator[tup
         if done < end:
             yield phase, range(max(start, done), end)
         start = end
+
+
+def _null_text(null_text: str | None, cache: ClipCache | None, encoder: TextEncoder) -> TextTokens | None:
+    """The tokens of what the model reads where a text is dropped; a cached run does not load the text encoder."""
+    if null_text is None:
+        return None
+    return encoder.encode([null_text])[0] if cache is None else cache.null_text(null_text)
 
 
 def _out_of_memory(part: Batch) -> str:

@@ -195,11 +195,3 @@ def make_dataset(tmp_path: Path) -> MakeDataset:
         return dataset
 
     return make
-
-
-@pytest.fixture(scope="session")
-def tiny_wan(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a Wan 2.1, tiny and random; a test that changes it changes a copy."""
-    from tests.modeling.encoders.tiny_wan import save_tiny_wan  # takes seconds, and few tests need it
-
-    return save_tiny_wan(tmp_path_factory.mktemp("wan"))

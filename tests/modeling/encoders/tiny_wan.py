@@ -25,7 +25,7 @@ def save_tiny_wan(folder: Path) -> Path:
             tokenizer=tokenizer,
             text_encoder=_text_encoder(len(tokenizer)),
             vae=_autoencoder(),
-            scheduler=UniPCMultistepScheduler(
+            scheduler=UniPCMultistepScheduler(  # type: ignore[no-untyped-call]
                 prediction_type="flow_prediction", use_flow_sigmas=True, num_train_timesteps=1000, flow_shift=3.0
             ),
             transformer=_transformer(),
@@ -52,7 +52,8 @@ def _text_encoder(words: int) -> Any:
     config = UMT5Config(
         vocab_size=words, d_model=CHANNELS, d_kv=16, d_ff=64, num_layers=2, num_heads=4, dropout_rate=0.5
     )
-    return UMT5EncoderModel(config).eval()
+    network: Any = UMT5EncoderModel(config)
+    return network.eval()
 
 
 def _autoencoder() -> Any:

@@ -158,7 +158,7 @@ def test_a_step_that_is_not_finite_changes_nothing_and_names_its_clips(
     trainer = Trainer(config, SampleStore(make_dataset({SMALL: 5})), output=tmp_path, team=Team(CPU))
     trainer.step(trainer.loader.batch(0))
     before = {name: weight.clone() for name, weight in trainer.model.state_dict().items()}
-    hook = trainer.model.to_velocity.register_forward_hook(
+    hook = trainer.model.get_submodule("to_velocity").register_forward_hook(
         lambda *_: torch.full((4, 12, 64), torch.nan, requires_grad=True)
     )
 
@@ -184,7 +184,7 @@ def probe(dataset: Path, config: RunConfig) -> EncodedBatch:
 def test_one_batch_can_be_learnt_by_heart(make_dataset: MakeDataset) -> None:
     config = run_config()
     encoded = probe(make_dataset({SMALL: 2}), config)
-    model = build_model(replace(config.pipeline.model, width=64, dropout=0.0), seed=0)
+    model = build_model(replace(run_config(dropout=0.0).pipeline.model, width=64), seed=0)
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     noise = torch.randn(encoded.latents.shape, generator=torch.Generator().manual_seed(0))
     timesteps = torch.linspace(0.2, 0.8, len(noise))
@@ -521,7 +521,9 @@ def test_a_checkpoint_that_does_not_say_what_it_saw_is_gone_on_from_with_a_warni
 
 def test_a_run_that_takes_no_step_any_more_stops(make_dataset: MakeDataset, tmp_path: Path) -> None:
     trainer = Trainer(run_config(), SampleStore(make_dataset({SMALL: 5})), output=tmp_path, team=Team(CPU))
-    trainer.model.to_velocity.register_forward_hook(lambda *_: torch.full((4, 12, 64), torch.nan, requires_grad=True))
+    trainer.model.get_submodule("to_velocity").register_forward_hook(
+        lambda *_: torch.full((4, 12, 64), torch.nan, requires_grad=True)
+    )
 
     for step in range(5):
         trainer.record(trainer.step(trainer.loader.batch(step)))
