@@ -46,7 +46,7 @@ option = $(if $($(1)),$(2) "$$$(1)")
 # in names of files, and in the first word.
 each_reference = readarray -t references < <(sed -E ':next; s/(=.*[^[:blank:]])[[:blank:]]+([^[:blank:]=\n]+=)/\1\n\2/; t next' <<< "$$REF")
 
-.PHONY: help setup demo prove ablations check test test-slow test-legacy explain curate inspect select index repolicy merge diff compact validate describe cache train sample submit label-clips train-filter bench bench-quality bench-model bench-dataset clean
+.PHONY: help setup demo prove ablations check test test-slow test-gpu test-legacy explain curate inspect select index repolicy merge diff compact validate describe cache train sample submit label-clips train-filter bench bench-quality bench-model bench-gpu bench-dataset clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -81,6 +81,9 @@ test: setup  ## the default suite: no GPU, no network, no downloads
 
 test-slow: setup  ## what takes longer
 	$(VENV)/bin/pytest -m slow $(ARGS)
+
+test-gpu: setup  ## what needs a GPU; fails where PyTorch finds none
+	$(VENV)/bin/pytest -m gpu $(ARGS)
 
 test-legacy: $(LEGACY_VENV)/.ready  ## groundingdino-py and segment-anything, in an environment of their own
 	$(LEGACY_VENV)/bin/pytest tests/legacy -o filterwarnings=default $(ARGS)
@@ -175,10 +178,14 @@ bench: setup  ## measure annotators against ground truth: make bench MEDIA=DIR (
 bench-quality: setup  ## every figure of the embedded profile beside its goal: make bench-quality [MEDIA=DIR]; without it on generated clips
 	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.quality $(if $(MEDIA),"$$MEDIA") $(ARGS)
 
-bench-model: setup  ## measure the model library: its block against diffusers, sampling against the naive loop, loading against `datasets`
+bench-model: setup  ## measure the model library: its block against diffusers, how much of training compiles, sampling against the naive loop, loading against `datasets`
 	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.model_block
+	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.block_graphs
 	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.sampling
 	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.loader
+
+bench-gpu: setup  ## the model library on a GPU: steps and MFU of every bucket, memory, attention, sampling: make bench-gpu [ARGS="--blocks 12"]
+	$(PYTHON) -m benchmarks.gpu $(ARGS)
 
 bench-dataset: setup  ## what a dataset of a million clips costs to read, beside its goals: make bench-dataset [ARGS="--folder DIR"]
 	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.dataset $(ARGS)

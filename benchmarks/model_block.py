@@ -58,7 +58,7 @@ def run_ours(block: Block, *, caches: bool) -> Forward:
     if caches:
         with torch.no_grad():
             attended = block.keys_values(*(context.without_idle_mask() for context in contexts))
-    return lambda: block(tokens, timestep, rotation, *attended, length=TOKENS)
+    return lambda: block(tokens, timestep, rotation, *attended)
 
 
 def run_theirs(block: nn.Module) -> Forward:

@@ -34,52 +34,54 @@ _WORLD: Final = SpriteWorldConfig(frames=BUCKET.frames, height=288, width=512, u
 _CLIPS_PER_SHARD: Final = 8
 
 
-def write_sprite_dataset(output: Path, *, clips: int) -> None:
+def write_sprite_dataset(
+    output: Path, *, clips: int, world: SpriteWorldConfig = _WORLD, bucket: Bucket = BUCKET
+) -> None:
     """Write shards of 8 clips each, so that several processes can share them."""
     with TemporaryDirectory() as scratch:
         for start in range(0, clips, _CLIPS_PER_SHARD):
             numbers = range(start, min(clips, start + _CLIPS_PER_SHARD))
-            samples = [_sample(number, Path(scratch) / "clip.mp4") for number in numbers]
+            samples = [_sample(number, Path(scratch) / "clip.mp4", world, bucket) for number in numbers]
             write_shard(output / "samples" / f"part-{start:05d}.parquet", samples)
 
 
-def _sample(number: int, scratch: Path) -> Sample:
-    plan = plan_clip(_WORLD, number)
-    shot = render_shot(plan.shots[0], height=_WORLD.height, width=_WORLD.width)
-    write_video(scratch, shot.video, _WORLD.fps)
-    middle = _WORLD.frames // 2
+def _sample(number: int, scratch: Path, world: SpriteWorldConfig, bucket: Bucket) -> Sample:
+    plan = plan_clip(world, number)
+    shot = render_shot(plan.shots[0], height=world.height, width=world.width)
+    write_video(scratch, shot.video, world.fps)
+    middle = world.frames // 2
     return Sample(
         clip_id=sha256(str(number).encode()).hexdigest()[:16],
         source=Source(id=str(number), uri=f"{number}.mp4"),
         caption=plan.caption,
         video=Payload(bytes=scratch.read_bytes()),
         video_start_s=0.0,
-        num_frames=_WORLD.frames,
+        num_frames=world.frames,
         fps=FRAMES_PER_SECOND,
-        height=_WORLD.height,
-        width=_WORLD.width,
-        bucket=str(BUCKET),
-        media=_media_facts(),
+        height=world.height,
+        width=world.width,
+        bucket=str(bucket),
+        media=_media_facts(world),
         scores=Scores(),
-        entities=tuple(_entities(plan, shot)),
+        entities=tuple(_entities(plan, shot, world)),
         background=Background(
             frame_index=middle, time_s=middle / FRAMES_PER_SECOND, leak=0.0, image=_png(shot.video[middle])
         ),
     )
 
 
-def _entities(plan: ClipPlan, shot: RenderedShot) -> Iterator[Entity]:
+def _entities(plan: ClipPlan, shot: RenderedShot, world: SpriteWorldConfig) -> Iterator[Entity]:
     order = [subject.word for subject in plan.shots[0].subjects]
     for word in plan.words:
         start = plan.caption.lower().index(word.word)
         end = start + len(word.word)
         is_seen = word.kind is not EntityKind.BACKGROUND
-        references = tuple(_references(shot, order.index(word.word) + 1)) if is_seen else ()
+        references = tuple(_references(shot, order.index(word.word) + 1, world)) if is_seen else ()
         yield Entity(word=plan.caption[start:end], kind=word.kind, start=start, end=end, references=references)
 
 
-def _references(shot: RenderedShot, label: int) -> Iterator[ReferenceImage]:
-    for frame in (round(share * (_WORLD.frames - 1)) for share in (0.05, 0.5, 0.95)):
+def _references(shot: RenderedShot, label: int, world: SpriteWorldConfig) -> Iterator[ReferenceImage]:
+    for frame in (round(share * (world.frames - 1)) for share in (0.05, 0.5, 0.95)):
         mask = shot.labels[frame] == label
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         if not len(rows):
@@ -111,15 +113,15 @@ def _png(picture: npt.NDArray[np.uint8]) -> Payload:
     return Payload(bytes=file.getvalue())
 
 
-def _media_facts() -> MediaFacts:
+def _media_facts(world: SpriteWorldConfig) -> MediaFacts:
     return MediaFacts(
         container="mov,mp4",
         codec="h264",
-        width=_WORLD.width,
-        height=_WORLD.height,
-        declared_frames=_WORLD.frames,
-        decoded_frames=_WORLD.frames,
-        duration_s=_WORLD.frames / FRAMES_PER_SECOND,
+        width=world.width,
+        height=world.height,
+        declared_frames=world.frames,
+        decoded_frames=world.frames,
+        duration_s=world.frames / FRAMES_PER_SECOND,
         fps=FRAMES_PER_SECOND,
         is_vfr=False,
         rotation_deg=0,

@@ -36,7 +36,7 @@ from curation.stages.shot_frames import ShotFrames
 from curation.stages.single_shot import SingleShotConfig, SingleShotFilter
 from curation.stages.split_shots import SplitShots, SplitShotsConfig
 from dataset_schema import TABLE_6_BUCKETS, Bucket
-from storage.configs import PRESET_ONLY
+from storage.configs import PRESET_ONLY, strict
 
 WordsConfig: TypeAlias = LexiconConfig | ChatServerConfig | VllmChatConfig | TransformersChatConfig
 ShotsConfig: TypeAlias = TransNetV2Config | SceneDetectConfig
@@ -46,6 +46,7 @@ InpaintingConfig: TypeAlias = ExemplarConfig | StableDiffusionConfig
 LeakConfig: TypeAlias = ColorLeakConfig | DetectorLeakConfig
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddedAnnotators:
     """What runs on a CPU, without downloads."""
@@ -82,6 +83,7 @@ def _inpainting_on_a_gpu() -> StableDiffusionConfig:
     return replace(inpainting, device=replace(inpainting.device, gpus=0.2))
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaperAnnotators:
     """The networks of the paper.
@@ -104,6 +106,7 @@ class PaperAnnotators:
         _check_leaks(self.masks, self.leaks)
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurationConfig:
     """Everything that decides what becomes of a clip.

@@ -36,7 +36,7 @@ from modeling.sampling.denoising import DenoisingConfig, SamplingConfig
 from modeling.sampling.flow import FlowConfig
 from modeling.sampling.guidance import GuidanceForm
 from modeling.sampling.pipeline import Pipeline, PipelineConfig, Prompt
-from modeling.sampling.solvers import Euler, Heun, Solver, Velocity
+from modeling.sampling.solvers import Euler, Heun, Solver, UniPC, Velocity
 from modeling.training.config import RunConfig, TrainingConfig, TrainingPhase, ValidationConfig
 from modeling.training.export import export_checkpoint
 from modeling.training.loop import train
@@ -81,6 +81,7 @@ __all__ = [
     "Trainable",
     "TrainingConfig",
     "TrainingPhase",
+    "UniPC",
     "ValidationConfig",
     "Velocity",
     "VideoBackbone",

@@ -27,6 +27,11 @@ def torch_seed(*parts: Part) -> int:
     return _key(parts, size_bytes=8)
 
 
+def unit_interval(*parts: Part) -> float:
+    """A number of [0, 1) keyed by `parts`: some ten times cheaper than a generator that draws one."""
+    return _key(parts, size_bytes=8) / 2**64
+
+
 def _key(parts: tuple[Part, ...], *, size_bytes: int) -> int:
     digest = blake2b(repr(parts).encode(), digest_size=size_bytes).digest()
     return int.from_bytes(digest, "little")

@@ -10,6 +10,7 @@ protocol has. Files name the class by its import path (`named_classes.py`).
 """
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
@@ -212,7 +213,10 @@ def _read_simple(kind: Any, value: Any, place: str) -> Any:
     found_as, expected = _SIMPLE[kind]
     if not isinstance(value, found_as) or (isinstance(value, bool) and kind is not bool):
         raise _problem(place, value, expected)
-    return kind(value)
+    found = kind(value)
+    if kind is float and not math.isfinite(found):  # no field has a use for infinity, and NaN passes every comparison
+        raise _problem(place, value, expected)
+    return found
 
 
 def _read_path(_: Any, value: Any, place: str) -> Path:

@@ -7,6 +7,7 @@ is imported already, such as the classes of the script that reads. Whoever trust
 import importlib
 import re
 import sys
+import traceback
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -26,19 +27,25 @@ def import_named(content: Any) -> None:
     """Import the modules of all classes that a file names. It is for files that are trusted like a script.
 
     Raises:
-        ValueError: there is no such module.
+        ValueError: there is no such module, or its own code fails.
     """
     for profile in dict.fromkeys(_profiles(content)):
         module, _ = _parts(profile)
         try:
             importlib.import_module(module)
-        except ModuleNotFoundError as error:
-            if error.name is None or not f"{module}.".startswith(f"{error.name}."):
-                raise
-            raise ValueError(
-                f"profile is {profile!r}, but there is no module {error.name}; install it, or run from the folder in "
-                "which it lies"
-            ) from error
+        except Exception as error:  # somebody's own code may raise anything
+            raise ValueError(f"profile is {profile!r}, but {_why(error, module)}") from error
+
+
+def _why(error: Exception, module: str) -> str:
+    """Why a module cannot be imported."""
+    name = error.name if isinstance(error, ModuleNotFoundError) else None
+    if name is not None and f"{module}.".startswith(f"{name}."):
+        return f"there is no module {name}; install it, or run from the folder in which it lies"
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"importing {module} fails at {place.filename}, line {place.lineno} ({type(error).__name__}: {error}); mend it"
+    )
 
 
 def named_class(profile: str, place: str = PROFILE) -> type:

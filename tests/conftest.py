@@ -1,6 +1,16 @@
 """What holds for every test."""
 
+import os
 from importlib.util import find_spec
+
+import pytest
+
+# Tests that run side by side share the cores: with a thread for every core each, they wait for one another, and a test
+# of twenty seconds takes two hundred. Said here, before torch and OpenMP are loaded; what tests start inherits it.
+if side_by_side := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
+    threads = str(max(1, (os.cpu_count() or 1) // int(side_by_side)))
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, threads)
 
 # The environment of the older packages (tests/legacy) has no hypothesis.
 if find_spec("hypothesis"):
@@ -9,3 +19,43 @@ if find_spec("hypothesis"):
     # How long an example takes depends on the machine and on what else it does: no test is about that.
     settings.register_profile("untimed", deadline=None)
     settings.load_profile("untimed")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What a driver or a library says of the machine's GPU is shown, and no error as warnings are elsewhere."""
+    for item in filter(_needs_gpu, items):
+        item.add_marker(pytest.mark.filterwarnings("default"))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """A run of nothing but tests that need a GPU does not pass by skipping them all."""
+    selected = session.items
+    if not selected or session.config.option.collectonly or not all(map(_needs_gpu, selected)) or _has_gpu():
+        return
+    raise pytest.UsageError(
+        f"{len(selected)} tests for a GPU were asked for, and PyTorch finds none here (torch.cuda.is_available() is "
+        "false); run them on a machine with one, where nvidia-smi lists it and PyTorch is built for CUDA"
+    )
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Among others, a test that needs a GPU is left out where there is none."""
+    if _needs_gpu(item) and not _has_gpu():
+        pytest.skip("needs a GPU, and PyTorch finds none here")
+
+
+@pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def device(request: pytest.FixtureRequest) -> str:
+    """The CPU by default, and a GPU in `make test-gpu`: what is true of one is true of the other."""
+    name: str = request.param
+    return name
+
+
+def _needs_gpu(item: pytest.Item) -> bool:
+    return item.get_closest_marker("gpu") is not None
+
+
+def _has_gpu() -> bool:
+    import torch  # only here: most tests do without
+
+    return torch.cuda.is_available()

@@ -1,6 +1,7 @@
 """The make targets hand over what the user wrote, to the letter."""
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -111,6 +112,26 @@ def test_the_size_of_a_sampled_video_has_a_variable() -> None:
     found = arguments("sample", MODEL="m", PROMPT="A cat.", OUTPUT="v.mp4", BUCKET="9x64x112", ARGS="--device cuda")
 
     assert found[-4:] == ["--sampling.bucket", "9x64x112", "--device", "cuda"]
+
+
+def test_the_benchmark_of_a_gpu_takes_options() -> None:
+    assert arguments("bench-gpu", ARGS="--blocks 12") == ["-m", "benchmarks.gpu", "--blocks", "12"]
+
+
+def test_tests_for_a_gpu_fail_with_a_sentence_where_there_is_none() -> None:
+    where = "tests/modeling/model/test_on_device.py"
+
+    done = subprocess.run(
+        ["make", "--silent", "--no-print-directory", "-o", "setup", "test-gpu", f"ARGS=-q {where}"],
+        cwd=ROOT,
+        env={**without_make(), "CUDA_VISIBLE_DEVICES": ""},  # hides those that there may be
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode != 0
+    assert re.search(r"ERROR: \d+ tests for a GPU were asked for, and PyTorch finds none here", done.stderr)
 
 
 def test_what_is_not_given_is_not_handed_over() -> None:

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from dataset_schema import MediaFacts
 from video_reading.clip import OpenedClip
+from video_reading.longest_frame import longest_frame_s
 from video_reading.look import Look
 
 
@@ -40,8 +41,3 @@ def media_facts(clip: OpenedClip, look: Look, times_s: Sequence[float] | npt.NDA
         has_audio=bool(video.container.streams.audio),
         longest_frame_s=longest_frame_s(times_s, float(times_s[-1]) + last_frame_s),
     )
-
-
-def longest_frame_s(times_s: Sequence[float] | npt.NDArray[np.float64], end_s: float) -> float:
-    """How long the frame is shown that is shown longest, to the millisecond; the last one is until `end_s`."""
-    return round(float(np.diff(times_s, append=end_s).max()), 3)

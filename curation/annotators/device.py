@@ -4,12 +4,13 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from curation.stage import Resources
-from storage.configs import PRESET_ONLY, UNDECISIVE
+from storage.configs import PRESET_ONLY, UNDECISIVE, strict
 from storage.devices import check_device_name
 
 _GIB: Final = 1 << 30
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
     """Where a network runs, and what it takes there.

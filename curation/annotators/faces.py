@@ -17,7 +17,7 @@ from curation.deferred import Deferred
 from curation.records import Image
 from curation.stage import ClipError, Resources
 from dataset_schema import Annotator, FailureKind
-from storage.configs import PRESET_ONLY
+from storage.configs import PRESET_ONLY, strict
 
 cv2: Any = Deferred("cv2")
 
@@ -31,6 +31,7 @@ Scores: TypeAlias = npt.NDArray[np.float64]  # (places,)
 Boxes: TypeAlias = npt.NDArray[np.float64]  # (places, 4): x0, y0, x1, y1
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlazeFaceConfig:
     """How faces are looked for.

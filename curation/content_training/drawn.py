@@ -13,6 +13,8 @@ from curation.annotators.content.network import ContentInput
 from curation.annotators.protocols import CONTENT_CLASSES
 from curation.content_training.clips import LabelledClip, generate_clip
 from curation.content_training.dataset import LabelledInputs, Progress, SplitInputs, store_inputs
+from storage.configs import strict
+from storage.numbers import expect_at_least
 
 # Seeds of the splits are far apart, so that no clip is in two of them.
 _SEED_STEP: Final = 1_000_003
@@ -25,6 +27,7 @@ _ORIGIN: Final = (
 )
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrawnClips:
     """How many clips are drawn for each split.
@@ -40,9 +43,8 @@ class DrawnClips:
     workers: int = 1
 
     def __post_init__(self) -> None:
-        smallest = min(self.training, self.validation, self.test)
-        if smallest < len(CONTENT_CLASSES):
-            raise ValueError(f"a split has {smallest} clips, expected at least one of each of the 5 classes")
+        expect_at_least(len(CONTENT_CLASSES), "drawn clips", self, "training", "validation", "test")  # one of each
+        expect_at_least(1, "drawn clips", self, "workers")
 
     def gather(self, form: ContentInput, seed: int, progress: Progress | None = None) -> SplitInputs:
         """Draw them all."""

@@ -17,8 +17,10 @@ from curation.content_training.real_clips import Lost, decode_clips
 from curation.content_training.splits import split_by_video
 from curation.records import Clip
 from dataset_schema import Source
+from storage.configs import strict
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledClips:
     """Which labels, and how they are split by video and class.

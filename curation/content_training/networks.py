@@ -17,6 +17,8 @@ from curation.annotators.protocols import CONTENT_CLASSES
 from curation.content_training.recipe import Recipe
 from curation.video.sampling import CONTENT_FRAMES
 from storage.checkpoints import absent_weights, check_model_type, checkpoint_folder
+from storage.configs import strict
+from storage.numbers import expect_at_least
 
 # Everything behind the encoder: what a checkpoint for other classes, or for none, has no use for.
 _HEAD: Final = ("fc_norm.", "classifier.")
@@ -45,6 +47,7 @@ def _from_scratch() -> Recipe:
     )
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FromScratch:
     """A small VideoMAE with fresh weights, as it ships.
@@ -69,6 +72,8 @@ class FromScratch:
     training: Recipe = field(default_factory=_from_scratch)
 
     def __post_init__(self) -> None:
+        sizes = ("side", "patch_size", "tubelet_size", "hidden_size", "num_layers", "num_heads")
+        expect_at_least(1, "network", self, *sizes)
         if self.side % self.patch_size:
             raise ValueError(f"side is {self.side}, expected a multiple of patch_size {self.patch_size}")
         if self.hidden_size % self.num_heads:
@@ -96,6 +101,7 @@ class FromScratch:
         return Start(VideoMAEForVideoClassification(config), form, "A small VideoMAE, trained from fresh weights.")
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FineTune:
     """Any pre-trained VideoMAE in the format of `transformers`, with or without a classifier of its own (A.1).

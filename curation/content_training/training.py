@@ -25,13 +25,16 @@ from curation.content_training.labelled import LabelledClips
 from curation.content_training.model_card import CardFacts, model_card
 from curation.content_training.networks import FineTune, FromScratch, Start
 from curation.content_training.recipe import parameter_groups
+from storage.configs import strict
 from storage.devices import check_device_name, torch_device
+from storage.numbers import expect_at_least
 
 _log = logging.getLogger(__name__)
 
 _STEPS_BETWEEN_LINES: Final = 50
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterTrainingConfig:
     """What a training run depends on.
@@ -52,6 +55,8 @@ class FilterTrainingConfig:
 
     def __post_init__(self) -> None:
         check_device_name(self.device)
+        expect_at_least(0, "filter training", self, "seed")
+        expect_at_least(1, "filter training", self, "threads")
 
 
 class FilterResult(NamedTuple):

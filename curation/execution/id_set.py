@@ -19,8 +19,7 @@ class IdSet(Set[str]):
         width = max(pc.max(pc.binary_length(ids)).as_py() or 0, 1)
         # Chunk by chunk, because all of them together may be more than one Arrow array of strings holds.
         padded = [_side_by_side(chunk, width) for chunk in ids.chunks]
-        found = np.concatenate([np.empty(0, f"S{width}"), *padded])
-        found.sort()  # np.unique takes a hash table, which for a million ids is out of every cache
+        found = _sorted(np.concatenate([np.empty(0, f"S{width}"), *padded]))  # np.unique would hash: out of every cache
         is_new = np.ones(len(found), bool)
         is_new[1:] = found[1:] != found[:-1]
         self._sorted = found if is_new.all() else found[is_new]
@@ -37,6 +36,21 @@ class IdSet(Set[str]):
 
     def __len__(self) -> int:
         return len(self._sorted)
+
+
+def _sorted(ids: np.ndarray) -> np.ndarray:
+    """By their first eight bytes, as numbers, in half the time that texts take; in full where several begin alike."""
+    heads = np.zeros((len(ids), 8), np.uint8)
+    shown = ids.view(np.uint8).reshape(len(ids), ids.itemsize)[:, :8]
+    heads[:, : shown.shape[1]] = shown
+    numbers = heads.view(">u8")[:, 0].astype(np.uint64)
+    order = np.argsort(numbers)
+    ids, numbers = ids[order], numbers[order]
+    alike = numbers[1:] == numbers[:-1]
+    if alike.any():
+        several = np.append(alike, False) | np.insert(alike, 0, False)
+        ids[several] = np.sort(ids[several])
+    return ids
 
 
 def _side_by_side(ids: pa.StringArray, width: int) -> np.ndarray:

@@ -53,7 +53,7 @@ def read_ledger(dataset: Place) -> Ledger:
     index = open_index(dataset)
     clips = index.table(["clip_id", "source_id", "num_clips"])
     is_whole = pc.equal(clips["num_clips"], 1)
-    whole = clips.filter(is_whole)["source_id"]
+    whole = clips["source_id"].filter(is_whole)
     parts = clips.filter(pc.invert(is_whole))
     sources = parts.group_by("source_id").aggregate([("clip_id", "count_distinct"), ("num_clips", "max")])
     is_complete = pc.greater_equal(sources["clip_id_count_distinct"], sources["num_clips_max"])

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
+from storage.configs import strict
 
+
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourcesConfig:
     """How to read the input.

@@ -17,9 +17,10 @@ from curation.references.seen_background import View, paint_seen_background
 from curation.rules import About, Bound, Rule
 from curation.stage import Resources, Stage
 from dataset_schema import Annotator, Background, EntityKind, Payload
-from storage.configs import PRESET_ONLY
+from storage.configs import PRESET_ONLY, strict
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackgroundConfig:
     """How entities are painted out.

@@ -12,11 +12,12 @@ from curation.records import Clip, Video
 from curation.rules import Bound, Rule
 from curation.stage import Resources, Stage
 from dataset_schema import Annotator
-from storage.configs import PRESET_ONLY
+from storage.configs import PRESET_ONLY, strict
 
 cv2: Any = Deferred("cv2")
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptionsConfig:
     """The policy.

@@ -13,6 +13,7 @@ from curation.records import Clip, Frames
 from curation.rules import Bound, Facts, Rule
 from curation.stage import Resources, Stage
 from dataset_schema import Annotator
+from storage.configs import strict
 
 # Panda-70M publishes the same filter's labels, and this one beside the classes: so there is a threshold.
 LOW_DESIRABLE_SCORE = "low_desirable_score"
@@ -33,6 +34,7 @@ _ADVICE: Final = {
 }
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContentFilterConfig:
     """The policy.

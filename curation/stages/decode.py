@@ -17,7 +17,7 @@ from dataset_schema import (
     TABLE_6_BUCKETS,
     Bucket,
 )
-from storage.configs import PRESET_ONLY
+from storage.configs import PRESET_ONLY, strict
 
 # The pictures of one clip, and some room; and ten minutes of footage, which are half of this.
 _PICTURES_BYTES: Final = 512 << 20
@@ -31,6 +31,7 @@ class ReferenceTimes(StrEnum):
     AFTER = "after"  # 5, 50 and 95 % of what follows the clip in the same shot, which is shortened for that
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodeConfig:
     """What is opened, and which clips are worth keeping.

@@ -11,8 +11,10 @@ from curation.records import Clip, EntityWord, LocatedEntity
 from curation.rules import Bound, Facts, Rule
 from curation.stage import Resources, Stage
 from dataset_schema import Annotator, EntityKind
+from storage.configs import strict
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntityMasksConfig:
     """When a subject counts as located.

@@ -11,9 +11,10 @@ from curation.records import Clip
 from curation.rules import Bound, Facts, Rule
 from curation.stage import Resources, Stage
 from dataset_schema import Annotator, EntityKind, Reason
-from storage.configs import PRESET_ONLY
+from storage.configs import PRESET_ONLY, strict
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntityWordsConfig:
     """The limits.

@@ -20,7 +20,7 @@ from dataset_schema import (
     Sample,
     largest_bucket,
 )
-from storage.configs import PRESET_ONLY
+from storage.configs import PRESET_ONLY, strict
 from storage.places import place_of
 from video_reading.part import VideoPart
 
@@ -33,6 +33,7 @@ class PayloadMode(StrEnum):
     SPAN = "span"  # the path of the source; the clip is a span of it
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishConfig:
     """How clips are published.

@@ -16,11 +16,13 @@ from curation.references.quality import Vector, cosines
 from curation.rules import About, Bound, Facts, Rule
 from curation.stage import Resources, Stage
 from dataset_schema import Annotator, Entity, EntityKind
-from storage.configs import PRESET_ONLY
+from storage.configs import PRESET_ONLY, strict
+from storage.numbers import expect_at_least, expect_share
 
 Vectors: TypeAlias = Mapping[ReferenceCrop, Vector]
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferenceImagesConfig:
     """Which pictures are good enough to be reference images. Our choice, all of them: the paper names no threshold.
@@ -99,6 +101,13 @@ class ReferenceImagesConfig:
                 f"min_likeness is {self.min_likeness} and max_likeness {self.max_likeness}, expected 0 <= min_likeness "
                 "< max_likeness <= 1"
             )
+        if not -1 <= self.min_agreement <= 1:
+            raise ValueError(f"min_agreement is {self.min_agreement}, expected a cosine, -1 to 1")
+        shares = ("min_largest_fragment", "min_fill", "max_border_contact", "max_overlap", "same_mask_iou")
+        expect_share("reference stage", self, *shares, "min_face_score", "min_face_inside")
+        sides = ("min_short_side", "min_object_short_side", "min_face_side")
+        expect_at_least(0, "reference stage", self, *sides, "min_sharpness", "min_face_sharpness")
+        expect_at_least(1, "reference stage", self, "min_frames")
 
 
 class ReferenceImages(Stage):

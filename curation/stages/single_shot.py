@@ -13,8 +13,10 @@ from curation.rules import Bound, Rule
 from curation.shot_changes import shot_changes
 from curation.stage import Resources, Stage
 from dataset_schema import Annotator
+from storage.configs import strict
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SingleShotConfig:
     """When a clip counts as several shots.

@@ -15,7 +15,8 @@ from curation.stage import Resources, Stage
 from curation.video.facts_of_part import facts_of_part
 from curation.video.footage import Footage, Shot
 from dataset_schema import Annotator
-from storage.configs import PRESET_ONLY
+from storage.configs import PRESET_ONLY, strict
+from storage.numbers import expect_at_least
 
 Probabilities = npt.NDArray[np.float64]
 
@@ -24,6 +25,7 @@ Probabilities = npt.NDArray[np.float64]
 _HARD_SHARE: Final = 1 / 3
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitShotsConfig:
     """Where a video is split.
@@ -44,11 +46,7 @@ class SplitShotsConfig:
     def __post_init__(self) -> None:
         if not 0 < self.threshold <= 1:
             raise ValueError(f"split stage has threshold {self.threshold}, expected above 0 and at most 1")
-        if min(self.hard_margin_frames, self.gradual_margin_s) < 0:
-            raise ValueError(
-                f"split stage has margins of {self.hard_margin_frames} frames and {self.gradual_margin_s} s, "
-                "expected 0 or more"
-            )
+        expect_at_least(0, "split stage", self, "hard_margin_frames", "gradual_margin_s")
 
 
 class SplitShots(Stage):

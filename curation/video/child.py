@@ -19,7 +19,7 @@ from typing import IO, Any, Final
 from curation.stage import ClipError
 from curation.video.child_messages import Defect, Done, Lost, Ready, receive, send
 from dataset_schema import FailureKind
-from storage.configs import UNDECISIVE
+from storage.configs import UNDECISIVE, strict
 
 VIDEO_WORKER: Final = (sys.executable, "-m", "curation.video.worker")
 
@@ -33,6 +33,7 @@ _ENVIRONMENT: Final = {
 }
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildConfig:
     """Limits of one child process.

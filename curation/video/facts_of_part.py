@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dataset_schema import MediaFacts
-from video_reading.media_facts import longest_frame_s
+from video_reading.longest_frame import longest_frame_s
 
 
 def facts_of_part(media: MediaFacts, times_s: npt.NDArray[np.float64], end_s: float) -> MediaFacts:

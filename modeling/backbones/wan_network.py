@@ -22,7 +22,7 @@ from modeling.backbones.wan_shape import WanShape
 from modeling.model.attention import Context, CrossAttention
 from modeling.model.backbone import CachedConditions, VideoBackbone
 from modeling.model.conditions import Conditions
-from modeling.model.dit import Attended, Binding, attend
+from modeling.model.dit import Attended, Binding, attend, of_clips
 from modeling.model.parts import Trainable
 from modeling.model.precision import Float32LayerNorm, Precision, as_written, computing_in
 
@@ -49,8 +49,7 @@ class WanConditions:
 
     def of_clips(self, text: slice | None, images: slice | None) -> "WanConditions":
         """See `CachedConditions`."""
-        attended = (None if each is None or images is None else each._replace(clips=images) for each in self.images)
-        return replace(self, images=tuple(attended), clips_with_text=text)
+        return replace(self, images=tuple(of_clips(each, images) for each in self.images), clips_with_text=text)
 
     def texts(self, clips: int) -> Float[Tensor, "clips text width"]:
         """What each clip of a batch reads."""
@@ -168,11 +167,12 @@ class WanBackbone(VideoBackbone):
 
     def _embed_text(self, conditions: Conditions) -> Float[Tensor, "batch text width"]:
         """Filled up with zeros, which count as in Wan's training: nothing is masked."""
-        text = torch.where(conditions.is_text[..., None], conditions.text, 0.0)
-        missing = self.config.text_tokens - text.shape[1]
-        if missing < 0:
-            raise ValueError(f"text has {text.shape[1]} tokens, expected at most {self.config.text_tokens}")
-        return self.condition_embedder.text_embedder(pad(text, (0, 0, 0, missing)).to(self.proj_out.weight.dtype))
+        most = self.config.text_tokens
+        if conditions.text.shape[1] > most and conditions.is_text[:, most:].any():
+            raise ValueError(f"text has {int(conditions.is_text.sum(1).max())} tokens, expected at most {most}")
+        text = torch.where(conditions.is_text[..., None], conditions.text, 0.0)[:, :most]
+        filled = pad(text, (0, 0, 0, most - text.shape[1])).to(self.proj_out.weight.dtype)
+        return self.condition_embedder.text_embedder(filled)
 
     def _embed(self, timesteps: Float[Tensor, " batch"], dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """The timestep embedded, and the six vectors that it modulates every block with; in float32, then rounded."""

@@ -5,12 +5,12 @@ save time. So a clip that cannot be read stops training, with its name: to leave
 what the disk did, and a resumed run, or another number of ranks, would see other batches.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
@@ -18,6 +18,7 @@ from torch import Tensor
 from dataset_schema import Bucket
 from modeling.data.cache import ClipCache
 from modeling.data.clips import Clip, ClipReader, DecodedClips
+from modeling.data.handover import Handover
 from modeling.data.prefetch import BoundedMemory, prefetch
 from modeling.data.range_cache import RangeCacheConfig
 from modeling.data.reference_images import ReferenceImage, ReferenceImages
@@ -29,6 +30,8 @@ from modeling.encoders import LatentGeometry, TextTokens
 from modeling.randomness import numpy_generator
 from storage.configs import strict
 from storage.numbers import expect_at_least, expect_share
+
+_PLAIN = Handover()
 
 
 @strict
@@ -58,8 +61,11 @@ class DataConfig:
             decoded, and neither autoencoder nor text encoder runs.
         range_cache: where the media of a dataset in a store of objects are kept on this machine.
         memory_mb: of decoded clips to keep, for datasets that are small beside the memory.
-        threads: clips that are read, decoded and augmented at once. Our choice: 4. Where batches are large
-            and models small that is too few: a 720p clip at 17x144x256 takes about 0.15 CPU-seconds.
+        batches_ahead: batches that are made while one is used, each in the memory of its pixels, at most 204 MiB in
+            the buckets of Table 6. Our choice: 4, as measured (docs/training.md): steps of small clips, which take
+            longer to read than to train on, are covered by those of large ones.
+        threads: clips that are read, decoded and augmented at once. Our choice: 4; with one model of 2 billion
+            weights on a GPU that is too few, whose preset has 16 (docs/training.md).
     """
 
     batching: BatchingConfig = field(default_factory=BatchingConfig)
@@ -74,10 +80,11 @@ class DataConfig:
     uses_cache: bool = False
     range_cache: RangeCacheConfig = field(default_factory=RangeCacheConfig)
     memory_mb: int = 1024
+    batches_ahead: int = 4
     threads: int = 4
 
     def __post_init__(self) -> None:
-        expect_at_least(1, "data", self, "threads", "windows")
+        expect_at_least(1, "data", self, "batches_ahead", "threads", "windows")
         expect_at_least(0, "data", self, "memory_mb")
         shares = ("text_dropout", "image_dropout", "random_background_probability", "most_unread_references")
         expect_share("data", self, *shares)
@@ -111,11 +118,17 @@ class Example:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Batch:
-    """The clips of one step on one rank, all of one bucket."""
+    """The clips of one step on one rank, all of one bucket.
+
+    Attributes:
+        stacked: the videos of all clips, or their latents from the cache, where the device fetches them; the examples
+            have parts of it.
+    """
 
     step: int
     bucket: Bucket
     examples: tuple[Example, ...]
+    stacked: Tensor
 
     def videos(self) -> UInt8[Tensor, "batch frames height width 3"]:
         """All clips.
@@ -123,17 +136,15 @@ class Batch:
         Raises:
             ValueError: the clips came from the cache, without their videos.
         """
-        videos = [example.video for example in self.examples if example.video is not None]
-        if len(videos) < len(self.examples):
+        if any(example.video is None for example in self.examples):
             raise ValueError(
                 f"the batch of step {self.step} comes from the cache, which has no videos; use its latents"
             )
-        return torch.from_numpy(np.stack(videos))
+        return self.stacked
 
     def latents(self) -> Float[Tensor, "batch channels time latent_height latent_width"] | None:
         """The cached latents of all clips; None for a batch of videos."""
-        latents = [example.latents for example in self.examples if example.latents is not None]
-        return torch.stack(latents) if latents else None
+        return None if any(example.latents is None for example in self.examples) else self.stacked
 
     def texts(self) -> list[TextTokens] | None:
         """The cached text tokens of all clips; None for a batch of videos."""
@@ -149,8 +160,20 @@ class Batch:
             raise ValueError(
                 f"the batch of step {self.step} has {len(self.examples)} clips, expected a multiple of {clips} to split"
             )
-        starts = range(0, len(self.examples), clips)
-        return [replace(self, examples=self.examples[start : start + clips]) for start in starts]
+        parts = (slice(start, start + clips) for start in range(0, len(self.examples), clips))
+        return [replace(self, examples=self.examples[part], stacked=self.stacked[part]) for part in parts]
+
+
+def _stacked(step: int, bucket: Bucket, examples: list[Example], handover: Handover) -> Batch:
+    """The batch of some examples, whose videos or latents are then parts of one tensor, and nowhere else."""
+    videos = [torch.from_numpy(example.video) for example in examples if example.video is not None]
+    latents = [example.latents for example in examples if example.latents is not None]
+    stacked = handover.stacked(videos or latents)
+    parts = (
+        replace(example, video=part.numpy()) if videos else replace(example, latents=part)
+        for example, part in zip(examples, stacked, strict=True)
+    )
+    return Batch(step=step, bucket=bucket, examples=tuple(parts), stacked=stacked)
 
 
 class _Wanted(NamedTuple):
@@ -180,6 +203,9 @@ class BatchLoader:
         latents: that the clips become.
         share: what this process makes of a step.
 
+    Attributes:
+        clips_per_bucket: how many there are; buckets without any are not listed.
+
     Raises:
         ValueError: the config wants a cache and `clips` is none, or the other way round; the ranks cannot share a
             batch equally; or the dataset lacks the clips of several subjects or the backgrounds that the config wants.
@@ -199,8 +225,9 @@ class BatchLoader:
             raise ValueError(f"data has uses_cache {config.uses_cache}, but the loader got a {type(clips).__name__}")
         config.batching.check_ranks(share.ranks)
         reader: ClipReader = clips if isinstance(clips, ClipCache) else DecodedClips(clips)
+        self.clips_per_bucket = reader.store.clips_per_bucket()
         self._schedule = BatchSchedule(
-            reader.store.clips_per_bucket(),
+            self.clips_per_bucket,
             config.batching,
             seed=seed,
             multi_subject_clips=reader.store.multi_subject_clips() if config.batching.multi_subject_share > 0 else {},
@@ -219,6 +246,7 @@ class BatchLoader:
         self._config = config
         self._seed = seed
         self._share = share
+        self._latents = latents
         self._threads = ThreadPoolExecutor(max_workers=config.threads, thread_name_prefix="clips")
         self._clips: BoundedMemory[_Wanted, Clip] = BoundedMemory(
             lambda wanted: reader.read(
@@ -228,22 +256,60 @@ class BatchLoader:
             limit_bytes=config.memory_mb * 2**20,
         )
 
-    def batch(self, step: int, *, with_references: bool = True) -> Batch:
+    def batch(self, step: int, *, with_references: bool = True, handover: Handover = _PLAIN) -> Batch:
         """The batch of a step, from 0 on; without references no clip gets an image."""
         image_dropout = self._config.image_dropout if with_references else 1.0
-        return self._make(step, text_dropout=self._config.text_dropout, image_dropout=image_dropout)
+        return self._make(step, text_dropout=self._config.text_dropout, image_dropout=image_dropout, handover=handover)
+
+    def turns(self, bucket: Bucket, *, least: int, with_references: bool) -> Iterator[Batch]:
+        """Clips of a bucket, in the order of their ids and with every condition kept, to look at them again and again.
+
+        A batch has as many as a device holds at a time. Where the clips end before it is full, they begin anew; so the
+        `place` of an example is the number of its clip until all have come.
+
+        Args:
+            bucket: one that has clips.
+            least: how many to give, over all ranks, where the bucket has so many.
+            with_references: otherwise no clip gets an image.
+        """
+        rank, ranks = self._share
+        count = self._config.batching.clips_per_device(bucket, self._latents)
+        clips = self.clips_per_bucket[bucket]
+        for turn in range(math.ceil(min(least, clips) / (count * ranks))):
+            places = [(turn * count + number) * ranks + rank for number in range(count)]
+            draws = [(place, Draw(place % clips, visit=0)) for place in places]
+            yield self._batch(0, bucket, draws, text_dropout=0.0, image_dropout=0.0 if with_references else 1.0)
 
     def probe(self) -> Batch:
         """The clips of step 0 with every condition kept, to measure what conditions are worth."""
         return self._make(0, text_dropout=0.0, image_dropout=0.0)
 
-    def batches(self, steps: range, *, with_references: bool = True) -> Iterator[Batch]:
-        """The batches of `steps`, each made in the background while the one before is used."""
-        return prefetch(lambda step: self.batch(step, with_references=with_references), steps, threads=1)
+    def batches(self, steps: range, *, with_references: bool = True, handover: Handover = _PLAIN) -> Iterator[Batch]:
+        """The batches of `steps`, made in the background while those before are used, and handed over so."""
 
-    def _make(self, step: int, *, text_dropout: float, image_dropout: float) -> Batch:
+        def make(step: int) -> Batch:
+            return self.batch(step, with_references=with_references, handover=handover)
+
+        return prefetch(make, steps, threads=self._config.batches_ahead)
+
+    def _make(self, step: int, *, text_dropout: float, image_dropout: float, handover: Handover = _PLAIN) -> Batch:
+        draws = list(enumerate(self._schedule.draws(step)))[self._share.rank :: self._share.ranks]
         bucket = self._schedule.bucket(step)
-        places = list(enumerate(self._schedule.draws(step)))[self._share.rank :: self._share.ranks]
+        return self._batch(
+            step, bucket, draws, text_dropout=text_dropout, image_dropout=image_dropout, handover=handover
+        )
+
+    def _batch(
+        self,
+        step: int,
+        bucket: Bucket,
+        draws: Sequence[tuple[int, Draw]],
+        *,
+        text_dropout: float,
+        image_dropout: float,
+        handover: Handover = _PLAIN,
+    ) -> Batch:
+        """Of the draws, each with its place."""
 
         def example(numbered: tuple[int, Draw]) -> Example:
             place, draw = numbered
@@ -256,11 +322,13 @@ class BatchLoader:
                 latents=clip.latents,
                 caption=clip.sample.caption,
                 text=clip.text,
-                images=self._images.of(clip.sample, draw.visit) if dropout[0] >= image_dropout else (),
+                images=self._images.of(clip.sample, draw.visit, prepare=handover.prepare_image)
+                if dropout[0] >= image_dropout
+                else (),
                 drops_text=bool(dropout[1] < text_dropout),
             )
 
-        return Batch(step=step, bucket=bucket, examples=tuple(self._threads.map(example, places)))
+        return _stacked(step, bucket, list(self._threads.map(example, draws)), handover)
 
     def _window_s(self, bucket: Bucket, draw: Draw) -> float:
         duration_s, clip_id = self._store.duration_s(bucket, draw.row), self._store.clip_id(bucket, draw.row)

@@ -4,6 +4,7 @@ Encoding videos while training would double the time of a step; captions and vid
 Reference images are not here, because Table 4 changes them every time. What lies on disk: `cache_table.py`.
 """
 
+import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -56,10 +57,11 @@ class ClipCache:
     def __init__(self, store: SampleStore, *, autoencoder_version: str, text_version: str, windows: int = 1) -> None:
         self.store = store
         root = _root(store)
+        clips = len(store.all_clip_ids())
         self._latents = CacheTable(root, kind=LATENTS, version=autoencoder_version)
         self._text = CacheTable(root, kind=TEXT, version=text_version)
-        self._videos: Ascii = np.zeros(len(store), f"S{CONTENT_CHARACTERS}")  # hashes of those read; empty before
-        wanted = np.zeros(len(store), np.int64)
+        self._videos: Ascii = np.zeros(clips, f"S{CONTENT_CHARACTERS}")  # hashes of those read; empty before
+        wanted = np.zeros(clips, np.int64)
         for bucket in store.clips_per_bucket():
             wanted[store.numbers(bucket)] += _count_windows(store, bucket, windows)
         self._latents.expect(store.all_clip_ids(), wanted)
@@ -74,6 +76,12 @@ class ClipCache:
             text_version=encoders.text.version,
             windows=windows,
         )
+
+    def of_part(self, store: SampleStore) -> "ClipCache":
+        """The same cache for a part of its dataset (`SampleStore.only`)."""
+        part = copy.copy(self)
+        part.store = store
+        return part
 
     def read(self, bucket: Bucket, index: int, *, window_s: float, with_references: bool) -> Clip:
         """The clip with its latents and text tokens.

@@ -65,6 +65,9 @@ USUAL_BUCKETS: Final = (
 # What stands in memory at a time.
 _SHARD_BYTES: Final = 2**28
 
+# What a column of a shard holds in one value.
+_MOST_BYTES: Final = 2**31 - 2
+
 
 def write_own_dataset(
     output: Path | str,
@@ -94,6 +97,8 @@ def write_own_dataset(
         raise FileExistsError(f"{output} is there already; choose another output, or delete it")
     if not clips:
         raise ValueError("there are no clips, expected at least one video or picture with its caption")
+    if not buckets:
+        raise ValueError("there are no buckets, expected at least one size to train at")
     if encoders is None and any(clip.latents for clip in clips):
         raise ValueError(
             "clips have latents, and nothing says whose; expected encoders, the config that they belong to"
@@ -133,7 +138,7 @@ def _write_samples(folder: Path, clips: Sequence[OwnClip], buckets: Sequence[Buc
             continue
         latents[sample.clip_id] = clip.latents
         samples.append(sample)
-        size_bytes += len(sample.video.bytes or b"")
+        size_bytes += _size_bytes(sample)
         if size_bytes >= _SHARD_BYTES:
             write_shard(folder / "samples" / shard_name(run=0, writer=0, number=number), samples)
             samples, size_bytes, number = [], 0, number + 1
@@ -167,8 +172,16 @@ def _sample(clip: OwnClip, buckets: Sequence[Bucket]) -> Sample:
     )
 
 
+def _size_bytes(sample: Sample) -> int:
+    pictures = [reference.image for entity in sample.entities for reference in entity.references]
+    background = [] if sample.background is None else [sample.background.image]
+    return sum(len(each.bytes or b"") for each in (sample.video, *pictures, *background))
+
+
 def _content(file: Path) -> bytes:
     try:
+        if (size_bytes := file.stat().st_size) > _MOST_BYTES:
+            raise ValueError(f"it has {size_bytes / 1e9:.1f} GB, and a row holds 2 at most; cut it into clips")
         return file.read_bytes()
     except OSError as error:
         raise ValueError(f"it cannot be read ({error.strerror}), expected a video or a picture") from error
@@ -202,7 +215,9 @@ def _facts(video: bytes) -> MediaFacts:
                 raise ValueError("none of its frames can be decoded; save it again, or leave it out")
             facts = media_facts(clip, look, times_s)
             damage = describe_damage(facts, clip.timeline, clip.frames.trouble, is_whole=True)
-    except (VideoError, av.error.FFmpegError) as error:
+    except VideoError as error:
+        raise ValueError(f"it is no picture that can be opened, and as a video it {error}") from error
+    except av.error.FFmpegError as error:
         raise ValueError(f"it is no picture, and no video that can be decoded ({error}); save it again") from error
     if damage:
         raise ValueError(f"it is damaged ({damage}); save it again, or cut the damage off")
@@ -212,9 +227,11 @@ def _facts(video: bytes) -> MediaFacts:
 def _bucket(media: MediaFacts, buckets: Sequence[Bucket]) -> Bucket:
     bucket = largest_bucket(buckets, duration_s=media.duration_s, height=media.height, width=media.width)
     if bucket is None:
+        smallest = min(buckets, key=lambda each: (each.height * each.width, each.frames))
         raise ValueError(
             f"it has {media.decoded_frames} frames in {media.duration_s:.3g} s, {media.height}x{media.width} (height x "
-            f"width), which fill none of the buckets {', '.join(map(str, buckets))}; give one that it fills"
+            f"width), which fill no bucket, the smallest being {smallest}; name one that it fills (buckets), or leave "
+            "it out"
         )
     return bucket
 

@@ -1,6 +1,6 @@
 """The images that a clip is conditioned on in training: drawn (A.3), augmented (Table 4), some pasted (D)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -68,8 +68,10 @@ class ReferenceImages:
                 "curate with backgrounds"
             )
 
-    def of(self, sample: TrainingSample, visit: int) -> tuple[ReferenceImage, ...]:
-        """The images of a clip, the background last.
+    def of(
+        self, sample: TrainingSample, visit: int, *, prepare: Callable[[Image.Image], Image.Image] = lambda image: image
+    ) -> tuple[ReferenceImage, ...]:
+        """The images of a clip, the background last, each prepared for its encoder.
 
         Raises:
             ValueError: an image cannot be read; the message names its clip.
@@ -84,7 +86,7 @@ class ReferenceImages:
                 image = augment(image, draw_augmentation(image.width, image.height, generator))
             if not selected.is_background and pasting.random() < self._pasting_probability:
                 image = self._pasted(image, sample.clip_id, pasting)
-            images.append(ReferenceImage(start=selected.start, end=selected.end, image=image))
+            images.append(ReferenceImage(start=selected.start, end=selected.end, image=prepare(image)))
         return tuple(images)
 
     def _pasted(self, image: Image.Image, clip_id: str, generator: np.random.Generator) -> Image.Image:

@@ -47,9 +47,13 @@ class CosinePatches(nn.Module):
         self.register_buffer("basis", _cosine_basis(patch_side, channels), persistent=False)
         self.register_buffer("places", _grid_places(image_side // patch_side, channels), persistent=False)
 
+    def prepare(self, image: Image.Image) -> Image.Image:
+        """The image as a white square."""
+        return white_square(image, side=self._image_side)
+
     def encode(self, images: Sequence[Image.Image]) -> Float[Tensor, "images tokens channels"]:
         """(image_side / patch_side)^2 tokens of each image, row by row."""
-        squares = np.stack([np.asarray(white_square(image, side=self._image_side)) for image in images])
+        squares = np.stack([np.asarray(self.prepare(image)) for image in images])
         pixels = torch.from_numpy(squares).to(self.basis) / 127.5 - 1
         patches = rearrange(
             pixels,
@@ -61,7 +65,12 @@ class CosinePatches(nn.Module):
 
 
 def white_square(image: Image.Image, *, side: int) -> Image.Image:
-    """The image on white, padded to a square with white, resized: how reference images enter an encoder."""
+    """The image on white, padded to a square with white, resized: how reference images enter an encoder.
+
+    Of such a square it is the square itself.
+    """
+    if image.mode == "RGB" and image.size == (side, side):
+        return image
     longest = max(image.size)
     square = Image.new("RGB", (longest, longest), WHITE)
     square.paste(on_white(image), ((longest - image.width) // 2, (longest - image.height) // 2))

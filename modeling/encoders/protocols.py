@@ -111,6 +111,15 @@ class ImageEncoder(Protocol):
         ...
 
 
+@runtime_checkable
+class PreparesImages(Protocol):
+    """An `ImageEncoder` that begins with work for the processor, which others may do beforehand, in any thread."""
+
+    def prepare(self, image: Image.Image) -> Image.Image:
+        """What `encode` makes of an image first; of its own result, the same again."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoders:
     """The three frozen networks that a model was trained with."""
@@ -118,6 +127,10 @@ class Encoders:
     autoencoder: Autoencoder
     text: TextEncoder
     image: ImageEncoder
+
+    def prepare_image(self, image: Image.Image) -> Image.Image:
+        """The image as the image encoder would first make it, if it says how."""
+        return self.image.prepare(image) if isinstance(self.image, PreparesImages) else image
 
     def to(self, device: torch.device) -> None:
         """Move what has tensors to `device`, in place."""

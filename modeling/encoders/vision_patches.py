@@ -68,10 +68,14 @@ class VisionPatches(FrozenEncoder):
         self._image_side = image_side
         self._dtype: torch.dtype = getattr(torch, precision)
 
+    def prepare(self, image: Image.Image) -> Image.Image:
+        """The image as a white square."""
+        return white_square(image, side=self._image_side)
+
     @torch.no_grad()
     def encode(self, images: Sequence[Image.Image]) -> Float[Tensor, "images tokens channels"]:
         """(image_side / patch_side)^2 tokens of each image, row by row."""
-        squares = np.stack([np.asarray(white_square(image, side=self._image_side)) for image in images])
+        squares = np.stack([np.asarray(self.prepare(image)) for image in images])
         pixels = (torch.from_numpy(squares).to(self.device) / 255 - self.mean) / self.deviation
         pixels = rearrange(pixels, "images height width color -> images color height width").to(self._dtype)
         return torch.cat([self._tokens(some) for some in torch.split(pixels, _IMAGES_AT_ONCE)])

@@ -1,9 +1,11 @@
-"""The two attentions of a block: of latent tokens to each other, and to a condition (3.2)."""
+"""The two attentions of a block: of latent tokens to each other, and to a condition (3.2).
+
+Without einops, here and in `rotate`: a compiler would read its patterns again for every graph of a block, for seconds.
+"""
 
 from typing import NamedTuple
 
 import torch
-from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
@@ -17,22 +19,33 @@ class Context(NamedTuple):
     """Tokens of a condition. Build it with `masked`, so that padding is zero whatever the encoder left there.
 
     Attributes:
-        is_token: False for padding; None where there is none.
+        mask: False for padding, the same for every layer; None where attention need not know it.
     """
 
     tokens: Float[Tensor, "batch context channels"]
-    is_token: Bool[Tensor, "batch context"] | None
+    mask: Bool[Tensor, "batch 1 1 context"] | None
 
     @classmethod
     def masked(
-        cls, tokens: Float[Tensor, "batch context channels"], is_token: Bool[Tensor, "batch context"]
+        cls,
+        tokens: Float[Tensor, "batch context channels"],
+        is_token: Bool[Tensor, "batch context"],
+        *,
+        is_padded: bool = True,
     ) -> "Context":
-        """The context with everything that `is_token` denies set to zero."""
-        return cls(torch.where(is_token[..., None], tokens, 0.0), is_token)
+        """The context with everything that `is_token` denies set to zero.
+
+        Args:
+            tokens: of each clip.
+            is_token: False for padding.
+            is_padded: whether a clip may have tokens beside padding. A clip of tokens alone needs no mask, nor does one
+                of padding alone, because a context of zeros contributes exactly nothing.
+        """
+        return cls(torch.where(is_token[..., None], tokens, 0.0), _attention_mask(is_token) if is_padded else None)
 
     def without_idle_mask(self) -> "Context":
         """The same, without a mask that admits everything: attention is faster so. Waits for the device."""
-        return self if self.is_token is None or not self.is_token.all() else self._replace(is_token=None)
+        return self if self.mask is None or not self.mask.all() else self._replace(mask=None)
 
 
 class KeyValue(NamedTuple):
@@ -64,23 +77,23 @@ class SelfAttention(nn.Module):
         self.to_out = nn.Linear(width, width, bias=False)
 
     def forward(
-        self, tokens: Float[Tensor, "batch tokens width"], rotation: Rotation, *, length: int
+        self, tokens: Float[Tensor, "batch tokens width"], rotation: Rotation
     ) -> Float[Tensor, "batch tokens width"]:
-        """What each token gathers from all `length` tokens of the clip."""
-        query, key, value = rearrange(
-            self.to_qkv(tokens),
-            "batch tokens (three heads channels) -> three batch tokens heads channels",
-            three=3,
-            heads=self.heads,
-        )
-        query = rotate(self.query_norm(query), rotation).to(value.dtype)
-        key = rotate(self.key_norm(key), rotation).to(value.dtype)
+        """What each token gathers from all tokens of its clip.
+
+        Args:
+            tokens: all of each clip, or this device's part of them.
+            rotation: of all.
+        """
+        query, key, value = self.to_qkv(tokens).unflatten(2, (3, self.heads, -1)).unbind(2)
+        own = self.sequence.part(rotation)
+        query = rotate(self.query_norm(query), own).to(value.dtype)
+        key = rotate(self.key_norm(key), own).to(value.dtype)
         # Until here tokens are as they lie in memory; now heads change places in the strides alone, without a copy.
         query, key, value = (_heads_first(each) for each in (query, key, value))
-        gathered = scaled_dot_product_attention(
-            query, self.sequence.whole(key, length=length), self.sequence.whole(value, length=length)
-        )
-        return self.to_out(rearrange(gathered, "batch heads tokens channels -> batch tokens (heads channels)"))
+        key, value = (self.sequence.whole(each, length=rotation.shape[1]) for each in (key, value))
+        gathered = scaled_dot_product_attention(query, key, value)
+        return self.to_out(_heads_first(gathered).flatten(2))
 
 
 class CrossAttention(nn.Module):
@@ -103,6 +116,8 @@ class CrossAttention(nn.Module):
         self,
         tokens: Float[Tensor, "branches_batch tokens width"],
         context: Context | KeyValue,
+        *,
+        branches: int = 1,
     ) -> Float[Tensor, "branches_batch tokens width"]:
         """What each token gathers from the context.
 
@@ -110,44 +125,41 @@ class CrossAttention(nn.Module):
             tokens: of one clip for each of the context's, or of several branches, each of them a whole batch; branches
                 share the keys and values.
             context: as encoded, or what `keys_values` made of it.
+            branches: how many there are.
         """
         key, value, mask = self.keys_values(context) if isinstance(context, Context) else context
-        query = rearrange(
-            self.to_query(tokens), "batch tokens (heads channels) -> batch tokens heads channels", heads=self.heads
-        )
-        query = rearrange(
-            self.query_norm(query).to(value.dtype),
-            "(branches batch) tokens heads channels -> batch heads (branches tokens) channels",
-            batch=len(key),
-        )
-        gathered = scaled_dot_product_attention(query, key, value, attn_mask=mask)
-        gathered = rearrange(
-            gathered,
-            "batch heads (branches tokens) channels -> (branches batch) tokens (heads channels)",
-            tokens=tokens.shape[1],
-        )
-        return self.to_out(gathered)
+        query = self.query_norm(self.to_query(tokens).unflatten(2, (self.heads, -1))).to(value.dtype)
+        query = _heads_first(_branches_side_by_side(query, branches))
+        gathered = _heads_first(scaled_dot_product_attention(query, key, value, attn_mask=mask))
+        return self.to_out(_branches_in_batch(gathered, branches).flatten(2))
 
     def keys_values(self, context: Context) -> KeyValue:
         """The keys and values of a context, to be used again for every step of sampling."""
-        key, value = rearrange(
-            self.to_key_value(context.tokens),
-            "batch context (two heads channels) -> two batch context heads channels",
-            two=2,
-            heads=self.heads,
-        )
+        key, value = self.to_key_value(context.tokens).unflatten(2, (2, self.heads, -1)).unbind(2)
         key = self.key_norm(key).to(value.dtype)
-        mask = None if context.is_token is None else _attention_mask(context.is_token)
-        return KeyValue(_heads_first(key), _heads_first(value), mask)
+        return KeyValue(_heads_first(key), _heads_first(value), context.mask)
 
 
 def _heads_first(
     tokens: Float[Tensor, "batch tokens heads channels"],
 ) -> Float[Tensor, "batch heads tokens channels"]:
-    return rearrange(tokens, "batch tokens heads channels -> batch heads tokens channels")
+    """Also the other way."""
+    return tokens.transpose(1, 2)
+
+
+def _branches_side_by_side(
+    tokens: Float[Tensor, "branches_batch tokens heads channels"], branches: int
+) -> Float[Tensor, "batch branches_tokens heads channels"]:
+    return torch.unflatten(tokens, 0, (branches, -1)).transpose(0, 1).flatten(1, 2)
+
+
+def _branches_in_batch(
+    tokens: Float[Tensor, "batch branches_tokens heads channels"], branches: int
+) -> Float[Tensor, "branches_batch tokens heads channels"]:
+    return torch.unflatten(tokens, 1, (branches, -1)).transpose(0, 1).flatten(0, 1)
 
 
 def _attention_mask(is_token: Bool[Tensor, "batch context"]) -> Bool[Tensor, "batch 1 1 context"]:
     """Admits the context. A clip without any admits its padding: all zeros, so the sum is zero and never 0 / 0."""
-    has_none = ~is_token.any(dim=1, keepdim=True)
-    return rearrange(is_token | has_none, "batch context -> batch 1 1 context")
+    row = is_token[:, None, None]
+    return row | ~row.any(dim=-1, keepdim=True)

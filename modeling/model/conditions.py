@@ -16,15 +16,18 @@ class ReferenceTokens:
         image_tokens: patch tokens of each image.
         word_tokens: the caption's tokens at the image's entity word; zeros where it has fewer than K.
         is_present: False for padding and for dropped images.
+        is_padded: whether a clip may have images beside empty slots; attention is faster where none has.
     """
 
     image_tokens: Float[Tensor, "batch images patches image_channels"]
     word_tokens: Float[Tensor, "batch images words text_channels"]
     is_present: Bool[Tensor, "batch images"]
+    is_padded: bool = True
 
     def first(self, clips: int) -> "ReferenceTokens":
         """Those of the first clips."""
-        return ReferenceTokens(
+        return replace(
+            self,
             image_tokens=self.image_tokens[:clips],
             word_tokens=self.word_tokens[:clips],
             is_present=self.is_present[:clips],
@@ -32,7 +35,8 @@ class ReferenceTokens:
 
     def to(self, device: torch.device) -> "ReferenceTokens":
         """The same on another device."""
-        return ReferenceTokens(
+        return replace(
+            self,
             image_tokens=self.image_tokens.to(device),
             word_tokens=self.word_tokens.to(device),
             is_present=self.is_present.to(device),
@@ -46,6 +50,7 @@ class Conditions:
     Attributes:
         text: zeros where the text is dropped.
         is_text: False for padding.
+        is_padded: whether a clip may have text beside padding; attention is faster where none has.
         references: None when no clip of the batch has any; the personalization layers are then skipped.
         null_text: what the model reads where a text is dropped; None is zeros.
     """
@@ -53,6 +58,7 @@ class Conditions:
     text: Float[Tensor, "batch tokens text_channels"]
     is_text: Bool[Tensor, "batch tokens"]
     references: ReferenceTokens | None
+    is_padded: bool = True
     null_text: Float[Tensor, "null_tokens text_channels"] | None = None
 
     def first(self, clips: int) -> "Conditions":
@@ -64,8 +70,12 @@ class Conditions:
         """The same on another device."""
         references = None if self.references is None else self.references.to(device)
         null_text = None if self.null_text is None else self.null_text.to(device)
-        return Conditions(
-            text=self.text.to(device), is_text=self.is_text.to(device), references=references, null_text=null_text
+        return replace(
+            self,
+            text=self.text.to(device),
+            is_text=self.is_text.to(device),
+            references=references,
+            null_text=null_text,
         )
 
     def with_room_for_images(self, patches: int, words: int, channels: int) -> "Conditions":
@@ -77,6 +87,7 @@ class Conditions:
             image_tokens=self.text.new_zeros(batch, 1, patches, channels),
             word_tokens=self.text.new_zeros(batch, 1, words, text_channels),
             is_present=torch.zeros(batch, 1, dtype=torch.bool, device=self.text.device),
+            is_padded=self.is_padded,
         )
         return replace(self, references=absent)
 
@@ -99,6 +110,7 @@ class Conditions:
             self,
             text=torch.where(is_dropped[:, None, None], null_text, text),
             is_text=torch.where(is_dropped[:, None], is_null_text, is_text),
+            is_padded=True,
         )
 
     def without_references(self) -> "Conditions":

@@ -119,10 +119,15 @@ class DiTConfig(BackboneConfig):
 
 
 class Attended(NamedTuple):
-    """A context, and the clips of the batch that attend to it; for the others it is skipped."""
+    """A context, and the clips of the batch that attend to it; for the others it is skipped.
+
+    Attributes:
+        branches: of guidance, which these clips are laid out in; all attend to the same context.
+    """
 
     context: Context | KeyValue
     clips: slice = slice(None)
+    branches: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +147,7 @@ class DiTConditions:
     def of_clips(self, text: slice | None, images: slice | None) -> "DiTConditions":
         """The same for a batch in which only these clips have text, and only these have images; None is no clip."""
         return DiTConditions(
-            blocks=tuple((_of_clips(words, text), _of_clips(pictures, images)) for words, pictures in self.blocks)
+            blocks=tuple((of_clips(words, text), of_clips(pictures, images)) for words, pictures in self.blocks)
         )
 
 
@@ -188,17 +193,18 @@ class DiT(VideoBackbone):
         """
         _, _, time, height, width = latents.shape
         tokens = self.patch_embedding(patchify(self._with_estimate(latents, estimate)))
-        grid, length = (time, height // _PATCH, width // _PATCH), tokens.shape[1]
+        grid = (time, height // _PATCH, width // _PATCH)
         if self.config.absolute_positions:
             tokens = tokens + grid_code(grid, channels=self.config.width, device=tokens.device).to(tokens)
         rotation = rotary_embedding(grid, head_channels=self.config.head_channels, device=tokens.device)
-        tokens, rotation = self.sequence.part(tokens), self.sequence.part(rotation)
+        tokens = self.sequence.part(tokens)
         timestep = self.timestep_embedding(sinusoids(timesteps * 1000, channels=_TIMESTEP_CHANNELS))
         for block, (text, images) in zip(self.blocks, self._attended(conditions), strict=True):
-            tokens = block(tokens, timestep, rotation, text, images, length=length)
+            tokens = block(tokens, timestep, rotation, text, images)
         shift, scale = self.final_modulation(functional.silu(timestep))[:, None].chunk(2, dim=-1)
         velocity = self.to_velocity(_modulate(self.final_norm(tokens), shift, scale))
-        return unpatchify(self.sequence.whole(velocity, length=length), time=time, height=height, width=width)
+        velocity = self.sequence.whole(velocity, length=rotation.shape[1])
+        return unpatchify(velocity, time=time, height=height, width=width)
 
     def parts(self) -> Iterator[tuple[str, nn.Module]]:
         """The model in parts of at most one block, by name, so that none needs the whole model in one memory."""
@@ -232,7 +238,7 @@ class DiT(VideoBackbone):
     def _contexts(self, conditions: Conditions) -> tuple[Context, Context | None]:
         references = conditions.references
         images = None if references is None else self.binding(references)
-        return Context.masked(conditions.text, conditions.is_text), images
+        return Context.masked(conditions.text, conditions.is_text, is_padded=conditions.is_padded), images
 
     def _with_estimate(
         self, latents: Float[Tensor, "batch channels time height width"], estimate: Tensor | None
@@ -251,12 +257,14 @@ class Block(nn.Module):
     Attributes:
         recomputes_activations: whether training keeps only the tokens that enter, and computes the rest again when it
             needs gradients.
+        compiled: computes the block in place of `compute`, with the block as its first argument; None is `compute`.
     """
 
     def __init__(self, config: DiTConfig) -> None:
         super().__init__()
         width, heads = config.width, config.heads
         self.recomputes_activations = False
+        self.compiled: Callable[..., Tensor] | None = None
         self.modulation = Float32Linear(width, 6 * width)
         self.self_norm = Float32LayerNorm(width, eps=1e-6, elementwise_affine=False)
         self.self_attention = SelfAttention(width, heads)
@@ -279,24 +287,32 @@ class Block(nn.Module):
         rotation: Rotation,
         text: Attended | None,
         images: Attended | None,
-        *,
-        length: int,
     ) -> Float[Tensor, "batch tokens width"]:
         """The tokens after one block.
 
         Args:
             tokens: all of each clip, or this device's part of them.
             timestep: embedded.
-            rotation: of `tokens`.
+            rotation: of all tokens of a clip.
             text: what clips attend to; None is skipped.
             images: likewise.
-            length: tokens of a clip on all devices together.
         """
+        if self.compiled is None:
+            return self.compute(tokens, timestep, rotation, text, images)
+        return self.compiled(self, tokens, timestep, rotation, text, images)
+
+    def compute(
+        self,
+        tokens: Tensor,
+        timestep: Tensor,
+        rotation: Rotation,
+        text: Attended | None,
+        images: Attended | None,
+    ) -> Tensor:
+        """What `forward` gives: the part that is compiled."""
         if self.recomputes_activations and torch.is_grad_enabled():
-            return checkpoint(
-                self._forward, tokens, timestep, rotation, text, images, length=length, use_reentrant=False
-            )
-        return self._forward(tokens, timestep, rotation, text, images, length=length)
+            return checkpoint(self._forward, tokens, timestep, rotation, text, images, use_reentrant=False)
+        return self._forward(tokens, timestep, rotation, text, images)
 
     def keys_values(self, text: Context, images: Context | None) -> tuple[Attended, Attended | None]:
         """What the two cross-attentions attend to, as keys and values."""
@@ -312,13 +328,11 @@ class Block(nn.Module):
         rotation: Rotation,
         text: Attended | None,
         images: Attended | None,
-        *,
-        length: int,
     ) -> Tensor:
         modulation = self.modulation(functional.silu(timestep))[:, None].chunk(6, dim=-1)
         attention_shift, attention_scale, attention_gate, mlp_shift, mlp_scale, mlp_gate = modulation
         modulated = _modulate(self.self_norm(tokens), attention_shift, attention_scale)
-        tokens = tokens + attention_gate * self.self_attention(modulated, rotation, length=length)
+        tokens = tokens + attention_gate * self.self_attention(modulated, rotation)
         tokens = attend(tokens, text, self.text_norm, self.text_attention)
         tokens = attend(tokens, images, self.personalization_norm, self.personalization_attention)
         modulated = _modulate(self.mlp_norm(tokens), mlp_shift, mlp_scale)
@@ -358,6 +372,7 @@ class Binding(nn.Module):
         return Context.masked(
             rearrange(bound, "batch images patches channels -> batch (images patches) channels"),
             repeat(references.is_present, "batch images -> batch (images patches)", patches=patches),
+            is_padded=references.is_padded,
         )
 
 
@@ -403,17 +418,21 @@ def unpatchify(
     )
 
 
-def _of_clips(attended: Attended | None, clips: slice | None) -> Attended | None:
-    return None if attended is None or clips is None else attended._replace(clips=clips)
+def of_clips(attended: Attended | None, clips: slice | None) -> Attended | None:
+    """The same for a batch in which only these clips attend to it; None is no clip."""
+    if attended is None or clips is None:
+        return None
+    batch = len(attended.context[0])
+    return attended._replace(clips=clips, branches=(clips.stop - clips.start) // batch)
 
 
 def attend(tokens: Tensor, attended: Attended | None, norm: nn.Module, attention: nn.Module) -> Tensor:
     """The tokens with what those of the attending clips gather."""
     if attended is None:
         return tokens
-    context, clips = attended
+    context, clips, branches = attended
     attending = tokens[clips]
-    gathered = attending + attention(norm(attending), context)
+    gathered = attending + attention(norm(attending), context, branches=branches)
     if len(attending) == len(tokens):
         return gathered
     return torch.cat([tokens[: clips.start], gathered, tokens[clips.stop :]])

@@ -3,7 +3,6 @@
 import math
 
 import torch
-from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
@@ -67,10 +66,10 @@ def rotate(
     heads: Float[Tensor, "batch tokens heads channels"], rotation: Rotation
 ) -> Float[Tensor, "batch tokens heads channels"]:
     """Turn channels (0, 1), (2, 3), ... of every head as planes, in float32."""
-    cosine, sine = rearrange(rotation, "two tokens pairs -> two tokens 1 pairs")
-    first, second = rearrange(heads.float(), "... (pairs two) -> two ... pairs", two=2)
+    cosine, sine = rotation[:, :, None].unbind()
+    first, second = torch.unflatten(heads.float(), -1, (-1, 2)).unbind(-1)
     turned = torch.stack([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
-    return rearrange(turned, "... pairs two -> ... (pairs two)").to(heads.dtype)
+    return turned.flatten(-2).to(heads.dtype)
 
 
 def _angles(places: Float[Tensor, " tokens"], channels: int) -> Float[Tensor, "tokens pairs"]:

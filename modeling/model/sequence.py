@@ -4,7 +4,6 @@ The model asks for its part of the tokens, and for everybody's keys and values; 
 are.
 """
 
-import math
 from typing import Protocol
 
 from torch import Tensor
@@ -51,7 +50,7 @@ class DividedSequence:
     def part(self, tokens: Tensor) -> Tensor:
         """Consecutive tokens, in the order of the group's ranks."""
         devices, place = self._mesh.size(), self._mesh.get_local_rank()
-        each = math.ceil(tokens.shape[-2] / devices)
+        each = -(-tokens.shape[-2] // devices)
         padded = pad(tokens, (0, 0, 0, each * devices - tokens.shape[-2]))
         return padded.narrow(-2, place * each, each)
 

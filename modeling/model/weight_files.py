@@ -25,6 +25,8 @@ MAX_FILE_BYTES: Final = 5_000_000_000
 
 _SHARDS: Final = "model-?????-of-?????.safetensors"
 
+_UNNAMED: Final = ".weights-{}.safetensors"
+
 NamedWeights = Iterable[tuple[str, Tensor]]
 
 
@@ -64,10 +66,12 @@ def write_weights(folder: Path, weights: NamedWeights, *, max_file_bytes: int = 
     They take the place of older ones when all are on disk, and after an error nothing has changed.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    for abandoned in folder.glob(_UNNAMED.format("*")):
+        abandoned.unlink()
     written: list[tuple[Path, dict[str, int]]] = []
 
     def write(some: Mapping[str, Tensor]) -> None:
-        path = folder / f".weights-{len(written):05d}.safetensors"
+        path = folder / _UNNAMED.format(len(written))
         written.append((path, {name: weight.nbytes for name, weight in some.items()}))
         write_file(path, some)
 

@@ -1,15 +1,20 @@
 """From captions and images to what the model is told: encode, find each image's words in the caption, pad."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import pad
 from torch.nn.utils.rnn import pad_sequence
 
 from modeling.data.reference_images import ReferenceImage
 from modeling.encoders import Encoders, ImageEncoder, TextTokens, tokens_inside
 from modeling.model.conditions import Conditions, ReferenceTokens
+
+# A GPU's attention copies a mask whose rows are no multiple of this, and compiled blocks tell the two cases apart.
+_ALIGNED: Final = 16
 
 
 def encode_conditions(
@@ -64,13 +69,14 @@ def bind_conditions(
         ValueError: the word of an image has no token: the image would belong to nothing.
     """
     text = pad_sequence([tokens.embeddings for tokens in texts], batch_first=True)
+    is_padded = len(texts) > 1
+    text = pad(text, (0, 0, 0, _slots(text.shape[1], is_padded=is_padded) - text.shape[1]))
     lengths = torch.tensor([len(tokens.spans) for tokens in texts])
-    if text.shape[1] == 0:  # attention needs something to look at, if only padding
-        text = text.new_zeros(len(texts), 1, text.shape[2])
     is_text = torch.arange(text.shape[1]) < lengths[:, None]
     references = _encode_references(texts, images, image_encoder, words_per_image) if any(images) else None
     null = None if null_text is None else null_text.embeddings
-    return Conditions(text=text, is_text=is_text, references=references, null_text=null).to(device)
+    conditions = Conditions(text=text, is_text=is_text, references=references, is_padded=is_padded, null_text=null)
+    return conditions.to(device)
 
 
 def word_tokens(text: TextTokens, start: int, end: int, *, count: int) -> Float[Tensor, "count channels"]:
@@ -86,6 +92,11 @@ def word_tokens(text: TextTokens, start: int, end: int, *, count: int) -> Float[
 def is_read(text: TextTokens, image: ReferenceImage) -> bool:
     """Whether the encoder read the word of an image; an image without a word has nothing to be read."""
     return image.start == image.end or bool(tokens_inside(text.spans, image.start, image.end))
+
+
+def _slots(tokens: int, *, is_padded: bool) -> int:
+    """How many tokens the texts are padded to. Attention needs something to look at, if only padding."""
+    return max(1, -(-tokens // _ALIGNED) * _ALIGNED if is_padded else tokens)
 
 
 def _encode_references(
@@ -114,4 +125,5 @@ def _encode_references(
         image_tokens=pad_sequence(list(torch.split(encoded, counts)), batch_first=True),
         word_tokens=pad_sequence(list(torch.split(words, counts)), batch_first=True),
         is_present=torch.arange(max(counts)) < torch.tensor(counts)[:, None],
+        is_padded=len(texts) > 1,
     )

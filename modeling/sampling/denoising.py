@@ -1,7 +1,7 @@
 """From noise to latents: how a video is sampled, and the run of the model that does it (B.3)."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,6 +13,7 @@ from dataset_schema import Bucket
 from modeling.model.backbone import VideoBackbone
 from modeling.model.conditions import Conditions
 from modeling.model.precision import Precision
+from modeling.sampling.first_frame import FirstLatents, holding_first
 from modeling.sampling.flow import FlowConfig, integrate, timestep_schedule
 from modeling.sampling.guidance import GuidanceForm, GuidedVelocity, guidance_weights
 from modeling.sampling.solvers import Euler, Solver
@@ -37,8 +38,8 @@ class DenoisingConfig:
         text_scale: s_T of the guidance; the paper uses 8, and 0 is none.
         image_scale: s_I of the guidance; the paper uses 3. Larger values copy the reference images.
         guidance: `separate` is the paper's Equation 2; `chained` is Equation 1, which it compares with.
-        solver: `euler`, or `heun`: more exact for as many steps, at nearly twice the time. Our choice: Euler; the paper
-            is silent.
+        solver: `euler`; `heun`: more exact for as many steps, at nearly twice the time; `unipc` or `unipc3`: more exact
+            at Euler's time, where the velocity changes smoothly. Our choice: Euler; the paper is silent.
         batches_branches: predict the branches of guidance together; turned off, they take turns in less memory.
     """
 
@@ -75,13 +76,14 @@ class SamplingConfig(DenoisingConfig):
 
 
 @torch.no_grad()
-def sample_latents(
+def sample_latents(  # noqa: PLR0913  # the model's side and the sampler's
     model: VideoBackbone,
     conditions: Conditions,
     noise: Float[Tensor, "batch channels time height width"],
     *,
     sampling: SamplingConfig,
     flow: FlowConfig,
+    first: Sequence[FirstLatents | None] = (),
     on_step: Callable[[], object] = lambda: None,
 ) -> Float[Tensor, "batch channels time height width"]:
     """The latents that the model makes of the noise.
@@ -92,13 +94,15 @@ def sample_latents(
         noise: of every clip, the latents of a video of the size that `sampling` says.
         sampling: how.
         flow: that the model was trained with.
+        first: the latents that each clip is to begin with; None, or an empty sequence, leaves them to the model.
         on_step: called after every denoising step.
     """
     bucket = sampling.bucket
     schedule = timestep_schedule(sampling.steps or steps_for(bucket), shift=flow.shift(bucket))
     weights = guidance_weights(sampling.guidance, text_scale=sampling.text_scale, image_scale=sampling.image_scale)
     velocity = GuidedVelocity(model, conditions, weights, batches_branches=sampling.batches_branches)
-    return integrate(velocity, noise, schedule, solver=sampling.solver, on_step=on_step)
+    held = holding_first(velocity, noise, first)
+    return integrate(held, noise, schedule, solver=sampling.solver, on_step=on_step)
 
 
 def steps_for(bucket: Bucket) -> int:

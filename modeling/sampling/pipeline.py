@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import cast
 
 import torch
+from jaxtyping import Float, UInt8
+from PIL import Image
+from torch import Tensor
 
+from dataset_schema import Bucket
 from dataset_schema.words import Span
 from modeling.backbones.wan import WanConfig
 from modeling.data.prompt_words import span_in_prompt
@@ -33,6 +37,7 @@ from modeling.model.weights import empty_model, fill, whole
 from modeling.randomness import torch_generator
 from modeling.sampling.condition_encoding import encode_conditions
 from modeling.sampling.denoising import SamplingConfig, sample_latents
+from modeling.sampling.first_frame import fitted
 from modeling.sampling.flow import FlowConfig
 from picture_reading.opening import PictureSource, open_picture
 from storage.configs import differing_fields, read_config, strict, write_config
@@ -83,12 +88,14 @@ class Prompt:
             several times, `cat` is the first and `cat#2` the second.
         background: a picture of the place.
         background_word: the text's word for the place, to which `background` is then bound.
+        first_frame: a picture that the video is to begin with, scaled and centre-cropped to its size.
     """
 
     text: str
     references: Mapping[str, PictureSource | Sequence[PictureSource]] = field(default_factory=dict)
     background: PictureSource | None = None
     background_word: str | None = None
+    first_frame: PictureSource | None = None
 
 
 class Pipeline:
@@ -206,35 +213,43 @@ class Pipeline:
             )
 
     @torch.no_grad()
-    def __call__(
+    def __call__(  # noqa: PLR0913  # the fields of a prompt, so that one video needs none
         self,
         prompt: str,
         *,
         references: Mapping[str, PictureSource | Sequence[PictureSource]] | None = None,
         background: PictureSource | None = None,
         background_word: str | None = None,
+        first_frame: PictureSource | None = None,
         sampling: SamplingConfig | None = None,
         on_step: Callable[[], object] = lambda: None,
     ) -> Video:
         """Sample a video; equal arguments give equal videos.
 
         Args:
-            prompt: what happens in the video; this and the next three are those of `Prompt`.
+            prompt: what happens in the video; this and the next four are those of `Prompt`.
             references: pictures by entity word.
             background: a picture of the place.
             background_word: its word.
+            first_frame: a picture that the video is to begin with.
             sampling: size, seed and guidance.
             on_step: called after every denoising step, for progress bars.
 
         Raises:
             ValueError: a word is not in the prompt or has no pictures, one of them cannot be opened, there are too many
-                images, the prompt is empty or too long.
+                images, the prompt is empty or too long; or a first frame leaves nothing to be sampled.
             TypeError: `references` does not say of which word its pictures are, or there are several prompts.
             torch.OutOfMemoryError: the message says what to change.
         """
         if not isinstance(prompt, str):
             raise TypeError(f"prompt is a {type(prompt).__name__}, expected a text; for several videos: sample_batch")
-        given = Prompt(text=prompt, references=references or {}, background=background, background_word=background_word)
+        given = Prompt(
+            text=prompt,
+            references=references or {},
+            background=background,
+            background_word=background_word,
+            first_frame=first_frame,
+        )
         (video,) = self.sample_batch([given], sampling=sampling, on_step=on_step)
         return video
 
@@ -261,11 +276,13 @@ class Pipeline:
             raise ValueError("there are no prompts, expected at least one")
         sampling = sampling or SamplingConfig()
         images = [self._reference_images(prompt) for prompt in prompts]
+        frames = [_first_frame(prompt, sampling.bucket) for prompt in prompts]
         geometry = self.config.encoders.latents
         shape = (1, geometry.channels, *geometry.shape(sampling.bucket))
         noise = torch.randn(shape, generator=torch_generator("sample", sampling.seed)).to(self._device)
         with _saying_what_takes_less_memory(sampling, videos=len(prompts)):
             conditions = self._encode([prompt.text for prompt in prompts], images)
+            first = [None if frame is None else self._latents(frame[None])[0] for frame in frames]
             with computing_in(self._precision(sampling), self._device):
                 latents = sample_latents(
                     self.model,
@@ -273,6 +290,7 @@ class Pipeline:
                     noise.expand(len(prompts), *shape[1:]),
                     sampling=sampling,
                     flow=self.config.flow,
+                    first=first,
                     on_step=on_step,
                 )
             return [self._encoders.autoencoder.decode(each[None])[0].cpu().numpy() for each in latents]
@@ -294,7 +312,7 @@ class Pipeline:
         Raises:
             ValueError: the number of frames is not 4k + 1, or a side is not a multiple of 8.
         """
-        latents = self._encoders.autoencoder.encode(torch.from_numpy(video)[None].to(self._device))
+        latents = self._latents(torch.from_numpy(video))
         return self._encoders.autoencoder.decode(latents)[0].cpu().numpy()
 
     def _reference_images(self, prompt: Prompt) -> list[ReferenceImage]:
@@ -323,6 +341,11 @@ class Pipeline:
                 f"past the first {most} come {', '.join(name for name, _, _ in given[most:])}"
             )
         return [_reference_image(*each) for each in given]
+
+    def _latents(
+        self, video: UInt8[Tensor, "frames height width 3"]
+    ) -> Float[Tensor, "1 channels time latent_height latent_width"]:
+        return self._encoders.autoencoder.encode(video[None].to(self._device))
 
     def _encode(self, texts: Sequence[str], images: Sequence[Sequence[ReferenceImage]]) -> Conditions:
         most = self._encoders.text.max_tokens
@@ -359,8 +382,20 @@ def write_pipeline(
 
 
 def _reference_image(name: str, span: Span, picture: PictureSource) -> ReferenceImage:
+    return ReferenceImage(start=span.start, end=span.end, image=_opened(name, picture))
+
+
+def _first_frame(prompt: Prompt, bucket: Bucket) -> UInt8[Tensor, "height width 3"] | None:
+    if prompt.first_frame is None:
+        return None
+    if bucket.frames == 1:
+        raise ValueError(f"a video of {bucket} is its first frame, which is given; take a bucket of more frames")
+    return fitted(_opened("the first frame", prompt.first_frame), bucket)
+
+
+def _opened(name: str, picture: PictureSource) -> Image.Image:
     try:
-        return ReferenceImage(start=span.start, end=span.end, image=open_picture(picture))
+        return open_picture(picture)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
 

@@ -1,13 +1,13 @@
 """What a run begins from. Weights that it never trains are read from there again, and stand in no checkpoint."""
 
-import json
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from modeling.model.weight_files import NamedWeights, has_weights, weights_sha256
-from modeling.training.config import RunConfig
+from modeling.training.config import RunConfig, TrainingPhase
 from modeling.training.ends import starting_weights
+from storage.configs import read_config, write_config
 
 _NAME = "base.json"
 
@@ -19,10 +19,12 @@ class Base:
     Attributes:
         pipeline: its directory, absolute; None for weights that are drawn from the run's seed.
         sha256: of its weights, of all files; None where the run trains all of them, and so never needs them again.
+        phases: that other runs had trained, where the run goes on from their checkpoint with all that stands in it.
     """
 
     pipeline: str | None = None
     sha256: str | None = None
+    phases: tuple[TrainingPhase, ...] = ()
 
     @classmethod
     def of(cls, start: Path | None, *, is_needed: bool) -> "Base":
@@ -39,11 +41,11 @@ class Base:
     def read(cls, checkpoint: Path) -> "Base":
         """What a checkpoint says that its run began from; one that says nothing has all weights of its own."""
         path = checkpoint / _NAME
-        return cls(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else cls()
+        return read_config(path, cls) if path.is_file() else cls()
 
     def write(self, folder: Path) -> None:
         """Into a checkpoint."""
-        (folder / _NAME).write_text(json.dumps(asdict(self)) + "\n", encoding="utf-8")
+        write_config(folder / _NAME, self)
 
     def at(self, start: Path | None) -> "Base":
         """The same weights at another place, if one is named."""

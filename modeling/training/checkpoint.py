@@ -4,12 +4,11 @@ Data, noise and dropout follow from the step, so that is all there is to save. A
 any other number wrote (torch.distributed.checkpoint).
 """
 
-import json
 import shutil
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +46,13 @@ class Done:
     Attributes:
         step: steps done.
         skipped_steps: those of them whose loss or gradient was not finite; `skipped_in_a_row` are the last ones.
+        skipped_clips: of the last skipped step.
     """
 
     step: int = 0
     skipped_steps: int = 0
     skipped_in_a_row: int = 0
+    skipped_clips: tuple[str, ...] = ()
 
 
 class Checkpoints:
@@ -122,27 +123,31 @@ class Checkpoints:
             self._publish(path, done)
         self._team.wait()
 
-    def load(self, path: Path, tensors: Tensors) -> Done:
-        """Read a checkpoint that this config, or one with other step counts from here on, made, into `tensors`.
+    def expect_own(self, path: Path) -> Done:
+        """How far the run had come that made a checkpoint, if this config can go on with it.
 
         Raises:
-            ValueError: it was made by another config; the message names the fields.
+            ValueError: it was made by a config that differs in more than the step counts from there on; the message
+                names the fields.
         """
         done = read_done(path)
-        _check_same_run(path, read_config(path / _RUN_NAME, RunConfig), self._config, step=done.step)
+        _check_same_run(path, read_run(path), self._config, step=done.step)
+        return done
+
+    def load(self, path: Path, tensors: Tensors) -> None:
+        """Read some tensors of a checkpoint, whichever run made it."""
         load(
             dict(tensors),
             checkpoint_id=path / _TENSORS_NAME,
             process_group=self._group,
             no_dist=self._team.is_alone,
         )
-        return done
 
     def _publish(self, path: Path, done: Done) -> None:
         write_config(unfinished(path) / _RUN_NAME, self._config)
         self._data.write(unfinished(path))
         self._base.write(unfinished(path))
-        (unfinished(path) / _STATE_NAME).write_text(json.dumps(asdict(done)) + "\n", encoding="utf-8")
+        write_config(unfinished(path) / _STATE_NAME, done)
         publish(path)
         for old in finished_checkpoints(self._folder)[: -self._config.training.checkpoints_kept]:
             shutil.rmtree(old)
@@ -159,9 +164,14 @@ def latest_checkpoint(folder: Path) -> Path | None:
     return found[-1] if found else None
 
 
+def checkpoint_at(path: Path) -> Path | None:
+    """The checkpoint at a path, or the newest of the run that has its output there, if there is one."""
+    return path if (path / _STATE_NAME).is_file() else latest_checkpoint(path / "checkpoints")
+
+
 def read_done(path: Path) -> Done:
     """How far training had come."""
-    return Done(**json.loads((path / _STATE_NAME).read_text(encoding="utf-8")))
+    return read_config(path / _STATE_NAME, Done)
 
 
 def read_run(path: Path, *, trusts_code: bool = False) -> RunConfig:
@@ -226,7 +236,7 @@ def optimizer_tensors(model: nn.Module, optimizer: Optimizer) -> Tensors:
 
 
 def prepare_optimizer(model: nn.Module, optimizer: Optimizer, path: Path) -> None:
-    """Give the optimizer room for the state that a checkpoint has for its weights."""
+    """Give the optimizer room for the state that a checkpoint has for its weights; the phase may train others too."""
     with_state = {name.rpartition(".")[0] for name in _stored(path)}
     for name, weight in model.named_parameters():
         if weight.requires_grad and f"optimizer.{name}" in with_state:
@@ -266,15 +276,18 @@ def _past(config: RunConfig, step: int) -> RunConfig:
             uses_cache=False,
             range_cache=reporting.data.range_cache,
             memory_mb=0,
+            batches_ahead=1,
             threads=1,
             most_unread_references=1.0,
         ),
-        execution=reporting.execution,
+        execution=replace(reporting.execution, compiles=False),  # which any model allows
         validation=reporting.validation,
+        held_out=replace(training.held_out, every_steps=0, clips=1),
         log_every_steps=reporting.log_every_steps,
         reference_gain_every_steps=reporting.reference_gain_every_steps,
         checkpoint_every_steps=reporting.checkpoint_every_steps,
         checkpoints_kept=reporting.checkpoints_kept,
+        wandb=reporting.wandb,
         accepts_other_data=reporting.accepts_other_data,
     )
     return replace(config, training=past)

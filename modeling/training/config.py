@@ -1,6 +1,7 @@
 """The phases and constants of training (B.2, Table 6)."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from modeling.data.batches import DataConfig
 from modeling.model.lora import LoraConfig
@@ -20,7 +21,9 @@ class TrainingPhase:
 
     Attributes:
         steps: how long it lasts.
-        warmup_steps: over which the learning rate rises from zero.
+        warmup_steps: over which the learning rate rises from zero. Our choice: that of the weights which the phase
+            before did not train, because those have no moments yet; the others go on as they were. A phase that trains
+            no others than the one before warms up as a whole.
         cooldown_steps: the last of its steps, over which it falls to zero. Our choice: none, the paper's is constant;
             in a short run the end of the fall is worth as much as all steps before it.
         uses_references: whether the clips come with their reference images.
@@ -41,16 +44,18 @@ class TrainingPhase:
                 f"training phase {self.name} has {self.cooldown_steps} cooldown steps, expected 0 to its {self.steps}"
             )
 
-    def rate_share(self, step: int) -> float:
-        """Of the learning rate, at a step counted from the beginning of the phase."""
-        rising = (step + 1) / max(1, self.warmup_steps)
+    def rate_share(self, step: int, *, warms_up: bool = True) -> float:
+        """Of the learning rate at a step, counted from the beginning of the phase; `warms_up`: of which weights."""
+        rising = (step + 1) / max(1, self.warmup_steps) if warms_up else 1.0
         falling = (self.steps - step) / max(1, self.cooldown_steps)
         return min(1.0, rising, falling)
 
 
 PHASE_I = TrainingPhase(name="I", steps=60_000, trainable=Trainable.BACKBONE, uses_references=False)
 PHASE_II_A = TrainingPhase(name="II-a", steps=10_000, trainable=Trainable.NEW_LAYERS, warmup_steps=1_000)
-PHASE_II_B = TrainingPhase(name="II-b", steps=30_000, trainable=Trainable.ALL)
+# Table 6 gives II as a whole 1k warm-up steps. Our choice: each part of it, for the weights that begin there. Without,
+# the backbone's first steps, which have no moments yet, throw the loss (docs/training.md).
+PHASE_II_B = TrainingPhase(name="II-b", steps=30_000, trainable=Trainable.ALL, warmup_steps=1_000)
 
 
 @strict
@@ -77,6 +82,49 @@ class ValidationConfig:
 
 @strict
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOutConfig:
+    """Clips that training never sees, and how often the loss on them is measured. Our choice: all of it.
+
+    Attributes:
+        share: of the dataset's videos, of which all clips are held out. None: a hundredth where there are at least
+            1,000, and nothing of fewer, which would be missed; a run keeps to what it began with, however the dataset
+            grows.
+        seed: of what is held out. Runs of other seeds, and those that start from this one, hold out the same.
+        every_steps: how often the loss is measured, beside the first step of every training phase; 0 never.
+        clips: of each bucket, that are measured at least, where so many are held out.
+    """
+
+    share: float | None = None
+    seed: int = 0
+    every_steps: int = 1_000
+    clips: int = 4
+
+    def __post_init__(self) -> None:
+        expect_share("held_out", self, "share")
+        expect_at_least(0, "held_out", self, "every_steps")
+        expect_at_least(1, "held_out", self, "clips")
+
+
+@strict
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WandbConfig:
+    """Where W&B (Weights & Biases) shows a run. It needs the extra `wandb`.
+
+    Attributes:
+        entity: the user or team; None for the one that is logged in.
+        name: of the run; None for one that W&B makes up.
+        offline: keep everything in the run's output, for `wandb sync` to send later. Otherwise W&B's own settings
+            decide, its variable WANDB_MODE among them.
+    """
+
+    project: str = "openalchemist"
+    entity: str | None = None
+    name: str | None = None
+    offline: bool = False
+
+
+@strict
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingConfig:
     """How a model is trained.
 
@@ -96,6 +144,7 @@ class TrainingConfig:
         checkpoints_kept: older ones are deleted after a new one is complete.
         accepts_other_data: whether the run goes on from a checkpoint that was trained on other data, such as the same
             dataset before it grew.
+        wandb: shows the curves in W&B, too; None does not. Lines of `metrics.jsonl` and points of curves are the same.
         lora: adapters for a personal fine-tune, which are then all that the training phases change; None trains the
             model itself.
     """
@@ -105,6 +154,7 @@ class TrainingConfig:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     execution: ExecutionConfig = field(default_factory=ExecutionConfig)
     validation: ValidationConfig = field(default_factory=ValidationConfig)
+    held_out: HeldOutConfig = field(default_factory=HeldOutConfig)
     seed: int = 0
     self_conditioning_probability: float = 0.9
     ema_decay: float | None = 0.9999
@@ -113,6 +163,7 @@ class TrainingConfig:
     checkpoint_every_steps: int = 1_000
     checkpoints_kept: int = 2
     accepts_other_data: bool = False
+    wandb: WandbConfig | None = None
     lora: LoraConfig | None = None
 
     def __post_init__(self) -> None:
@@ -161,11 +212,33 @@ class RunConfig:
                 raise ValueError(
                     f"training phase {phase.name} trains {phase.trainable}, expected {Trainable.NEW_LAYERS}, {because}"
                 )
+        if self.training.execution.compiles:
+            raise ValueError(
+                "execution has compiles true, expected false, because blocks of a published model are not compiled"
+            )
         if self.training.execution.devices_per_clip > 1:
             raise ValueError(
                 f"execution has devices_per_clip {self.training.execution.devices_per_clip}, expected 1, because a "
                 "published model does not divide a clip"
             )
+
+
+def phases_done(phases: Sequence[TrainingPhase], step: int) -> Iterator[TrainingPhase]:
+    """The training phases up to a step, the last as long as it had lasted then."""
+    for phase in phases:
+        if step > 0:
+            yield replace(phase, steps=min(step, phase.steps), cooldown_steps=0)
+        step -= phase.steps
+
+
+def steps_trained_before(phases: Sequence[TrainingPhase], number: int, name: str) -> int:
+    """For how many steps up to a phase the weight of this name was trained without a break; 0 where it begins there."""
+    steps = 0
+    for phase in reversed(phases[:number]):
+        if not phase.trainable.admits(name):
+            break
+        steps += phase.steps
+    return steps
 
 
 def phase_at(phases: tuple[TrainingPhase, ...], step: int) -> tuple[int, int]:

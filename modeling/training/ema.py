@@ -1,6 +1,6 @@
 """Averaged weights."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -12,7 +12,8 @@ class WeightAverage:
     """An exponential moving average of the weights that a run trains, in float32, sharded as they are.
 
     The decay warms up, min(decay, (1 + n) / (10 + n)) after n updates, so that the average forgets the weights it
-    started from; a new training phase starts again at n = 0.
+    started from. Each weight counts its own updates, from where its training began, or began again after a break: a
+    phase that trains more weights goes on averaging those that were trained before.
 
     Args:
         model: whose weights.
@@ -33,11 +34,19 @@ class WeightAverage:
             own_part(self.weights[name]).copy_(own_part(weights[name]))
 
     @torch.no_grad()
-    def update(self, model: nn.Module, updates: int) -> None:
-        """Move towards the model's weights, after `updates` earlier moves in this training phase."""
-        share = 1 - min(self._decay, (1 + updates) / (10 + updates))
-        for name, weight in self._trained(model):
-            own_part(self.weights[name]).lerp_(own_part(weight).float(), share)
+    def settle(self, model: nn.Module, names: Iterable[str]) -> None:
+        """Give some of the model's weights, which are not trained for a while, their average."""
+        weights = dict(model.named_parameters())
+        for name in names:
+            own_part(weights[name]).copy_(own_part(self.weights[name]))
+
+    @torch.no_grad()
+    def update(self, model: nn.Module, updates: Mapping[str, int]) -> None:
+        """Move towards the model's weights of these names, each after so many earlier moves."""
+        weights = dict(model.named_parameters())
+        for name, earlier in updates.items():
+            share = 1 - min(self._decay, (1 + earlier) / (10 + earlier))
+            own_part(self.weights[name]).lerp_(own_part(weights[name]).float(), share)
 
     @contextmanager
     def in_place_of_weights(self, model: nn.Module) -> Iterator[None]:

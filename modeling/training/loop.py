@@ -13,16 +13,19 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor
 from torch.nn.utils import clip_grad_norm_
 
-from modeling.data.batches import Batch, BatchLoader, Share
-from modeling.data.cache import ClipCache
+from modeling.data.batches import Batch, BatchLoader
+from modeling.data.handover import Handover
 from modeling.data.store import SampleStore
 from modeling.data.survey import Survey, survey
-from modeling.encoders import TextEncoder, TextTokens, build_encoders
+from modeling.encoders import build_encoders
 from modeling.model.precision import computing_in
 from modeling.model.weights import seeded
 from modeling.randomness import numpy_generator, torch_seed
-from modeling.training.checkpoint import Done
+from modeling.training.boards import open_boards
+from modeling.training.checkpoint import Done, latest_checkpoint
 from modeling.training.config import RunConfig, TrainingPhase, is_due
+from modeling.training.held_out import HeldOutLoss, HeldOutLosses, held_out_share
+from modeling.training.loaders import open_loaders
 from modeling.training.meter import Meter
 from modeling.training.objective import (
     EncodedBatch,
@@ -49,6 +52,7 @@ _LOCK_NAME: Final = ".training.lock"
 
 # Our choice: a bad clip costs a step now and then; so many in a row say that the model is lost, and would be for good.
 _MOST_SKIPPED_IN_A_ROW: Final = 20
+_CLIPS_NAMED: Final = 8
 
 
 def train(
@@ -69,7 +73,8 @@ def train(
         dataset: what `curate` or `select` wrote; or a selection by another tool, one Parquet file or a folder of them.
         output: gets `checkpoints/`, `metrics.jsonl`, `samples/` and, at the end, `pipeline/`.
         device: where this process computes.
-        start: a pipeline whose weights the model starts from, such as a text-to-video model; new weights without one.
+        start: a pipeline whose weights the model starts from, such as a text-to-video model; or the output of another
+            run, or a checkpoint, whose moments and averages are then taken along. New weights without one.
         on_step: called after every step, for progress bars.
 
     Returns:
@@ -97,7 +102,7 @@ def train(
         ) as trainer,
     ):
         for phase, steps in phases_left(config.training.phases, done=trainer.done.step):
-            for batch in trainer.loader.batches(steps, with_references=phase.uses_references):
+            for batch in trainer.batches(steps, with_references=phase.uses_references):
                 report = trainer.step(batch)
                 trainer.record(report)
                 if on_step is not None:
@@ -113,7 +118,7 @@ class Trainer:
         store: the dataset.
         output: where checkpoints, metrics, samples and the finished pipeline go.
         team: the processes that train.
-        start: a pipeline to start from.
+        start: a pipeline to start from, or another run's output or checkpoint to go on from.
     """
 
     def __init__(
@@ -124,31 +129,22 @@ class Trainer:
         self.config = config
         self._encoders = build_encoders(pipeline.encoders)
         self._encoders.to(team.device)
-        cache = (
-            ClipCache.of(store, self._encoders, windows=training.data.cached_windows)
-            if training.data.uses_cache
-            else None
-        )
-        self._null_text = _null_text(pipeline.model.null_text, cache, self._encoders.text)
-        self.loader = BatchLoader(
-            store if cache is None else cache,
-            training.data,
-            seed=training.seed,
-            max_images=pipeline.model.max_images,
-            latents=pipeline.encoders.latents,
-            share=Share(team.data_rank, team.data_ranks),
-        )
         self._team = team
         self._output = output
+        checkpoints = output / "checkpoints"
+        share = held_out_share(training.held_out, store, latest_checkpoint(checkpoints))
+        loaders = open_loaders(config, store, self._encoders, team, held_out_share=share)
+        self.loader, self._null_text = loaders.trained_on, loaders.null_text
+        self._held_out = None if loaders.held_out is None else self._new_held_out(loaders.held_out)
         self._state = TrainingState(
             config,
             team,
-            folder=output / "checkpoints",
-            data=TrainedOn.of(store.dataset, self._survey(store)),
+            folder=checkpoints,
+            data=TrainedOn.of(store.dataset, self._survey(store), held_out_share=share),
             start=start,
         )
         self.model = self._state.model
-        self._log = RunLog(output, step=self.done.step) if team.is_first else None
+        self._log = self._open_log() if team.is_first else None
         probe = self._turns(self.loader.probe())[0]
         self._probe = self._encode(probe, with_references=True)
         self._probe_places = tuple(example.place for example in probe.examples)
@@ -161,6 +157,20 @@ class Trainer:
             encoded=self._probe,
         )
         self._meter = Meter(pipeline.model, team.device, devices_per_clip=training.execution.devices_per_clip)
+
+    def _open_log(self) -> RunLog:
+        step = self.done.step
+        return RunLog(self._output, step=step, boards=open_boards(self._output, self.config, step=step))
+
+    def _new_held_out(self, loader: BatchLoader) -> HeldOutLoss:
+        training = self.config.training
+        return HeldOutLoss(
+            training.held_out,
+            loader,
+            encode=self._encode,
+            precision=training.execution.precision,
+            team=self._team,
+        )
 
     def _survey(self, store: SampleStore) -> Survey:
         """Look at what the text encoder will read before anything is trained, and say what it cuts."""
@@ -176,22 +186,28 @@ class Trainer:
         """The steps so far."""
         return self._state.done
 
+    def batches(self, steps: range, *, with_references: bool) -> Iterator[Batch]:
+        """The batches of `steps`, ready for this trainer's encoders and device."""
+        handover = Handover.to_device(self._team.device, self._encoders.prepare_image)
+        return self.loader.batches(steps, with_references=with_references, handover=handover)
+
     def step(self, batch: Batch) -> StepReport:
         """One step on one batch. A step whose loss or gradient is not finite changes nothing, but is counted."""
         self._meter.batch_has_come()
         state = self._state
         state.ready_for_step()
-        share = state.phase.rate_share(state.phase_step)
+        share = state.rate_share
         loss, gradient_norm = self._gradients(batch)
         is_finite = math.isfinite(loss) and math.isfinite(gradient_norm)
         skipped_clips: tuple[str, ...] = ()
         if is_finite:
-            state.update(share)
+            state.update()
             state.done.skipped_in_a_row = 0
         else:
             state.done.skipped_steps += 1
             state.done.skipped_in_a_row += 1
             skipped_clips = self._team.gathered(tuple(example.clip_id for example in batch.examples))
+            state.done.skipped_clips = skipped_clips
             _logger.warning("step %d skipped: loss is %g, clips %s", batch.step + 1, loss, ", ".join(skipped_clips))
         state.end_step(batch.step + 1)
         return StepReport(
@@ -205,6 +221,7 @@ class Trainer:
             **self._meter.rates(tokens=self._team.data_ranks * self._tokens(batch)),
             skipped_steps=state.done.skipped_steps,
             reference_losses=self._reference_losses(),
+            held_out_losses=self._held_out_losses(),
             skipped_clips=skipped_clips,
         )
 
@@ -215,7 +232,7 @@ class Trainer:
             ValueError: too many steps in a row could not be taken.
         """
         every = self.config.training
-        is_notable = report.reference_losses or report.skipped_clips
+        is_notable = report.reference_losses or report.held_out_losses or report.skipped_clips
         if self._log is not None and (is_due(report.step, every_steps=every.log_every_steps) or is_notable):
             self._log.write(report)
         if self._samples.is_due(report.step):
@@ -263,10 +280,13 @@ class Trainer:
     def _expect_taken_steps(self) -> None:
         if self.done.skipped_in_a_row < min(_MOST_SKIPPED_IN_A_ROW, self.config.training.steps):
             return
+        clips = self.done.skipped_clips
+        more = f" and {len(clips) - _CLIPS_NAMED} more" if len(clips) > _CLIPS_NAMED else ""
         raise ValueError(
             f"the last {self.done.skipped_in_a_row} steps up to {self.done.step} had a loss or a gradient that is not "
-            f"finite, and changed nothing; look at their clips in {self._output / 'metrics.jsonl'}, lower "
-            "training.optimizer.learning_rate, or compute in float32 (training.execution.precision)"
+            f"finite, and changed nothing; look at the clips of the last, {', '.join(clips[:_CLIPS_NAMED])}{more}, and "
+            f"of all in {self._output / 'metrics.jsonl'}, lower training.optimizer.learning_rate, or compute in "
+            "float32 (training.execution.precision)"
         )
 
     def _tokens(self, batch: Batch) -> int:
@@ -336,6 +356,11 @@ class Trainer:
         means = self._team.mean(torch.tensor(list(losses.values()), device=self._team.device))
         return {timestep: ReferenceLosses(*mean) for timestep, mean in zip(losses, means.tolist(), strict=True)}
 
+    def _held_out_losses(self) -> HeldOutLosses | None:
+        if self._held_out is None or not self._held_out.is_due(self.done.step, phase_step=self._state.phase_step):
+            return None
+        return self._held_out.measure(self.model, with_references=self._state.phase.uses_references)
+
     def _write_samples(self) -> None:
         with nullcontext() if self._state.average is None else self._state.average.in_place_of_weights(self.model):
             self._samples.write(
@@ -351,13 +376,6 @@ def phases_left(phases: tuple[TrainingPhase, ...], *, done: int) -> Iterator[tup
         if done < end:
             yield phase, range(max(start, done), end)
         start = end
-
-
-def _null_text(null_text: str | None, cache: ClipCache | None, encoder: TextEncoder) -> TextTokens | None:
-    """The tokens of what the model reads where a text is dropped; a cached run does not load the text encoder."""
-    if null_text is None:
-        return None
-    return encoder.encode([null_text])[0] if cache is None else cache.null_text(null_text)
 
 
 def _out_of_memory(part: Batch) -> str:

@@ -176,7 +176,7 @@ def _copied_weights(config: BackboneConfig, setup: StepSetup) -> int:
     """One device copies all matrices to the lower precision, if there is one, but for those that are in it.
 
     Several gather from each other: what is outside of the blocks, the block that is computed and the next one, and
-    the gradients of one block, which are summed in float32.
+    the gradients of what is trained of one block, which are summed in float32.
     """
     counts = parameters_by_part(config)
     size = _bytes_of(setup.execution.precision)
@@ -185,8 +185,9 @@ def _copied_weights(config: BackboneConfig, setup: StepSetup) -> int:
         matrices = sum(counts[part] for part in _OF_MATRICES)
         return size * (matrices - _shrunk_parameters(config, setup)) if is_lower else 0
     in_blocks = sum(counts[part] for part in _OF_BLOCKS)
-    gathered = 3 * size + (_FLOAT32 if is_lower else 0)
-    return size * (sum(counts.values()) - in_blocks) + gathered * in_blocks // config.blocks
+    trained = sum(counts[part] for part in _OF_BLOCKS if part.is_trained(setup.trainable)) + setup.adapter_parameters
+    gradients = (size + (_FLOAT32 if is_lower else 0)) * trained
+    return size * (sum(counts.values()) - in_blocks) + (2 * size * in_blocks + gradients) // config.blocks
 
 
 def _is_ever_trained(part: Part, setup: StepSetup) -> bool:

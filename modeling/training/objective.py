@@ -77,7 +77,9 @@ def encode_batch(
     )
     is_dropped = torch.tensor([example.drops_text for example in batch.examples], device=device)
     return EncodedBatch(
-        latents=encoders.autoencoder.encode(batch.videos().to(device)) if latents is None else latents.to(device),
+        latents=encoders.autoencoder.encode(batch.videos().to(device, non_blocking=True))
+        if latents is None
+        else latents.to(device, non_blocking=True),
         conditions=conditions.without_text(is_dropped),
     )
 
@@ -106,6 +108,16 @@ def velocity_loss(
             estimate = data_estimate(noisy, model(noisy, timesteps, batch.conditions), timesteps)
     velocity = model(noisy, timesteps, batch.conditions, estimate)
     return mse_loss(velocity, noise - batch.latents)
+
+
+@torch.no_grad()
+def clip_losses(
+    model: VideoBackbone, batch: EncodedBatch, *, noise: Tensor, timestep: float
+) -> Float[Tensor, " batch"]:
+    """The loss of every clip by itself, all at one timestep, without self-conditioning."""
+    timesteps = torch.full((len(noise),), timestep, device=noise.device)
+    velocity = model(noisy_latents(batch.latents, noise, timesteps), timesteps, batch.conditions)
+    return (velocity - (noise - batch.latents)).square().flatten(start_dim=1).mean(dim=1)
 
 
 def draw_noise(

@@ -1,6 +1,6 @@
 """The optimizer of a training phase: AdamW (Table 6), and Muon for the matrices of the blocks if a run asks for it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -43,6 +43,9 @@ _MOMENTUM: Final = 0.95
 _ITERATIONS: Final = 5
 _SCALE: Final = "match_rms_adamw"
 
+# Weights of one optimizer, by whether they are warm.
+_Groups = dict[bool, list[nn.Parameter]]
+
 # Layers whose rows are six vectors that have nothing to do with each other.
 _NOT_ONE_MATRIX: Final = Part.MODULATION
 
@@ -53,19 +56,22 @@ class Optimizer:
     Args:
         weights: those that are trained, by name.
         config: constants.
+        warm: the names of those that do not warm up, because they were trained before.
     """
 
-    def __init__(self, weights: Iterable[tuple[str, nn.Parameter]], config: OptimizerConfig) -> None:
+    def __init__(
+        self, weights: Iterable[tuple[str, nn.Parameter]], config: OptimizerConfig, *, warm: Collection[str] = ()
+    ) -> None:
         self._config = config
-        matrices: list[nn.Parameter] = []
-        rest: list[nn.Parameter] = []
+        matrices: _Groups = {}
+        rest: _Groups = {}
         for name, weight in weights:
             is_matrix = config.matrix_learning_rate is not None and _is_matrix_of_block(name, weight)
-            (matrices if is_matrix else rest).append(weight)
+            (matrices if is_matrix else rest).setdefault(name in warm, []).append(weight)
         self._parts: list[tuple[torch.optim.Optimizer, float]] = []
         if rest:
             adamw = torch.optim.AdamW(
-                rest,
+                _param_groups(rest),
                 lr=config.learning_rate,
                 betas=(config.betas[0], config.betas[1]),
                 weight_decay=config.weight_decay,
@@ -74,7 +80,7 @@ class Optimizer:
         if matrices and config.matrix_learning_rate is not None:
             rate = config.matrix_learning_rate
             muon = torch.optim.Muon(
-                matrices,
+                _param_groups(matrices),
                 lr=rate,
                 weight_decay=config.weight_decay,
                 momentum=_MOMENTUM,
@@ -83,11 +89,16 @@ class Optimizer:
             )
             self._parts.append((muon, rate))
 
-    def step(self, share: float) -> None:
-        """Change the weights by their gradients, at this share of the learning rates."""
+    def step(self, share: float, *, warm_share: float | None = None) -> None:
+        """Change the weights by their gradients, at this share of the learning rates.
+
+        Args:
+            share: of the weights that warm up.
+            warm_share: of the others; None for the same.
+        """
         for optimizer, rate in self._parts:
             for group in optimizer.param_groups:
-                group["lr"] = share * rate
+                group["lr"] = rate * (warm_share if group["is_warm"] and warm_share is not None else share)
             optimizer.step()
 
     def zero_grad(self) -> None:
@@ -103,11 +114,27 @@ class Optimizer:
                 return state
         return {}
 
+    def take_over(self, earlier: "Optimizer", weight: nn.Parameter) -> None:
+        """Go on with what another optimizer, of the same config, remembers of a weight, if it does."""
+        if state := earlier.state(weight):
+            self._part_of(weight).state[weight] = state
+
     def make_room(self, weight: nn.Parameter) -> None:
         """State of the right shape for a weight, to be filled from a checkpoint."""
-        for optimizer, _ in self._parts:
-            if any(weight is other for group in optimizer.param_groups for other in group["params"]):
-                optimizer.state[weight] = _empty_state(optimizer, weight)
+        optimizer = self._part_of(weight)
+        optimizer.state[weight] = _empty_state(optimizer, weight)
+
+    def _part_of(self, weight: nn.Parameter) -> torch.optim.Optimizer:
+        return next(
+            optimizer
+            for optimizer, _ in self._parts
+            for group in optimizer.param_groups
+            if any(weight is other for other in group["params"])
+        )
+
+
+def _param_groups(groups: _Groups) -> list[dict[str, Any]]:
+    return [{"params": weights, "is_warm": is_warm} for is_warm, weights in groups.items()]
 
 
 def _empty_state(optimizer: torch.optim.Optimizer, weight: nn.Parameter) -> dict[str, Tensor]:

@@ -18,6 +18,7 @@ from modeling.model.backbone import VideoBackbone
 from modeling.model.dit import Block, DiT
 from modeling.model.precision import Precision
 from modeling.model.sequence import DividedSequence
+from modeling.training.block_graphs import BlockGraphs
 from storage.configs import strict
 from storage.numbers import expect_at_least
 
@@ -31,7 +32,7 @@ class ExecutionConfig:
         precision: of matrix products and attention. Our choice: bfloat16, as the authors' sibling model.
         recomputes_activations: keep only what enters each block, and compute the rest again for the gradients: a third
             more computation for a fraction of the memory.
-        compiles: whether every block is compiled.
+        compiles: whether every block is compiled (`block_graphs.py`).
         devices_per_clip: devices that divide the tokens of each clip among them (context parallel), for clips that one
             device cannot hold.
     """
@@ -65,6 +66,7 @@ class Team:
                 f"{processes} processes cannot share clips by {devices_per_clip}; set devices_per_clip to a divisor"
             )
         self.data_rank, self.data_ranks = self.rank // devices_per_clip, processes // devices_per_clip
+        self._graphs = BlockGraphs()
         self._shards: DeviceMesh | None = None
         self._clip: DeviceMesh | None = None
         if dist.is_initialized():
@@ -100,10 +102,14 @@ class Team:
             if sequence is not None:
                 block.self_attention.sequence = sequence
             if execution.compiles:
-                block.compile()
+                block.compiled = self._graphs
         if self._shards is not None:
             self._shard(model, self._shards, execution.precision)
         return model
+
+    def begin_phase(self) -> None:
+        """Other weights of the model are trained from now on."""
+        self._graphs.forget()
 
     def mean(self, values: Tensor) -> Tensor:
         """The mean of each value over all processes."""

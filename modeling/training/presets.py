@@ -35,12 +35,12 @@ def one_gpu() -> RunConfig:
 
     Heads keep the paper's 128 channels, so that width and depth are all that differs from its model, and the device
     the paper's budget of tokens: `describe` finds that a step needs 79 GiB at most with recomputed activations, which
-    leaves 60 to the encoders.
+    leaves 60 to the encoders. Its steps are short beside the work on their clips, hence 16 threads for that.
     """
     return RunConfig(
         pipeline=PipelineConfig(model=DiTConfig(width=2048, blocks=24, heads=16), encoders=PaperEncoders()),
         training=TrainingConfig(
-            data=DataConfig(batching=BatchingConfig(tokens_per_device=54_720, devices_per_group=1))
+            data=DataConfig(threads=16, batching=BatchingConfig(tokens_per_device=54_720, devices_per_group=1))
         ),
     )
 

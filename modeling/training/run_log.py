@@ -1,12 +1,14 @@
 """What training reports: one line of JSON for every logged step."""
 
-import importlib.util
 import json
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from modeling.training.boards import Board
+from modeling.training.held_out import HeldOutLosses
 from modeling.training.objective import ReferenceLosses
 from storage.whole_files import write_whole_text
 
@@ -20,9 +22,11 @@ class StepReport:
     Attributes:
         step: counted from 1 over all training phases; `steps` is how many there will be.
         gradient_norm: before clipping.
+        learning_rate: of the weights that warm up, if the phase has a warm-up.
         tokens_per_s: as `data_wait_s`, `model_tflops_per_s` and `mfu`, those of `meter.Rates`.
         skipped_steps: so far, because loss or gradient was not finite.
         reference_losses: the loss without references and with them, by timestep; None where not measured.
+        held_out_losses: the same of clips that training never sees, by bucket.
         skipped_clips: of this step, if it was skipped: the clips to look at.
     """
 
@@ -39,6 +43,7 @@ class StepReport:
     mfu: float | None
     skipped_steps: int
     reference_losses: dict[str, ReferenceLosses] | None = None
+    held_out_losses: HeldOutLosses | None = None
     skipped_clips: tuple[str, ...] = ()
 
     @property
@@ -50,45 +55,45 @@ class StepReport:
 
 
 class RunLog:
-    """Appends reports to `folder/metrics.jsonl`, and to `folder/tensorboard` where TensorBoard is installed.
+    """Appends reports to `folder/metrics.jsonl`, and draws them on the boards.
 
     Lines after `step`, from a run that was cut off, are removed first.
     """
 
-    def __init__(self, folder: Path, *, step: int) -> None:
+    def __init__(self, folder: Path, *, step: int, boards: Sequence[Board] = ()) -> None:
         self._path = folder / "metrics.jsonl"
         lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True) if self._path.is_file() else []
         kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
         write_whole_text(self._path, "".join(kept))
-        self._board = _tensorboard(folder / "tensorboard", step=step)
+        self._boards = boards
 
     def write(self, report: StepReport) -> None:
         """Append one line; it is on disk when this returns."""
         line = asdict(report) | {"reference_gain": report.reference_gain}
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(_without_nan(line), allow_nan=False) + "\n")
-        if self._board is not None:
-            for name in _CURVES:
-                if (value := getattr(report, name)) is not None:
-                    self._board.add_scalar(f"training/{name}", value, report.step)
-            for timestep, losses in (report.reference_losses or {}).items():
-                self._board.add_scalar(f"reference_gain/{timestep}", losses.gain, report.step)
-                for name, loss in losses._asdict().items():
-                    self._board.add_scalar(f"loss_{name}/{timestep}", loss, report.step)
+        for board in self._boards:
+            board.draw(dict(_curves(report)), step=report.step)
 
     def close(self) -> None:
-        """Write what TensorBoard still holds back."""
-        if self._board is not None:
-            self._board.close()
+        """Write what the boards still hold back."""
+        for board in self._boards:
+            board.close()
 
 
-def _tensorboard(folder: Path, *, step: int) -> Any:
-    """A writer that hides what an earlier run wrote after `step`; None where TensorBoard is not installed."""
-    if importlib.util.find_spec("tensorboard") is None:
-        return None
-    from torch.utils.tensorboard import SummaryWriter
-
-    return SummaryWriter(str(folder), purge_step=step + 1)
+def _curves(report: StepReport) -> Iterator[tuple[str, float]]:
+    """The point of every curve that the report has one of."""
+    for name in _CURVES:
+        if (value := getattr(report, name)) is not None:
+            yield f"training/{name}", value
+    for timestep, losses in (report.reference_losses or {}).items():
+        yield f"reference_gain/{timestep}", losses.gain
+        for name, loss in losses._asdict().items():
+            yield f"loss_{name}/{timestep}", loss
+    for bucket, by_timestep in (report.held_out_losses or {}).items():
+        for timestep, held_out in by_timestep.items():
+            for name, loss in held_out.items():
+                yield f"held_out_loss_{name}/{bucket}/{timestep}", loss
 
 
 def _without_nan(value: Any) -> Any:

@@ -21,17 +21,27 @@ class TrainedOn:
     Attributes:
         dataset: where it lay; it may move. An address holds no credentials.
         clips: that fill a bucket of the run.
-        fingerprint: of what the run sees of them (`modeling.data.survey`).
+        fingerprint: of what is said of them (`modeling.data.survey`).
+        held_out_share: of their videos, that the run does not see.
     """
 
     dataset: str
     clips: int
     fingerprint: str
+    held_out_share: float = 0.0
 
     @classmethod
-    def of(cls, dataset: Place, found: Survey) -> "TrainedOn":
+    def of(cls, dataset: Place, found: Survey, *, held_out_share: float) -> "TrainedOn":
         """The data that was surveyed."""
-        return cls(dataset=str(dataset), clips=found.clips, fingerprint=found.fingerprint)
+        return cls(
+            dataset=str(dataset), clips=found.clips, fingerprint=found.fingerprint, held_out_share=held_out_share
+        )
+
+    @staticmethod
+    def held_out_share_of(checkpoint: Path) -> float:
+        """What the run of a checkpoint holds out; nothing, where that is not said."""
+        path = checkpoint / _NAME
+        return read_config(path, TrainedOn).held_out_share if path.is_file() else 0.0
 
     def write(self, checkpoint: Path) -> None:
         """Write it into the folder of a checkpoint."""

@@ -33,6 +33,7 @@ class Sample:
         output: the .mp4 to write.
         reference: WORD=PICTURE, several if need be; the word is copied from the prompt (WORD#2 where it stands there
             a second time), the picture shows its subject on a transparent or white background.
+        first_frame: a picture that the video is to begin with, scaled and centre-cropped to its size.
         background: WORD=PICTURE of the place.
         lora: adapters of a personal fine-tune of that pipeline, such as out/my_dog_model/pipeline/lora.
         sampling: its size and seed, and how noise becomes it.
@@ -44,6 +45,7 @@ class Sample:
     prompt: str
     output: Path
     reference: tuple[str, ...] = ()
+    first_frame: Path | None = None
     background: str | None = None
     lora: Path | None = None
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
@@ -74,6 +76,7 @@ def sample(command: Sample) -> Path:
     background_word, background = (
         _word_and_picture("--background", command.background) if command.background else (None, None)
     )
+    first_frame = _picture("--first-frame", command.first_frame) if command.first_frame else None
     sampling = command.sampling
     steps = sampling.steps or steps_for(sampling.bucket)
     pipeline = Pipeline.from_pretrained(command.model, device=command.device, trusts_code=command.trusts_code)
@@ -86,6 +89,7 @@ def sample(command: Sample) -> Path:
             references=references,
             background=background,
             background_word=background_word,
+            first_frame=first_frame,
             sampling=sampling,
             on_step=lambda: report(next(done)),
         )
@@ -98,7 +102,11 @@ def _word_and_picture(flag: str, argument: str) -> tuple[str, Image.Image]:
     word, separator, path = argument.partition("=")
     if not separator or not word or not path:
         raise ConfigError(f"{flag} is {argument!r}, expected WORD=PICTURE such as cat=cat.png")
+    return word, _picture(f"{flag} {argument!r}", path)
+
+
+def _picture(name: str, path: str | Path) -> Image.Image:
     try:
-        return word, open_picture(path)
+        return open_picture(path)
     except ValueError as error:
-        raise ConfigError(f"{flag} {argument!r}: {error}") from error
+        raise ConfigError(f"{name}: {error}") from error

@@ -37,7 +37,8 @@ class Train:
         output: gets `checkpoints/`, `metrics.jsonl`, `samples/` and, at the end, `pipeline/`.
         run: the model, its encoders and how it is trained; the values shown are those of the tiny preset.
         device: where to train, such as `cpu` or `cuda`.
-        start: a trained pipeline whose weights to start from, of the same model, encoders and flow.
+        start: a trained pipeline whose weights to start from, of the same model, encoders and flow; or the output of
+            another run, or one of its checkpoints, to go on with all that it has trained.
     """
 
     dataset: Place

@@ -202,7 +202,7 @@ def test_places_in_another_form_are_told_with_the_shard(said: bytes, tmp_path: P
 
 def written_with(path: Path, said: Callable[[list[int]], bytes]) -> None:
     """A shard of two rows whose footer says something about its media; `said` is told where its row group ends."""
-    rows = [to_row(record) for record in GOLDEN_SAMPLES]
+    rows = [to_row(record) for record in GOLDEN_SAMPLES[:2]]
     with pa.OSFile(str(path), "wb") as sink, pq.ParquetWriter(sink, SAMPLES_SCHEMA) as writer:
         writer.write_table(pa.Table.from_pylist(rows, schema=SAMPLES_SCHEMA))
         writer.add_key_value_metadata({PLACES_KEY: said([sink.tell()])})

@@ -18,8 +18,8 @@ def test_every_sample_becomes_files_of_one_name(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "tars" / "part-1.tar") as tar:
         found = {member.name: tar.extractfile(member) for member in tar}
         content = {name: file.read() for name, file in found.items() if file is not None}
-    dog, cat = GOLDEN_SAMPLES
-    assert {name.split(".", 1)[0] for name in content} == {dog.clip_id, cat.clip_id}
+    dog, cat, given = GOLDEN_SAMPLES
+    assert {name.split(".", 1)[0] for name in content} == {dog.clip_id, cat.clip_id, given.clip_id}
     assert content[f"{dog.clip_id}.mp4"] == dog.video.bytes
     assert content[f"{dog.clip_id}.txt"].decode() == dog.caption
     assert content[f"{dog.clip_id}.0.0.png"] == dog.entities[0].references[0].image.bytes

@@ -14,7 +14,7 @@ from modeling.model.lora import LoraConfig
 from modeling.model.parts import Trainable
 from modeling.sampling.denoising import SamplingConfig
 from modeling.sampling.flow import FlowConfig
-from modeling.training.config import TrainingConfig, TrainingPhase, ValidationConfig, is_due
+from modeling.training.config import HeldOutConfig, TrainingConfig, TrainingPhase, ValidationConfig, is_due
 from modeling.training.optimizer import OptimizerConfig
 from modeling.training.parallel import ExecutionConfig
 
@@ -34,6 +34,9 @@ REFUSED: list[tuple[Callable[..., object], str, tuple[float, ...]]] = [
     (TrainingConfig, "ema_decay", (-0.1, 1.1, NAN)),
     (ValidationConfig, "every_steps", (-1,)),
     (ValidationConfig, "clips", (0,)),
+    (HeldOutConfig, "share", (-0.1, 1.1, NAN)),
+    (HeldOutConfig, "every_steps", (-1,)),
+    (HeldOutConfig, "clips", (0,)),
     (phase, "steps", (0, -1)),
     (phase, "warmup_steps", (-1,)),
     (phase, "cooldown_steps", (-1, 5)),

@@ -1,12 +1,10 @@
 """What Python hands to a config is held to its types: a text that only looks right must not change the mathematics."""
 
-import importlib
-import pkgutil
-from dataclasses import dataclass, fields, is_dataclass
-from enum import Enum
+import math
+from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -30,19 +28,7 @@ from modeling import (
 )
 from modeling.sampling.flow import TimestepDistribution
 from storage.configs import strict
-
-
-def every_config() -> list[type]:
-    """All classes of the library that say how something is built or run."""
-    found: dict[str, type] = {}
-    for module in pkgutil.walk_packages(modeling.__path__, "modeling."):
-        for name, kind in vars(importlib.import_module(module.name)).items():
-            is_config = name.endswith(("Config", "Encoders")) or name == "TrainingPhase"
-            if is_config and isinstance(kind, type) and is_dataclass(kind) and kind.__module__.startswith("modeling."):
-                found[kind.__qualname__] = kind
-    found.pop("Encoders")  # the networks themselves
-    return [found[name] for name in sorted(found)]
-
+from tests.strict_fields import Field, every_field, with_value
 
 PHASE = TrainingPhase(name="I", steps=10, trainable=Trainable.ALL)
 NEEDED: dict[str, dict[str, Any]] = {
@@ -50,61 +36,45 @@ NEEDED: dict[str, dict[str, Any]] = {
     "TrainingConfig": {"phases": (PHASE,)},
     "RunConfig": {"pipeline": PipelineConfig(), "training": TrainingConfig(phases=(PHASE,))},
 }
-FIELDS = [(kind, field.name, get_type_hints(kind)[field.name]) for kind in every_config() for field in fields(kind)]
-
-
-def with_field(kind: type, name: str, value: object) -> Any:
-    return kind(**{**NEEDED.get(kind.__name__, {}), name: value})
-
-
-def enum_of(hint: Any) -> type[Enum] | None:
-    return hint if isinstance(hint, type) and issubclass(hint, Enum) else None
-
-
-ENUMS = [(kind, name, enum_of(hint)) for kind, name, hint in FIELDS if enum_of(hint)]
-NUMBERS = [(kind, name) for kind, name, hint in FIELDS if {int, float} & {hint, *get_args(hint)} and hint is not bool]
-SWITCHES = [(kind, name) for kind, name, hint in FIELDS if hint is bool]
-
-
-def named(value: object) -> str:
-    return value.__name__ if isinstance(value, type) else str(value)
+FIELDS = every_field(
+    modeling,
+    lambda name: (name.endswith(("Config", "Encoders")) and name != "Encoders") or name == "TrainingPhase",
+)
+CHOICES = [field for field in FIELDS if field.choices]
+NUMBERS = [field for field in FIELDS if field.is_number]
+SWITCHES = [field for field in FIELDS if field.is_switch]
 
 
 def test_the_library_has_configs_with_choices_numbers_and_switches() -> None:
-    assert len(ENUMS) >= 6
+    assert len(CHOICES) >= 6
     assert len(NUMBERS) >= 40
     assert len(SWITCHES) >= 10
 
 
-@pytest.mark.parametrize(("kind", "name", "choices"), ENUMS, ids=named)
-def test_a_choice_is_taken_by_its_name_and_an_unknown_name_refused(kind: type, name: str, choices: type[Enum]) -> None:
-    for member in choices:
-        assert getattr(with_field(kind, name, member.value), name) is member
-        assert with_field(kind, name, member.value) == with_field(kind, name, member)
-    with pytest.raises(ValueError, match=rf"^{kind.__name__}: {name} is 'nonsense', expected '"):
-        with_field(kind, name, "nonsense")
+@pytest.mark.parametrize("field", CHOICES, ids=str)
+def test_a_choice_is_taken_by_its_name_and_an_unknown_name_refused(field: Field) -> None:
+    assert field.choices is not None
+    for member in field.choices:
+        assert getattr(with_value(field, member.value, NEEDED), field.name) is member
+        assert with_value(field, member.value, NEEDED) == with_value(field, member, NEEDED)
+    with pytest.raises(ValueError, match=rf"^{field.config.__name__}: {field.name} is 'nonsense', expected '"):
+        with_value(field, "nonsense", NEEDED)
 
 
-@pytest.mark.parametrize(("kind", "name"), NUMBERS, ids=named)
-@pytest.mark.parametrize("value", ["8", True, [1]])
-def test_what_only_looks_like_a_number_is_refused(kind: type, name: str, value: object) -> None:
-    if get_type_hints(kind)[name] == tuple[float, ...]:
+@pytest.mark.parametrize("field", NUMBERS, ids=str)
+@pytest.mark.parametrize("value", ["8", True, [1], math.nan])
+def test_what_is_no_number_is_refused(field: Field, value: object) -> None:
+    if field.hint == tuple[float, ...]:
         value = [value]
-    with pytest.raises(ValueError, match=rf"^{kind.__name__}: {name}.* expected a"):
-        with_field(kind, name, value)
+    with pytest.raises(ValueError, match=rf"^{field.config.__name__}: {field.name}.* expected a"):
+        with_value(field, value, NEEDED)
 
 
-@pytest.mark.parametrize(("kind", "name"), NUMBERS, ids=named)
-def test_no_number_may_be_nan(kind: type, name: str) -> None:
-    with pytest.raises(ValueError, match=name):
-        with_field(kind, name, float("nan"))
-
-
-@pytest.mark.parametrize(("kind", "name"), SWITCHES, ids=named)
+@pytest.mark.parametrize("field", SWITCHES, ids=str)
 @pytest.mark.parametrize("value", ["no", "false", 0, None])
-def test_a_switch_is_true_or_false(kind: type, name: str, value: object) -> None:
-    with pytest.raises(ValueError, match=rf"^{kind.__name__}: {name} is .*, expected true or false"):
-        with_field(kind, name, value)
+def test_a_switch_is_true_or_false(field: Field, value: object) -> None:
+    with pytest.raises(ValueError, match=rf"^{field.config.__name__}: {field.name} is .*, expected true or false"):
+        with_value(field, value, NEEDED)
 
 
 def test_texts_stand_for_what_files_write_them_for() -> None:
@@ -128,10 +98,10 @@ def test_none_stands_only_where_it_means_something() -> None:
     assert SamplingConfig(steps=None).steps is None
     with pytest.raises(ValueError, match=r"^SamplingConfig: seed is None, expected an integer"):
         SamplingConfig(seed=None)  # type: ignore[arg-type]
-    optional = [(kind, name) for kind, name, hint in FIELDS if NoneType in get_args(hint)]
+    optional = [field for field in FIELDS if NoneType in get_args(field.hint)]
     assert optional
-    for kind, name in optional:
-        with_field(kind, name, None)
+    for field in optional:
+        with_value(field, None, NEEDED)
 
 
 def test_a_config_in_the_place_of_another_is_refused() -> None:

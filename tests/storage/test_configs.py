@@ -59,7 +59,7 @@ class Cake:
     glaze: Oven | None = None
 
 
-FLOATS = st.floats(allow_nan=False)
+FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 BUCKETS = st.builds(Bucket, frames=st.sampled_from([5, 9]), height=st.sampled_from([16, 64]), width=st.just(32))
 OVENS = st.builds(Oven, degrees=FLOATS)
 CAKES = st.builds(

@@ -121,6 +121,19 @@ def test_a_module_that_is_not_there_is_named() -> None:
         import_named({"heat": {"profile": "no_such_module.part:Fire"}})
 
 
+def test_a_module_that_fails_is_told_with_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own_fails.py").write_text("heat = 1\ncold = heat / 0\n", encoding="utf-8")
+    (tmp_path / "own_needs.py").write_text("import no_such_library\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    with pytest.raises(ValueError, match=r"importing own_fails fails at .*own_fails\.py, line 2 \(ZeroDivisionError: "):
+        import_named({"profile": "own_fails:Fire"})
+    with pytest.raises(
+        ValueError, match=r"own_needs fails at .*own_needs\.py, line 1 \(ModuleNotFoundError: No module"
+    ):
+        import_named({"profile": "own_needs:Fire"})
+
+
 def test_a_child_of_our_own_class_keeps_its_name() -> None:
     kitchen = Kitchen(heat=LargePlate(rings=4))
 

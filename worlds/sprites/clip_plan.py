@@ -7,6 +7,8 @@ from typing import Final, Literal
 import numpy as np
 
 from dataset_schema import EntityKind
+from storage.configs import strict
+from storage.numbers import expect_at_least
 from worlds.chances import Rng, chance
 from worlds.sprites.arrangement import Format, arrange
 from worlds.sprites.captions import describe, describe_plural
@@ -32,6 +34,7 @@ _STILL_SHARE: Final = 0.5  # of the clips of several sprites, in which one stand
 _SHORTEST_SHOT: Final = 8
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpriteWorldConfig:
     """What a sprite world looks like.
@@ -63,6 +66,8 @@ class SpriteWorldConfig:
                 f"sprite world has {self.clips} clips of {self.frames} frames, "
                 f"expected at least 1 clip of at least {2 * _SHORTEST_SHOT} frames"
             )
+        expect_at_least(0, "sprite world", self, "seed")
+        expect_at_least(1, "sprite world", self, "fps")
         expect_storable("sprite world", self.height, self.width)
         for name in ("max_subjects", "max_moving"):
             if not 1 <= getattr(self, name) <= len(_SUBJECT_COUNTS):

@@ -12,6 +12,8 @@ from typing import Final, Literal
 import numpy as np
 
 from dataset_schema import EntityKind
+from storage.configs import strict
+from storage.numbers import expect_at_least
 from worlds.affine import Affine, apply
 from worlds.chances import Rng, between, chance
 from worlds.sprites.captions import sentence, with_article
@@ -64,6 +66,7 @@ _PASSAGES: Final = {
 }
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmallWorldConfig:
     """What a small world shows.
@@ -98,6 +101,8 @@ class SmallWorldConfig:
     def __post_init__(self) -> None:
         if self.clips < 1 or self.frames < 2:
             raise ValueError(f"small world has {self.clips} clips of {self.frames} frames, expected at least 1 of 2")
+        expect_at_least(0, "small world", self, "seed")
+        expect_at_least(1, "small world", self, "fps")
         expect_storable("small world", self.height, self.width)
         most = min(_MOST_SUBJECTS, self.width // self.height)
         if not self.subjects or not set(self.subjects) <= set(range(1, most + 1)):

@@ -16,6 +16,7 @@ from curation.stage import Resources
 from curation.video.sampling import CONTENT_FRAMES
 from dataset_schema import Annotator
 from storage.checkpoints import check_model_type, checkpoint_folder
+from storage.configs import strict
 
 EMBEDDED_WEIGHTS: Final = Path(__file__).parents[1] / "weights" / "content_filter"
 
@@ -26,6 +27,7 @@ def _one_core() -> Device:
     return Device(name="cpu", memory_gib=1.5, batch_size=1, precision="float32")
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoMaeConfig:
     """Which network, and where it runs.

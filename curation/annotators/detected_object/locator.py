@@ -21,11 +21,12 @@ from curation.entity_words.object_classes import fingerprint
 from curation.records import EntityWord, LocatedEntity
 from curation.stage import Resources
 from dataset_schema import Annotator
-from storage.configs import PRESET_ONLY
+from storage.configs import PRESET_ONLY, strict
 
 _REVISION: Final = "1"
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectedObjectConfig:
     """How the words' things are looked for.

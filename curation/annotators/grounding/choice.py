@@ -10,11 +10,13 @@ import numpy.typing as npt
 from curation.annotators.grounding.networks import Boxes, ScoredMask, WordBoxes
 from curation.masks import mask_box
 from curation.records import Mask
+from storage.configs import strict
 
 # Of the smaller box inside the larger: a head is part of its body, and one person part of a group.
 _PART: Final = 0.8
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChoiceConfig:
     """When a box or a mask counts. The paper gives no value (3.1); those of its authors are their evaluator's.

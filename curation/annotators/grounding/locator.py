@@ -27,7 +27,7 @@ from curation.records import LocatedEntity, Mask
 from curation.stage import Resources
 from dataset_schema import Annotator, EntityKind
 from storage.checkpoints import check_model_type, checkpoint_folder
-from storage.configs import PRESET_ONLY
+from storage.configs import PRESET_ONLY, strict
 
 # Our choice: at the published sizes three frames take two minutes on one core, the slowest place to run.
 _TIMEOUT_S: Final = 300.0
@@ -38,6 +38,7 @@ def half_a_gpu() -> Device:
     return Device(gpus=0.5, gpu_memory_gib=16, memory_gib=6, batch_size=8)
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroundedMasksConfig:
     """Which networks look, and what counts.

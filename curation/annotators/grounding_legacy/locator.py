@@ -8,9 +8,10 @@ from curation.annotators.device import Device
 from curation.annotators.grounding.choice import ChoiceConfig
 from curation.annotators.grounding.locator import GroundedMasks, half_a_gpu
 from curation.annotators.protocols import EntityLocator
-from storage.configs import PRESET_ONLY
+from storage.configs import PRESET_ONLY, strict
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegacyGroundedMasksConfig:
     """Which networks look, and what counts; as `GroundedMasksConfig`, but with the files that the two packages read.

@@ -8,11 +8,12 @@ from curation.annotators.protocols import Hole, Inpainter
 from curation.records import Image
 from curation.stage import Resources
 from dataset_schema import Annotator
-from storage.configs import PRESET_ONLY
+from storage.configs import PRESET_ONLY, strict
 
 _REVISION: Final = "1"
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExemplarConfig:
     """How a hole is filled.

@@ -13,6 +13,8 @@ from curation.records import Image
 from curation.stage import Resources
 from dataset_schema import Annotator
 from storage.checkpoints import checkpoint_parts, expect_weights
+from storage.configs import strict
+from storage.numbers import expect_at_least
 
 _PIPELINE: Final = "StableDiffusionInpaintPipeline"
 
@@ -27,6 +29,7 @@ _INPAINTING_CHANNELS: Final = 9
 _SIDE_STEP: Final = 8
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StableDiffusionConfig:
     """How a hole is painted.
@@ -58,6 +61,7 @@ class StableDiffusionConfig:
             raise ValueError(f"steps is {self.steps}, expected at least 1")
         if self.side < _SIDE_STEP or self.side % _SIDE_STEP:
             raise ValueError(f"side is {self.side}, expected a multiple of {_SIDE_STEP}")
+        expect_at_least(0, "inpainting", self, "guidance_scale")
 
     def build(self) -> Inpainter:
         """The inpainter; nothing is loaded yet."""

@@ -16,11 +16,14 @@ from curation.annotators.insets.rectangles import find_rectangles
 from curation.records import Frames
 from curation.stage import Resources
 from dataset_schema import Annotator
+from storage.configs import strict
+from storage.numbers import expect_at_least, expect_share
 
 # Our choice: rectangles that are looked at in full size, so that a clip of a hundred windows costs no more.
 _MAX_CHECKED: Final = 12
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BorderedInsetsConfig:
     """When a rectangle is an inset. Our choice, on clips composed for the purpose.
@@ -33,6 +36,10 @@ class BorderedInsetsConfig:
 
     min_moves: float = 0.5
     min_exactness: float = 0.55
+
+    def __post_init__(self) -> None:
+        expect_share("insets", self, "min_moves")
+        expect_at_least(0, "insets", self, "min_exactness")
 
     def build(self) -> "BorderedInsets":
         """The finder."""

@@ -16,6 +16,7 @@ from curation.deferred import Deferred
 from curation.records import Image, Video
 from curation.stage import Resources
 from dataset_schema import Annotator
+from storage.configs import strict
 
 cv2: Any = Deferred("cv2")
 
@@ -24,6 +25,7 @@ def _default_server() -> ChatServerConfig:
     return ChatServerConfig(model="Qwen/Qwen2.5-VL-7B-Instruct", in_flight=16)
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerCaptionerConfig:
     """What the model is shown.

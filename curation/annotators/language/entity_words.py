@@ -10,9 +10,10 @@ from curation.annotators.language.chat import AnswerFormat, ChatModel
 from curation.entity_words.instruction import ANSWER_SCHEMA, entity_word_instruction, instruction_version
 from curation.stage import Resources
 from dataset_schema import Annotator
-from storage.configs import UNDECISIVE
+from storage.configs import UNDECISIVE, strict
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LanguageEntityWordsConfig:
     """What is asked, and where answers are kept.

@@ -16,7 +16,7 @@ from curation.annotators.language.entity_words import LanguageEntityWordsConfig,
 from curation.annotators.protocols import EntityWordExtractor
 from curation.stage import ClipError, Resources
 from dataset_schema import Annotator, FailureKind
-from storage.configs import PRESET_ONLY, UNDECISIVE
+from storage.configs import PRESET_ONLY, UNDECISIVE, strict
 
 # Before a run starts, somebody waits: the server need not be asked for as long as in the middle of one.
 _RETRIES_AT_START: Final = 1
@@ -25,6 +25,7 @@ _EXCERPT: Final = 300
 Result = TypeVar("Result")
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatServerConfig:
     """Where the model is, and how hard to press it.

@@ -13,11 +13,13 @@ from curation.annotators.protocols import EntityWordExtractor
 from curation.stage import Resources
 from dataset_schema import Annotator
 from storage.checkpoints import checkpoint_folder
+from storage.configs import strict
 
 # Our choice: hundreds of tokens, one after the other, on a slow processor.
 _TIMEOUT_S: Final = 300.0
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransformersChatConfig:
     """Which checkpoint, and where it runs.

@@ -12,7 +12,8 @@ from curation.annotators.protocols import EntityWordExtractor
 from curation.stage import Resources
 from dataset_schema import Annotator
 from storage.checkpoints import checkpoint_folder
-from storage.configs import UNDECISIVE
+from storage.configs import UNDECISIVE, strict
+from storage.numbers import expect_positive
 
 _TIMEOUT_S: Final = 60.0
 _GIB: Final = 1 << 30
@@ -20,6 +21,7 @@ _GIB: Final = 1 << 30
 _COMPACT_JSON: Final = {"backend": "xgrammar", "disable_any_whitespace": True}
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VllmChatConfig:
     """Which checkpoint, and how much of the GPU it gets.
@@ -48,6 +50,7 @@ class VllmChatConfig:
     def __post_init__(self) -> None:
         if not 0 <= self.gpus <= 1:
             raise ValueError(f"gpus is {self.gpus}, expected a share of one GPU from 0 to 1")
+        expect_positive("vllm", self, "gpu_memory_gib")
         if self.batch_size < 1 or self.max_model_len < 1:
             raise ValueError(
                 f"batch_size is {self.batch_size} and max_model_len {self.max_model_len}, expected at least 1"

@@ -9,13 +9,14 @@ from curation.deferred import Deferred
 from curation.records import ReferenceFrame
 from curation.stage import Resources
 from dataset_schema import Annotator
-from storage.configs import PRESET_ONLY
+from storage.configs import PRESET_ONLY, strict
 
 cv2: Any = Deferred("cv2")
 
 _REVISION: Final = "2"
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColorLeakConfig:
     """Where colors of the entities are looked for.
@@ -67,6 +68,7 @@ class ColorLeak:
         return [color_leak(one, rim=self._config.rim, gap=self._config.gap) for one in painted]
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectorLeakConfig:
     """Nothing to choose: it looks with the networks that find the entities."""

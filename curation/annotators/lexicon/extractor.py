@@ -21,10 +21,12 @@ from curation.entity_words.word_lists import BEINGS, NounClass, find_noun, finge
 from curation.records import EntityWord
 from curation.stage import Resources
 from dataset_schema import Annotator, EntityKind
+from storage.configs import strict
 
 _REVISION: Final = "4"
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LexiconConfig:
     """Nothing to choose: the word lists come with the package."""

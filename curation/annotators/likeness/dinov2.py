@@ -14,8 +14,10 @@ from curation.records import Cutout
 from curation.stage import Resources
 from dataset_schema import Annotator
 from storage.checkpoints import check_model_type, checkpoint_folder
+from storage.configs import strict
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dinov2Config:
     """Which DINOv2 compares pictures, and where.

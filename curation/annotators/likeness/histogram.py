@@ -11,10 +11,12 @@ from curation.annotators.protocols import CutoutEncoder
 from curation.records import Cutout
 from curation.stage import Resources
 from dataset_schema import Annotator
+from storage.configs import strict
 
 _REVISION: Final = "1"
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistogramConfig:
     """Nothing to choose."""

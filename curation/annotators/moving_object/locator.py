@@ -17,11 +17,12 @@ from curation.annotators.protocols import EntityLocator, Scene
 from curation.records import EntityWord, LocatedEntity, ReferenceFrame
 from curation.stage import Resources
 from dataset_schema import Annotator, EntityKind
-from storage.configs import PRESET_ONLY
+from storage.configs import PRESET_ONLY, strict
 
 _REVISION: Final = "2"
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MovingObjectConfig:
     """How the moving subject is looked for.

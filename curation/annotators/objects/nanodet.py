@@ -14,13 +14,14 @@ from curation.annotators.protocols import ObjectCandidates, ObjectDetector
 from curation.records import Image
 from curation.stage import Resources
 from dataset_schema import Annotator
-from storage.configs import PRESET_ONLY
+from storage.configs import PRESET_ONLY, strict
 
 OBJECT_WEIGHTS: Final = Path(__file__).parents[1] / "weights" / "objects"
 
 _FILE: Final = "nanodet-g.safetensors"
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NanoDetConfig:
     """Which candidates are worth keeping.

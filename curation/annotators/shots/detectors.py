@@ -16,8 +16,10 @@ from curation.annotators.protocols import ShotDetector
 from curation.records import Video
 from curation.stage import Resources
 from dataset_schema import Annotator
+from storage.configs import strict
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransNetV2Config:
     """Where TransNetV2 runs.
@@ -84,6 +86,7 @@ class TransNetV2Shots:
         return self._network
 
 
+@strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneDetectConfig:
     """Thresholds of PySceneDetect's adaptive detector; the defaults are its own.

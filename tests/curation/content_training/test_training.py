@@ -1,7 +1,7 @@
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,8 @@ TINY = FilterTrainingConfig(
 )
 
 
-class GivenClips(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenClips(DrawnClips):
     """Clips that the test made, where a config would gather them."""
 
     splits: SplitInputs
@@ -101,7 +102,7 @@ def test_the_threshold_is_chosen_on_the_validation_split_and_stored_with_the_wei
         np.where(np.arange(18)[:, None, None, None, None] % 2, clips.inputs, noise), clips.labels
     )
     test = LabelledInputs(validation.inputs, (validation.labels + 1) % 5)
-    given: Any = GivenClips(SplitInputs(training, validation, test, "patterns"))
+    given = GivenClips(splits=SplitInputs(training, validation, test, "patterns"))
     config = replace(TINY, clips=given, network=replace(SMALL, training=FAST))
 
     result = train_filter(config, tmp_path)
@@ -128,7 +129,7 @@ def test_learns_what_it_is_shown_although_some_classes_are_rare() -> None:
 
 def test_the_same_config_gives_the_same_weights(tmp_path: Path) -> None:
     clips = patterns(2, 2, 2, 2, 2)
-    given: Any = GivenClips(SplitInputs(clips, clips, clips, "patterns"))
+    given = GivenClips(splits=SplitInputs(clips, clips, clips, "patterns"))
 
     for name, seed in {"one": 0, "two": 0, "other": 1}.items():
         train_filter(replace(TINY, clips=given, seed=seed), tmp_path / name)
@@ -277,5 +278,5 @@ def test_impossible_networks_are_errors(values: dict[str, Any], message: str) ->
 
 
 def test_too_few_drawn_clips_are_an_error() -> None:
-    with pytest.raises(ValueError, match="each of the 5"):
+    with pytest.raises(ValueError, match="test 4, expected at least 5"):
         DrawnClips(test=4)

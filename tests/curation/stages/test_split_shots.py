@@ -461,8 +461,8 @@ def test_a_cut_is_hard_if_the_change_is_between_two_frames() -> None:
     ("settings", "message"),
     [
         ({"threshold": 0.0}, "threshold 0"),
-        ({"hard_margin_frames": -1}, "-1 frames"),
-        ({"gradual_margin_s": -0.1}, "-0.1 s"),
+        ({"hard_margin_frames": -1}, "hard_margin_frames -1"),
+        ({"gradual_margin_s": -0.1}, "gradual_margin_s -0.1"),
     ],
 )
 def test_impossible_settings_are_refused(settings: dict[str, Any], message: str) -> None:

@@ -250,14 +250,14 @@ def test_media_are_found_by_what_the_index_says(tmp_path: Path) -> None:
 def test_no_picture_and_no_video_is_read(tmp_path: Path) -> None:
     write(tmp_path, GOLDEN_SAMPLES, run=1)
     before = rows(open_index(tmp_path))
-    (shard,) = shard_paths(tmp_path, Sample)
-    wiped = bytearray(shard.read_bytes())
-    group = pq.read_metadata(shard).row_group(0)
-    for column in map(group.column, range(group.num_columns)):
-        if column.path_in_schema.endswith(".bytes"):
-            end = column.data_page_offset + column.total_compressed_size
-            wiped[column.data_page_offset : end] = bytes(column.total_compressed_size)
-    shard.write_bytes(wiped)
+    for shard in shard_paths(tmp_path, Sample):
+        wiped = bytearray(shard.read_bytes())
+        group = pq.read_metadata(shard).row_group(0)
+        for column in map(group.column, range(group.num_columns)):
+            if column.path_in_schema.endswith(".bytes"):
+                end = column.data_page_offset + column.total_compressed_size
+                wiped[column.data_page_offset : end] = bytes(column.total_compressed_size)
+        shard.write_bytes(wiped)
 
     assert rows(open_index(tmp_path)) == before
 
@@ -273,7 +273,7 @@ def test_an_index_is_read_while_a_run_adds_shards(tmp_path: Path) -> None:
         refresh_index(tmp_path)
 
         assert rows(reader) == expected
-        assert open_index(tmp_path).num_rows == 1 + 2 * (run - 1)
+        assert open_index(tmp_path).num_rows == 1 + 3 * (run - 1)
 
 
 def test_rows_are_read_one_group_at_a_time_by_their_position(tmp_path: Path) -> None:

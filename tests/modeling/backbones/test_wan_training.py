@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -200,10 +201,19 @@ def test_a_run_that_would_train_the_base_is_refused(run: RunConfig, trainable: T
         replace(run, training=replace(run.training, phases=(phase,)))
 
 
-def test_a_run_that_would_divide_clips_is_refused(run: RunConfig) -> None:
-    execution = replace(run.training.execution, devices_per_clip=2)
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"devices_per_clip": 2}, "execution has devices_per_clip 2, expected 1"),
+        ({"compiles": True}, "execution has compiles true, expected false"),
+    ],
+)
+def test_a_run_that_would_compute_otherwise_than_the_model_can_is_refused(
+    run: RunConfig, changes: dict[str, Any], message: str
+) -> None:
+    execution = replace(run.training.execution, **changes)
 
-    with pytest.raises(ValueError, match="execution has devices_per_clip 2, expected 1"):
+    with pytest.raises(ValueError, match=message):
         replace(run, training=replace(run.training, execution=execution))
 
 

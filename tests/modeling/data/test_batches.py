@@ -1,9 +1,11 @@
 import io
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -119,21 +121,48 @@ def test_a_run_that_resumes_at_any_step_sees_the_batches_that_were_left(make_dat
     assert resumed == whole[start:]
 
 
-@pytest.mark.parametrize(("memory_mb", "threads"), [(0, 4), (1024, 1)])
-def test_neither_memory_nor_threads_change_a_batch(make_dataset: MakeDataset, memory_mb: int, threads: int) -> None:
+@pytest.mark.parametrize(("memory_mb", "threads", "ahead"), [(0, 4, 1), (1024, 1, 3), (0, 2, 5)])
+def test_neither_memory_nor_threads_nor_batches_ahead_change_a_batch(
+    make_dataset: MakeDataset, memory_mb: int, threads: int, ahead: int
+) -> None:
     dataset = make_dataset({BUCKET: 5})
-    config = DataConfig(batching=BATCHING, memory_mb=memory_mb, threads=threads)
+    config = DataConfig(batching=BATCHING, memory_mb=memory_mb, threads=threads, batches_ahead=ahead)
 
     limited = BatchLoader(SampleStore(dataset), config, seed=0, max_images=6, latents=LatentGeometry())
 
-    for step in range(4):
-        assert contents(limited.batch(step)) == contents(loader(dataset).batch(step))
+    for step, batch in enumerate(limited.batches(range(4))):
+        assert contents(batch) == contents(loader(dataset).batch(step))
 
 
-@pytest.mark.parametrize(("memory_mb", "threads"), [(-1, 4), (1024, 0)])
-def test_limits_below_zero_are_an_error(memory_mb: int, threads: int) -> None:
+@pytest.mark.parametrize("ahead", [1, 3])
+def test_so_many_batches_are_made_while_one_is_used(
+    make_dataset: MakeDataset, monkeypatch: pytest.MonkeyPatch, ahead: int
+) -> None:
+    config = DataConfig(batching=BATCHING, batches_ahead=ahead)
+    store = SampleStore(make_dataset({BUCKET: 5}))
+    batches = BatchLoader(store, config, seed=0, max_images=6, latents=LatentGeometry())
+    made: list[int] = []
+    make = batches.batch
+
+    def noted(step: int, **values: Any) -> Batch:
+        made.append(step)
+        return make(step, **values)
+
+    monkeypatch.setattr(batches, "batch", noted)
+    steps = batches.batches(range(10))
+    next(steps)
+    deadline = time.monotonic() + 20
+    while len(made) <= ahead and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+    assert sorted(made) == list(range(ahead + 1))
+    steps.close()  # type: ignore[attr-defined]  # it is a generator
+
+
+@pytest.mark.parametrize("limit", [{"memory_mb": -1}, {"threads": 0}, {"batches_ahead": 0}])
+def test_limits_below_zero_are_an_error(limit: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="expected at least"):
-        DataConfig(memory_mb=memory_mb, threads=threads)
+        DataConfig(**limit)  # type: ignore[arg-type]  # names are those of its fields
 
 
 def test_a_batch_splits_into_equal_parts_in_order(make_dataset: MakeDataset) -> None:

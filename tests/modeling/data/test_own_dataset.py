@@ -139,7 +139,7 @@ def test_what_is_wrong_is_named_and_nothing_is_left_behind(home: Path, tmp_path:
         r"a\.png: reference word 'dog' has no picture": replace(right, references={"dog": ()}),
         r"nothing\.png": replace(right, file=home / "nothing.png"),
         r"notes\.pdf": replace(right, file=home / "notes.pdf"),
-        r"small\.png: it has 1 frames in .* 8x8 \(height x width\), which fill none of the buckets 1x32x48": replace(
+        r"small\.png: it has 1 frames in .* 8x8 .*, which fill no bucket, the smallest being 1x32x48": replace(
             right, file=draw(home / "small.png", seed=0, size=(8, 8))
         ),
     }
@@ -165,24 +165,28 @@ def test_every_broken_file_is_named_at_once_and_nothing_is_lost_in_silence(home:
             ("b.mp4", "torn.png"),
             ("dog", "dog/1.png"),
             ("a.png", "dog/2.png"),
+            ("film.mp4", "dog/1.png"),
         )
     ]
     (home / "torn.png").write_bytes((home / "a.png").read_bytes()[:2000])
     (home / "empty.jpg").write_bytes(b"")
     (home / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
     (home / "torn.mp4").write_bytes(torn(whole))
+    with (home / "film.mp4").open("wb") as file:
+        file.truncate(2**31)  # a hole on the disk
 
-    with pytest.raises(ValueError, match="7 things are wrong") as error:
+    with pytest.raises(ValueError, match="8 things are wrong") as error:
         write_own_dataset(tmp_path / "dataset", clips, buckets=BUCKETS)
 
     for problem in (
         "torn.png: the picture cannot be decoded",
-        "empty.jpg: it is no picture, and no video that can be decoded",
+        "empty.jpg: it is no picture that can be opened, and as a video it is empty (0 bytes)",
         "phone.heic: the picture is a HEIC picture, which cannot be opened here; save it as JPEG or PNG",
         "torn.mp4: it is damaged (",
         f"b.mp4: {home}/torn.png cannot be decoded",
         "dog: it cannot be read (Is a directory), expected a video or a picture",
         "a.png: the same file with the same caption is given twice",
+        "film.mp4: it has 2.1 GB, and a row holds 2 at most; cut it into clips",
     ):
         assert f"\n- {home}/{problem}" in str(error.value)
     assert not (tmp_path / "dataset").exists()

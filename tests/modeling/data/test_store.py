@@ -50,6 +50,26 @@ def test_the_order_of_rows_survives_another_division_into_shards(make_dataset: M
     assert [many.read(SMALL, row).clip_id for row in range(6)] == ids
 
 
+@pytest.mark.parametrize(
+    "named",
+    [
+        ["clip-0002", "clip-0001", "clip-00010", "clip-000", "clip-0001-b", "b"],
+        ["déjà", "dé", "deja", "z", "dz", "d"],
+        ["a" * 9, "a" * 8, "a" * 7, "a" * 7 + "b", "a" * 8 + "A", "B"],
+    ],
+    ids=["begin alike", "beyond ASCII", "as long as what is compared first"],
+)
+def test_clips_stand_in_the_order_of_their_ids_whatever_these_are(
+    make_dataset: MakeDataset, tmp_path: Path, named: list[str]
+) -> None:
+    (shard,) = shard_paths(make_dataset({SMALL: 6}), Sample)
+    columns = f"list_value({', '.join(map(repr, named))})[row_number() OVER ()] AS clip_id, * EXCLUDE clip_id"
+
+    store = SampleStore(rewritten(shard, tmp_path / "renamed.parquet", columns))
+
+    assert ids(store) == sorted(named, key=str.encode)
+
+
 def test_a_dataset_without_samples_is_an_error_that_says_where_to_look(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"has no samples.*look at its rejections and failures"):
         SampleStore(tmp_path)

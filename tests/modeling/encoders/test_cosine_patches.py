@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 
@@ -83,3 +84,17 @@ def test_an_oblong_image_is_padded_not_stretched() -> None:
 
     assert square[20:44].max() == 0
     assert square[:12].min() == square[52:].min() == 255
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_of_a_prepared_picture_the_tokens_are_those_of_the_picture(mode: str) -> None:
+    patches = encoder()
+    pictures = [noise_image(seed, size).convert(mode) for seed, size in enumerate([(32, 32), (70, 20), (9, 40)])]
+    if mode == "RGBA":
+        for picture in pictures:
+            picture.putalpha(noise_image(7, picture.size).convert("L"))
+
+    prepared = [patches.prepare(picture) for picture in pictures]
+
+    assert {(square.size, square.mode) for square in prepared} == {((32, 32), "RGB")}
+    assert torch.equal(patches.encode(prepared), patches.encode(pictures))

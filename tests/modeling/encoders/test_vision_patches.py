@@ -155,3 +155,11 @@ def test_a_checkpoint_of_the_image_half_of_clip_alone_is_read(
     tokens = load(tmp_path, ImageKind.CLIP).encode([noise_image(0)])
 
     assert torch.equal(tokens, load(paper_checkpoints.clip, ImageKind.CLIP).encode([noise_image(0)]))
+
+
+def test_of_a_prepared_picture_the_tokens_are_those_of_the_picture(paper_checkpoints: TinyCheckpoints) -> None:
+    encoder = load(paper_checkpoints.dinov2, ImageKind.DINOV2)
+    picture = noise_image(0).resize((40, 90)).convert("RGBA")
+    picture.putalpha(noise_image(1).resize((40, 90)).convert("L"))
+
+    assert torch.equal(encoder.encode([encoder.prepare(picture)]), encoder.encode([picture]))

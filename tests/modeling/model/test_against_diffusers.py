@@ -163,7 +163,7 @@ def test_block_without_images_is_theirs_with_the_same_weights(heads: int) -> Non
     attended = Attended(Context.masked(text, torch.ones(2, TEXT_TOKENS, dtype=torch.bool)))
 
     with torch.no_grad():
-        ours = block(tokens, timestep, rotation, attended, None, length=TOKENS)
+        ours = block(tokens, timestep, rotation, attended, None)
         modulation = block.modulation(nn.functional.silu(timestep)).unflatten(1, (6, width))
         cosine, sine = (part[None, :, None] for part in real_pairs(rotation))
         expected = theirs(tokens, text, modulation, (cosine, sine))

@@ -283,7 +283,7 @@ def test_block_matches_the_formula_of_adaln_zero() -> None:
     set_to_zero(model, "text_attention.to_out.weight")
 
     text = Attended(Context.masked(conditions().text[:1], conditions().is_text[:1]))
-    found = block(tokens, timestep, rotary_embedding((1, 2, 2), head_channels=32), text, None, length=4)
+    found = block(tokens, timestep, rotary_embedding((1, 2, 2), head_channels=32), text, None)
 
     modulation = block.get_submodule("modulation")(torch.nn.functional.silu(timestep))
     shift, scale, gate = modulation[0, 192:256], modulation[0, 256:320], modulation[0, 320:]
@@ -334,10 +334,39 @@ def test_clips_without_any_text_or_image_give_no_nan(precision: Precision) -> No
     predicted.square().sum().backward()
 
     assert predicted.isfinite().all()
-    masks = [getattr(each.context, "mask", None) for block in model.cache(nothing).blocks for each in block if each]
-    assert len(masks) == 4
-    assert all(mask is not None and mask.any(dim=-1).all() for mask in masks)  # not every kernel forgives empty rows
     assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
+
+
+def test_no_row_of_a_mask_is_empty_because_not_every_kernel_forgives_that() -> None:
+    given = conditions()
+    some = replace(
+        given,
+        is_text=torch.arange(5) < torch.tensor([[2], [0], [0]]),
+        references=replace(references(given), is_present=torch.arange(3) < torch.tensor([[0], [1], [0]])),
+    )
+
+    masks = [
+        getattr(each.context, "mask", None) for block in trained_model().cache(some).blocks for each in block if each
+    ]
+
+    assert len(masks) == 4
+    assert all(mask is not None and mask.any(dim=-1).all() for mask in masks)
+
+
+@pytest.mark.parametrize("present", [True, False])
+def test_a_clip_of_tokens_alone_or_of_padding_alone_is_the_same_without_a_mask(present: bool) -> None:
+    model, given = trained_model(), conditions().first(1)
+    if not present:
+        is_present = torch.zeros_like(references(given).is_present)
+        given = replace(given, is_text=torch.zeros_like(given.is_text))
+        given = replace(given, references=replace(references(given), is_present=is_present))
+    unmasked = replace(given, is_padded=False, references=replace(references(given), is_padded=False))
+
+    predicted, expected = (
+        model(torch.ones(1, *LATENT_SHAPE[1:]), torch.full((1,), 0.4), each) for each in (unmasked, given)
+    )
+
+    torch.testing.assert_close(predicted, expected, atol=1e-6, rtol=1e-5)
 
 
 @pytest.mark.parametrize("weights", [torch.float32, torch.bfloat16])

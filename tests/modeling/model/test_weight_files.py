@@ -98,7 +98,8 @@ def test_the_hubs_libraries_read_what_is_written_here(sharded: Path) -> None:
     load_torch_model(model, sharded, strict=True)
 
     assert same({name: weight.detach() for name, weight in model.items()}, draw())
-    paths, _ = get_checkpoint_shard_files(str(sharded), str(sharded / INDEX))
+    index = str(sharded / INDEX)
+    paths, _ = get_checkpoint_shard_files(str(sharded), index)  # type: ignore[no-untyped-call]  # it has no types
     assert same({name: each for path in paths for name, each in load_state_dict_from_file(path).items()}, draw())
 
 
@@ -137,6 +138,14 @@ def test_weights_that_cannot_be_written_leave_the_old_ones(sharded: Path) -> Non
 
     assert files(sharded) == {*FILES, INDEX}
     assert same(dict(read_weights(sharded)), draw())
+
+
+def test_what_a_killed_write_left_is_gone_after_the_next(sharded: Path) -> None:
+    (sharded / ".weights-7.safetensors").write_bytes(b"half a file")
+
+    write_weights(sharded, draw(1).items(), max_file_bytes=LIMIT)
+
+    assert files(sharded) == {*FILES, INDEX}
 
 
 def test_missing_files_are_named_before_anything_is_read(sharded: Path) -> None:

@@ -51,6 +51,19 @@ def test_texts_and_images_are_padded_to_the_longest_of_the_batch() -> None:
     assert not conditions.references.image_tokens[0].any()
 
 
+def test_texts_of_several_clips_are_as_long_as_aligned_masks_and_that_of_one_clip_has_no_padding() -> None:
+    several = encode(["A dog.", CAPTION], [[], [image_of("man")]])
+    alone = encode([CAPTION], [[image_of("man")]])
+
+    assert (several.text.shape[1], alone.text.shape[1]) == (16, 8)
+    assert several.is_padded
+    assert several.references is not None
+    assert several.references.is_padded
+    assert not alone.is_padded
+    assert alone.references is not None
+    assert not alone.references.is_padded
+
+
 def test_every_image_stays_with_its_clip_and_its_word() -> None:
     caption = [CAPTION] * 2
     red, blue = image_of("man", "red"), image_of("hair", "blue")

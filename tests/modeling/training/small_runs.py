@@ -1,6 +1,7 @@
 """Training runs that take a second, and what they leave behind."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from modeling.training.config import (
 from modeling.training.optimizer import OptimizerConfig
 from modeling.training.parallel import ExecutionConfig
 from modeling.training.presets import tiny
+from modeling.training.run_log import StepReport
 
 SMALL, LONG = Bucket(5, 32, 48), Bucket(9, 32, 48)
 
@@ -53,6 +55,20 @@ def run_config(*phases: TrainingPhase, dropout: float = 0.1, **training: object)
         pipeline=PipelineConfig(model=model, encoders=tiny().pipeline.encoders, flow=FlowConfig()),
         training=TrainingConfig(**{**values, **training}),  # type: ignore[arg-type]  # names are those of its fields
     )
+
+
+class KilledError(Exception):
+    """Stands for the end of the process."""
+
+
+def kill_after(step: int) -> Callable[[StepReport], None]:
+    """An `on_step` that ends the process after a step."""
+
+    def on_step(report: StepReport) -> None:
+        if report.step == step:
+            raise KilledError
+
+    return on_step
 
 
 def checkpoint(output: Path, step: int) -> Path:

@@ -12,7 +12,7 @@ def test_three_updates_by_hand() -> None:
     found = []
     for updates, value in enumerate((2.0, 4.0, 8.0)):
         torch.nn.init.constant_(model.weight, value)
-        average.update(model, updates)
+        average.update(model, {"weight": updates})
         found.append(average.weights["weight"].item())
 
     # Decays: 1/10, then 2/11 = 0.1818, then 3/12 = 0.25, but at most 0.2.

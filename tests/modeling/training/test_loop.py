@@ -41,7 +41,9 @@ from tests.modeling.training.small_runs import (
     LONG,
     PHASES,
     SMALL,
+    KilledError,
     checkpoint,
+    kill_after,
     metrics,
     run_config,
     same,
@@ -50,18 +52,6 @@ from tests.modeling.training.small_runs import (
 
 CPU = torch.device("cpu")
 MakeDataset = Callable[..., Path]
-
-
-class KilledError(Exception):
-    """Stands for the end of the process."""
-
-
-def kill_after(step: int) -> Callable[[StepReport], None]:
-    def on_step(report: StepReport) -> None:
-        if report.step == step:
-            raise KilledError
-
-    return on_step
 
 
 def test_a_run_killed_twice_ends_bitwise_like_one_that_was_not(make_dataset: MakeDataset, tmp_path: Path) -> None:
@@ -125,7 +115,9 @@ def test_the_papers_phases_are_those_of_b2() -> None:
     assert phase_at(phases, 59_999) == (0, 59_999)
     assert phase_at(phases, 60_000) == (1, 0)
     assert PHASE_II_A.rate_share(499) == 0.5
-    assert PHASE_II_A.rate_share(5_000) == PHASE_II_B.rate_share(0) == PHASE_II_B.rate_share(29_999) == 1.0
+    assert PHASE_II_A.rate_share(5_000) == PHASE_II_B.rate_share(29_999) == 1.0
+    assert PHASE_II_B.rate_share(499) == 0.5  # of the backbone, which begins there; the new layers go on
+    assert PHASE_II_B.rate_share(0, warms_up=False) == 1.0
     assert not PHASE_I.uses_references
     assert [(phase.name, steps) for phase, steps in phases_left(phases, done=65_000)] == [
         ("II-a", range(65_000, 70_000)),
@@ -528,7 +520,8 @@ def test_a_run_that_takes_no_step_any_more_stops(make_dataset: MakeDataset, tmp_
     for step in range(5):
         trainer.record(trainer.step(trainer.loader.batch(step)))
 
-    lost = r"the last 6 steps up to 6 .*not finite.*learning_rate"
+    named = ", ".join(example.clip_id for example in trainer.loader.batch(5).examples)
+    lost = rf"the last 6 steps up to 6 .*not finite.* clips of the last, {named}, and .*learning_rate"
     with pytest.raises(ValueError, match=lost):
         trainer.record(trainer.step(trainer.loader.batch(5)))
     with pytest.raises(ValueError, match=lost):
@@ -547,3 +540,31 @@ def test_what_the_text_encoder_does_not_read_is_said_before_the_first_step_or_re
     train(RunConfig(pipeline=short, training=lenient), dataset=dataset, output=tmp_path)
 
     assert "of 5 captions 5 are cut" in caplog.text
+
+
+@pytest.mark.parametrize("draws_references", [True, False])
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_a_model_that_takes_few_images_trains(
+    make_sample: Callable[..., Sample],
+    make_two_subjects: Callable[[Sample], Sample],
+    tmp_path: Path,
+    most: int,
+    draws_references: bool,
+) -> None:
+    samples = [make_two_subjects(make_sample(number, SMALL, tmp_path)) for number in range(4)]
+    write_shard(tmp_path / "dataset" / "samples" / "part-00000.parquet", samples)
+    plain = run_config(TrainingPhase(name="joint", steps=2, trainable=Trainable.ALL))
+    data = replace(plain.training.data, draws_references=draws_references, image_dropout=0.0)
+    config = replace(
+        plain,
+        pipeline=replace(plain.pipeline, model=replace(plain.pipeline.model, max_images=most)),
+        training=replace(plain.training, data=data),
+    )
+    loader = BatchLoader(SampleStore(tmp_path / "dataset"), data, seed=0, max_images=most, latents=LatentGeometry())
+
+    train(config, dataset=tmp_path / "dataset", output=tmp_path / "run")
+
+    assert [(line["step"], line["skipped_steps"]) for line in metrics(tmp_path / "run")] == [(1, 0), (2, 0)]
+    seen = [len(example.images) for step in range(4) for example in loader.batch(step).examples]
+    assert max(seen) == most
+    assert min(seen) >= 1

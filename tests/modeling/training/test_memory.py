@@ -1,69 +1,19 @@
-import weakref
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
-from modeling.model.conditions import Conditions, ReferenceTokens
+from modeling.model.conditions import Conditions
 from modeling.model.costs import Workload, workload_of
 from modeling.model.dit import DiT, DiTConfig
 from modeling.model.parts import Trainable
 from modeling.model.precision import Precision, computing_in
 from modeling.training.memory import StepSetup, activation_bytes, step_memory
 from modeling.training.parallel import ExecutionConfig
+from tests.modeling.training.held_tensors import LiveBytes, cpu_extra, draw_conditions
 
 CPU = torch.device("cpu")
 CONFIG = DiTConfig(width=256, blocks=4, heads=2, text_channels=64, image_channels=64, dropout=0.0)
-
-
-class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch has no types here
-    """Counts the bytes of every storage that appears within it and is still referred to."""
-
-    def __init__(self, ignored: Sequence[torch.Tensor]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._sizes = {tensor.untyped_storage()._cdata: 0 for tensor in ignored}
-        self._now = 0
-        self.most = 0
-
-    def __torch_dispatch__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        result = func(*args, **(kwargs or {}))
-        for tensor in tree_leaves(result):
-            if isinstance(tensor, torch.Tensor):
-                self._add(tensor.untyped_storage())
-        return result
-
-    def _add(self, storage: torch.UntypedStorage) -> None:
-        if storage._cdata not in self._sizes:
-            self._sizes[storage._cdata] = storage.nbytes()
-            self._now += storage.nbytes()
-            self.most = max(self.most, self._now)
-            weakref.finalize(storage, self._remove, storage._cdata)
-
-    def _remove(self, key: int) -> None:
-        self._now -= self._sizes.pop(key)
-
-
-def draw_conditions(config: DiTConfig, *, clips: int, text: int, images: int) -> Conditions:
-    references = ReferenceTokens(
-        image_tokens=torch.randn(clips, images, 8, config.image_channels),
-        word_tokens=torch.randn(clips, images, config.words_per_image, config.text_channels),
-        is_present=torch.ones(clips, images, dtype=torch.bool),
-    )
-    return Conditions(
-        text=torch.randn(clips, text, config.text_channels),
-        is_text=torch.ones(clips, text, dtype=torch.bool),
-        references=references if images else None,
-    )
 
 
 def measured_bytes(
@@ -83,13 +33,6 @@ def measured_bytes(
     cast = ("to_qkv", "to_query", "to_key_value", "to_out", "mlp.0", "mlp.3")
     weights = [p.numel() for name, p in model.blocks.named_parameters() if any(piece in name for piece in cast)]
     return live.most, sum(weights) // config.blocks
-
-
-def cpu_extra(config: DiTConfig, workload: Workload, blocks: int) -> int:
-    """What torch's RMS norm keeps on a CPU beside its input, where it is not one kernel: the normalised input."""
-    attentions = 2 if workload.image_tokens else 1
-    rows = (2 + attentions) * workload.tokens + workload.text_tokens + workload.image_tokens
-    return 4 * workload.clips * blocks * rows * config.width
 
 
 @pytest.mark.parametrize("precision", list(Precision))

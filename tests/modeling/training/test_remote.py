@@ -41,7 +41,7 @@ def test_a_run_on_a_store_that_refuses_some_requests_is_bitwise_the_run_on_a_dis
     written = b"".join(path.read_bytes() for path in outputs[0].rglob("*") if path.is_file())
     assert KEY.encode() not in written
     assert SECRET.encode() not in written
-    elsewhere = replace(data, range_cache=RangeCacheConfig(folder=tmp_path / "elsewhere", max_gb=1.0))
+    elsewhere = replace(data, range_cache=RangeCacheConfig(folder=tmp_path / "elsewhere", max_gb=1.0), batches_ahead=3)
     train(
         run_config(*config.training.phases, data=elsewhere, reference_gain_every_steps=0),
         dataset=address,

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from modeling.training.config import HeldOutConfig
 from modeling.training.loop import train
 from modeling.training.objective import ReferenceLosses
 from modeling.training.run_log import RunLog, StepReport
@@ -12,7 +13,8 @@ from tests.modeling.training.small_runs import SMALL, metrics, run_config
 
 
 def test_tensorboard_shows_the_curves_of_the_metrics_file(make_dataset: Callable[..., Path], tmp_path: Path) -> None:
-    train(run_config(), dataset=make_dataset({SMALL: 5}), output=tmp_path)
+    held_out = HeldOutConfig(share=0.5, every_steps=3)
+    train(run_config(held_out=held_out), dataset=make_dataset({SMALL: 8}), output=tmp_path)
 
     events = EventAccumulator(str(tmp_path / "tensorboard"))
     events.Reload()
@@ -31,6 +33,12 @@ def test_tensorboard_shows_the_curves_of_the_metrics_file(make_dataset: Callable
     }.items():
         points = events.Scalars(f"{name}/0.6")
         assert [point.step for point in points] == [1, 2, 4, 6]
+        assert [point.value for point in points] == pytest.approx(values)
+    of_unseen = [line for line in lines if line["held_out_losses"]]
+    for name in ("without_references", "with_references"):
+        points = events.Scalars(f"held_out_loss_{name}/{SMALL}/0.6")
+        assert [point.step for point in points] == [1, 3, 6]
+        values = [line["held_out_losses"][str(SMALL)]["0.6"][name] for line in of_unseen]
         assert [point.value for point in points] == pytest.approx(values)
     assert "training/mfu" not in events.Tags()["scalars"]
 

@@ -16,7 +16,7 @@ def test_a_dataset_without_an_index_gets_one(tmp_path: Path, capsys: pytest.Capt
     status = main(["index", "--dataset", str(tmp_path)])
 
     assert status == 0
-    assert "rows 2 = kept 2 + rejected 0 + failed 0   parts 1" in capsys.readouterr().out
+    assert "rows 3 = kept 3 + rejected 0 + failed 0   parts 1" in capsys.readouterr().out
     assert len(open_index(tmp_path).unwritten()) == 0
 
 

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import av
+import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image
 from safetensors.torch import load_file
@@ -35,6 +37,11 @@ def sample(model: Path, output: Path, *options: str) -> int:
     return main(["sample", *where, "--prompt", "A cat runs across a meadow.", *options])
 
 
+def first_frame(video: Path) -> npt.NDArray[np.int64]:
+    with av.open(str(video)) as container:
+        return next(container.decode(video=0)).to_ndarray(format="rgb24").astype(np.int64)
+
+
 @pytest.fixture
 def picture(tmp_path: Path) -> str:
     path = tmp_path / "cat.png"
@@ -51,6 +58,29 @@ def test_a_sampled_video_has_the_size_that_was_asked_for(model: Path, tmp_path: 
         frames = list(container.decode(video=0))
     assert [(frame.height, frame.width) for frame in frames] == [(64, 112)] * 9
     assert rate == 24
+
+
+def test_a_video_begins_with_the_frame_that_was_given(model: Path, tmp_path: Path, picture: str) -> None:
+    frames = {}
+    for name, options in (("given", ["--first-frame", picture, "--sampling.solver", "unipc"]), ("free", [])):
+        assert sample(model, tmp_path / f"{name}.mp4", *options) == 0
+        frames[name] = first_frame(tmp_path / f"{name}.mp4")
+
+    assert np.abs(frames["given"] - (200, 30, 30)).max() < 8  # of 255: what H.264 loses of one color
+    assert np.abs(frames["free"] - (200, 30, 30)).mean() > 30
+
+
+def test_both_commands_run_on_a_device(model: Path, tmp_path: Path, device: str) -> None:
+    dataset = model.parents[1] / "dataset"
+    where = ["--device", device]
+
+    assert main(["train", "--dataset", str(dataset), "--output", str(tmp_path / "there"), *QUICK, *where]) == 0
+    for name, output in (("there", tmp_path / "there" / "pipeline"), ("here", model)):
+        assert sample(output, tmp_path / f"{name}.mp4", *where, "--sampling.precision", "float32") == 0
+
+    # Two steps of training in float32 on either end in nearly the same weights.
+    there, here = (first_frame(tmp_path / f"{name}.mp4") for name in ("there", "here"))
+    assert np.abs(there - here).mean() < 2
 
 
 def test_the_same_command_writes_the_same_video_and_another_seed_another(model: Path, tmp_path: Path) -> None:
@@ -70,6 +100,8 @@ def test_the_same_command_writes_the_same_video_and_another_seed_another(model: 
         (["--reference", "cat"], "expected WORD=PICTURE"),
         (["--reference", "cat=nothing.png"], "--reference 'cat=nothing.png': nothing.png does not exist, expected a"),
         (["--background", "meadow=/"], "--background 'meadow=/': / is a folder, expected a picture"),
+        (["--first-frame", "nothing.png"], "--first-frame: nothing.png does not exist, expected a picture such as"),
+        (["--first-frame", "{}", "--sampling.bucket", "1x64x112"], "a video of 1x64x112 is its first frame, which is"),
         (["--reference", *["cat={}"] * 7], "7 reference images, expected at most 6"),
     ],
 )
@@ -116,7 +148,7 @@ def test_a_large_picture_is_taken_without_a_word_and_one_of_twice_the_size_refus
     [
         ("--sampling.steps", "0", "sampling has steps 0, expected at least 1"),
         ("--sampling.bucket", "9x65x112", "--sampling.bucket: bucket has height 65, expected a"),
-        ("--sampling.solver", "rk4", "--sampling.solver: solver is 'rk4', expected euler or heun"),
+        ("--sampling.solver", "rk4", "--sampling.solver: solver is 'rk4', expected euler, heun,"),
     ],
 )
 def test_a_wrong_option_is_told_with_its_place_and_status_2(

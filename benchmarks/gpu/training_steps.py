@@ -1,0 +1,145 @@
+"""A training step of one bucket: its time, its operations a second, and its memory beside what `describe` says."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch.nn.utils import clip_grad_norm_
+
+from benchmarks.gpu.clock import forget, median_s, peak_bytes
+from benchmarks.gpu.inputs import draw_conditions, draw_latents, draw_weights, workload
+from dataset_schema import Bucket
+from modeling.model.costs import forward_flops, hardware_flops, model_flops
+from modeling.model.precision import computing_in
+from modeling.model.weights import empty_model
+from modeling.training.config import RunConfig, TrainingPhase
+from modeling.training.ema import WeightAverage
+from modeling.training.memory import StepSetup, step_memory
+from modeling.training.objective import EncodedBatch, velocity_loss
+from modeling.training.optimizer import Optimizer
+from modeling.training.parallel import Team
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFigures:
+    """What was measured of a step.
+
+    Attributes:
+        clips: of the step, as many as one device holds at a time.
+        model_flops: that the step needs; `hardware_flops` with those of recomputed activations.
+        peak_bytes: at its fullest moment; None on a CPU.
+        described_bytes: what `describe` says of it.
+    """
+
+    bucket: Bucket
+    clips: int
+    seconds: float
+    model_flops: float
+    hardware_flops: float
+    peak_bytes: int | None
+    described_bytes: int
+
+
+class TrainedModel:
+    """A model in a training phase on one device, with all that a step needs but the data.
+
+    Args:
+        run: the model and how it is trained.
+        phase: which weights change, and whether there are references.
+        device: of everything.
+    """
+
+    def __init__(self, run: RunConfig, phase: TrainingPhase, device: torch.device) -> None:
+        self._run, self._phase, self._device = run, phase, device
+        training, is_trained = run.training, phase.trainable.admits
+        prepared = Team(device).prepare(empty_model(run.pipeline.model), training.execution, is_trained=is_trained)
+        self._model = prepared.to_empty(device=device).train()
+        draw_weights(self._model)
+        for name, weight in self._model.named_parameters():
+            weight.requires_grad_(is_trained(name))
+        trained = [(name, weight) for name, weight in self._model.named_parameters() if weight.requires_grad]
+        self._trained = [weight for _, weight in trained]
+        self._optimizer = Optimizer(trained, training.optimizer)
+        decay = training.ema_decay
+        self._average = None if decay is None else WeightAverage(self._model, decay, is_trained=is_trained)
+        self._steps = 0
+
+    def measure(self, bucket: Bucket, *, steps: int) -> StepFigures:
+        """The figures of steps with the clips of a bucket; those before them compile and fill the optimizer's state."""
+        run, phase = self._run, self._phase
+        clips = clips_of(run, bucket)
+        batch = EncodedBatch(
+            latents=draw_latents(run, bucket, clips=clips, device=self._device),
+            conditions=draw_conditions(run, clips=clips, device=self._device, has_references=phase.uses_references),
+        )
+        seconds = median_s(lambda: self._step(batch), self._device, rounds=steps, warm_ups=2)
+        forward = forward_flops(
+            run.pipeline.model, workload(run, bucket, clips=clips, has_references=phase.uses_references)
+        )
+        estimates = float(run.pipeline.model.self_conditions)
+        recomputes = run.training.execution.recomputes_activations
+        return StepFigures(
+            bucket=bucket,
+            clips=clips,
+            seconds=seconds,
+            model_flops=model_flops(forward, trainable=phase.trainable, estimates=estimates),
+            hardware_flops=hardware_flops(
+                forward, trainable=phase.trainable, estimates=estimates, recomputes=recomputes
+            ),
+            peak_bytes=peak_bytes(lambda: self._step(batch), self._device),
+            described_bytes=described_bytes(run, phase, bucket),
+        )
+
+    def _step(self, batch: EncodedBatch) -> None:
+        """As `Trainer.step`, of one turn, always with self-conditioning where the model has it."""
+        noise = torch.randn_like(batch.latents)
+        timesteps = torch.rand(len(noise), device=self._device)
+        with computing_in(self._run.training.execution.precision, self._device):
+            loss = velocity_loss(
+                self._model,
+                batch,
+                noise=noise,
+                timesteps=timesteps,
+                shows_estimate=self._run.pipeline.model.self_conditions,
+            )
+        torch.autograd.backward(loss)
+        clip_grad_norm_(self._trained, self._run.training.optimizer.gradient_clip)
+        self._optimizer.step(1.0)
+        if self._average is not None:
+            self._average.update(self._model, dict.fromkeys(self._average.weights, self._steps))
+        self._optimizer.zero_grad()
+        self._steps += 1
+
+
+def measure_steps(
+    run: RunConfig,
+    phase: TrainingPhase,
+    buckets: Sequence[Bucket],
+    device: torch.device,
+    *,
+    compiles: bool,
+    steps: int,
+) -> Iterator[StepFigures]:
+    """The figures of every bucket, of one model that is gone afterwards."""
+    forget(device)
+    execution = replace(run.training.execution, compiles=compiles)
+    model = TrainedModel(replace(run, training=replace(run.training, execution=execution)), phase, device)
+    for bucket in buckets:
+        yield model.measure(bucket, steps=steps)
+
+
+def clips_of(run: RunConfig, bucket: Bucket) -> int:
+    """Clips that one device holds at a time."""
+    return run.training.data.batching.clips_per_device(bucket, run.pipeline.encoders.latents)
+
+
+def described_bytes(run: RunConfig, phase: TrainingPhase, bucket: Bucket) -> int:
+    """What a step occupies on one device, by `modeling/training/memory.py`, which `describe` prints."""
+    setup = StepSetup(
+        trainable=phase.trainable,
+        execution=run.training.execution,
+        trained_by_run=(phase.trainable,),
+        averages_weights=run.training.ema_decay is not None,
+    )
+    work = workload(run, bucket, clips=clips_of(run, bucket), has_references=phase.uses_references)
+    return step_memory(run.pipeline.model, work, setup).total
