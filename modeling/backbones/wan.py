@@ -11,9 +11,11 @@ from storage.checkpoints import checkpoint_folder, files_hash, read_json
 from storage.configs import strict
 from storage.libraries import library
 
-# What no Wan 2.1 for text to video has otherwise, by diffusers' names; image-to-video models have images in their text.
+_CLASS: Final = "WanTransformer3DModel"
+
+# What no Wan 2.1 for text to video has otherwise, by diffusers' names, and what they are where a config does not say;
+# image-to-video models have images beside their text.
 _ALWAYS: Final = {
-    "_class_name": "WanTransformer3DModel",
     "patch_size": [1, 2, 2],
     "cross_attn_norm": True,
     "qk_norm": "rms_norm_across_heads",
@@ -93,12 +95,14 @@ class WanConfig(WanShape):
             "in_channels": self.latent_channels,
             "out_channels": self.latent_channels,
             "text_dim": self.text_channels,
+            "_class_name": _CLASS,
             **_ALWAYS,
         }
+        said = {**_ALWAYS, **found}
         differences = [
-            f"{name} {found.get(name)!r}, expected {value!r}"
+            f"{name} {said.get(name)!r}, expected {value!r}"
             for name, value in expected.items()
-            if found.get(name) != value
+            if said.get(name) != value
         ]
         if differences:
             raise ValueError(

@@ -39,6 +39,11 @@ class TrainingPhase:
     def __post_init__(self) -> None:
         expect_at_least(1, f"training phase {self.name}", self, "steps")
         expect_at_least(0, f"training phase {self.name}", self, "warmup_steps")
+        if self.trainable is Trainable.NEW_LAYERS and not self.uses_references:
+            raise ValueError(
+                f"training phase {self.name} trains {self.trainable} without references, and nothing else leads to "
+                "them; set uses_references"
+            )
         if not 0 <= self.cooldown_steps <= self.steps:
             raise ValueError(
                 f"training phase {self.name} has {self.cooldown_steps} cooldown steps, expected 0 to its {self.steps}"

@@ -185,6 +185,31 @@ def test_a_base_of_another_shape_is_refused_by_what_differs(tiny_wan: Path) -> N
         list(fresh_weights(wan_config(tiny_wan, mlp_width=48), seed=0))
 
 
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"image_dim": 1280}, "has image_dim 1280, expected None"),
+        (
+            {"_class_name": "CogVideoXTransformer3DModel"},
+            "has _class_name 'CogVideoXTransformer3DModel', expected 'Wan",
+        ),
+    ],
+)
+def test_a_base_of_another_kind_is_refused(
+    tiny_wan: Path, tmp_path: Path, said: dict[str, object], message: str
+) -> None:
+    shutil.copytree(tiny_wan, tmp_path / "wan")
+    path = tmp_path / "wan" / "transformer" / "config.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({name: value for name, value in content.items() if name != "rope_max_seq_len"}))
+    list(fresh_weights(wan_config(tmp_path / "wan"), seed=0))  # what it does not say is as in every Wan
+
+    path.write_text(json.dumps({**content, **said}))
+
+    with pytest.raises(ValueError, match=message):
+        list(fresh_weights(wan_config(tmp_path / "wan"), seed=0))
+
+
 def test_a_base_with_other_files_than_the_pinned_one_is_refused(tiny_wan: Path, tmp_path: Path) -> None:
     config = wan_config(tiny_wan).pinned()
     moved = tmp_path / "wan"

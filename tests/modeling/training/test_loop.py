@@ -108,6 +108,11 @@ def test_a_cooldown_ends_just_above_zero() -> None:
     assert [phase.rate_share(step) for step in range(10)] == [0.5, 1, 1, 1, 1, 1, 1, 0.75, 0.5, 0.25]
 
 
+def test_a_phase_that_could_change_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="training phase x trains new_layers without references"):
+        TrainingPhase(name="x", steps=1, trainable=Trainable.NEW_LAYERS, uses_references=False)
+
+
 def test_the_papers_phases_are_those_of_b2() -> None:
     phases = TrainingConfig().phases
 
