@@ -54,6 +54,12 @@ _LOCK_NAME: Final = ".training.lock"
 _MOST_SKIPPED_IN_A_ROW: Final = 20
 _CLIPS_NAMED: Final = 8
 
+_NOTHING_LEARNS: Final = (
+    "training phase %s begins with gradients of exactly zero, so it may never learn anything: the last layer of new "
+    "weights is zero and hides what lies before it; begin with a phase that trains the backbone, or name a trained "
+    "pipeline (start)"
+)
+
 
 def train(
     config: RunConfig,
@@ -209,6 +215,8 @@ class Trainer:
             skipped_clips = self._team.gathered(tuple(example.clip_id for example in batch.examples))
             state.done.skipped_clips = skipped_clips
             _logger.warning("step %d skipped: loss is %g, clips %s", batch.step + 1, loss, ", ".join(skipped_clips))
+        if gradient_norm == 0 and state.phase_step == 0:
+            _logger.warning(_NOTHING_LEARNS, state.phase.name)
         state.end_step(batch.step + 1)
         return StepReport(
             step=state.done.step,

@@ -63,11 +63,9 @@ def test_compiled_blocks_train_what_eager_ones_train(found: Any) -> None:
     losses = found["run"]["losses"]
 
     assert len(losses["compiled"]) == 12
-    # The same operations, so the first loss is the same number. Gradients are summed in another order, and AdamW, which
-    # divides each by its own size, carries the rounding of the smallest into the weights: 1e-5 after twelve steps.
+    # The same operations, so the first loss is the same number; later ones may differ by rounding.
     assert losses["compiled"][0] == losses["eager"][0]
-    assert losses["compiled"][:4] == pytest.approx(losses["eager"][:4], rel=1e-6)
-    assert losses["compiled"] == pytest.approx(losses["eager"], rel=1e-4)
+    assert losses["compiled"] == pytest.approx(losses["eager"], rel=1e-5)
 
 
 def test_calls_beyond_the_limit_are_right_and_said_once(found: Any) -> None:
