@@ -22,9 +22,10 @@ from torch import Tensor
 from benchmarks.measuring import Run, cpu_seconds, machine, peak_mib, verdict
 from dataset_schema import TABLE_6_BUCKETS, Bucket
 from modeling.encoders import LatentGeometry
+from modeling.model.backbone import VideoBackbone
 from modeling.model.conditions import Conditions, ReferenceTokens
-from modeling.model.costs import Workload, forward_flops
-from modeling.model.dit import DiT, DiTConfig
+from modeling.model.costs import Workload
+from modeling.model.dit import DiTConfig
 from modeling.model.parts import Part
 from modeling.model.weights import build_model
 from modeling.sampling.denoising import SamplingConfig, sample_latents
@@ -58,7 +59,7 @@ def random_conditions() -> Conditions:
     )
 
 
-def random_model() -> DiT:
+def random_model() -> VideoBackbone:
     """As after training: no layer is zero any more."""
     model = build_model(CONFIG, seed=SEED).eval()
     draw = torch.Generator().manual_seed(SEED)
@@ -68,7 +69,7 @@ def random_model() -> DiT:
     return model
 
 
-def naive(model: DiT, conditions: Conditions, noise: Tensor, sampling: SamplingConfig) -> Sample:
+def naive(model: VideoBackbone, conditions: Conditions, noise: Tensor, sampling: SamplingConfig) -> Sample:
     """Equation 2 and Euler steps as they are written in the paper."""
     references = conditions.references
     if references is None:
@@ -116,7 +117,7 @@ def remaining_multiplications(config: DiTConfig, bucket: Bucket, *, steps: int) 
     tokens = LatentGeometry().tokens(bucket)
     images = config.max_images * IMAGE_TOKENS
     work = Workload(clips=1, tokens=tokens, text_tokens=TEXT_TOKENS, image_tokens=images)
-    flops = forward_flops(config, work)
+    flops = config.forward_flops(work)
     encoded = flops.products[Part.BINDING] + 4 * config.blocks * config.width * (
         TEXT_TOKENS * config.text_channels + images * config.image_channels
     )

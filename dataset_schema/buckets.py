@@ -36,7 +36,11 @@ class Bucket:
     @property
     def least_duration_s(self) -> float:
         """How long a clip must be to fill it."""
-        return (self.frames - _FRAME_TOLERANCE) / FRAMES_PER_SECOND
+        return self.least_duration_at(FRAMES_PER_SECOND)
+
+    def least_duration_at(self, fps: float) -> float:
+        """How long a clip must be to fill it at another pace, in seconds."""
+        return (self.frames - _FRAME_TOLERANCE) / fps
 
     @classmethod
     def parse(cls, text: str) -> Self:

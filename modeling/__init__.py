@@ -7,6 +7,7 @@ Read `model/dit.py` for the model, `training/loop.py` for the loop, `sampling/` 
     modeling.write_video(path, video)
 """
 
+from modeling.backbones.wan import WanConfig
 from modeling.data.batches import DataConfig
 from modeling.data.cache import write_cache
 from modeling.data.own_clips import OwnClip, own_clips
@@ -24,7 +25,9 @@ from modeling.encoders import (
     PaperEncoders,
     TextEncoder,
     TextTokens,
+    WanEncoders,
 )
+from modeling.model.backbone import BackboneConfig, VideoBackbone
 from modeling.model.dit import DiT, DiTConfig
 from modeling.model.lora import LoraConfig, add_lora, load_lora, merge_lora, save_lora
 from modeling.model.parts import Trainable
@@ -39,11 +42,12 @@ from modeling.training.export import export_checkpoint
 from modeling.training.loop import train
 from modeling.training.optimizer import OptimizerConfig
 from modeling.training.parallel import ExecutionConfig
-from modeling.training.presets import one_gpu, paper, tiny
+from modeling.training.presets import one_gpu, paper, tiny, wan_1_3b
 from modeling.training.run_log import StepReport
 
 __all__ = [
     "Autoencoder",
+    "BackboneConfig",
     "BatchingConfig",
     "DataConfig",
     "DenoisingConfig",
@@ -80,6 +84,9 @@ __all__ = [
     "UniPC",
     "ValidationConfig",
     "Velocity",
+    "VideoBackbone",
+    "WanConfig",
+    "WanEncoders",
     "add_lora",
     "decode_clip",
     "export_checkpoint",
@@ -91,6 +98,7 @@ __all__ = [
     "save_lora",
     "tiny",
     "train",
+    "wan_1_3b",
     "write_cache",
     "write_own_dataset",
     "write_video",

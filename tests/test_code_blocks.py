@@ -77,7 +77,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_sprite_dataset(folder / "out" / "dataset", clips=1)
     (folder / "thresholds.toml").write_text("[curation.content_filter]\nmin_desirable = 0.5\n", encoding="utf-8")
     tiny = modeling.tiny().pipeline
-    pipeline = modeling.Pipeline(tiny, modeling.DiT(tiny.model), device=torch.device("cpu"))
+    pipeline = modeling.Pipeline(tiny, tiny.model.build(), device=torch.device("cpu"))
     pipeline.save_pretrained(demo / "model" / "pipeline")
     return folder
 

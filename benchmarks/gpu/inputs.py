@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from dataset_schema import Bucket
+from modeling.model.backbone import VideoBackbone
 from modeling.model.conditions import Conditions, ReferenceTokens
 from modeling.model.costs import Workload
-from modeling.model.dit import DiT
 from modeling.training.config import RunConfig
 
 
@@ -52,7 +52,7 @@ def workload(run: RunConfig, bucket: Bucket, *, clips: int, has_references: bool
 
 
 @torch.no_grad()
-def draw_weights(model: DiT) -> None:
+def draw_weights(model: VideoBackbone) -> None:
     """Give a model without weights some, as large as trained ones."""
     for name, weight in model.named_parameters():
         if weight.ndim > 1:

@@ -9,7 +9,7 @@ from torch.nn.utils import clip_grad_norm_
 from benchmarks.gpu.clock import forget, median_s, peak_bytes
 from benchmarks.gpu.inputs import draw_conditions, draw_latents, draw_weights, workload
 from dataset_schema import Bucket
-from modeling.model.costs import forward_flops, hardware_flops, model_flops
+from modeling.model.costs import hardware_flops, model_flops
 from modeling.model.precision import computing_in
 from modeling.model.weights import empty_model
 from modeling.training.config import RunConfig, TrainingPhase
@@ -73,8 +73,8 @@ class TrainedModel:
             conditions=draw_conditions(run, clips=clips, device=self._device, has_references=phase.uses_references),
         )
         seconds = median_s(lambda: self._step(batch), self._device, rounds=steps, warm_ups=2)
-        forward = forward_flops(
-            run.pipeline.model, workload(run, bucket, clips=clips, has_references=phase.uses_references)
+        forward = run.pipeline.model.forward_flops(
+            workload(run, bucket, clips=clips, has_references=phase.uses_references)
         )
         estimates = float(run.pipeline.model.self_conditions)
         recomputes = run.training.execution.recomputes_activations

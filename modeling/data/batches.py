@@ -25,7 +25,7 @@ from modeling.data.reference_images import ReferenceImage, ReferenceImages
 from modeling.data.schedule import BatchingConfig, BatchSchedule, Draw
 from modeling.data.store import SampleStore
 from modeling.data.video import Video
-from modeling.data.windows import draw_window_s
+from modeling.data.windows import draw_window_s, window_starts_s
 from modeling.encoders import LatentGeometry, TextTokens
 from modeling.randomness import numpy_generator
 from storage.configs import strict
@@ -331,11 +331,6 @@ class BatchLoader:
         return _stacked(step, bucket, list(self._threads.map(example, draws)), handover)
 
     def _window_s(self, bucket: Bucket, draw: Draw) -> float:
-        return draw_window_s(
-            self._store.duration_s(bucket, draw.row),
-            bucket,
-            most=self._windows,
-            seed=self._seed,
-            clip_id=self._store.clip_id(bucket, draw.row),
-            visit=draw.visit,
-        )
+        duration_s, clip_id = self._store.duration_s(bucket, draw.row), self._store.clip_id(bucket, draw.row)
+        starts_s = window_starts_s(duration_s, bucket, fps=self._store.fps, most=self._windows)
+        return draw_window_s(starts_s, seed=self._seed, clip_id=clip_id, visit=draw.visit)

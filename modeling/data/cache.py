@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
-from dataset_schema import Bucket
+from dataset_schema import FRAMES_PER_SECOND, Bucket
 from modeling.data.cache_table import LATENTS, TEXT, CacheTable, Entry
 from modeling.data.clips import Clip, decode_video
 from modeling.data.entry_places import CONTENT_CHARACTERS, Ascii, EntryKey
@@ -35,6 +36,9 @@ _SHARD_BYTES: Final = 2**26
 _SHARD_ENTRIES: Final = 4096
 
 _LOCK_NAME: Final = ".writing.lock"
+
+# Stands in place of a clip's id.
+_NULL_TEXT: Final = "null text"
 
 
 class ClipCache:
@@ -59,7 +63,7 @@ class ClipCache:
         self._videos: Ascii = np.zeros(clips, f"S{CONTENT_CHARACTERS}")  # hashes of those read; empty before
         wanted = np.zeros(clips, np.int64)
         for bucket in store.clips_per_bucket():
-            wanted[store.numbers(bucket)] += count_windows(store.durations_s(bucket), bucket, most=windows)
+            wanted[store.numbers(bucket)] += _count_windows(store, bucket, windows)
         self._latents.expect(store.all_clip_ids(), wanted)
         self._text.expect(store.all_clip_ids(), np.ones_like(wanted))
 
@@ -95,9 +99,18 @@ class ClipCache:
         text = self._text.read(text_key(sample))
         return Clip(
             sample=replace(sample, video=None),
-            latents=self._latents.read(window_key(sample, digest, bucket, window_s)).values,
+            latents=self._latents.read(window_key(sample, digest, bucket, window_s, fps=self.store.fps)).values,
             text=TextTokens(embeddings=text.values, spans=text.spans or ()),
         )
+
+    def null_text(self, text: str) -> TextTokens:
+        """The tokens of what a model reads where a text is dropped.
+
+        Raises:
+            ValueError: the cache was made without them.
+        """
+        found = self._text.read(_text_key(_NULL_TEXT, text))
+        return TextTokens(embeddings=found.values, spans=found.spans or ())
 
     def _video_digest(self, sample: TrainingSample) -> str:
         try:
@@ -126,15 +139,22 @@ def video_digest(sample: TrainingSample, store: SampleStore) -> str:
     return digest.hexdigest()
 
 
-def window_key(sample: TrainingSample, video_digest: str, bucket: Bucket, window_s: float) -> EntryKey:
+def window_key(
+    sample: TrainingSample, video_digest: str, bucket: Bucket, window_s: float, *, fps: float = FRAMES_PER_SECOND
+) -> EntryKey:
     """Names everything that the latents of a clip's window follow from, beside the autoencoder."""
-    facts = repr((video_digest, sample.video_start_s, window_s, str(bucket)))
+    pace = () if fps == FRAMES_PER_SECOND else (fps,)  # caches from before there were others stay good
+    facts = repr((video_digest, sample.video_start_s, window_s, str(bucket), *pace))
     return EntryKey(sample.clip_id, blake2b(facts.encode(), digest_size=CONTENT_CHARACTERS // 2).hexdigest())
 
 
 def text_key(sample: TrainingSample) -> EntryKey:
     """Names everything that a caption's tokens follow from, beside the text encoder."""
-    return EntryKey(sample.clip_id, blake2b(sample.caption.encode(), digest_size=CONTENT_CHARACTERS // 2).hexdigest())
+    return _text_key(sample.clip_id, sample.caption)
+
+
+def _text_key(clip_id: str, text: str) -> EntryKey:
+    return EntryKey(clip_id, blake2b(text.encode(), digest_size=CONTENT_CHARACTERS // 2).hexdigest())
 
 
 def _root(store: SampleStore) -> Path:
@@ -178,6 +198,7 @@ def write_cache(
     *,
     device: torch.device,
     windows: int = 1,
+    null_text: str | None = None,
     on_window: Callable[[int], None] | None = None,
 ) -> CacheReport:
     """Encode every window of a dataset's clips that is not in its cache yet.
@@ -190,6 +211,7 @@ def write_cache(
         encoders: those of training, on `device`.
         device: where they are.
         windows: of each clip in each bucket that it fills (`DataConfig.windows`).
+        null_text: what the model reads where a text is dropped, if not zeros.
         on_window: is told how many of `count_cached_windows` are done.
 
     Raises:
@@ -199,14 +221,19 @@ def write_cache(
     root = _root(store)
     busy = f"the cache of dataset {root} is being written by another run; wait for its end, or stop it"
     with held_alone(root / "cache" / _LOCK_NAME, busy=busy):
-        return _write(_CacheWriter(store, encoders, device), store, windows, on_window)
+        writer = _CacheWriter(store, encoders, device)
+        if null_text is not None:
+            writer.encode_null_text(null_text)
+        return _write(writer, store, windows, on_window)
 
 
 def count_cached_windows(store: SampleStore, windows: int) -> int:
     """How many entries the latents of a dataset need."""
-    return sum(
-        int(count_windows(store.durations_s(bucket), bucket, most=windows).sum()) for bucket in store.clips_per_bucket()
-    )
+    return sum(int(_count_windows(store, bucket, windows).sum()) for bucket in store.clips_per_bucket())
+
+
+def _count_windows(store: SampleStore, bucket: Bucket, most: int) -> npt.NDArray[np.int64]:
+    return count_windows(store.durations_s(bucket), bucket, fps=store.fps, most=most)
 
 
 def _write(
@@ -246,7 +273,8 @@ def _places(store: SampleStore, windows: int) -> Iterator[_Place]:
     is_new = np.ones(len(store), np.bool_)
     for bucket in store.clips_per_bucket():
         for row, (number, clip_id) in enumerate(zip(store.numbers(bucket), store.clip_ids(bucket), strict=True)):
-            for window_s in window_starts_s(store.duration_s(bucket, row), bucket, most=windows):
+            starts_s = window_starts_s(store.duration_s(bucket, row), bucket, fps=store.fps, most=windows)
+            for window_s in starts_s:
                 yield _Place(bucket, row, clip_id.as_py(), float(window_s), bool(is_new[number]))
                 is_new[number] = False
 
@@ -275,7 +303,8 @@ class _CacheWriter:
     def prepare(self, place: _Place) -> _Prepared | CacheFailure:
         try:
             sample = self._store.read(place.bucket, place.row, with_references=False)
-            video = window_key(sample, video_digest(sample, self._store), place.bucket, place.window_s)
+            digest = video_digest(sample, self._store)
+            video = window_key(sample, digest, place.bucket, place.window_s, fps=self._store.fps)
             text = text_key(sample)
             has_video, has_text = video in self.latents.table, not place.is_first or text in self.text.table
             return _Prepared(
@@ -286,6 +315,14 @@ class _CacheWriter:
             )
         except (ValueError, OSError) as error:
             return CacheFailure(clip_id=place.clip_id, message=str(error))
+
+    @torch.no_grad()
+    def encode_null_text(self, text: str) -> None:
+        """What stands for no text, unless it is there."""
+        key = _text_key(_NULL_TEXT, text)
+        if key not in self.text.table:
+            (tokens,) = self._encoders.text.encode([text])
+            self.text.add(Entry(key=key, values=tokens.embeddings, spans=tokens.spans))
 
     @torch.no_grad()
     def encode(self, clip: _Prepared) -> CacheFailure | None:

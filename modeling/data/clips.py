@@ -75,4 +75,5 @@ def decode_video(sample: TrainingSample, bucket: Bucket, store: SampleStore, *, 
     """
     if sample.video is None:
         raise ValueError("it was read without its video")
-    return decode_clip(store.content(sample.video), bucket, start_s=sample.video_start_s, window_s=window_s)
+    content, start_s = store.content(sample.video), sample.video_start_s
+    return decode_clip(content, bucket, start_s=start_s, window_s=window_s, fps=store.fps)

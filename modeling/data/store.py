@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dataset_schema import Bucket, Outcome, Payload, Sample, dataset_root, open_index, shard_paths
+from dataset_schema import FRAMES_PER_SECOND, Bucket, Outcome, Payload, Sample, dataset_root, open_index, shard_paths
 from dataset_schema.rows import Row
 from modeling.data.captions import CAPTION_COLUMNS, CaptionedClip, NamedEntity, captioned
 from modeling.data.prefetch import BoundedMemory
@@ -58,6 +58,7 @@ class SampleStore:
         buckets: the sizes to train at; a clip that fills none is left out. Without any, those that the clips were
             curated for.
         range_cache: where the media of a dataset in a store of objects are kept.
+        fps: frames per second at which clips are seen, and must fill a bucket.
 
     Attributes:
         root: the directory that relative paths start from, and that holds the cache of latents.
@@ -69,8 +70,14 @@ class SampleStore:
     """
 
     def __init__(
-        self, dataset: Place | str, buckets: Sequence[Bucket] = (), *, range_cache: RangeCacheConfig | None = None
+        self,
+        dataset: Place | str,
+        buckets: Sequence[Bucket] = (),
+        *,
+        range_cache: RangeCacheConfig | None = None,
+        fps: float = FRAMES_PER_SECOND,
     ) -> None:
+        self.fps = fps
         self.dataset = dataset = place_of(dataset)
         _expect_dataset(dataset)
         self.root = dataset_root(dataset)
@@ -250,8 +257,10 @@ class SampleStore:
         codes = curated.indices.to_numpy(zero_copy_only=False)
         found: dict[Bucket, npt.NDArray[np.bool_]] = {}
         for bucket in sorted(set(wanted) or set(map(Bucket.parse, names))):
-            fills = (duration_s >= bucket.least_duration_s) & (height >= bucket.height) & (width >= bucket.width)
-            if str(bucket) in names:  # curation has looked at the frames themselves
+            fills = (
+                (duration_s >= bucket.least_duration_at(self.fps)) & (height >= bucket.height) & (width >= bucket.width)
+            )
+            if str(bucket) in names and self.fps == FRAMES_PER_SECOND:  # curation has looked at the frames themselves
                 fills |= codes == names.index(str(bucket))
             if fills.any():
                 found[bucket] = fills

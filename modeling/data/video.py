@@ -1,4 +1,4 @@
-"""Between video files and arrays: decode by presentation time at 24 frames per second (B.2), write H.264."""
+"""Between video files and arrays: decode by presentation time, at 24 frames per second (B.2) or other; write H.264."""
 
 import os
 from fractions import Fraction
@@ -19,25 +19,30 @@ from video_reading.video_error import VideoError
 
 Video = UInt8[np.ndarray, "frames height width 3"]
 
-# Containers round durations: the last frame may stay on show this much longer to fill the bucket.
-_STRETCH_S = 1 / FRAMES_PER_SECOND
-
 # What is on show when a window starts began at most so much earlier: curation keeps no clip with a longer frame, unless
 # it is told to (`DecodeConfig.max_frame_s`); such a window starts with the next frame.
 _LONGEST_FRAME_S = 0.5
 
 
-def decode_clip(video: bytes | Place, bucket: Bucket, *, start_s: float = 0.0, window_s: float = 0.0) -> Video:
-    """The clip that starts at `start_s`, at 24 frames per second, scaled and centre-cropped to the bucket.
+def decode_clip(
+    video: bytes | Place,
+    bucket: Bucket,
+    *,
+    start_s: float = 0.0,
+    window_s: float = 0.0,
+    fps: float = FRAMES_PER_SECOND,
+) -> Video:
+    """The clip that starts at `start_s`, scaled and centre-cropped to the bucket.
 
     Its frames are those that curation sees, shown as they are there: upright, in the same colors and proportions. Frame
-    k is the one on show in the middle of the k-th 1/24 s after the window starts.
+    k is the one on show in the middle of the k-th 1/24 s, or 1/`fps`, after the window starts.
 
     Args:
         video: the file's content, or where it lies.
         bucket: the size to fill.
         start_s: presentation time, counted from the start of the container.
         window_s: how much later than the clip the window starts; with 0 it starts with the clip's first frame.
+        fps: frames per second.
 
     Raises:
         ValueError: the video cannot be decoded, or ends before the bucket is full.
@@ -45,15 +50,15 @@ def decode_clip(video: bytes | Place, bucket: Bucket, *, start_s: float = 0.0, w
     from_s = start_s + window_s if window_s else None
     decodes_from_s = start_s if from_s is None else max(start_s, from_s - _LONGEST_FRAME_S)
     part = VideoPart(file=video, span=Span(start_s=decodes_from_s or None))
-    enough_s = bucket.frames / FRAMES_PER_SECOND + start_s + window_s - decodes_from_s
+    enough_s = bucket.frames / fps + start_s + window_s - decodes_from_s
     try:
         with open_clip(part, enough_s=enough_s) as clip:
-            decoded = _decode(clip, bucket, from_s)
+            decoded = _decode(clip, bucket, from_s, fps)
     except (VideoError, av.error.FFmpegError) as error:
         raise ValueError(f"video cannot be decoded ({error}); curate its clip again") from error
     if len(decoded) < bucket.frames:
         raise ValueError(
-            f"video has {len(decoded)} frames at 24 frames per second after {start_s + window_s:g} s, expected "
+            f"video has {len(decoded)} frames at {fps:g} frames per second after {start_s + window_s:g} s, expected "
             f"{bucket.frames}; curate its clip again"
         )
     return decoded
@@ -79,16 +84,19 @@ def write_video(path: Path, video: Video, *, fps: float = FRAMES_PER_SECOND) -> 
         container.mux(stream.encode())
 
 
-def _decode(clip: OpenedClip, bucket: Bucket, from_s: float | None) -> Video:
-    """At no time is more than one frame kept in its own size."""
+def _decode(clip: OpenedClip, bucket: Bucket, from_s: float | None, fps: float) -> Video:
+    """At no time is more than one frame kept in its own size.
+
+    Containers round durations: the last frame may stay on show one frame longer to fill the bucket.
+    """
     video = np.empty((bucket.frames, bucket.height, bucket.width, 3), np.uint8)
     images = images_at_pace(
         clip,
-        fps=FRAMES_PER_SECOND,
+        fps=fps,
         height=bucket.height,
         width=bucket.width,
         from_s=from_s,
-        stretch_s=_STRETCH_S,
+        stretch_s=1 / fps,
     )
     count = 0
     for count, image in enumerate(islice(images, bucket.frames), start=1):

@@ -1,7 +1,7 @@
 """Frozen networks between pixels, words and the model.
 
-`protocols.py` says what they are; `embedded.py` and `paper.py` each build all three; `config.py` says what else may,
-and `declared.py` holds it to what it says.
+`protocols.py` says what they are; `embedded.py`, `paper.py` and `wan.py` each build all three; `config.py` says what
+else may, and `declared.py` holds it to what it says.
 """
 
 from modeling.encoders.config import EncodersConfig
@@ -19,6 +19,7 @@ from modeling.encoders.protocols import (
     tokens_inside,
     unread_part,
 )
+from modeling.encoders.wan import WanEncoders
 
 __all__ = [
     "Autoencoder",
@@ -32,6 +33,7 @@ __all__ = [
     "TextEncoder",
     "TextTokens",
     "TokenSpans",
+    "WanEncoders",
     "build_encoders",
     "tokens_inside",
     "unread_part",

@@ -14,6 +14,7 @@ from modeling.encoders.embedded import EmbeddedEncoders
 from modeling.encoders.geometry import LatentGeometry
 from modeling.encoders.paper import PaperEncoders
 from modeling.encoders.protocols import Autoencoder, Encoders, ImageEncoder, TextEncoder, TextTokens, TokenSpans
+from modeling.encoders.wan import WanEncoders
 
 
 def build_encoders(config: EncodersConfig) -> Encoders:
@@ -23,7 +24,7 @@ def build_encoders(config: EncodersConfig) -> Encoders:
         ValueError: `build` gives something else than encoders.
     """
     encoders = config.build()
-    if type(config) in (EmbeddedEncoders, PaperEncoders):
+    if type(config) in (EmbeddedEncoders, PaperEncoders, WanEncoders):
         return encoders
     whose = type(config).__name__
     if not isinstance(encoders, Encoders):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.nn.functional import pad
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +52,14 @@ class Conditions:
         is_text: False for padding.
         is_padded: whether a clip may have text beside padding; attention is faster where none has.
         references: None when no clip of the batch has any; the personalization layers are then skipped.
+        null_text: what the model reads where a text is dropped; None is zeros.
     """
 
     text: Float[Tensor, "batch tokens text_channels"]
     is_text: Bool[Tensor, "batch tokens"]
     references: ReferenceTokens | None
     is_padded: bool = True
+    null_text: Float[Tensor, "null_tokens text_channels"] | None = None
 
     def first(self, clips: int) -> "Conditions":
         """Those of the first clips."""
@@ -66,7 +69,14 @@ class Conditions:
     def to(self, device: torch.device) -> "Conditions":
         """The same on another device."""
         references = None if self.references is None else self.references.to(device)
-        return replace(self, text=self.text.to(device), is_text=self.is_text.to(device), references=references)
+        null_text = None if self.null_text is None else self.null_text.to(device)
+        return replace(
+            self,
+            text=self.text.to(device),
+            is_text=self.is_text.to(device),
+            references=references,
+            null_text=null_text,
+        )
 
     def with_room_for_images(self, patches: int, words: int, channels: int) -> "Conditions":
         """The same, but with one absent image where there is none at all; it contributes exactly nothing."""
@@ -82,14 +92,26 @@ class Conditions:
         return replace(self, references=absent)
 
     def without_text(self, is_dropped: Bool[Tensor, " batch"] | None = None) -> "Conditions":
-        """The same with the text set to zero, in the clips that `is_dropped` names or in all.
+        """The same with the text dropped, in the clips that `is_dropped` names or in all.
 
         Our choice: the word tokens bound to reference images stay, because they are part of the image condition.
         Dropping in training and guidance in sampling both do it this way.
         """
         if is_dropped is None:
-            return replace(self, text=torch.zeros_like(self.text))
-        return replace(self, text=torch.where(is_dropped[:, None, None], 0.0, self.text))
+            is_dropped = torch.ones(len(self.text), dtype=torch.bool, device=self.text.device)
+        if self.null_text is None:
+            return replace(self, text=torch.where(is_dropped[:, None, None], 0.0, self.text))
+        count = len(self.null_text)
+        longest = max(count, self.text.shape[1])
+        text, null_text = (pad(each, (0, 0, 0, longest - each.shape[-2])) for each in (self.text, self.null_text))
+        is_text = pad(self.is_text, (0, longest - self.is_text.shape[1]))
+        is_null_text = torch.arange(longest, device=text.device) < count
+        return replace(
+            self,
+            text=torch.where(is_dropped[:, None, None], null_text, text),
+            is_text=torch.where(is_dropped[:, None], is_null_text, is_text),
+            is_padded=True,
+        )
 
     def without_references(self) -> "Conditions":
         """The same with all reference images set to zero."""

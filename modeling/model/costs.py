@@ -1,24 +1,21 @@
-"""What a model costs, without building it: its weights and floating-point operations.
+"""What a call of a model costs in floating-point operations; how many, each model's config says of itself.
 
 `training/memory.py` says what training occupies, `training/run_costs.py` what both come to for every bucket of a run.
 """
 
 import math
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from typing import Final
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from modeling.model.conditions import Conditions
-from modeling.model.dit import DiT, DiTConfig
 from modeling.model.parts import Part, Trainable
 
-_PATCH_AREA = 4  # 1x2x2
-_TIMESTEP_CHANNELS = 256
+# Latents of a patch: 1x2x2 in every model of this library.
+PATCH_AREA: Final = 4
 
 # bfloat16, dense, from NVIDIA's data sheets (half of the figures "with sparsity"). The first name that occurs counts.
 _PEAK_FLOPS_PER_S = (
@@ -31,22 +28,6 @@ _PEAK_FLOPS_PER_S = (
     ("A100", 312e12),
     ("L40S", 362e12),
 )
-
-
-@lru_cache(maxsize=8)
-def parameters_by_part(config: DiTConfig) -> Mapping[Part, int]:
-    """How many weights each part has, counted on a model without memory."""
-    with torch.device("meta"):
-        model = DiT(config)
-    counts: Counter[Part] = Counter()
-    for name, parameter in model.named_parameters():
-        counts[Part.of(name)] += parameter.numel()
-    return {part: counts[part] for part in Part}
-
-
-def trained_parameters(config: DiTConfig, trainable: Trainable) -> int:
-    """How many weights a training phase changes."""
-    return sum(count for part, count in parameters_by_part(config).items() if part.is_trained(trainable))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +52,7 @@ def workload_of(latents: Float[Tensor, "batch channels time height width"], cond
     references = conditions.references
     return Workload(
         clips=len(latents),
-        tokens=math.prod(latents.shape[2:]) // _PATCH_AREA,
+        tokens=math.prod(latents.shape[2:]) // PATCH_AREA,
         text_tokens=conditions.text.shape[1],
         image_tokens=0 if references is None else math.prod(references.image_tokens.shape[1:3]),
     )
@@ -100,27 +81,17 @@ class Flops:
         return self.scores[Part.SELF_ATTENTION] / self.total
 
 
-def forward_flops(config: DiTConfig, workload: Workload) -> Flops:
-    """The operations of one forward pass; a multiplication and its addition count as two."""
-    tokens, text, images = workload.tokens, workload.text_tokens, workload.image_tokens
-    width, blocks = config.width, config.blocks
-    bound_channels = config.image_channels + config.words_per_image * config.text_channels
-    attended = {Part.SELF_ATTENTION: tokens, Part.TEXT_ATTENTION: text, Part.PERSONALIZATION: images}
-    products = {
-        Part.PATCH_EMBEDDING: tokens * _PATCH_AREA * config.input_channels * width,
-        Part.SELF_ATTENTION: blocks * tokens * 4 * width**2,
-        Part.TEXT_ATTENTION: blocks * (tokens * 2 * width**2 + text * 2 * config.text_channels * width),
-        Part.PERSONALIZATION: blocks * (tokens * 2 * width**2 + images * 2 * config.image_channels * width)
-        if images
-        else 0,
-        Part.MLP: blocks * tokens * 2 * config.mlp_ratio * width**2,
-        Part.MODULATION: blocks * 6 * width**2,
-        Part.BINDING: images * bound_channels * config.image_channels,
-        Part.REST: (_TIMESTEP_CHANNELS + 3 * width + tokens * _PATCH_AREA * config.latent_channels) * width,
-    }
+def flops_of(workload: Workload, *, products: Mapping[Part, int], scores: Mapping[Part, int]) -> Flops:
+    """Of a forward pass of a workload.
+
+    Args:
+        workload: whose clips are counted here.
+        products: multiplications with the weights of each part, for one clip; each has an addition.
+        scores: the same of queries with keys, of each attention; as many come with the values.
+    """
     return Flops(
         products={part: 2 * workload.clips * count for part, count in products.items()},
-        scores={part: 4 * workload.clips * blocks * tokens * keys * width for part, keys in attended.items()},
+        scores={part: 4 * workload.clips * count for part, count in scores.items()},
     )
 
 

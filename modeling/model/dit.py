@@ -5,7 +5,7 @@ Time and shape follow `flow.py`: timestep 1 is noise, latents are (batch, 16, ti
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import Literal, NamedTuple, cast
 
 import torch
 from einops import rearrange, repeat
@@ -15,9 +15,12 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from modeling.model.attention import Context, CrossAttention, KeyValue, SelfAttention
+from modeling.model.backbone import BackboneConfig, CachedConditions, VideoBackbone
 from modeling.model.conditions import Conditions, ReferenceTokens
+from modeling.model.costs import PATCH_AREA, Flops, Workload, flops_of
+from modeling.model.parts import Part
 from modeling.model.positions import Rotation, grid_code, rotary_embedding, sinusoids
-from modeling.model.precision import Float32LayerNorm, Float32Linear
+from modeling.model.precision import Float32LayerNorm, Float32Linear, shrink_matrices
 from modeling.model.sequence import TokenSequence, WholeSequence
 from storage.configs import strict
 from storage.numbers import expect_at_least, expect_share
@@ -33,7 +36,7 @@ _ZERO_AT_FIRST = ("final_modulation", "to_velocity")
 
 @strict
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DiTConfig:
+class DiTConfig(BackboneConfig):
     """The model of Table 5; the defaults are the paper's.
 
     Attributes:
@@ -50,6 +53,7 @@ class DiTConfig:
             embeddings alone; but a small model that is trained briefly does not find the middle of a picture by them.
     """
 
+    profile: Literal["dit"] = "dit"
     latent_channels: int = 16
     width: int = 4096
     blocks: int = 32
@@ -83,6 +87,36 @@ class DiTConfig:
         """Latent channels that enter the patch embedding."""
         return self.latent_channels * (2 if self.self_conditions else 1)
 
+    @property
+    def mlp_width(self) -> int:
+        """Channels inside the MLP of a block."""
+        return self.mlp_ratio * self.width
+
+    def build(self) -> "DiT":
+        """See `BackboneConfig`."""
+        return DiT(self)
+
+    def forward_flops(self, workload: Workload) -> Flops:
+        """See `BackboneConfig`."""
+        tokens, text, images = workload.tokens, workload.text_tokens, workload.image_tokens
+        width, blocks = self.width, self.blocks
+        bound_channels = self.image_channels + self.words_per_image * self.text_channels
+        attended = {Part.SELF_ATTENTION: tokens, Part.TEXT_ATTENTION: text, Part.PERSONALIZATION: images}
+        products = {
+            Part.PATCH_EMBEDDING: tokens * PATCH_AREA * self.input_channels * width,
+            Part.SELF_ATTENTION: blocks * tokens * 4 * width**2,
+            Part.TEXT_ATTENTION: blocks * (tokens * 2 * width**2 + text * 2 * self.text_channels * width),
+            Part.PERSONALIZATION: blocks * (tokens * 2 * width**2 + images * 2 * self.image_channels * width)
+            if images
+            else 0,
+            Part.MLP: blocks * tokens * 2 * self.mlp_ratio * width**2,
+            Part.MODULATION: blocks * 6 * width**2,
+            Part.BINDING: images * bound_channels * self.image_channels,
+            Part.REST: (_TIMESTEP_CHANNELS + 3 * width + tokens * PATCH_AREA * self.latent_channels) * width,
+        }
+        scores = {part: blocks * tokens * keys * width for part, keys in attended.items()}
+        return flops_of(workload, products=products, scores=scores)
+
 
 class Attended(NamedTuple):
     """A context, and the clips of the batch that attend to it; for the others it is skipped.
@@ -97,7 +131,7 @@ class Attended(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CachedConditions:
+class DiTConditions:
     """Conditions as keys and values of every block, for all steps of sampling. `DiT.cache` makes them.
 
     A batch may hold several branches of guidance, one after the other, which share the keys and values. Branches with
@@ -110,19 +144,21 @@ class CachedConditions:
 
     blocks: tuple[tuple[Attended | None, Attended | None], ...]
 
-    def of_clips(self, text: slice | None, images: slice | None) -> "CachedConditions":
+    def of_clips(self, text: slice | None, images: slice | None) -> "DiTConditions":
         """The same for a batch in which only these clips have text, and only these have images; None is no clip."""
-        return CachedConditions(
-            blocks=tuple((_of_clips(words, text), _of_clips(pictures, images)) for words, pictures in self.blocks)
+        return DiTConditions(
+            blocks=tuple((of_clips(words, text), of_clips(pictures, images)) for words, pictures in self.blocks)
         )
 
 
-class DiT(nn.Module):
+class DiT(VideoBackbone):
     """Predicts the velocity of noisy latents under text and reference images.
 
     Attributes:
         sequence: where the tokens lie; `parallel.py` changes it.
     """
+
+    config: DiTConfig
 
     def __init__(self, config: DiTConfig) -> None:
         super().__init__()
@@ -178,16 +214,24 @@ class DiT(nn.Module):
             else:
                 yield name, part
 
-    def cache(self, conditions: Conditions) -> CachedConditions:
+    def cache(self, conditions: Conditions) -> DiTConditions:
         """What every block makes of the conditions; no step of sampling changes it."""
         text, images = self._contexts(conditions)
         text, images = text.without_idle_mask(), None if images is None else images.without_idle_mask()
-        return CachedConditions(blocks=tuple(cast("Block", block).keys_values(text, images) for block in self.blocks))
+        return DiTConditions(blocks=tuple(cast("Block", block).keys_values(text, images) for block in self.blocks))
+
+    def shrink(self, is_chosen: Callable[[str], bool]) -> None:
+        """Make some matrices bfloat16, which computing in bfloat16 rounds in every product anyway."""
+        shrink_matrices(self, is_chosen)
+
+    def halve(self) -> None:
+        """Make all weights bfloat16; what is computed in float32 by name stays so."""
+        self.to(torch.bfloat16)
 
     def _attended(self, conditions: Conditions | CachedConditions) -> Sequence[tuple[Attended | None, Attended | None]]:
         """What each block attends to: text, and images if there are any."""
-        if isinstance(conditions, CachedConditions):
-            return conditions.blocks
+        if not isinstance(conditions, Conditions):
+            return cast("DiTConditions", conditions).blocks
         text, images = self._contexts(conditions)
         return [(Attended(text), None if images is None else Attended(images))] * len(self.blocks)
 
@@ -289,8 +333,8 @@ class Block(nn.Module):
         attention_shift, attention_scale, attention_gate, mlp_shift, mlp_scale, mlp_gate = modulation
         modulated = _modulate(self.self_norm(tokens), attention_shift, attention_scale)
         tokens = tokens + attention_gate * self.self_attention(modulated, rotation)
-        tokens = _attend(tokens, text, self.text_norm, self.text_attention)
-        tokens = _attend(tokens, images, self.personalization_norm, self.personalization_attention)
+        tokens = attend(tokens, text, self.text_norm, self.text_attention)
+        tokens = attend(tokens, images, self.personalization_norm, self.personalization_attention)
         modulated = _modulate(self.mlp_norm(tokens), mlp_shift, mlp_scale)
         return tokens + mlp_gate * self.mlp(modulated)
 
@@ -301,7 +345,7 @@ class Binding(nn.Module):
     Without binding, `c_n` is zero. The layer keeps its shape, so that weights trained either way fit both.
     """
 
-    def __init__(self, config: DiTConfig) -> None:
+    def __init__(self, config: BackboneConfig) -> None:
         super().__init__()
         self._binds_words = config.binds_words
         bound_channels = config.image_channels + config.words_per_image * config.text_channels
@@ -374,14 +418,15 @@ def unpatchify(
     )
 
 
-def _of_clips(attended: Attended | None, clips: slice | None) -> Attended | None:
+def of_clips(attended: Attended | None, clips: slice | None) -> Attended | None:
+    """The same for a batch in which only these clips attend to it; None is no clip."""
     if attended is None or clips is None:
         return None
     batch = len(attended.context[0])
     return attended._replace(clips=clips, branches=(clips.stop - clips.start) // batch)
 
 
-def _attend(tokens: Tensor, attended: Attended | None, norm: nn.Module, attention: nn.Module) -> Tensor:
+def attend(tokens: Tensor, attended: Attended | None, norm: nn.Module, attention: nn.Module) -> Tensor:
     """The tokens with what those of the attending clips gather."""
     if attended is None:
         return tokens

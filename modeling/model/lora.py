@@ -8,10 +8,12 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from modeling.model.backbone import BackboneConfig, VideoBackbone
 from modeling.model.dit import DiT, DiTConfig
 from modeling.model.parts import is_adapter
 from modeling.model.weight_files import NamedWeights, read_file, write_file
@@ -68,7 +70,7 @@ class _SavedLora:
     base_sha256: str | None = None
 
 
-def add_lora(model: DiT, config: LoraConfig) -> None:
+def add_lora(model: VideoBackbone, config: LoraConfig) -> None:
     """Freeze the model and put adapters beside the layers that the config names; they are then all that trains.
 
     At first the adapted model computes exactly what the model did. Half of the new weights are drawn from torch's
@@ -86,17 +88,17 @@ def add_lora(model: DiT, config: LoraConfig) -> None:
     peft.inject_adapter_in_model(wanted, model, adapter_name=_ADAPTER)
 
 
-def adapter_parameters(model: DiTConfig, config: LoraConfig) -> int:
+def adapter_parameters(model: BackboneConfig, config: LoraConfig) -> int:
     """How many weights the adapters of a model have, counted without memory for them."""
     return sum(math.prod(shape) for shape in _adapter_shapes(empty_model(model), config).values())
 
 
-def lora_state(model: DiT) -> dict[str, Tensor]:
+def lora_state(model: VideoBackbone) -> dict[str, Tensor]:
     """The adapters' weights by their saved names, without the model's own; empty where it has none."""
     return _saved_names(model.named_parameters())
 
 
-def with_new_adapters(weights: NamedWeights, model: DiT, *, seed: int) -> Iterator[tuple[str, Tensor]]:
+def with_new_adapters(weights: NamedWeights, model: VideoBackbone, *, seed: int) -> Iterator[tuple[str, Tensor]]:
     """Weights of a plain model under the names that they have in an adapted one, then new weights of its adapters.
 
     For `fill`, where the model has no memory of its own yet or is sharded. Equal seeds give equal adapters.
@@ -126,7 +128,7 @@ def save_lora(directory: Path, model: DiT, config: LoraConfig) -> None:
 
 
 def write_lora(
-    directory: Path, weights: NamedWeights, config: LoraConfig, model: DiTConfig, *, base_sha256: str | None = None
+    directory: Path, weights: NamedWeights, config: LoraConfig, model: BackboneConfig, *, base_sha256: str | None = None
 ) -> None:
     """Write the adapters among an adapted model's weights, wherever those come from: an average of them, or shards.
 
@@ -134,7 +136,7 @@ def write_lora(
         directory: gets `lora.json` and `lora.safetensors`, which holds nothing but the adapters.
         weights: of the adapted model.
         config: of the adapters.
-        model: of the base model.
+        model: of the base model, which is one of this library.
         base_sha256: of its weights, if they are those of a pipeline; only onto those `Pipeline.load_lora` then puts
             the adapters.
 
@@ -145,11 +147,13 @@ def write_lora(
     if not state:
         raise ValueError("the model has no LoRA adapters to save; add_lora makes them")
     directory.mkdir(parents=True, exist_ok=True)
-    write_config(directory / _CONFIG_NAME, _SavedLora(lora=config, model=model, base_sha256=base_sha256))
+    write_config(
+        directory / _CONFIG_NAME, _SavedLora(lora=config, model=cast("DiTConfig", model), base_sha256=base_sha256)
+    )
     write_file(directory / _WEIGHTS_NAME, state)
 
 
-def load_lora(directory: Path, model: DiT) -> LoraConfig:
+def load_lora(directory: Path, model: VideoBackbone) -> LoraConfig:
     """Add the adapters that `save_lora` wrote to the base model that they were trained on.
 
     Raises:
@@ -171,7 +175,7 @@ def load_lora(directory: Path, model: DiT) -> LoraConfig:
     return saved.lora
 
 
-def merge_lora(model: DiT) -> None:
+def merge_lora(model: VideoBackbone) -> None:
     """Put the adapters' changes into the model's own weights; it is then a plain model again, and trains as one.
 
     Raises:
@@ -228,7 +232,7 @@ def _saved_names(weights: NamedWeights) -> dict[str, Tensor]:
     }
 
 
-def _adapted_layers(model: DiT, config: LoraConfig) -> dict[str, nn.Linear]:
+def _adapted_layers(model: VideoBackbone, config: LoraConfig) -> dict[str, nn.Linear]:
     linear = {name: module for name, module in model.named_modules() if isinstance(module, nn.Linear)}
     for layer in config.layers:
         if not any(f".{name}".endswith(f".{layer}") for name in linear):
@@ -238,7 +242,7 @@ def _adapted_layers(model: DiT, config: LoraConfig) -> dict[str, nn.Linear]:
     return {name: module for name, module in linear.items() if f".{name}".endswith(ends)}
 
 
-def _adapter_shapes(model: DiT, config: LoraConfig) -> dict[str, tuple[int, ...]]:
+def _adapter_shapes(model: VideoBackbone, config: LoraConfig) -> dict[str, tuple[int, ...]]:
     """The shapes that `lora_state` will have after `add_lora`."""
     shapes: dict[str, tuple[int, ...]] = {}
     for name, layer in _adapted_layers(model, config).items():

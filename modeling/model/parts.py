@@ -46,6 +46,16 @@ _PIECES: Final = {
     "timestep_embedding.": Part.REST,
     "final_modulation.": Part.REST,
     "to_velocity.": Part.REST,
+    # Of Wan, by the names of its checkpoints.
+    ".attn1.": Part.SELF_ATTENTION,
+    ".attn2.": Part.TEXT_ATTENTION,
+    ".norm2.": Part.TEXT_ATTENTION,
+    ".text_embedder.": Part.TEXT_ATTENTION,
+    ".ffn.": Part.MLP,
+    ".time_proj.": Part.MODULATION,
+    "scale_shift_table": Part.MODULATION,
+    ".time_embedder.": Part.REST,
+    "proj_out.": Part.REST,
 }
 
 # What the second training phase adds to the model (3.2): everything else is the video backbone.

@@ -46,7 +46,7 @@ class Float32Linear(nn.Linear):
 
     def forward(self, values: Tensor) -> Tensor:  # noqa: D102  # torch's own meaning
         bias = None if self.bias is None else self.bias.float()
-        with _as_written(values.device):
+        with as_written(values.device):
             return functional.linear(values.float(), self.weight.float(), bias)
 
 
@@ -66,7 +66,7 @@ class Float32RMSNorm(nn.RMSNorm):
         return functional.rms_norm(values.float(), self.normalized_shape, self.weight.float(), self.eps)
 
 
-def _as_written(device: torch.device) -> AbstractContextManager[object]:
+def as_written(device: torch.device) -> AbstractContextManager[object]:
     """Within it, products are computed in the precision of their factors."""
     if torch.amp.is_autocast_available(device.type):
         return torch.autocast(device.type, enabled=False)

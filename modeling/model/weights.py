@@ -1,38 +1,61 @@
 """Weights on their way into a model and out of it, one tensor at a time, whether or not the model is sharded."""
 
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-from modeling.model.dit import DiT, DiTConfig, initialize
+from modeling.model.backbone import BackboneConfig, VideoBackbone
+from modeling.model.dit import initialize
+from modeling.model.parts import Part, Trainable
 from modeling.model.weight_files import NamedWeights
 from modeling.randomness import torch_seed
 
 
-def empty_model(config: DiTConfig) -> DiT:
+def empty_model(config: BackboneConfig) -> VideoBackbone:
     """A model without memory for its weights."""
     with torch.device("meta"):
-        return DiT(config)
+        return config.build()
 
 
-def build_model(config: DiTConfig, *, seed: int) -> DiT:
+def build_model(config: BackboneConfig, *, seed: int) -> VideoBackbone:
     """A freshly initialised model on the CPU; equal seeds give equal weights."""
     model = empty_model(config).to_empty(device="cpu")
     fill(model, fresh_weights(config, seed=seed), source="fresh weights")
     return model
 
 
-def fresh_weights(config: DiTConfig, *, seed: int) -> Iterator[tuple[str, Tensor]]:
-    """The first weights of a model. Every part is drawn by itself, in the memory of one block."""
+def fresh_weights(config: BackboneConfig, *, seed: int) -> Iterator[tuple[str, Tensor]]:
+    """The first weights of a model: those that are published, and new parts, each drawn in the memory of one block.
+
+    Raises:
+        FileNotFoundError, ValueError: as `BackboneConfig.published_weights`.
+    """
+    yield from config.published_weights()
     for name, part in empty_model(config).parts():
         part.to_empty(device="cpu")
         with seeded(torch_seed("weights", seed, name), torch.device("cpu")):
             initialize(name, part)
         yield from ((f"{name}.{inner}", weight.detach()) for inner, weight in part.named_parameters())
         part.to("meta")
+
+
+@lru_cache(maxsize=8)
+def parameters_by_part(config: BackboneConfig) -> Mapping[Part, int]:
+    """How many weights each part of a model has, counted without memory for them."""
+    counts: Counter[Part] = Counter()
+    for name, parameter in empty_model(config).named_parameters():
+        counts[Part.of(name)] += parameter.numel()
+    return {part: counts[part] for part in Part}
+
+
+def trained_parameters(config: BackboneConfig, trainable: Trainable) -> int:
+    """How many weights a training phase changes."""
+    return sum(count for part, count in parameters_by_part(config).items() if part.is_trained(trainable))
 
 
 @torch.no_grad()

@@ -23,6 +23,7 @@ def encode_conditions(
     *,
     encoders: Encoders,
     words_per_image: int,
+    null_text: str | None = None,
     device: torch.device,
 ) -> Conditions:
     """The conditions of a batch, with every text kept.
@@ -32,6 +33,7 @@ def encode_conditions(
         images: the reference images of each clip.
         encoders: the model's own.
         words_per_image: K, the tokens of an entity word that are bound to its images (3.2).
+        null_text: what the model reads where a text is dropped; None is zeros.
         device: of the tensors.
     """
     return bind_conditions(
@@ -39,6 +41,7 @@ def encode_conditions(
         images,
         image_encoder=encoders.image,
         words_per_image=words_per_image,
+        null_text=None if null_text is None else encoders.text.encode([null_text])[0],
         device=device,
     )
 
@@ -49,9 +52,18 @@ def bind_conditions(
     *,
     image_encoder: ImageEncoder,
     words_per_image: int,
+    null_text: TextTokens | None = None,
     device: torch.device,
 ) -> Conditions:
     """The same of captions that are encoded already.
+
+    Args:
+        texts: one for each clip.
+        images: the reference images of each clip.
+        image_encoder: the model's own.
+        words_per_image: K, the tokens of an entity word that are bound to its images (3.2).
+        null_text: what the model reads where a text is dropped; None is zeros.
+        device: of the tensors.
 
     Raises:
         ValueError: the word of an image has no token: the image would belong to nothing.
@@ -62,7 +74,8 @@ def bind_conditions(
     lengths = torch.tensor([len(tokens.spans) for tokens in texts])
     is_text = torch.arange(text.shape[1]) < lengths[:, None]
     references = _encode_references(texts, images, image_encoder, words_per_image) if any(images) else None
-    conditions = Conditions(text=text, is_text=is_text, references=references, is_padded=is_padded)
+    null = None if null_text is None else null_text.embeddings
+    conditions = Conditions(text=text, is_text=is_text, references=references, is_padded=is_padded, null_text=null)
     return conditions.to(device)
 
 

@@ -10,8 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dataset_schema import Bucket
+from modeling.model.backbone import VideoBackbone
 from modeling.model.conditions import Conditions
-from modeling.model.dit import DiT
 from modeling.model.precision import Precision
 from modeling.sampling.first_frame import FirstLatents, holding_first
 from modeling.sampling.flow import FlowConfig, integrate, timestep_schedule
@@ -77,7 +77,7 @@ class SamplingConfig(DenoisingConfig):
 
 @torch.no_grad()
 def sample_latents(  # noqa: PLR0913  # the model's side and the sampler's
-    model: DiT,
+    model: VideoBackbone,
     conditions: Conditions,
     noise: Float[Tensor, "batch channels time height width"],
     *,

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from modeling.model.backbone import CachedConditions, VideoBackbone
 from modeling.model.conditions import Conditions
-from modeling.model.dit import CachedConditions, DiT
 from modeling.sampling.flow import data_estimate
 
 
@@ -63,8 +63,9 @@ def needed_weights(weights: Mapping[Branch, float], *, has_references: bool) -> 
 class GuidedVelocity:
     """The velocity of Equation 1 or 2, from as many branches as the scales ask for.
 
-    The conditions become keys and values of every block once, and a branch skips the layers of the conditions that it
-    does not have. Both change rounding at most, because a condition of zeros contributes exactly nothing.
+    What no step changes about the conditions, such as keys and values, is computed once, and a branch skips the layers
+    of the conditions that it does not have. Both change rounding at most: zeros contribute exactly nothing, and what
+    else a model reads in place of a text, it reads here too.
 
     With self-conditioning the model is shown its last estimate of the data. Our choice: the estimate of the branch with
     all conditions and without guidance, because that is what training shows it.
@@ -78,7 +79,12 @@ class GuidedVelocity:
     """
 
     def __init__(
-        self, model: DiT, conditions: Conditions, weights: Mapping[Branch, float], *, batches_branches: bool = True
+        self,
+        model: VideoBackbone,
+        conditions: Conditions,
+        weights: Mapping[Branch, float],
+        *,
+        batches_branches: bool = True,
     ) -> None:
         has_references = conditions.references is not None
         needed = needed_weights(weights, has_references=has_references)

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import cast
 
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from dataset_schema import Bucket
 from dataset_schema.words import Span
+from modeling.backbones.wan import WanConfig
 from modeling.data.prompt_words import span_in_prompt
 from modeling.data.reference_images import ReferenceImage
 from modeling.data.video import Video
@@ -21,11 +23,13 @@ from modeling.encoders import (
     EncodersConfig,
     LatentGeometry,
     PaperEncoders,
+    WanEncoders,
     build_encoders,
     unread_part,
 )
+from modeling.model.backbone import VideoBackbone
 from modeling.model.conditions import Conditions
-from modeling.model.dit import DiT, DiTConfig
+from modeling.model.dit import DiTConfig
 from modeling.model.lora import LoraConfig, adapted_base, load_lora, lora_state, merge_lora
 from modeling.model.precision import Precision, computing_in
 from modeling.model.weight_files import MAX_FILE_BYTES, NamedWeights, read_weights, weights_sha256, write_weights
@@ -48,11 +52,12 @@ class PipelineConfig:
     """Everything that the weights alone do not say: the model's shape, its encoders, its flow.
 
     Attributes:
+        model: the paper's (profile `dit`), or a published one with the paper's new layers (profile `wan`).
         encoders: those of this library, or a config of one's own (`EncodersConfig`).
     """
 
-    model: DiTConfig = field(default_factory=DiTConfig)
-    encoders: EmbeddedEncoders | PaperEncoders | EncodersConfig = field(default_factory=EmbeddedEncoders)
+    model: DiTConfig | WanConfig = field(default_factory=DiTConfig)
+    encoders: EmbeddedEncoders | PaperEncoders | WanEncoders | EncodersConfig = field(default_factory=EmbeddedEncoders)
     flow: FlowConfig = field(default_factory=FlowConfig)
 
     def __post_init__(self) -> None:
@@ -65,6 +70,11 @@ class PipelineConfig:
             found = getattr(self.model, name)
             if found != expected:
                 raise ValueError(f"model has {name} {found}, expected the encoders' {expected}")
+        if self.model.text_tokens is not None and self.encoders.max_text_tokens > self.model.text_tokens:
+            raise ValueError(
+                f"encoders have max_text_tokens {self.encoders.max_text_tokens}, expected at most the "
+                f"{self.model.text_tokens} that the model reads"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -94,7 +104,7 @@ class Pipeline:
     `Pipeline.from_pretrained(directory)` reads what `save_pretrained` or training wrote.
     """
 
-    def __init__(self, config: PipelineConfig, model: DiT, *, device: torch.device) -> None:
+    def __init__(self, config: PipelineConfig, model: VideoBackbone, *, device: torch.device) -> None:
         if differences := differing_fields(model.config, config.model):
             raise ValueError(f"the model is not the pipeline's: {'; '.join(differences)}")
         self.config = config
@@ -138,8 +148,11 @@ class Pipeline:
             )
         config = read_config(directory / CONFIG_NAME, PipelineConfig, trusts_code=trusts_code)
         weights = read_weights(directory)
-        model = empty_model(config.model).to(dtype).to_empty(device=place)
-        fill(model, weights, source=f"pipeline {directory}")
+        model = empty_model(config.model)
+        if dtype is torch.bfloat16:
+            model.halve()
+        model = model.to_empty(device=place)
+        fill(model, chain(config.model.published_weights(), weights), source=f"pipeline {directory}")
         pipeline = cls(config, model, device=place)
         pipeline._read_from = directory
         return pipeline
@@ -283,8 +296,7 @@ class Pipeline:
             return [self._encoders.autoencoder.decode(each[None])[0].cpu().numpy() for each in latents]
 
     def _precision(self, sampling: SamplingConfig) -> Precision:
-        dtype = next(self.model.parameters()).dtype
-        is_small = dtype is torch.bfloat16
+        is_small = any(weight.dtype is torch.bfloat16 for weight in self.model.parameters())
         if is_small and sampling.precision is Precision.FLOAT32:
             raise ValueError(
                 "sampling has precision float32, but the pipeline's weights are bfloat16; read it with "
@@ -338,7 +350,7 @@ class Pipeline:
     def _encode(self, texts: Sequence[str], images: Sequence[Sequence[ReferenceImage]]) -> Conditions:
         most = self._encoders.text.max_tokens
         for text, tokens in zip(texts, self._encoders.text.encode(texts), strict=True):
-            if not tokens.spans:
+            if not any(start < end for start, end in tokens.spans):
                 raise ValueError(f"prompt is {text!r}, expected at least one word")
             if unread := unread_part(text, tokens.spans, max_tokens=most):
                 raise ValueError(
@@ -350,6 +362,7 @@ class Pipeline:
             images,
             encoders=self._encoders,
             words_per_image=self.config.model.words_per_image,
+            null_text=self.config.model.null_text,
             device=self._device,
         )
 
@@ -357,10 +370,14 @@ class Pipeline:
 def write_pipeline(
     directory: Path, config: PipelineConfig, weights: NamedWeights, *, max_file_bytes: int = MAX_FILE_BYTES
 ) -> Path:
-    """Write what `Pipeline.from_pretrained` reads, the weights whole or not at all; returns `directory`."""
+    """Write what `Pipeline.from_pretrained` reads, the weights whole or not at all; returns `directory`.
+
+    Of a published model that is the new layers, and in the config the digest of those that they were trained on.
+    """
     directory.mkdir(parents=True, exist_ok=True)
-    write_config(directory / CONFIG_NAME, config)
-    write_weights(directory, weights, max_file_bytes=max_file_bytes)
+    write_config(directory / CONFIG_NAME, replace(config, model=config.model.pinned()))
+    own = ((name, weight) for name, weight in weights if config.model.stands_in_files(name))
+    write_weights(directory, own, max_file_bytes=max_file_bytes)
     return directory
 
 

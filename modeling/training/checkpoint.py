@@ -280,7 +280,7 @@ def _past(config: RunConfig, step: int) -> RunConfig:
             threads=1,
             most_unread_references=1.0,
         ),
-        execution=reporting.execution,
+        execution=replace(reporting.execution, compiles=False),  # which any model allows
         validation=reporting.validation,
         held_out=replace(training.held_out, every_steps=0, clips=1),
         log_every_steps=reporting.log_every_steps,

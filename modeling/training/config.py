@@ -39,6 +39,11 @@ class TrainingPhase:
     def __post_init__(self) -> None:
         expect_at_least(1, f"training phase {self.name}", self, "steps")
         expect_at_least(0, f"training phase {self.name}", self, "warmup_steps")
+        if self.trainable is Trainable.NEW_LAYERS and not self.uses_references:
+            raise ValueError(
+                f"training phase {self.name} trains {self.trainable} without references, and nothing else leads to "
+                "them; set uses_references"
+            )
         if not 0 <= self.cooldown_steps <= self.steps:
             raise ValueError(
                 f"training phase {self.name} has {self.cooldown_steps} cooldown steps, expected 0 to its {self.steps}"
@@ -202,6 +207,25 @@ class RunConfig:
 
     pipeline: PipelineConfig = field(default_factory=PipelineConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    def __post_init__(self) -> None:
+        if not self.pipeline.model.is_published:
+            return
+        because = "because its model is published and stays as it is but for the new layers"
+        for phase in self.training.phases:
+            if phase.trainable is not Trainable.NEW_LAYERS:
+                raise ValueError(
+                    f"training phase {phase.name} trains {phase.trainable}, expected {Trainable.NEW_LAYERS}, {because}"
+                )
+        if self.training.execution.compiles:
+            raise ValueError(
+                "execution has compiles true, expected false, because blocks of a published model are not compiled"
+            )
+        if self.training.execution.devices_per_clip > 1:
+            raise ValueError(
+                f"execution has devices_per_clip {self.training.execution.devices_per_clip}, expected 1, because a "
+                "published model does not divide a clip"
+            )
 
 
 def phases_done(phases: Sequence[TrainingPhase], step: int) -> Iterator[TrainingPhase]:

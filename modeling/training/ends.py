@@ -4,7 +4,7 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from modeling.model.dit import DiT
+from modeling.model.backbone import VideoBackbone
 from modeling.model.lora import add_lora, merged_weights, with_new_adapters, write_lora
 from modeling.model.weight_files import NamedWeights, read_weights
 from modeling.model.weights import empty_model, fresh_weights
@@ -13,7 +13,7 @@ from modeling.training.config import RunConfig
 from storage.configs import differing_fields, read_config
 
 
-def empty_model_of(config: RunConfig) -> DiT:
+def empty_model_of(config: RunConfig) -> VideoBackbone:
     """The model that a run trains, with its adapters if it has any, without memory for its weights."""
     model = empty_model(config.pipeline.model)
     if config.training.lora is not None:
@@ -40,7 +40,7 @@ def starting_weights(config: RunConfig, start: Path | None) -> NamedWeights:
     differences = differing_fields(pipeline, alike)
     if differences:
         raise ValueError(f"pipeline {start} needs another config: {'; '.join(differences)}; use its own values")
-    weights = read_weights(start)
+    weights = chain(pipeline.model.published_weights(), read_weights(start))
     return weights if config.training.lora is None else with_new_adapters(weights, empty_model_of(config), seed=seed)
 
 
@@ -55,7 +55,7 @@ def write_run(
         directory: of the pipeline.
         run: that trained it.
         trained: weights that it changed.
-        frozen: all others, as it began.
+        frozen: all others that stand in files, as it began.
         base_sha256: of the weights that adapters were trained on.
     """
     lora = run.training.lora

@@ -22,7 +22,8 @@ def export_checkpoint(
         FileNotFoundError: the run leaves some weights as they were, and that pipeline is gone.
     """
     run, base = read_run(checkpoint, trusts_code=trusts_code), Base.read(checkpoint).at(start)
-    untrained = {name for name, _ in empty_model_of(run).named_parameters()} - finished_names(checkpoint).keys()
+    names = {name for name, _ in empty_model_of(run).named_parameters() if run.pipeline.model.stands_in_files(name)}
+    untrained = names - finished_names(checkpoint).keys()
     return write_run(
         directory,
         run,

@@ -13,7 +13,7 @@ from torch import Tensor
 from dataset_schema import Bucket
 from modeling.data.batches import Batch, BatchLoader
 from modeling.data.store import SampleStore
-from modeling.model.dit import DiT
+from modeling.model.backbone import VideoBackbone
 from modeling.model.precision import Precision, computing_in
 from modeling.training.config import HeldOutConfig, is_due
 from modeling.training.objective import GAIN_TIMESTEPS, EncodedBatch, clip_losses, draw_noise
@@ -85,7 +85,7 @@ class HeldOutLoss:
         return is_due(step, every_steps=every_steps) or (every_steps > 0 and phase_step == 1)
 
     @torch.no_grad()
-    def measure(self, model: DiT, *, with_references: bool) -> HeldOutLosses:
+    def measure(self, model: VideoBackbone, *, with_references: bool) -> HeldOutLosses:
         """The mean over the clips of every bucket. All processes of a team must call this together."""
         was_training = model.training
         model.eval()
@@ -97,7 +97,7 @@ class HeldOutLoss:
         model.train(was_training)
         return found
 
-    def _of_bucket(self, model: DiT, bucket: Bucket, *, with_references: bool) -> dict[str, dict[str, float]]:
+    def _of_bucket(self, model: VideoBackbone, bucket: Bucket, *, with_references: bool) -> dict[str, dict[str, float]]:
         names = ("without_references", "with_references")[: 1 + with_references]
         sums = torch.zeros(len(GAIN_TIMESTEPS), len(names), device=self._team.device)
         counted = torch.zeros((), device=self._team.device)
@@ -111,7 +111,7 @@ class HeldOutLoss:
         return {str(timestep): dict(zip(names, row, strict=True)) for timestep, row in rows}
 
     def _losses(
-        self, model: DiT, batch: Batch, *, with_references: bool
+        self, model: VideoBackbone, batch: Batch, *, with_references: bool
     ) -> Float[Tensor, "timesteps with_references clips"]:
         given = self._encode(batch, with_references=with_references)
         places = tuple(example.place for example in batch.examples)

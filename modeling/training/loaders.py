@@ -8,7 +8,7 @@ from modeling.data.batches import BatchLoader, DataConfig, Share
 from modeling.data.cache import ClipCache
 from modeling.data.held_out import divide
 from modeling.data.store import SampleStore
-from modeling.encoders import Encoders
+from modeling.encoders import Encoders, TextEncoder, TextTokens
 from modeling.training.config import RunConfig
 from modeling.training.parallel import Team
 
@@ -18,10 +18,13 @@ class Loaders(NamedTuple):
 
     Attributes:
         held_out: None where nothing is held out.
+        null_text: what the model reads where a text is dropped; None is zeros. A run with a cache finds it there, and
+            does not load the text encoder.
     """
 
     trained_on: BatchLoader
     held_out: BatchLoader | None
+    null_text: TextTokens | None
 
 
 def open_loaders(
@@ -50,7 +53,14 @@ def open_loaders(
         held_out=None
         if parts.held_out is None
         else loader_of(of(parts.held_out), _plain(training.data), seed=training.held_out.seed),
+        null_text=_null_text(config.pipeline.model.null_text, cache, encoders.text),
     )
+
+
+def _null_text(text: str | None, cache: ClipCache | None, encoder: TextEncoder) -> TextTokens | None:
+    if text is None:
+        return None
+    return encoder.encode([text])[0] if cache is None else cache.null_text(text)
 
 
 def _plain(data: DataConfig) -> DataConfig:

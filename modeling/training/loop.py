@@ -97,7 +97,8 @@ def train(
     output = local_path(output)
     expect_folder_to_write(output)
     data = config.training.data
-    store = SampleStore(dataset, data.buckets, range_cache=data.range_cache)
+    fps = config.pipeline.model.fps
+    store = SampleStore(dataset, data.buckets, range_cache=data.range_cache, fps=fps)
     busy = f"{output} is being written by another training; wait for its end, or choose another output"
     team = Team(place, devices_per_clip=config.training.execution.devices_per_clip)
     with (
@@ -129,6 +130,7 @@ class Trainer:
     def __init__(
         self, config: RunConfig, store: SampleStore, *, output: Path, team: Team, start: Path | None = None
     ) -> None:
+        config = replace(config, pipeline=replace(config.pipeline, model=config.pipeline.model.pinned()))
         training, pipeline = config.training, config.pipeline
         self.config = config
         self._encoders = build_encoders(pipeline.encoders)
@@ -138,7 +140,7 @@ class Trainer:
         checkpoints = output / "checkpoints"
         share = held_out_share(training.held_out, store, latest_checkpoint(checkpoints))
         loaders = open_loaders(config, store, self._encoders, team, held_out_share=share)
-        self.loader = loaders.trained_on
+        self.loader, self._null_text = loaders.trained_on, loaders.null_text
         self._held_out = None if loaders.held_out is None else self._new_held_out(loaders.held_out)
         self._state = TrainingState(
             config,
@@ -338,6 +340,7 @@ class Trainer:
             batch,
             self._encoders,
             words_per_image=self.config.pipeline.model.words_per_image,
+            null_text=self._null_text,
             device=self._team.device,
         )
         if not with_references:

@@ -9,10 +9,11 @@ device's own context and the fragments between tensors come on top.
 
 from dataclasses import dataclass
 
-from modeling.model.costs import Workload, parameters_by_part, trained_parameters
-from modeling.model.dit import DiTConfig
+from modeling.model.backbone import BackboneConfig
+from modeling.model.costs import Workload
 from modeling.model.parts import Part, Trainable
 from modeling.model.precision import Precision
+from modeling.model.weights import parameters_by_part, trained_parameters
 from modeling.training.parallel import ExecutionConfig
 
 _FLOAT32 = 4  # bytes
@@ -77,7 +78,7 @@ class StepMemory:
         return state + max(self.copies + self.activations, self.optimizer_scratch)
 
 
-def step_memory(config: DiTConfig, workload: Workload, setup: StepSetup) -> StepMemory:
+def step_memory(config: BackboneConfig, workload: Workload, setup: StepSetup) -> StepMemory:
     """What a step of this workload occupies on each device."""
     counts = parameters_by_part(config)
     weights = sum(counts.values()) + setup.adapter_parameters
@@ -95,19 +96,21 @@ def step_memory(config: DiTConfig, workload: Workload, setup: StepSetup) -> Step
     )
 
 
-def activation_bytes(config: DiTConfig, workload: Workload, execution: ExecutionConfig) -> int:
+def activation_bytes(config: BackboneConfig, workload: Workload, execution: ExecutionConfig) -> int:
     """What is kept for the backward pass and computed in it, at its fullest moment: when it enters the last block.
 
-    Where blocks recompute, each keeps its input, and one block at a time everything.
+    Where blocks recompute, each keeps its input, and one block at a time everything. For a published model this is an
+    upper bound: the residual stream is in the precision of its weights, and for frozen weights less is kept.
     """
     size = _bytes_of(execution.precision)
     tokens = -(-workload.tokens // execution.devices_per_clip)
-    stream = _FLOAT32 * tokens * config.width
-    block = tokens * config.width * _kept_per_token(config, size, has_images=workload.image_tokens > 0)
+    stream = (size if config.is_published else _FLOAT32) * tokens * config.width
+    block = tokens * config.width * _kept_per_channel(size, has_images=workload.image_tokens > 0)
+    block += tokens * config.mlp_width * (2 * size + (1 if config.dropout else 0))  # before and after; what is dropped
     block += _kept_contexts(config, workload, size)
     if execution.devices_per_clip > 1:
         block += 2 * size * workload.tokens * config.width  # keys and values of the whole clip
-    gradients = 2 * stream + size * tokens * config.mlp_ratio * config.width
+    gradients = 2 * stream + size * tokens * config.mlp_width
     output = 3 * stream + size * tokens * config.width
     if execution.recomputes_activations:
         kept = config.blocks * stream + max(block, output)
@@ -116,11 +119,16 @@ def activation_bytes(config: DiTConfig, workload: Workload, execution: Execution
     return workload.clips * (kept + gradients + _kept_conditions(config, workload, size))
 
 
-def _kept_per_token(config: DiTConfig, size: int, *, has_images: bool) -> int:
-    """Bytes per token and channel that the backward pass of one block needs; `size` is that of a product's factor."""
+def _kept_per_channel(size: int, *, has_images: bool) -> int:
+    """Bytes per token and channel that the backward pass of one block needs, but for what is inside the MLP.
+
+    Args:
+        size: of a product's factor.
+        has_images: whether the block attends to images.
+    """
     cross_attentions = 2 if has_images else 1
     inputs = _FLOAT32 * (2 + cross_attentions)
-    return inputs + _self_attention(size) + cross_attentions * _cross_attention(size) + _mlp(config, size)
+    return inputs + _self_attention(size) + cross_attentions * _cross_attention(size) + _around_mlp(size)
 
 
 def _self_attention(size: int) -> int:
@@ -138,13 +146,12 @@ def _cross_attention(size: int) -> int:
     return size + _FLOAT32 + size + size
 
 
-def _mlp(config: DiTConfig, size: int) -> int:
-    """Bytes per token and channel: the norm's result, modulated, hidden before and after, what is dropped, output."""
-    dropped = 1 if config.dropout else 0
-    return _FLOAT32 + size + config.mlp_ratio * (2 * size + dropped) + size
+def _around_mlp(size: int) -> int:
+    """Bytes per token and channel: the norm's result, modulated, and the output."""
+    return _FLOAT32 + size + size
 
 
-def _kept_contexts(config: DiTConfig, workload: Workload, size: int) -> int:
+def _kept_contexts(config: BackboneConfig, workload: Workload, size: int) -> int:
     """Bytes of what one block makes of one clip's text and images: keys and values, and the keys normalised.
 
     In lower precision the norm has float32 keys of its own, and the product a copy of the context.
@@ -158,14 +165,14 @@ def _kept_contexts(config: DiTConfig, workload: Workload, size: int) -> int:
     return kept
 
 
-def _kept_conditions(config: DiTConfig, workload: Workload, size: int) -> int:
+def _kept_conditions(config: BackboneConfig, workload: Workload, size: int) -> int:
     """Bytes of one clip's conditions: as encoded, masked, and images with the words that are bound to them."""
     bound_channels = config.image_channels + config.words_per_image * config.text_channels
     encoded = workload.text_tokens * config.text_channels + workload.image_tokens * config.image_channels
     return 2 * _FLOAT32 * encoded + size * workload.image_tokens * bound_channels
 
 
-def _copied_weights(config: DiTConfig, setup: StepSetup) -> int:
+def _copied_weights(config: BackboneConfig, setup: StepSetup) -> int:
     """One device copies all matrices to the lower precision, if there is one, but for those that are in it.
 
     Several gather from each other: what is outside of the blocks, the block that is computed and the next one, and
@@ -187,7 +194,7 @@ def _is_ever_trained(part: Part, setup: StepSetup) -> bool:
     return any(map(part.is_trained, setup.trained_by_run))
 
 
-def _shrunk_parameters(config: DiTConfig, setup: StepSetup) -> int:
+def _shrunk_parameters(config: BackboneConfig, setup: StepSetup) -> int:
     """Weights of matrices that the run leaves as they are: they are in lower precision (`Team`)."""
     if setup.execution.precision is Precision.FLOAT32:
         return 0

@@ -5,8 +5,8 @@ from typing import TypedDict
 
 import torch
 
-from modeling.model.costs import forward_flops, model_flops, peak_flops_per_s, workload_of
-from modeling.model.dit import DiTConfig
+from modeling.model.backbone import BackboneConfig
+from modeling.model.costs import model_flops, peak_flops_per_s, workload_of
 from modeling.model.parts import Trainable
 from modeling.training.objective import EncodedBatch
 
@@ -37,7 +37,7 @@ class Meter:
         devices_per_clip: devices that share the work on each clip.
     """
 
-    def __init__(self, model: DiTConfig, device: torch.device, *, devices_per_clip: int) -> None:
+    def __init__(self, model: BackboneConfig, device: torch.device, *, devices_per_clip: int) -> None:
         self._model = model
         self._devices_per_clip = devices_per_clip
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
@@ -56,7 +56,7 @@ class Meter:
 
     def count(self, batch: EncodedBatch, *, trainable: Trainable, shows_estimate: bool) -> None:
         """The step computes the loss of this batch and its gradients."""
-        forward = forward_flops(self._model, workload_of(batch.latents, batch.conditions))
+        forward = self._model.forward_flops(workload_of(batch.latents, batch.conditions))
         self._flops += model_flops(forward, trainable=trainable, estimates=float(shows_estimate))
 
     def rates(self, *, tokens: int) -> Rates:

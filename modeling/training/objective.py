@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.nn.functional import mse_loss
 
 from modeling.data.batches import Batch
-from modeling.encoders import Encoders
+from modeling.encoders import Encoders, TextTokens
+from modeling.model.backbone import VideoBackbone
 from modeling.model.conditions import Conditions
-from modeling.model.dit import DiT
 from modeling.randomness import torch_generator
 from modeling.sampling.condition_encoding import bind_conditions, is_read
 from modeling.sampling.flow import TimestepDistribution, data_estimate, draw_timesteps, noisy_latents
@@ -47,8 +47,15 @@ class ReferenceLosses(NamedTuple):
 
 
 @torch.no_grad()
-def encode_batch(batch: Batch, encoders: Encoders, *, words_per_image: int, device: torch.device) -> EncodedBatch:
-    """Latents and conditions, with the batch's dropped texts set to zero.
+def encode_batch(
+    batch: Batch,
+    encoders: Encoders,
+    *,
+    words_per_image: int,
+    null_text: TextTokens | None = None,
+    device: torch.device,
+) -> EncodedBatch:
+    """Latents and conditions, with the batch's dropped texts in place of their captions.
 
     A batch from the cache touches neither the autoencoder nor the text encoder. Our choice: a reference image whose
     word lies behind what the text encoder reads is left out; bound to no word, it would teach the model to show
@@ -65,6 +72,7 @@ def encode_batch(batch: Batch, encoders: Encoders, *, words_per_image: int, devi
         ],
         image_encoder=encoders.image,
         words_per_image=words_per_image,
+        null_text=null_text,
         device=device,
     )
     is_dropped = torch.tensor([example.drops_text for example in batch.examples], device=device)
@@ -77,7 +85,12 @@ def encode_batch(batch: Batch, encoders: Encoders, *, words_per_image: int, devi
 
 
 def velocity_loss(
-    model: DiT, batch: EncodedBatch, *, noise: Tensor, timesteps: Float[Tensor, " batch"], shows_estimate: bool
+    model: VideoBackbone,
+    batch: EncodedBatch,
+    *,
+    noise: Tensor,
+    timesteps: Float[Tensor, " batch"],
+    shows_estimate: bool,
 ) -> Float[Tensor, ""]:
     """Mean squared error of the predicted velocity (rectified flow, 3.2).
 
@@ -98,7 +111,9 @@ def velocity_loss(
 
 
 @torch.no_grad()
-def clip_losses(model: DiT, batch: EncodedBatch, *, noise: Tensor, timestep: float) -> Float[Tensor, " batch"]:
+def clip_losses(
+    model: VideoBackbone, batch: EncodedBatch, *, noise: Tensor, timestep: float
+) -> Float[Tensor, " batch"]:
     """The loss of every clip by itself, all at one timestep, without self-conditioning."""
     timesteps = torch.full((len(noise),), timestep, device=noise.device)
     velocity = model(noisy_latents(batch.latents, noise, timesteps), timesteps, batch.conditions)
@@ -127,7 +142,7 @@ def draw_batch_timesteps(
 
 @torch.no_grad()
 def reference_losses(
-    model: DiT, batch: EncodedBatch, places: tuple[int, ...], *, seed: int
+    model: VideoBackbone, batch: EncodedBatch, places: tuple[int, ...], *, seed: int
 ) -> dict[str, ReferenceLosses]:
     """Loss without the reference images and with them, for each noise level, at fixed noise.
 

@@ -14,8 +14,9 @@ from torch import Tensor
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
 
+from modeling.model.backbone import VideoBackbone
 from modeling.model.dit import Block, DiT
-from modeling.model.precision import Precision, shrink_matrices
+from modeling.model.precision import Precision
 from modeling.model.sequence import DividedSequence
 from modeling.training.block_graphs import BlockGraphs
 from storage.configs import strict
@@ -84,18 +85,18 @@ class Team:
         return self._shards is None
 
     def prepare(
-        self, model: DiT, execution: ExecutionConfig, *, is_trained: Callable[[str], bool] = lambda _: True
-    ) -> DiT:
+        self, model: VideoBackbone, execution: ExecutionConfig, *, is_trained: Callable[[str], bool] = lambda _: True
+    ) -> VideoBackbone:
         """The model as the team trains it: recomputing, compiled, sharded, its tokens divided. Changes it in place.
 
         Matrices that a run in bfloat16 never trains are bfloat16, as its products take them anyway. Shards of a block
         may then be of two kinds: FSDP2 wants one for those with gradients alone.
         """
         if execution.precision is Precision.BFLOAT16:
-            shrink_matrices(model, lambda name: not is_trained(name))
+            model.shrink(lambda name: not is_trained(name))
         sequence = None if self._clip is None else DividedSequence(self._clip)
         if sequence is not None:
-            model.sequence = sequence
+            cast("DiT", model).sequence = sequence  # RunConfig divides clips for no other
         for block in cast("list[Block]", list(model.blocks)):
             block.recomputes_activations = execution.recomputes_activations
             if sequence is not None:
@@ -131,9 +132,11 @@ class Team:
             dist.barrier()
 
     @staticmethod
-    def _shard(model: DiT, mesh: DeviceMesh, precision: Precision) -> None:
+    def _shard(model: VideoBackbone, mesh: DeviceMesh, precision: Precision) -> None:
+        # A published model computes in whatever its own weights are.
+        is_rounded = precision is Precision.BFLOAT16 and not model.config.is_published
         policy = MixedPrecisionPolicy(
-            param_dtype=torch.bfloat16 if precision is Precision.BFLOAT16 else None,
+            param_dtype=torch.bfloat16 if is_rounded else None,
             reduce_dtype=torch.float32,
             cast_forward_inputs=False,  # what must stay in float32 is in float32
         )

@@ -7,12 +7,11 @@ from dataset_schema import TABLE_6_BUCKETS, Bucket
 from modeling.model.costs import (
     Flops,
     Workload,
-    forward_flops,
     hardware_flops,
     model_flops,
-    trained_parameters,
 )
 from modeling.model.lora import adapter_parameters
+from modeling.model.weights import trained_parameters
 from modeling.training.config import RunConfig, TrainingPhase
 from modeling.training.memory import StepMemory, StepSetup, step_memory
 from modeling.training.parallel import ExecutionConfig
@@ -79,7 +78,7 @@ def bucket_costs(run: RunConfig, bucket: Bucket, devices: Devices) -> BucketCost
     batch, clips = batching.batch_size(bucket, latents), batching.clips_per_device(bucket, latents)
     phases = [(phase, _workload(run, bucket, phase)) for phase in training.phases]
     phase, workload = max(phases, key=lambda each: _flops(run, *each))
-    forward = forward_flops(model, workload)
+    forward = model.forward_flops(workload)
     recomputed = hardware_flops(
         forward,
         trainable=phase.trainable,
@@ -195,7 +194,12 @@ def _workload(run: RunConfig, bucket: Bucket, phase: TrainingPhase) -> Workload:
     encoders = run.pipeline.encoders
     images = run.pipeline.model.max_images * encoders.image_tokens if phase.uses_references else 0
     tokens = encoders.latents.tokens(bucket)
-    return Workload(clips=1, tokens=tokens, text_tokens=encoders.max_text_tokens, image_tokens=images)
+    return Workload(
+        clips=1,
+        tokens=tokens,
+        text_tokens=run.pipeline.model.text_tokens or encoders.max_text_tokens,
+        image_tokens=images,
+    )
 
 
 def _estimates(run: RunConfig) -> float:
@@ -203,7 +207,7 @@ def _estimates(run: RunConfig) -> float:
 
 
 def _flops(run: RunConfig, phase: TrainingPhase, workload: Workload) -> float:
-    forward = forward_flops(run.pipeline.model, workload)
+    forward = run.pipeline.model.forward_flops(workload)
     return model_flops(forward, trainable=phase.trainable, estimates=_estimates(run))
 
 

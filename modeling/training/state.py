@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
-from modeling.model.dit import DiT
+from modeling.model.backbone import VideoBackbone
 from modeling.model.weights import fill, whole
 from modeling.training.base import Base
 from modeling.training.checkpoint import (
@@ -77,7 +77,7 @@ class TrainingState:
         if own is not None and not training.accepts_other_data:
             data.expect_same(own)
         model = team.prepare(empty_model_of(config), training.execution, is_trained=training.trains)
-        self.model: DiT = model.to_empty(device=team.device)
+        self.model: VideoBackbone = model.to_empty(device=team.device)
         goes_on_from = own or others
         if goes_on_from is None:
             fill(self.model, starting_weights(config, start), source=f"pipeline {start}")
@@ -129,7 +129,8 @@ class TrainingState:
         current = ((name, weight) for name, weight in self.model.named_parameters() if name not in self._untrained)
         trained = ((name, averages.get(name, weight)) for name, weight in current)
         if self._team.is_first:
-            frozen = self._base.weights(self._config, wanted=self._untrained) if self._untrained else ()
+            wanted = {name for name in self._untrained if self._config.pipeline.model.stands_in_files(name)}
+            frozen = self._base.weights(self._config, wanted=wanted) if wanted else ()
             write_run(directory, self._config, whole(trained), frozen=frozen, base_sha256=self._base.sha256)
         else:
             for _ in whole(trained):  # every process holds a part, but only the first keeps the whole

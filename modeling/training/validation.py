@@ -10,7 +10,7 @@ from einops import rearrange
 from modeling.data.batches import Batch
 from modeling.data.video import write_video
 from modeling.encoders import Autoencoder
-from modeling.model.dit import DiT
+from modeling.model.backbone import VideoBackbone
 from modeling.model.precision import Precision, computing_in
 from modeling.sampling.denoising import SamplingConfig, sample_latents
 from modeling.sampling.flow import FlowConfig
@@ -55,7 +55,7 @@ class ValidationSamples:
         return is_due(step, every_steps=self._every_steps)
 
     @torch.no_grad()
-    def write(self, model: DiT, autoencoder: Autoencoder, *, step: int, seed: int) -> Path:
+    def write(self, model: VideoBackbone, autoencoder: Autoencoder, *, step: int, seed: int) -> Path:
         """Sample, and write the videos; returns their folder. All processes of a team must call this together."""
         places = tuple(example.place for example in self._examples)
         noise = draw_noise(self._latents, places, seed=seed, step=0)
@@ -69,6 +69,6 @@ class ValidationSamples:
         folder.mkdir(parents=True, exist_ok=True)
         for example, pair in zip(self._examples, torch.stack([real, videos], dim=1), strict=True):
             beside = rearrange(pair, "two frames height width color -> frames height (two width) color")
-            write_video(folder / f"{example.clip_id}.mp4", np.asarray(beside))
+            write_video(folder / f"{example.clip_id}.mp4", np.asarray(beside), fps=model.config.fps)
             (folder / f"{example.clip_id}.txt").write_text(example.caption + "\n", encoding="utf-8")
         return folder

@@ -62,7 +62,7 @@ def cache_with_bar(command: Cache) -> CacheReport:
     """Encode with a progress bar."""
     device = torch_device(command.device)
     data = command.run.training.data
-    store = SampleStore(command.dataset, data.buckets)
+    store = SampleStore(command.dataset, data.buckets, fps=command.run.pipeline.model.fps)
     expect_folder_to_write(dataset_root(command.dataset) / "cache")
     encoders = build_encoders(command.run.pipeline.encoders)
     encoders.to(device)
@@ -70,7 +70,14 @@ def cache_with_bar(command: Cache) -> CacheReport:
         print(findings, file=sys.stderr)
     windows = data.cached_windows
     with progress("cache", total=count_cached_windows(store, windows), unit="window") as report:
-        return write_cache(store, encoders, device=device, windows=windows, on_window=report)
+        return write_cache(
+            store,
+            encoders,
+            device=device,
+            windows=windows,
+            null_text=command.run.pipeline.model.null_text,
+            on_window=report,
+        )
 
 
 def _show_failures(report: CacheReport) -> None:

@@ -12,7 +12,7 @@ from rich.text import Text
 from modeling.data.store import SampleStore
 from modeling.data.visits import BucketVisits, Visits, expected_visits
 from modeling.encoders import LatentGeometry
-from modeling.model.costs import parameters_by_part
+from modeling.model.weights import parameters_by_part
 from modeling.training.config import RunConfig
 from modeling.training.presets import tiny
 from modeling.training.run_costs import (
@@ -102,7 +102,7 @@ def _conclusion(run: RunConfig, costs: Sequence[BucketCosts], devices: Devices) 
 
 def _visits(dataset: Place, run: RunConfig) -> Visits:
     data = run.training.data
-    store = SampleStore(dataset, data.buckets)
+    store = SampleStore(dataset, data.buckets, fps=run.pipeline.model.fps)
     numbers = {bucket: store.numbers(bucket) for bucket in store.clips_per_bucket()}
     return expected_visits(numbers, data.batching, steps=run.training.steps, latents=run.pipeline.encoders.latents)
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from dataset_schema import FRAMES_PER_SECOND
 from modeling.data.video import write_video
 from modeling.sampling.denoising import SamplingConfig, steps_for
 from modeling.sampling.pipeline import Pipeline
@@ -95,7 +94,7 @@ def sample(command: Sample) -> Path:
             on_step=lambda: report(next(done)),
         )
     with whole_file(command.output) as written:
-        write_video(written, video, fps=FRAMES_PER_SECOND)
+        write_video(written, video, fps=pipeline.config.model.fps)
     return command.output
 
 

@@ -13,8 +13,8 @@ from dataset_schema import TABLE_6_BUCKETS
 from modeling.encoders import EmbeddedEncoders
 from modeling.model.weights import empty_model
 from modeling.sampling.solvers import Heun
-from modeling.training.presets import one_gpu, paper, tiny
-from modeling.training.run_costs import Devices, fits
+from modeling.training.presets import one_gpu, paper, tiny, wan_1_3b
+from modeling.training.run_costs import Devices, fits, run_buckets
 from pipelines.config import parse, read_preset
 from pipelines.proof.prove import PRESET, Prove
 from pipelines.verbs.curate import Curate
@@ -35,6 +35,16 @@ def test_the_papers_preset_is_the_same_from_the_file_and_from_python() -> None:
 
 def test_the_one_gpu_preset_is_the_same_from_the_file_and_from_python() -> None:
     assert read_preset(Train, CONFIGS / "train_one_gpu.toml")["run"] == one_gpu()
+
+
+def test_the_wan_preset_is_the_same_from_the_file_and_from_python() -> None:
+    assert read_preset(Train, CONFIGS / "train_wan_1_3b.toml")["run"] == wan_1_3b()
+
+
+def test_the_wan_preset_fits_one_gpu_of_24_gib() -> None:
+    run = wan_1_3b()
+
+    assert fits(run, run_buckets(run), Devices(count=1, memory_bytes=24 * 2**30))
 
 
 def test_the_one_gpu_preset_fits_one_gpu() -> None:

@@ -158,6 +158,20 @@ def test_clips_go_to_the_wanted_buckets_that_they_fill_whatever_they_were_curate
     assert store.read(smaller, 0) == SampleStore(dataset).read(SMALL, 0)
 
 
+@pytest.mark.parametrize(("fps", "buckets"), [(24.0, {SMALL, LONG}), (16.0, {SMALL}), (12.0, {SMALL}), (11.0, set())])
+def test_a_clip_fills_a_bucket_if_it_lasts_as_long_at_the_pace_that_it_is_seen_at(
+    make_dataset: MakeDataset, fps: float, buckets: set[Bucket]
+) -> None:
+    dataset = make_dataset({LONG: 2})  # 9 frames at 24 a second, which are 6 at 16 and 4.5 at 12
+
+    if not buckets:
+        with pytest.raises(ValueError, match="no samples that fill"):
+            SampleStore(dataset, (SMALL, LONG), fps=fps)
+        return
+
+    assert set(SampleStore(dataset, (SMALL, LONG), fps=fps).clips_per_bucket()) == buckets
+
+
 def test_a_dataset_whose_clips_fill_no_bucket_names_the_buckets(make_dataset: MakeDataset) -> None:
     with pytest.raises(ValueError, match="no samples that fill 289x32x32"):
         SampleStore(make_dataset({SMALL: 3}), (Bucket(289, 32, 32),))

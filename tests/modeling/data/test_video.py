@@ -76,6 +76,16 @@ def test_each_frame_is_the_one_on_show_in_the_middle_of_its_24th_of_a_second(tmp
     assert numbers == [int((k + 0.5) / 24 * fps) for k in range(17)]
 
 
+def test_at_another_pace_each_frame_is_the_one_on_show_in_the_middle_of_its_time(tmp_path: Path) -> None:
+    path = counting_video(tmp_path / "clip.mp4", frames=48, fps=24.0)
+
+    numbers = frame_numbers(decode_clip(path, BUCKET, fps=16.0))
+
+    assert numbers == [int((k + 0.5) / 16 * 24) for k in range(17)]
+    with pytest.raises(ValueError, match=r"has 1\d frames at 16 frames per second after 1.25 s, expected 17"):
+        decode_clip(path, BUCKET, start_s=1.25, fps=16.0)
+
+
 def test_a_span_starts_at_its_presentation_time(tmp_path: Path) -> None:
     path = counting_video(tmp_path / "clip.mp4", frames=58, fps=24.0)
 

@@ -14,14 +14,19 @@ BUCKET = Bucket(17, 32, 48)
 
 
 def drawn(duration_s: float, *, visits: int, most: int | None = None, clip_id: str = "a", seed: int = 0) -> list[float]:
-    return [
-        draw_window_s(duration_s, BUCKET, most=most, seed=seed, clip_id=clip_id, visit=visit) for visit in range(visits)
-    ]
+    starts_s = window_starts_s(duration_s, BUCKET, most=most)
+    return [draw_window_s(starts_s, seed=seed, clip_id=clip_id, visit=visit) for visit in range(visits)]
 
 
 def test_a_clip_that_just_fills_its_bucket_has_one_window() -> None:
     assert window_starts_s(17 / 24, BUCKET).tolist() == [0.0]
     assert window_starts_s(16.6 / 24, BUCKET).tolist() == [0.0]  # rounded down by its container
+
+
+def test_at_another_pace_windows_start_at_its_frames() -> None:
+    assert window_starts_s(17 / 16, BUCKET, fps=16.0).tolist() == [0.0]
+    assert window_starts_s(20 / 16, BUCKET, fps=16.0).tolist() == [0.0, 1 / 16, 2 / 16, 3 / 16]
+    assert count_windows(np.array([17 / 16, 20 / 16]), BUCKET, fps=16.0, most=3).tolist() == [1, 3]
 
 
 def test_a_second_more_gives_24_more_starts_or_as_many_as_are_wanted() -> None:

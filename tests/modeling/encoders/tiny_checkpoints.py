@@ -71,6 +71,14 @@ def save_tiny_checkpoints(folder: Path) -> TinyCheckpoints:
     return checkpoints
 
 
+def tiny_tokenizer() -> Any:
+    """Of T5's kind: some words are one token, others their letters."""
+    special = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)]
+    tokenizer = T5Tokenizer(vocab=[*special, *((piece, -2.0 - 3 * (len(piece) == 1)) for piece in _PIECES)])
+    tokenizer.backend_tokenizer.normalizer = normalizers.NFKC()
+    return tokenizer
+
+
 def _save_autoencoder(folder: Path) -> None:
     """A whole CogVideoX has its autoencoder in the subfolder `vae`."""
     network: Any = AutoencoderKLCogVideoX(  # type: ignore[no-untyped-call]  # diffusers types only a part of itself
@@ -86,9 +94,7 @@ def _save_autoencoder(folder: Path) -> None:
 
 def _save_text_encoder(folder: Path) -> None:
     """Encoder and decoder, as they are published."""
-    special = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)]
-    tokenizer = T5Tokenizer(vocab=[*special, *((piece, -2.0 - 3 * (len(piece) == 1)) for piece in _PIECES)])
-    tokenizer.backend_tokenizer.normalizer = normalizers.NFKC()
+    tokenizer = tiny_tokenizer()
     tokenizer.save_pretrained(folder)
     config = T5Config(
         vocab_size=len(tokenizer), d_model=CHANNELS, d_kv=16, d_ff=64, num_layers=2, num_heads=4, dropout_rate=0.5

@@ -8,16 +8,14 @@ from modeling.model.conditions import Conditions, ReferenceTokens
 from modeling.model.costs import (
     Flops,
     Workload,
-    forward_flops,
     hardware_flops,
     model_flops,
-    parameters_by_part,
     peak_flops_per_s,
-    trained_parameters,
     workload_of,
 )
 from modeling.model.dit import DiT, DiTConfig
 from modeling.model.parts import Part, Trainable
+from modeling.model.weights import parameters_by_part, trained_parameters
 
 PAPER = DiTConfig()
 SMALL = DiTConfig(width=64, blocks=2, heads=2, text_channels=16, image_channels=24, words_per_image=2)
@@ -92,7 +90,7 @@ def test_the_forward_pass_is_counted_exactly_as_pytorch_counts_it(
     latents = torch.empty(3, config.latent_channels, *shape, device=META)
     of = conditions(config, clips=3, text=text, images=images, patches=4)
 
-    found = forward_flops(config, workload_of(latents, of))
+    found = config.forward_flops(workload_of(latents, of))
 
     assert {"products": sum(found.products.values()), "scores": sum(found.scores.values())} == counted_flops(
         model, latents, of
@@ -112,7 +110,7 @@ def test_a_step_is_counted_as_pytorch_counts_it_but_for_gradients_that_no_weight
     of = conditions(config, clips=2, text=16, images=2, patches=16)
     counted = counted_flops(model, latents, of, backward=True)
 
-    needed = model_flops(forward_flops(config, workload_of(latents, of)), trainable=trainable, estimates=0.0)
+    needed = model_flops(config.forward_flops(workload_of(latents, of)), trainable=trainable, estimates=0.0)
 
     assert sum(counted.values()) <= needed <= (1 + tolerance) * sum(counted.values())
 
@@ -122,7 +120,7 @@ def test_the_papers_model_costs_what_the_shapes_of_table_5_give(bucket: Bucket) 
     tflop, percentage = BY_HAND[str(bucket)]
     workload = Workload(clips=1, tokens=LatentGeometry().tokens(bucket), text_tokens=256, image_tokens=1536)
 
-    found = forward_flops(PAPER, workload)
+    found = PAPER.forward_flops(workload)
 
     assert found.total / 1e12 == pytest.approx(tflop, rel=1e-3)
     assert 100 * found.attention_share == pytest.approx(percentage, abs=0.55)

@@ -71,6 +71,7 @@ def velocity(model: DiT, of: Conditions) -> torch.Tensor:
 
 def test_a_new_model_predicts_exactly_zero_and_its_blocks_change_nothing() -> None:
     model = build_model(CONFIG, seed=0)
+    assert isinstance(model, DiT)
     seen: list[torch.Tensor] = []
     for module in (model.blocks[0], model.final_norm):
         module.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
@@ -83,6 +84,7 @@ def test_a_new_model_predicts_exactly_zero_and_its_blocks_change_nothing() -> No
 
 def test_the_paper_model_has_the_weights_that_table_5_adds_up_to() -> None:
     config = paper().pipeline.model
+    assert isinstance(config, DiTConfig)
     with torch.device("meta"):
         model = DiT(config)
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from modeling.model.backbone import VideoBackbone
 from modeling.model.conditions import Conditions, ReferenceTokens
 from modeling.model.dit import DiT, DiTConfig
 from modeling.model.lora import (
@@ -47,7 +48,7 @@ def adapted_model(*, steps: int = 5) -> DiT:
     return model
 
 
-def velocity(model: DiT) -> torch.Tensor:
+def velocity(model: VideoBackbone) -> torch.Tensor:
     draw = torch.Generator().manual_seed(1)
 
     def normal(*shape: int) -> torch.Tensor:
@@ -68,7 +69,7 @@ def velocity(model: DiT) -> torch.Tensor:
     return predicted
 
 
-def train(model: DiT, *, steps: int) -> list[float]:
+def train(model: VideoBackbone, *, steps: int) -> list[float]:
     """Fits one batch; returns the losses."""
     target = torch.randn(2, 16, 2, 4, 6, generator=torch.Generator().manual_seed(2))
     optimizer = torch.optim.AdamW([weight for weight in model.parameters() if weight.requires_grad], lr=1e-2)
@@ -82,7 +83,7 @@ def train(model: DiT, *, steps: int) -> list[float]:
     return losses
 
 
-def base_weights(model: DiT) -> Weights:
+def base_weights(model: VideoBackbone) -> Weights:
     """The model's own weights under their own names, with or without adapters beside them."""
     return {
         name.replace(".base_layer", ""): weight.clone()
@@ -191,7 +192,7 @@ def test_damaged_adapters_are_named(tmp_path: Path) -> None:
 
 def test_a_merged_model_is_saved_and_read_as_a_pipeline(tmp_path: Path) -> None:
     config = PipelineConfig(model=DiTConfig(width=64, blocks=1, heads=2))
-    model = DiT(config.model)
+    model = config.model.build()
     add_lora(model, LORA)
     merge_lora(model)
 

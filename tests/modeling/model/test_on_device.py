@@ -13,8 +13,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import cosine_similarity, dropout, scaled_dot_product_attention
 
 from modeling.model import attention
+from modeling.model.backbone import VideoBackbone
 from modeling.model.conditions import Conditions, ReferenceTokens
-from modeling.model.dit import DiT, DiTConfig
+from modeling.model.dit import DiTConfig
 from modeling.model.precision import Precision, computing_in
 from modeling.model.weights import build_model, seeded
 from modeling.training.objective import EncodedBatch, velocity_loss
@@ -26,7 +27,7 @@ FAST = [SDPBackend.FLASH_ATTENTION, SDPBackend.CUDNN_ATTENTION]
 
 
 @pytest.fixture(scope="module")
-def model() -> DiT:
+def model() -> VideoBackbone:
     """As after training: no layer is zero any more."""
     built = build_model(CONFIG, seed=0)
     draw = torch.Generator().manual_seed(0)
@@ -62,7 +63,7 @@ class Computed(NamedTuple):
     gradients: Tensor
 
 
-def compute(model: DiT, device: torch.device, precision: Precision) -> Computed:
+def compute(model: VideoBackbone, device: torch.device, precision: Precision) -> Computed:
     """The loss of a batch with self-conditioning, all its gradients in a row, and the velocity."""
     model = copy.deepcopy(model).to(device).train()
     batch = draw_batch(has_padding=True)
@@ -90,7 +91,7 @@ def difference(found: Tensor, expected: Tensor) -> float:
     return float((found - expected).norm() / expected.norm())
 
 
-def test_float32_on_a_device_is_float32_on_the_cpu(model: DiT, device: str) -> None:
+def test_float32_on_a_device_is_float32_on_the_cpu(model: VideoBackbone, device: str) -> None:
     found, expected = (compute(model, torch.device(name), Precision.FLOAT32) for name in (device, "cpu"))
 
     # Sums in another order differ by some 1e-6. The ten bits of TF32, which nobody asked for, would differ by 5e-4.
@@ -99,7 +100,7 @@ def test_float32_on_a_device_is_float32_on_the_cpu(model: DiT, device: str) -> N
     assert difference(found.gradients, expected.gradients) < 2e-4
 
 
-def test_bfloat16_on_a_device_is_nearly_float32_on_the_cpu(model: DiT, device: str) -> None:
+def test_bfloat16_on_a_device_is_nearly_float32_on_the_cpu(model: VideoBackbone, device: str) -> None:
     found = compute(model, torch.device(device), Precision.BFLOAT16)
     expected = compute(model, CPU, Precision.FLOAT32)
 
@@ -112,7 +113,7 @@ def test_bfloat16_on_a_device_is_nearly_float32_on_the_cpu(model: DiT, device: s
 
 @pytest.mark.parametrize("precision", list(Precision))
 def test_attention_has_no_mask_of_numbers_and_where_nothing_is_masked_none_at_all(
-    model: DiT, device: str, precision: Precision, monkeypatch: pytest.MonkeyPatch
+    model: VideoBackbone, device: str, precision: Precision, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     masks: list[tuple[int, int, torch.dtype | None]] = []
 
@@ -137,7 +138,9 @@ def test_attention_has_no_mask_of_numbers_and_where_nothing_is_masked_none_at_al
 
 
 @pytest.mark.parametrize("caches", [False, True], ids=["training", "sampling"])
-def test_attention_does_without_the_plain_kernel_that_holds_every_score(model: DiT, device: str, caches: bool) -> None:
+def test_attention_does_without_the_plain_kernel_that_holds_every_score(
+    model: VideoBackbone, device: str, caches: bool
+) -> None:
     model = copy.deepcopy(model).to(device).train(mode=not caches)
     # The masks of padding, which only training has, need the third kernel on a GPU.
     kernels = FAST if caches else [*FAST, SDPBackend.EFFICIENT_ATTENTION]
@@ -172,7 +175,7 @@ def test_dropout_on_a_device_follows_its_seed_and_leaves_the_devices_numbers_as_
 
 
 def test_weights_of_half_the_size_compute_on_a_device_what_products_of_half_precision_do(
-    model: DiT, device: str
+    model: VideoBackbone, device: str
 ) -> None:
     small = copy.deepcopy(model).to(device, torch.bfloat16).eval()
     batch = draw_batch(has_padding=True)
@@ -185,7 +188,7 @@ def test_weights_of_half_the_size_compute_on_a_device_what_products_of_half_prec
     assert difference(found, expected) < 2e-2
 
 
-def predict(model: DiT, batch: EncodedBatch, device: str, *, caches: bool = False) -> Tensor:
+def predict(model: VideoBackbone, batch: EncodedBatch, device: str, *, caches: bool = False) -> Tensor:
     """The velocity, as training asks for it, or as sampling does."""
     conditions = batch.conditions.to(torch.device(device))
     timesteps = torch.tensor([0.3, 0.8], device=device)

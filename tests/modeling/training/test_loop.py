@@ -120,6 +120,11 @@ def test_a_cooldown_ends_just_above_zero() -> None:
     assert [phase.rate_share(step) for step in range(10)] == [0.5, 1, 1, 1, 1, 1, 1, 0.75, 0.5, 0.25]
 
 
+def test_a_phase_that_could_change_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="training phase x trains new_layers without references"):
+        TrainingPhase(name="x", steps=1, trainable=Trainable.NEW_LAYERS, uses_references=False)
+
+
 def test_the_papers_phases_are_those_of_b2() -> None:
     phases = TrainingConfig().phases
 
@@ -162,7 +167,7 @@ def test_a_step_that_is_not_finite_changes_nothing_and_names_its_clips(
     trainer = Trainer(config, SampleStore(make_dataset({SMALL: 5})), output=tmp_path, team=Team(CPU))
     trainer.step(trainer.loader.batch(0))
     before = {name: weight.clone() for name, weight in trainer.model.state_dict().items()}
-    hook = trainer.model.to_velocity.register_forward_hook(
+    hook = trainer.model.get_submodule("to_velocity").register_forward_hook(
         lambda *_: torch.full((4, 12, 64), torch.nan, requires_grad=True)
     )
 
@@ -188,7 +193,7 @@ def probe(dataset: Path, config: RunConfig) -> EncodedBatch:
 def test_one_batch_can_be_learnt_by_heart(make_dataset: MakeDataset) -> None:
     config = run_config()
     encoded = probe(make_dataset({SMALL: 2}), config)
-    model = build_model(replace(config.pipeline.model, width=64, dropout=0.0), seed=0)
+    model = build_model(replace(run_config(dropout=0.0).pipeline.model, width=64), seed=0)
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     noise = torch.randn(encoded.latents.shape, generator=torch.Generator().manual_seed(0))
     timesteps = torch.linspace(0.2, 0.8, len(noise))
@@ -525,7 +530,9 @@ def test_a_checkpoint_that_does_not_say_what_it_saw_is_gone_on_from_with_a_warni
 
 def test_a_run_that_takes_no_step_any_more_stops(make_dataset: MakeDataset, tmp_path: Path) -> None:
     trainer = Trainer(run_config(), SampleStore(make_dataset({SMALL: 5})), output=tmp_path, team=Team(CPU))
-    trainer.model.to_velocity.register_forward_hook(lambda *_: torch.full((4, 12, 64), torch.nan, requires_grad=True))
+    trainer.model.get_submodule("to_velocity").register_forward_hook(
+        lambda *_: torch.full((4, 12, 64), torch.nan, requires_grad=True)
+    )
 
     for step in range(5):
         trainer.record(trainer.step(trainer.loader.batch(step)))

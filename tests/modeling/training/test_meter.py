@@ -1,10 +1,8 @@
-from dataclasses import replace
-
 import pytest
 import torch
 
 from modeling.model.conditions import Conditions
-from modeling.model.costs import forward_flops, workload_of
+from modeling.model.costs import workload_of
 from modeling.model.parts import Trainable
 from modeling.training.meter import Meter
 from modeling.training.objective import EncodedBatch
@@ -21,7 +19,7 @@ def test_a_step_of_two_seconds_by_hand(monkeypatch: pytest.MonkeyPatch, devices_
     clock = iter([100.0, 100.0, 100.5, 102.0])
     monkeypatch.setattr("modeling.training.meter.time.perf_counter", lambda: next(clock))
     monkeypatch.setattr("modeling.training.meter.peak_flops_per_s", lambda name: 1e9 if name == "cpu" else None)
-    model = replace(run_config().pipeline.model, dropout=0.0)
+    model = run_config(dropout=0.0).pipeline.model
     measured = Meter(model, torch.device("cpu"), devices_per_clip=devices_per_clip)
     measured.start()
 
@@ -30,9 +28,7 @@ def test_a_step_of_two_seconds_by_hand(monkeypatch: pytest.MonkeyPatch, devices_
         measured.count(BATCH, trainable=Trainable.ALL, shows_estimate=True)
     rates = measured.rates(tokens=72)
 
-    flops_per_s = (
-        2 * 4 * forward_flops(model, workload_of(BATCH.latents, BATCH.conditions)).total / 2 / devices_per_clip
-    )
+    flops_per_s = 2 * 4 * model.forward_flops(workload_of(BATCH.latents, BATCH.conditions)).total / 2 / devices_per_clip
     assert rates["tokens_per_s"] == 36
     assert rates["data_wait_s"] == 0.5
     assert rates["model_tflops_per_s"] == pytest.approx(flops_per_s / 1e12)

@@ -18,7 +18,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from modeling.model.conditions import Conditions
 from modeling.model.costs import Workload, peak_flops_per_s, workload_of
-from modeling.model.dit import DiT, DiTConfig
+from modeling.model.dit import DiTConfig
 from modeling.model.parts import Trainable
 from modeling.model.precision import Precision, computing_in
 from modeling.model.weights import empty_model, fill, fresh_weights
@@ -206,7 +206,7 @@ def step_bytes(
 def _steps(device: torch.device, config: DiTConfig, batch: EncodedBatch, setup: StepSetup) -> Iterator[None]:
     """Takes a step whenever it is asked to."""
     admits = setup.trainable.admits
-    model: DiT = Team(device).prepare(empty_model(config), setup.execution, is_trained=admits).to_empty(device=device)
+    model = Team(device).prepare(empty_model(config), setup.execution, is_trained=admits).to_empty(device=device)
     fill(model, fresh_weights(config, seed=0), source="fresh weights")
     for name, weight in model.named_parameters():
         weight.requires_grad_(admits(name))

@@ -1,0 +1,187 @@
+"""What a video model must be, so that the same code trains it, guides it, counts its work and saves it.
+
+`dit.py` is the paper's model, built and trained here; `modeling/backbones/` has published ones with the paper's new
+layers between theirs. Of a published model everything but the new layers stays as it is, and no file repeats it.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from typing import Protocol, TypeVar, runtime_checkable
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from dataset_schema import FRAMES_PER_SECOND
+from modeling.model.conditions import Conditions
+from modeling.model.costs import Flops, Workload
+from modeling.model.parts import Trainable
+from modeling.model.weight_files import NamedWeights
+
+Config = TypeVar("Config", bound="BackboneConfig")
+
+
+@runtime_checkable
+class CachedConditions(Protocol):
+    """Conditions as a model uses them, for all steps of sampling; `VideoBackbone.cache` makes them."""
+
+    def of_clips(self, text: slice | None, images: slice | None) -> "CachedConditions":
+        """The same for a batch in which only these clips have text, and only these have images; None is no clip."""
+        ...
+
+
+class VideoBackbone(nn.Module, ABC):
+    """Predicts the velocity of noisy latents under text and reference images.
+
+    Attributes:
+        config: that built it.
+        blocks: which follow each other; devices shard, compile and recompute one at a time.
+    """
+
+    config: "BackboneConfig"
+    blocks: nn.ModuleList
+
+    @abstractmethod
+    def forward(
+        self,
+        latents: Float[Tensor, "batch channels time height width"],
+        timesteps: Float[Tensor, " batch"],
+        conditions: Conditions | CachedConditions,
+        estimate: Float[Tensor, "batch channels time height width"] | None = None,
+    ) -> Float[Tensor, "batch channels time height width"]:
+        """The velocity, noise minus data.
+
+        Args:
+            latents: noisy ones; height and width even.
+            timesteps: 1 is noise, 0 is data.
+            conditions: text and reference images.
+            estimate: the last estimate of the data, for a model that conditions itself; None is zeros.
+        """
+
+    @abstractmethod
+    def cache(self, conditions: Conditions) -> CachedConditions:
+        """What no step of sampling changes about the conditions."""
+
+    @abstractmethod
+    def parts(self) -> Iterator[tuple[str, nn.Module]]:
+        """What has first weights of its own, in parts of at most one block, by name; nothing of a published model."""
+
+    @abstractmethod
+    def shrink(self, is_chosen: Callable[[str], bool]) -> None:
+        """Make some weights bfloat16, of those that computing in bfloat16 rounds anyway.
+
+        Args:
+            is_chosen: by the name of a weight.
+        """
+
+    @abstractmethod
+    def halve(self) -> None:
+        """Make the weights bfloat16, to sample in half the memory."""
+
+
+class BackboneConfig(ABC):
+    """A config of a video model: a frozen dataclass; where a model of this library needs nothing, that is the default.
+
+    The sizes are what costs are estimated from, and what the encoders must fit.
+    """
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def width(self) -> int:
+        """Latent token channels."""
+
+    @property
+    @abstractmethod
+    def blocks(self) -> int:
+        """How many follow each other."""
+
+    @property
+    @abstractmethod
+    def mlp_width(self) -> int:
+        """Channels inside the MLP of a block."""
+
+    @property
+    @abstractmethod
+    def latent_channels(self) -> int:
+        """Of a latent."""
+
+    @property
+    @abstractmethod
+    def text_channels(self) -> int:
+        """Of a text token."""
+
+    @property
+    @abstractmethod
+    def image_channels(self) -> int:
+        """Of a token of a reference image."""
+
+    @property
+    @abstractmethod
+    def max_images(self) -> int:
+        """Reference images of a clip; more are an error."""
+
+    @property
+    @abstractmethod
+    def words_per_image(self) -> int:
+        """K, the caption tokens bound to each image."""
+
+    @property
+    @abstractmethod
+    def binds_words(self) -> bool:
+        """Whether the images come with their entity words."""
+
+    @property
+    def fps(self) -> float:
+        """Frames per second of the videos that it makes, and is trained on."""
+        return FRAMES_PER_SECOND
+
+    @property
+    def dropout(self) -> float:
+        """Of the MLP."""
+        return 0.0
+
+    @property
+    def self_conditions(self) -> bool:
+        """Whether the model also sees its own last estimate of the data."""
+        return False
+
+    @property
+    def text_tokens(self) -> int | None:
+        """To how many tokens every text is filled up with zeros that count; None where padding is masked."""
+        return None
+
+    @property
+    def null_text(self) -> str | None:
+        """What the model reads where a text is dropped; None is zeros, which contribute nothing."""
+        return None
+
+    @property
+    def is_published(self) -> bool:
+        """Whether all but the new layers is published, stays as it is, and stands in no file of this library."""
+        return False
+
+    def stands_in_files(self, name: str) -> bool:
+        """Whether a file of this library holds the weight of this name."""
+        return not self.is_published or Trainable.NEW_LAYERS.admits(name)
+
+    def pinned(self: Config) -> Config:
+        """The same, bound to the very weights that are published there now."""
+        return self
+
+    def published_weights(self) -> NamedWeights:
+        """The weights that no file of this library holds, from where they are published.
+
+        Raises:
+            FileNotFoundError: they are not there.
+            ValueError: they have another shape, or are others than those that the config is pinned to.
+        """
+        return ()
+
+    @abstractmethod
+    def build(self) -> VideoBackbone:
+        """The model, with whatever weights its layers begin with; on the device `meta` with none."""
+
+    @abstractmethod
+    def forward_flops(self, workload: Workload) -> Flops:
+        """The operations of one forward pass; a multiplication and its addition count as two."""
