@@ -113,9 +113,7 @@ def test_a_strangers_pipeline_runs_no_code_unless_it_is_trusted(
 
 
 def test_what_is_no_config_of_encoders_is_refused_with_what_it_lacks() -> None:
-    with pytest.raises(
-        ValueError, match=r"encoders is DiTConfig.* it lacks max_text_tokens, image_tokens, latents, build"
-    ):
+    with pytest.raises(ValueError, match=r"encoders is DiTConfig.* it lacks max_text_tokens, image_tokens, latents"):
         PipelineConfig(encoders=DiTConfig())  # type: ignore[arg-type]
 
 
