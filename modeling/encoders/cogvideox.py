@@ -5,17 +5,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from einops import rearrange
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from modeling.encoders.frozen import FrozenEncoder, library, load_frozen
-from modeling.encoders.protocols import (
-    FRAMES_PER_LATENT,
-    LATENT_CHANNELS,
-    PIXELS_PER_LATENT,
-    check_video_size,
-)
+from modeling.encoders.frozen import library, load_frozen
+from modeling.encoders.frozen_autoencoder import FrozenAutoencoder, expect_geometry
+from modeling.encoders.protocols import FRAMES_PER_LATENT
 from modeling.model.precision import Precision
 from storage.checkpoints import files_hash, read_json
 
@@ -25,7 +20,7 @@ _FRAMES_PER_CHUNK: Final = 8
 _LATENTS_PER_CHUNK: Final = 2
 
 
-class CogVideoXAutoencoder(FrozenEncoder):
+class CogVideoXAutoencoder(FrozenAutoencoder):
     """An `Autoencoder`: that of CogVideoX, frozen.
 
     Latents are multiplied by the checkpoint's own scaling factor, 0.7 for CogVideoX-5B: the default of the library's
@@ -33,7 +28,6 @@ class CogVideoXAutoencoder(FrozenEncoder):
     models scale the latents of their first frame, and has no meaning here.
 
     Our choices:
-    - the mean of the predicted distribution, not a sample from it: a clip then has one latent, which can be cached;
     - frames larger than the size that the checkpoint names as its own (480x720) are cut into overlapping tiles of that
       size, so that memory is bounded; smaller ones, Table 6's 256x144 and 512x288 among them, are not. Only in space:
       tiles in time flicker;
@@ -50,13 +44,10 @@ class CogVideoXAutoencoder(FrozenEncoder):
     def __init__(self, folder: Path, *, precision: Precision) -> None:
         config = read_json(folder, "config.json")
         _check_geometry(folder, config)
-        super().__init__(self._load_network)
+        super().__init__(folder, precision=precision)
         self._tile = (config["sample_height"], config["sample_width"])
         self._scale = float(config["scaling_factor"])
         self._shift = float(config.get("shift_factor") or 0.0)
-        self._folder = folder
-        self._precision = precision
-        self._dtype: torch.dtype = getattr(torch, precision)
 
     @cached_property
     def version(self) -> str:
@@ -67,25 +58,6 @@ class CogVideoXAutoencoder(FrozenEncoder):
             f"-chunks{_FRAMES_PER_CHUNK}x{_LATENTS_PER_CHUNK}-tiles{height}x{width}"
         )
 
-    @torch.no_grad()
-    def encode(
-        self, videos: UInt8[Tensor, "batch frames height width 3"]
-    ) -> Float[Tensor, "batch 16 time latent_height latent_width"]:
-        """Scaled latents, clip by clip to bound memory.
-
-        Raises:
-            ValueError: the number of frames is not 4k + 1, or a side is not a multiple of 8.
-        """
-        check_video_size(videos)
-        return torch.cat([self._encode_clip(video) for video in videos])
-
-    @torch.no_grad()
-    def decode(
-        self, latents: Float[Tensor, "batch 16 time latent_height latent_width"]
-    ) -> UInt8[Tensor, "batch frames height width 3"]:
-        """The video of `latents`, clamped to the range of pixels."""
-        return torch.stack([self._decode_clip(clip) for clip in latents])
-
     def _load_network(self) -> nn.Module:
         network: Any = load_frozen(library("diffusers").AutoencoderKLCogVideoX, self._folder, torch_dtype=self._dtype)
         network.num_sample_frames_batch_size = _FRAMES_PER_CHUNK
@@ -93,13 +65,11 @@ class CogVideoXAutoencoder(FrozenEncoder):
         network.enable_tiling(*self._tile)
         return network
 
-    def _encode_clip(
-        self, video: UInt8[Tensor, "frames height width 3"]
-    ) -> Float[Tensor, "1 16 time latent_height latent_width"]:
-        pixels = rearrange(video, "frames height width color -> 1 color frames height width")
-        pixels = pixels.to(self.device).float() / 127.5 - 1
-        distribution = self.network().encode(pixels.to(self._dtype)).latent_dist
-        return (distribution.mean.float() - self._shift) * self._scale
+    def _normalised(self, mean: Tensor) -> Tensor:
+        return (mean - self._shift) * self._scale
+
+    def _restored(self, latents: Tensor) -> Tensor:
+        return latents / self._scale + self._shift
 
     def _decode_clip(
         self, latents: Float[Tensor, "16 time latent_height latent_width"]
@@ -107,10 +77,7 @@ class CogVideoXAutoencoder(FrozenEncoder):
         frames = (latents.shape[1] - 1) * FRAMES_PER_LATENT + 1
         if latents.shape[1] % _LATENTS_PER_CHUNK == 0:
             latents = torch.cat([latents, latents[:, -1:]], dim=1)
-        unscaled = latents[None].to(self.device) / self._scale + self._shift
-        pixels = self.network().decode(unscaled.to(self._dtype)).sample[0, :, :frames].float()
-        pixels = rearrange(pixels, "color frames height width -> frames height width color")
-        return ((pixels + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+        return super()._decode_clip(latents)[:frames]
 
 
 def _check_geometry(folder: Path, config: dict[str, Any]) -> None:
@@ -125,6 +92,4 @@ def _check_geometry(folder: Path, config: dict[str, Any]) -> None:
         config.get("temporal_compression_ratio"),
         2 ** (len(config.get("block_out_channels", ())) - 1),
     )
-    expected = (LATENT_CHANNELS, FRAMES_PER_LATENT, PIXELS_PER_LATENT)
-    if found != expected:
-        raise ValueError(f"autoencoder {folder} has (channels, frames, pixels) per latent {found}, expected {expected}")
+    expect_geometry(folder, found)

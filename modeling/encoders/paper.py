@@ -5,19 +5,18 @@ from typing import Literal
 
 from modeling.encoders.cogvideox import CogVideoXAutoencoder
 from modeling.encoders.frozen import library
-from modeling.encoders.geometry import LatentGeometry
-from modeling.encoders.protocols import ENCODER_SIZES, Encoders
+from modeling.encoders.protocols import Encoders
 from modeling.encoders.t5 import T5Tokens
 from modeling.encoders.vision_patches import ImageKind, VisionPatches
+from modeling.encoders.widths import EncoderWidths
 from modeling.model.precision import Precision
 from storage.checkpoints import checkpoint_folder
 from storage.configs import strict
-from storage.numbers import expect_at_least
 
 
 @strict
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PaperEncoders:
+class PaperEncoders(EncoderWidths):
     """Builds the paper's encoders (B.1, Table 5); nothing is imported, downloaded or read before `build`.
 
     A checkpoint is a folder, or a name on the Hugging Face hub, optionally with `@` and a revision. Only safetensors
@@ -28,14 +27,8 @@ class PaperEncoders:
         text_encoder: Our choice: T5-11B. The paper gives only the width, 1024 channels; the original T5-11B and
             T5-large have it, and the authors' Snap Video, of the same width, names T5-11B. The revision is the one
             that holds safetensors. `google-t5/t5-large` fits in its place and is far smaller.
-        text_channels: of a text token.
-        max_text_tokens: tokens of a caption that are read. Our choice: as many as the embedded encoders read; the
-            paper is silent.
         image_encoder: DINOv2; for CLIP name `openai/clip-vit-large-patch14`.
         image_kind: what `image_encoder` is.
-        image_channels: of a patch token.
-        image_side: pixels of the square that a reference image becomes.
-        patch_side: pixels of one patch.
         precision: of the encoders' weights and computation. Our choice: bfloat16, in which CogVideoX-5B is published;
             it halves the memory.
     """
@@ -43,29 +36,9 @@ class PaperEncoders:
     profile: Literal["paper"] = "paper"
     autoencoder: str = "THUDM/CogVideoX-5b"
     text_encoder: str = "google-t5/t5-11b@4a1dd37e0454611c01001afdbcc45df6386f4cfd"
-    text_channels: int = 1024
-    max_text_tokens: int = 256
     image_encoder: str = "facebook/dinov2-large"
     image_kind: ImageKind = ImageKind.DINOV2
-    image_channels: int = 1024
-    image_side: int = 224
-    patch_side: int = 14
     precision: Precision = Precision.BFLOAT16
-
-    def __post_init__(self) -> None:
-        expect_at_least(1, "encoders", self, *ENCODER_SIZES)
-        if self.image_side % self.patch_side:
-            raise ValueError(f"image side {self.image_side} is not a multiple of the patch side {self.patch_side}")
-
-    @property
-    def image_tokens(self) -> int:
-        """Tokens of one reference image."""
-        return (self.image_side // self.patch_side) ** 2
-
-    @property
-    def latents(self) -> LatentGeometry:
-        """16 channels and 4x8x8."""
-        return LatentGeometry()
 
     def build(self) -> Encoders:
         """The three encoders; each loads its weights when it is first used.

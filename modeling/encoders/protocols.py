@@ -18,9 +18,6 @@ LATENT_CHANNELS: Final = 16
 FRAMES_PER_LATENT: Final = 4
 PIXELS_PER_LATENT: Final = 8
 
-# The fields of every config of encoders that are sizes.
-ENCODER_SIZES: Final = ("text_channels", "max_text_tokens", "image_channels", "image_side", "patch_side")
-
 
 def check_video_size(videos: UInt8[Tensor, "batch frames height width 3"]) -> None:
     """Raise a ValueError unless the clips have 4k + 1 frames and sides that are multiples of 8."""

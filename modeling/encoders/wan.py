@@ -4,20 +4,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 from modeling.encoders.frozen import library
-from modeling.encoders.geometry import LatentGeometry
-from modeling.encoders.protocols import ENCODER_SIZES, Encoders
+from modeling.encoders.protocols import Encoders
 from modeling.encoders.umt5 import UMT5Tokens
 from modeling.encoders.vision_patches import ImageKind, VisionPatches
 from modeling.encoders.wan_autoencoder import WanAutoencoder
+from modeling.encoders.widths import EncoderWidths
 from modeling.model.precision import Precision
 from storage.checkpoints import checkpoint_folder, checkpoint_parts
 from storage.configs import strict
-from storage.numbers import expect_at_least
 
 
 @strict
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WanEncoders:
+class WanEncoders(EncoderWidths):
     """Builds Wan's encoders; nothing is imported, downloaded or read before `build`.
 
     A checkpoint is a folder, or a name on the Hugging Face hub, optionally with `@` and a revision. Only safetensors
@@ -26,12 +25,8 @@ class WanEncoders:
     Attributes:
         checkpoint: of a Wan 2.1 in diffusers' form, with `vae`, `text_encoder` and `tokenizer`; those of 1.3B and 14B
             are the same.
-        text_channels: of a text token.
         max_text_tokens: tokens of a caption that are read, the mark at its end included; 512 as in Wan's training.
         image_encoder: DINOv2; Wan itself reads no reference images.
-        image_channels: of a patch token.
-        image_side: pixels of the square that a reference image becomes.
-        patch_side: pixels of one patch.
         precision: of text and image encoder.
         autoencoder_precision: Our choice: float32, as diffusers' page of Wan loads it.
     """
@@ -41,26 +36,8 @@ class WanEncoders:
     text_channels: int = 4096
     max_text_tokens: int = 512
     image_encoder: str = "facebook/dinov2-large"
-    image_channels: int = 1024
-    image_side: int = 224
-    patch_side: int = 14
     precision: Precision = Precision.BFLOAT16
     autoencoder_precision: Precision = Precision.FLOAT32
-
-    def __post_init__(self) -> None:
-        expect_at_least(1, "encoders", self, *ENCODER_SIZES)
-        if self.image_side % self.patch_side:
-            raise ValueError(f"image side {self.image_side} is not a multiple of the patch side {self.patch_side}")
-
-    @property
-    def image_tokens(self) -> int:
-        """Tokens of one reference image."""
-        return (self.image_side // self.patch_side) ** 2
-
-    @property
-    def latents(self) -> LatentGeometry:
-        """16 channels and 4x8x8."""
-        return LatentGeometry()
 
     def build(self) -> Encoders:
         """The three encoders; each loads its weights when it is first used.
