@@ -125,7 +125,7 @@ def test_the_manifest_says_what_ran_and_what_became_of_every_clip(dataset: Path)
     assert manifest.config["curation"]["buckets"] == ["17x80x144"]
 
 
-@pytest.mark.parametrize("executor", ["processes", "ray"])
+@pytest.mark.parametrize("executor", ["processes", pytest.param("ray", marks=pytest.mark.slow)])
 def test_every_executor_publishes_the_same_rows(
     executor: Literal["processes", "ray"], dataset: Path, world: Path, tmp_path: Path
 ) -> None:
@@ -148,6 +148,7 @@ def test_a_dataset_inside_its_input_is_left_out_when_the_run_goes_on(tmp_path: P
     assert first == second == Counts(rejected=2)
 
 
+@pytest.mark.slow
 def test_score_all_lists_every_reason_and_the_first_decides(world: Path, tmp_path: Path, dataset: Path) -> None:
     curate(Curate(input=world, output=tmp_path, curation=SMALL, executor="local", score_all=True))
 
