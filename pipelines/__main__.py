@@ -29,7 +29,7 @@ _VERBS = {
     "describe": ("pipelines.verbs.describe", "what a training run would cost, and whether it fits"),
     "cache": ("pipelines.verbs.cache", "encode the videos and captions of a dataset once, before training"),
     "train": ("pipelines.verbs.train", "train the model on a dataset"),
-    "export": ("pipelines.verbs.export", "a training checkpoint in, a pipeline out"),
+    "to-pipeline": ("pipelines.verbs.to_pipeline", "a training checkpoint in, a pipeline out"),
     "sample": ("pipelines.verbs.sample", "a prompt and reference images in, a video out"),
     "submit": ("pipelines.verbs.submit", "run `curate` as a job on a Ray cluster"),
     "demo": ("pipelines.verbs.demo", "all of it on a small generated world, in minutes"),

@@ -16,7 +16,7 @@ VERBS = {
     "compact": ["--dataset", "ds"],
     "repolicy": ["--dataset", "ds"],
     "validate": ["--dataset", "ds"],
-    "export": ["--checkpoint", "step", "--output", "out"],
+    "to-pipeline": ["--checkpoint", "step", "--output", "out"],
     "label-clips": ["--input", "videos", "--output", "out"],
     "train-filter": ["--output", "out"],
     "sprites": ["--output", "out"],

@@ -230,9 +230,9 @@ def test_a_checkpoint_is_exported_as_a_pipeline_that_samples(
 ) -> None:
     checkpoint = model.parent / "checkpoints" / "step-00000002"
 
-    assert main(["export", "--checkpoint", str(checkpoint), "--output", str(tmp_path / "early")]) == 0
+    assert main(["to-pipeline", "--checkpoint", str(checkpoint), "--output", str(tmp_path / "early")]) == 0
 
     assert (tmp_path / "early" / "model.safetensors").read_bytes() == (model / "model.safetensors").read_bytes()
     assert sample(tmp_path / "early", tmp_path / "v.mp4") == 0
-    assert main(["export", "--checkpoint", str(tmp_path), "--output", str(tmp_path / "none")]) == 2
+    assert main(["to-pipeline", "--checkpoint", str(tmp_path), "--output", str(tmp_path / "none")]) == 2
     assert "expected a directory such as .../checkpoints/step-00000400" in capsys.readouterr().err

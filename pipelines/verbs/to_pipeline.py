@@ -1,4 +1,4 @@
-"""`export`: a training checkpoint in, a pipeline out."""
+"""`to-pipeline`: a training checkpoint in, a pipeline out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,10 +10,10 @@ from pipelines.written_places import WRITES_FOLDER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Export:
+class ToPipeline:
     """Make a pipeline of a checkpoint of a run that is still training, or that ended early.
 
-    Example: python -m pipelines export --checkpoint out/model/checkpoints/step-00000400 --output out/early
+    Example: python -m pipelines to-pipeline --checkpoint out/model/checkpoints/step-00000400 --output out/early
 
     Attributes:
         checkpoint: one of the directories in `checkpoints/`.
@@ -27,8 +27,8 @@ class Export:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Export, and say where the pipeline is."""
-    command = parse(Export, arguments, verb="export")
+    """Make it, and say where the pipeline is."""
+    command = parse(ToPipeline, arguments, verb="to-pipeline")
     if not (command.checkpoint / "run.json").is_file():
         raise ConfigError(
             f"--checkpoint is {command.checkpoint}, expected a directory such as .../checkpoints/step-00000400"
