@@ -46,7 +46,7 @@ option = $(if $($(1)),$(2) "$$$(1)")
 # in names of files, and in the first word.
 each_reference = readarray -t references < <(sed -E ':next; s/(=.*[^[:blank:]])[[:blank:]]+([^[:blank:]=\n]+=)/\1\n\2/; t next' <<< "$$REF")
 
-.PHONY: help setup demo prove ablations check test test-slow test-gpu test-legacy explain curate inspect select index repolicy merge diff compact validate describe cache train sample submit label-clips train-filter bench bench-quality bench-model bench-gpu bench-dataset clean
+.PHONY: help setup demo prove ablations check test test-slow test-gpu test-legacy explain curate inspect select index repolicy merge diff compact validate own-dataset describe cache train sample submit label-clips train-filter bench bench-quality bench-model bench-gpu bench-dataset clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -136,6 +136,10 @@ validate: setup  ## whether everything in a dataset is as it should be: make val
 repolicy: setup  ## decide again with other thresholds, from stored scores: make repolicy DATASET=out/dataset ARGS="--curation.content-filter.min-desirable 0.5" [DRY_RUN=1] [CONFIG=thresholds.toml]
 	$(call need,DATASET,name a dataset directory)
 	$(PYTHON) -m pipelines repolicy --dataset "$$DATASET" $(call option,CONFIG,--config) $(if $(DRY_RUN),--dry-run) $(ARGS)
+
+own-dataset: setup  ## captioned videos or pictures of your own into a dataset, without curation: make own-dataset INPUT=my_dog OUTPUT=out/my_dog [BUCKETS="1x576x1024"]
+	$(call need,INPUT,name a folder of videos and pictures with captions or a .jsonl file of clips)$(call need,OUTPUT,name the new directory)
+	$(PYTHON) -m pipelines own-dataset --input "$$INPUT" --output "$$OUTPUT" $(call option,CONFIG,--config) $(if $(BUCKETS),--buckets $(BUCKETS)) $(ARGS)
 
 describe: setup  ## what a training run would cost, and whether it fits: make describe [CONFIG=configs/train_paper.toml] [DATASET=out/dataset] [ARGS="--gpus 64"]
 	$(PYTHON) -m pipelines describe $(call option,CONFIG,--config) $(call option,DATASET,--dataset) $(ARGS)

@@ -75,6 +75,7 @@ def write_own_dataset(
     *,
     buckets: Sequence[Bucket] = USUAL_BUCKETS,
     encoders: EncodersConfig | None = None,
+    fps: float = FRAMES_PER_SECOND,
 ) -> Path:
     """Write a dataset that `train` reads like a curated one, with copies of all files; returns its directory.
 
@@ -86,6 +87,7 @@ def write_own_dataset(
         buckets: sizes to train at. Each clip fills at least one, and the largest that it fills is its own; a training
             config that names none trains at the clips' own.
         encoders: whose autoencoder made the latents, of clips that come with their own.
+        fps: frames per second that the latents are of, the model's own (`BackboneConfig.fps`).
 
     Raises:
         FileExistsError: there is something at `output`.
@@ -115,7 +117,7 @@ def write_own_dataset(
         write_manifest(written, manifest)
         refresh_index(written)
         if encoders is not None:
-            write_own_latents(written, buckets, latents, encoders)
+            write_own_latents(written, buckets, latents, encoders, fps=fps)
         publish(output)
     finally:
         rmtree(written, ignore_errors=True)

@@ -17,7 +17,12 @@ from modeling.encoders import EncodersConfig, LatentGeometry, build_encoders
 
 
 def write_own_latents(
-    dataset: Path, buckets: Sequence[Bucket], given: Mapping[str, Mapping[str, Path]], encoders: EncodersConfig
+    dataset: Path,
+    buckets: Sequence[Bucket],
+    given: Mapping[str, Mapping[str, Path]],
+    encoders: EncodersConfig,
+    *,
+    fps: float,
 ) -> None:
     """Put given latents into the cache of a dataset; what else that needs, `write_cache` adds.
 
@@ -26,11 +31,12 @@ def write_own_latents(
         buckets: the sizes that it is trained at.
         given: clip id -> bucket -> a .npy file, as in `OwnClip.latents`.
         encoders: whose autoencoder they are of; its `version` names them.
+        fps: frames per second that they are of.
 
     Raises:
         ValueError: a file does not hold the latents of its clip in its bucket. The message names each.
     """
-    store = SampleStore(dataset, buckets)
+    store = SampleStore(dataset, buckets, fps=fps)
     shard = OpenShard(CacheTable(dataset, kind=LATENTS, version=build_encoders(encoders).autoencoder.version))
     rows = {
         bucket: {clip_id: row for row, clip_id in enumerate(store.clip_ids(bucket).to_pylist())}
@@ -42,10 +48,13 @@ def write_own_latents(
             try:
                 bucket = Bucket.parse(name)
                 if clip_id not in rows.get(bucket, {}):
-                    raise ValueError(f"its clip does not fill the bucket {bucket}, or the dataset does not have it")
+                    raise ValueError(
+                        f"its clip does not fill the bucket {bucket} at {fps:g} frames per second, or the "
+                        "dataset has no such bucket"
+                    )
                 values = _read(path, bucket, encoders.latents)
                 sample = store.read(bucket, rows[bucket][clip_id], with_references=False)
-                key = window_key(sample, video_digest(sample, store), bucket, window_s=0.0)
+                key = window_key(sample, video_digest(sample, store), bucket, window_s=0.0, fps=fps)
                 shard.add(Entry(key=key, values=values))
             except ValueError as error:
                 problems.append(f"latents {path}: {error}")

@@ -64,7 +64,7 @@ def decode_clip(
     return decoded
 
 
-def write_video(path: Path, video: Video, *, fps: float = FRAMES_PER_SECOND) -> None:
+def write_video(path: Path | str, video: Video, *, fps: float = FRAMES_PER_SECOND) -> None:
     """Write an H.264 mp4 that every player opens, whatever the path ends in.
 
     Raises:

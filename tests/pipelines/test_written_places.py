@@ -16,6 +16,7 @@ VERBS = {
     "compact": ["--dataset", "ds"],
     "repolicy": ["--dataset", "ds"],
     "validate": ["--dataset", "ds"],
+    "own-dataset": ["--input", "my_dog", "--output", "out"],
     "to-pipeline": ["--checkpoint", "step", "--output", "out"],
     "label-clips": ["--input", "videos", "--output", "out"],
     "train-filter": ["--output", "out"],

@@ -1,5 +1,6 @@
 """Latents that were computed elsewhere are trained on as if the autoencoder had just made them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,21 @@ def test_what_is_not_given_is_computed(clip: OwnClip, tmp_path: Path) -> None:
     assert torch.allclose(found.latents, encoders.build().autoencoder.encode(video)[0], atol=2**-11)
 
 
+def test_latents_are_of_the_model_s_own_frames_per_second(clip: OwnClip, tmp_path: Path) -> None:
+    encoders = CoarseEncoders()
+    long = replace(clip, file=film(tmp_path / "b.mp4", frames=14, size=(64, 32)))  # 9 frames at 16 a second, nearly 10
+
+    dataset = write_own_dataset(tmp_path / "own", [long], buckets=BUCKETS, encoders=encoders, fps=16.0)
+
+    store = SampleStore(dataset, BUCKETS, fps=16.0)
+    assert write_cache(store, encoders.build(), device=CPU).encoded_windows == 0
+    found = ClipCache.of(store, encoders.build()).read(MOVING, 0, window_s=0.0, with_references=False).latents
+    assert found is not None
+    assert np.array_equal(found.numpy(), np.load(clip.latents["9x32x64"]).astype(np.float32))
+    with pytest.raises(ValueError, match="does not fill the bucket 9x32x64 at 16 frames per second"):
+        write_own_dataset(tmp_path / "short", [clip], buckets=BUCKETS, encoders=encoders, fps=16.0)
+
+
 def test_latents_that_do_not_fit_are_each_named_and_nothing_is_written(clip: OwnClip, tmp_path: Path) -> None:
     np.save(tmp_path / "flat.npy", np.zeros((16, 1, 2, 4), np.float32))
     np.save(tmp_path / "whole.npy", np.zeros((48, 1, 2, 4), np.int64))
@@ -80,7 +96,7 @@ def test_latents_that_do_not_fit_are_each_named_and_nothing_is_written(clip: Own
 
     for problem in (
         "flat.npy: they are float32 of (16, 1, 2, 4), expected floats of (48, 1, 2, 4) for 1x32x64",
-        "broken.npy: its clip does not fill the bucket 9x32x64",
+        "broken.npy: its clip does not fill the bucket 9x32x64 at 24 frames per second, or the dataset has no such",
         "whole.npy: they are int64 of (48, 1, 2, 4), expected floats",
         "broken.npy: clip ",
         "no.npy: they cannot be read (",
