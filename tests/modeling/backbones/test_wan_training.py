@@ -234,7 +234,9 @@ def test_a_saved_pipeline_names_base_and_digest(
     assert model["digest"] == wan_config(tiny_wan).pinned().digest
 
 
-@pytest.mark.parametrize("precision", [Precision.FLOAT32, Precision.BFLOAT16])
+@pytest.mark.parametrize(
+    "precision", [pytest.param(Precision.FLOAT32, marks=pytest.mark.slow), Precision.BFLOAT16], ids=str
+)
 def test_two_processes_that_share_the_weights_end_like_one(
     run: RunConfig, make_dataset: MakeDataset, tmp_path: Path, precision: Precision
 ) -> None:

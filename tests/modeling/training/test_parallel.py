@@ -168,6 +168,7 @@ NEW_LAYERS = TrainingPhase(name="II-a", steps=4, trainable=Trainable.NEW_LAYERS)
 PERSONAL = TrainingPhase(name="personal", steps=4, trainable=Trainable.ADAPTERS)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)  # five runs of two processes, which a busy machine lets wait for each other
 def test_two_devices_keep_frozen_matrices_in_bfloat16_and_train_what_one_trains(
     make_dataset: Callable[..., Path], tmp_path: Path

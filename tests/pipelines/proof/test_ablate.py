@@ -52,6 +52,7 @@ def test_ablations_train_only_where_they_must_and_start_from_the_same_text_model
     assert float(shown["way, two"].split()[0]) == by_key["way", "two subjects", Condition.WITH]
 
 
+@pytest.mark.slow  # a curation, a training and samples of its own
 def test_an_ablation_of_curation_trains_from_the_beginning_on_a_dataset_of_its_own(
     proof: Proof, trained: list[Train]
 ) -> None:
