@@ -29,7 +29,7 @@ _MATRICES: Final = {
 # Known to the standard but not to the scaler; with another matrix every color would be wrong.
 _NOT_SHOWN: Final = {8: "YCgCo", 11: "YDzDx", 14: "ICtCp", 15: "IPT-C2", 16: "YCgCo-Re", 17: "YCgCo-Ro"}
 # Our choice, as players do it: a stream that names no known color matrix has BT.709 from this height on.
-_HD_HEIGHT: Final = 720
+HD_HEIGHT: Final = 720
 _UNSPECIFIED: Final = 2
 
 
@@ -53,6 +53,11 @@ class Orientation:
         return cls(is_swapped=True, flips_rows=b < 0, flips_columns=c < 0)
 
     @property
+    def is_upright(self) -> bool:
+        """Whether nothing is to be turned."""
+        return not (self.is_swapped or self.flips_rows or self.flips_columns)
+
+    @property
     def rotation_deg(self) -> int:
         """Clockwise, of a picture that is also mirrored if only one flip is left over."""
         if self.is_swapped:
@@ -60,7 +65,7 @@ class Orientation:
         return 180 if self.flips_rows else 0
 
     def apply(self, image: Image) -> Image:
-        """The picture, turned."""
+        """The picture, or one of its planes, turned."""
         image = image.swapaxes(0, 1) if self.is_swapped else image
         rows = slice(None, None, -1 if self.flips_rows else 1)
         columns = slice(None, None, -1 if self.flips_columns else 1)
@@ -101,10 +106,14 @@ class Look:
         """What paints whole frames of this look, squeezed into an upright size."""
         return _Painter(height, width, self.orientation, scaling).paint
 
+    def covering(self, height: int, width: int) -> tuple[int, int]:
+        """(height, width) of the upright picture as small as covers a size."""
+        scale = max(height / self.size[0], width / self.size[1])
+        return max(height, round(self.size[0] * scale)), max(width, round(self.size[1] * scale))
+
     def fitter(self, height: int, width: int) -> Callable[[av.VideoFrame], Image]:
         """What paints frames of this look as small as covers an upright size, cropped around their centre."""
-        scale = max(height / self.size[0], width / self.size[1])
-        covering = max(height, round(self.size[0] * scale)), max(width, round(self.size[1] * scale))
+        covering = self.covering(height, width)
         top, left = (covering[0] - height) // 2, (covering[1] - width) // 2
         paint = self.painter(*covering)
         return lambda frame: paint(frame)[top : top + height, left : left + width]
@@ -138,14 +147,19 @@ class _Painter:
             width,
             height,
             "rgb24" if transfer is None else "rgb48le",
-            src_colorspace=_matrix(frame),
+            src_colorspace=matrix_of(frame),
             interpolation=self._scaling,
             threads=1,
         ).to_ndarray()
         return self._orientation.apply(image if transfer is None else to_standard_range(image, transfer))
 
 
-def _matrix(frame: av.VideoFrame) -> Colorspace | None:
+def matrix_of(frame: av.VideoFrame) -> Colorspace | None:
+    """By which its colors are coded; None if it is RGB.
+
+    Raises:
+        VideoError: by one that the scaler does not know.
+    """
     if frame.format.is_rgb:
         return None
     if frame.colorspace in _NOT_SHOWN:
@@ -153,5 +167,5 @@ def _matrix(frame: av.VideoFrame) -> Colorspace | None:
             FailureKind.INPUT,
             f"codes its colors as {_NOT_SHOWN[frame.colorspace]}, which cannot be shown; convert it to BT.709",
         )
-    guess = Colorspace.ITU709 if frame.height >= _HD_HEIGHT else Colorspace.ITU601
+    guess = Colorspace.ITU709 if frame.height >= HD_HEIGHT else Colorspace.ITU601
     return _MATRICES.get(frame.colorspace, guess)

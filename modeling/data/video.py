@@ -15,6 +15,7 @@ from storage.address import Place
 from video_reading.clip import OpenedClip, open_clip
 from video_reading.constant_pace import images_at_pace
 from video_reading.part import Span, VideoPart
+from video_reading.recoding import PIXELS, CodedColors, coded
 from video_reading.video_error import VideoError
 
 Video = UInt8[np.ndarray, "frames height width 3"]
@@ -77,10 +78,11 @@ def write_video(path: Path | str, video: Video, *, fps: float = FRAMES_PER_SECON
         raise ValueError(f"video is {height}x{width} (height x width), expected even sides; crop or scale it")
     with av.open(os.fspath(path), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = width, height, PIXELS
         stream.options = {"crf": "18"}
+        CodedColors.of_height(height).tag(stream)
         for image in video:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+            container.mux(stream.encode(coded(image)))
         container.mux(stream.encode())
 
 

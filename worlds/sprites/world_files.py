@@ -21,6 +21,9 @@ from worlds.sprites.small_world import SmallWorldConfig, plan_in_small_world
 # Our choice: nearly lossless, so that textures survive; about 120 kB for two seconds at 160 x 288. Without `mbtree`,
 # because with it x264 writes slightly different files from the same frames now and then.
 _ENCODER_OPTIONS: Final = {"crf": "16", "preset": "veryfast", "threads": "1", "x264-params": "mbtree=0"}
+# Its number in ITU-T H.273.
+_SMPTE170M: Final = 6
+
 _KEPT_SHARE_OF_DAMAGED_FILE: Final = 0.6
 
 
@@ -124,6 +127,8 @@ def write_video(path: Path, frames: Video, fps: int) -> None:
         stream = container.add_stream("libx264", rate=Fraction(fps), options=_ENCODER_OPTIONS)
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = "yuv420p"
+        context = stream.codec_context  # the encoder makes BT.601 of RGB; unsaid, players guess BT.709 in larger videos
+        context.color_primaries = context.color_trc = context.colorspace = _SMPTE170M
         for frame in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         container.mux(stream.encode(None))

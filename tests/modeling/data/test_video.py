@@ -3,6 +3,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -183,3 +184,17 @@ def test_odd_sides_which_players_do_not_open_are_not_written(tmp_path: Path, siz
     with pytest.raises(ValueError, match=rf"video is {size[0]}x{size[1]} .*expected even sides"):
         write_video(tmp_path / "clip.mp4", np.zeros((5, *size, 3), np.uint8))
     assert not (tmp_path / "clip.mp4").exists()
+
+
+@pytest.mark.parametrize("size", [(64, 112), (720, 1280)])
+def test_what_is_written_is_read_in_the_same_colors_at_every_size(tmp_path: Path, size: tuple[int, int]) -> None:
+    color = np.array([200, 40, 30], np.uint8)
+    write_video(tmp_path / "clip.mp4", np.broadcast_to(color, (5, *size, 3)))
+
+    found = decode_clip(tmp_path / "clip.mp4", Bucket(5, *size))
+
+    assert np.abs(found.astype(int) - color).max() <= 3
+    reader = cv2.VideoCapture(str(tmp_path / "clip.mp4"))
+    is_read, other = reader.read()
+    assert is_read
+    assert np.abs(other[:, :, ::-1].astype(int) - color).max() <= 3
