@@ -5,6 +5,8 @@ from importlib.util import find_spec
 
 import pytest
 
+_SLOW_TIMEOUT_S = 1800
+
 # Tests that run side by side share the cores: with a thread for every core each, they wait for one another, and a test
 # of twenty seconds takes two hundred. Said here, before torch and OpenMP are loaded; what tests start inherits it.
 if side_by_side := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
@@ -22,9 +24,16 @@ if find_spec("hypothesis"):
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What a driver or a library says of the machine's GPU is shown, and no error as warnings are elsewhere."""
+    """What holds for tests of a kind.
+
+    What a driver or a library says of the machine's GPU is shown, and no error as warnings are elsewhere. Slow tests
+    have more time than others before they are taken for stuck.
+    """
     for item in filter(_needs_gpu, items):
         item.add_marker(pytest.mark.filterwarnings("default"))
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(_SLOW_TIMEOUT_S))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
