@@ -41,7 +41,7 @@ def open_clip(part: VideoPart, *, enough_s: float | None = None) -> Iterator[Ope
     Raises:
         VideoError: there is no such clip.
     """
-    with _at_hand(part, enough_s) as file:
+    with file_at_hand(part, enough_s) as file:
         with read_packets(file, part, enough_s=enough_s) as packets:
             timeline = timeline_of(packets)
             if packets.kept is not None:
@@ -54,7 +54,7 @@ def open_clip(part: VideoPart, *, enough_s: float | None = None) -> Iterator[Ope
 
 
 @contextmanager
-def _at_hand(part: VideoPart, enough_s: float | None) -> Iterator[VideoFile]:
+def file_at_hand(part: VideoPart, enough_s: float | None = None) -> Iterator[VideoFile]:
     """The file, as something that can be opened again and again."""
     if not isinstance(part.file, Address):
         yield part.file

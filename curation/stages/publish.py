@@ -40,6 +40,8 @@ class PublishConfig:
 
     Attributes:
         mode: `copy` is the default because transcoding is by far the largest cost of curation on a CPU.
+        keeps_sound: whether exact cuts have the sound of their sources. Our choice: yes, because trainers that make
+            sound need it, and the others leave it.
         child: limits of the process that cuts. Our choice: ten minutes, as encoding takes some ten times longer than
             decoding.
         max_copy_bytes: larger files are not copied into a shard. Our choice: 512 MiB, a quarter of what an Arrow value
@@ -48,6 +50,7 @@ class PublishConfig:
     """
 
     mode: PayloadMode = PayloadMode.COPY
+    keeps_sound: bool = True
     child: ChildConfig = field(default_factory=lambda: ChildConfig(timeout_s=600.0), metadata=PRESET_ONLY)
     max_copy_bytes: int = field(default=512 << 20, metadata=PRESET_ONLY)
     max_pixels: int = field(default=8192 * 4320, metadata=PRESET_ONLY)
@@ -176,6 +179,7 @@ class Publish(Stage):
             fps=FRAMES_PER_SECOND,
             height=bucket.height,
             width=bucket.width,
+            keeps_sound=self._config.keeps_sound,
         )
         cut: Cut = self._child.ask(request, where=clip.source.uri)
         return _Published(

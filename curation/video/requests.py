@@ -58,12 +58,17 @@ class Decoded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CutRequest:
-    """Cut a clip exactly and encode it at `fps`, scaled and centre-cropped to `height` x `width`."""
+    """Cut a clip exactly and encode it at `fps`, scaled and centre-cropped to `height` x `width`.
+
+    Attributes:
+        keeps_sound: whether the cut has the sound of its source.
+    """
 
     part: VideoPart
     fps: float
     height: int
     width: int
+    keeps_sound: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
