@@ -151,6 +151,9 @@ class Scores:
         pictures: how many pictures of entities were cut, good or not.
         background_leak: what is left of the entities in the inpainted background, as far as the leak check of the run
             sees it; 0 is clean.
+        loudness_lufs: integrated loudness of the sound (ITU-R BS.1770-4), -70 at the least; None where the clip has no
+            sound, or nobody listened, as before schema 3.4.
+        silence: the share of the clip in which its sound is silent; None as for the loudness.
         more: scores of other stages than the project's own, by name; any number.
 
     Raises:
@@ -171,6 +174,8 @@ class Scores:
     comparison_frames: float | None = None
     pictures: float | None = None
     background_leak: float | None = None
+    loudness_lufs: float | None = None
+    silence: float | None = None
     more: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -193,7 +198,8 @@ CORE_SCORES = frozenset(each.name for each in fields(Scores)) - {"more"}
 
 # Those that lie in [0, 1].
 SHARE_SCORES = CORE_SCORES - {
-    *("level_range", "shots", "ambiguous_subjects", "reference_frames", "comparison_frames", "pictures")
+    *("level_range", "shots", "ambiguous_subjects", "reference_frames", "comparison_frames", "pictures"),
+    "loudness_lufs",
 }
 
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 from curation.records import Clip
 from curation.stage import ClipError, Resources, Stage
 from curation.video.child import Child, ChildConfig
-from curation.video.requests import Cut, CutRequest, part_of
+from curation.video.requests import Cut, CutRequest, ListenRequest, Loudness, part_of
 from dataset_schema import (
     FRAMES_PER_SECOND,
     TABLE_6_BUCKETS,
@@ -18,6 +18,7 @@ from dataset_schema import (
     MediaFacts,
     Payload,
     Sample,
+    Scores,
     largest_bucket,
 )
 from storage.configs import PRESET_ONLY, strict
@@ -40,8 +41,8 @@ class PublishConfig:
 
     Attributes:
         mode: `copy` is the default because transcoding is by far the largest cost of curation on a CPU.
-        keeps_sound: whether exact cuts have the sound of their sources. Our choice: yes, because trainers that make
-            sound need it, and the others leave it.
+        keeps_sound: whether exact cuts have the sound of their sources, and the sound of clips is measured. Our choice:
+            yes, because trainers that make sound need it, and the others leave it.
         child: limits of the process that cuts. Our choice: ten minutes, as encoding takes some ten times longer than
             decoding.
         max_copy_bytes: larger files are not copied into a shard. Our choice: 512 MiB, a quarter of what an Arrow value
@@ -71,6 +72,7 @@ class _Published:
     fps: float
     height: int
     width: int
+    loudness: Loudness | None
 
 
 class Publish(Stage):
@@ -124,7 +126,7 @@ class Publish(Stage):
             width=published.width,
             bucket=str(bucket),
             media=clip.media,
-            scores=clip.scores,
+            scores=_with_sound(clip.scores, published.loudness),
             entities=clip.entities,
             background=clip.background,
             extra=clip.extra,
@@ -156,7 +158,16 @@ class Publish(Stage):
             fps=media.fps,
             height=media.height,
             width=media.width,
+            loudness=self._listen(clip, media, part),
         )
+
+    def _listen(self, clip: Clip, media: MediaFacts, part: VideoPart) -> Loudness | None:
+        if not (self._config.keeps_sound and media.has_audio):
+            return None
+        from_s = part.span.start_s or 0.0
+        request = ListenRequest(part=part, from_s=from_s, to_s=from_s + media.duration_s)
+        found: Loudness | None = self._child.ask(request, where=clip.source.uri)
+        return found
 
     def _copy(self, uri: str) -> Payload:
         place = place_of(uri)
@@ -189,4 +200,11 @@ class Publish(Stage):
             fps=request.fps,
             height=bucket.height,
             width=bucket.width,
+            loudness=cut.loudness,
         )
+
+
+def _with_sound(scores: Scores, loudness: Loudness | None) -> Scores:
+    if loudness is None:
+        return scores
+    return replace(scores, loudness_lufs=loudness.lufs, silence=loudness.silence)

@@ -11,6 +11,7 @@ from av.container import OutputContainer
 from av.video.frame import PictureType
 
 from curation.stage import ClipError
+from curation.video.loudness import loudness_of
 from curation.video.requests import Cut, CutRequest
 from curation.video.sound import Sound, sound_of
 from dataset_schema import FailureKind
@@ -40,7 +41,8 @@ def cut(request: CutRequest) -> Cut:
         num_frames = _encode(file, frames, request, sound)
     if not num_frames:
         raise ClipError(FailureKind.CORRUPT, f"no frame of the span {request.part.span} can be decoded; leave it out")
-    return Cut(mp4=file.getvalue(), num_frames=num_frames)
+    loudness = None if sound is None else loudness_of(sound)
+    return Cut(mp4=file.getvalue(), num_frames=num_frames, loudness=loudness)
 
 
 def _encode(file: io.BytesIO, frames: Iterator[av.VideoFrame], request: CutRequest, sound: Sound | None) -> int:

@@ -72,8 +72,35 @@ class CutRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListenRequest:
+    """Measure the sound of a clip between two presentation times; the answer is a `Loudness`, or None for no sound."""
+
+    part: VideoPart
+    from_s: float
+    to_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loudness:
+    """Of a clip's sound.
+
+    Attributes:
+        lufs: integrated loudness (ITU-R BS.1770-4); -70, where its gate is, if no block of 400 ms is louder.
+        silence: the share of the clip that is silent.
+    """
+
+    lufs: float
+    silence: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
-    """A clip cut out of its video."""
+    """A clip cut out of its video.
+
+    Attributes:
+        loudness: of its sound; None if it has none.
+    """
 
     mp4: bytes
     num_frames: int
+    loudness: Loudness | None

@@ -21,7 +21,8 @@ from curation.stage import ClipError
 from curation.video.child_messages import Defect, Done, Lost, Ready, read_from, receive, send
 from curation.video.cutting import cut
 from curation.video.decoding import decode
-from curation.video.requests import CutRequest, DecodeRequest
+from curation.video.loudness import listen
+from curation.video.requests import CutRequest, DecodeRequest, ListenRequest
 from dataset_schema import FailureKind
 from video_reading.video_error import VideoError
 
@@ -54,14 +55,20 @@ def serve(answer: Callable[[Any], Any], *, parent: int, memory_bytes: int, timeo
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def answer_video_request(request: DecodeRequest | CutRequest) -> Any:
-    """Decode or cut, whichever is asked.
+def answer_video_request(request: DecodeRequest | CutRequest | ListenRequest) -> Any:
+    """Decode, cut or listen, whichever is asked.
 
     Raises:
         ClipError: the video is at fault; so it is whenever the decoding library gives up.
     """
     try:
-        return decode(request) if isinstance(request, DecodeRequest) else cut(request)
+        match request:
+            case DecodeRequest():
+                return decode(request)
+            case CutRequest():
+                return cut(request)
+            case ListenRequest():
+                return listen(request)
     except VideoError as error:
         raise ClipError(error.kind, str(error)) from error
     except av.error.MemoryError:

@@ -24,6 +24,7 @@ from dataset_schema import (
 
 _FOLDER = Path(__file__).parent / "golden"
 GOLDEN_SHARD = _FOLDER / "samples.parquet"
+GOLDEN_SHARD_3_3 = _FOLDER / "samples-3.3.parquet"
 GOLDEN_SHARD_3_2 = _FOLDER / "samples-3.2.parquet"
 GOLDEN_SHARD_3_1 = _FOLDER / "samples-3.1.parquet"
 GOLDEN_SHARD_3_0 = _FOLDER / "samples-3.0.parquet"
@@ -131,7 +132,12 @@ GOLDEN_SAMPLES = (
         bucket="17x288x512",
         media=_MEDIA,
         scores=Scores(
-            shot_change=0.01, desirable=0.9, still_foreground=0.1, more={"aesthetic": 0.625, "speed_px": -4.0}
+            shot_change=0.01,
+            desirable=0.9,
+            still_foreground=0.1,
+            loudness_lufs=-23.5,
+            silence=0.25,
+            more={"aesthetic": 0.625, "speed_px": -4.0},
         ),
         entities=(
             Entity(
@@ -222,7 +228,13 @@ def _as_in_version_2(sample: Sample) -> Sample:
     return replace(sample, entities=entities, scores=replace(sample.scores, more={}))
 
 
-GOLDEN_SAMPLES_3_2 = GOLDEN_SAMPLES[:2]
+def _as_in_version_3_3(sample: Sample) -> Sample:
+    """Version 3.4 added the scores of the sound."""
+    return replace(sample, scores=replace(sample.scores, loudness_lufs=None, silence=None))
+
+
+GOLDEN_SAMPLES_3_3 = tuple(map(_as_in_version_3_3, GOLDEN_SAMPLES))
+GOLDEN_SAMPLES_3_2 = GOLDEN_SAMPLES_3_3[:2]
 GOLDEN_SAMPLES_3_0 = tuple(map(_as_in_version_3_0, GOLDEN_SAMPLES_3_2))
 GOLDEN_SAMPLES_2 = tuple(map(_as_in_version_2, GOLDEN_SAMPLES_3_0))
 

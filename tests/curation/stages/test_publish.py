@@ -2,10 +2,13 @@ import io
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from curation.records import Clip
@@ -198,3 +201,39 @@ def test_a_clip_that_fills_no_bucket_is_not_published(tmp_path: Path, decode: De
 
     with pytest.raises(ClipError, match="fill no bucket"):
         Publish(PublishConfig()).score([clip])
+
+
+@pytest.mark.parametrize("mode", PayloadMode)
+def test_what_is_heard_is_measured_whichever_way_the_clip_is_published(
+    tmp_path: Path, decode: Decode, stages: dict[PayloadMode, Publish], mode: PayloadMode
+) -> None:
+    silent = write_barcodes(tmp_path / "silent.mp4", 60, fps=24.0)
+    times_s = np.arange(2 * 48_000) / 48_000
+    tone = 0.1 * np.sin(2 * np.pi * 997 * times_s) * (times_s < 1.5)  # a second and a half of it at -20 dB
+    loud = add_sound(silent, tmp_path / "loud.mp4", tone.astype(np.float32))
+
+    heard, unheard, part = (
+        published(stages[mode], ready(decode, path, *span))
+        for path, span in ((loud, ()), (silent, ()), (loud, (1.0, 2.0)))
+    )
+
+    # -23.01 for the tone; of 15 blocks that count, three are part silent.
+    assert heard.scores.loudness_lufs == pytest.approx(-23.01 + 10 * math.log10(13.5 / 15), abs=0.2)
+    assert heard.scores.silence == pytest.approx(0.4, abs=0.06)
+    assert part.scores.silence == pytest.approx(0.5, abs=0.11)
+    assert (unheard.scores.loudness_lufs, unheard.scores.silence) == (None, None)
+
+
+def add_sound(path: Path, target: Path, samples: npt.NDArray[np.float32]) -> Path:
+    with av.open(str(path)) as source, av.open(str(target), "w") as output:
+        video = source.streams.video[0]
+        stream = output.add_stream_from_template(video)
+        track: Any = output.add_stream("aac", rate=48_000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(samples[None], format="fltp", layout="mono")
+        frame.sample_rate, frame.pts, frame.time_base = 48_000, 0, Fraction(1, 48_000)
+        for packet in source.demux(video):
+            if packet.dts is not None:
+                packet.stream = stream
+                output.mux(packet)
+        output.mux([*track.encode(frame), *track.encode(None)])
+    return target
