@@ -8,23 +8,24 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
-from dataset_schema import Sample, read_shard
+from exports.clip import ExportedClip
 from exports.config import ExportConfig
 from exports.form import Format, Group, Row
 from exports.ledger import WORK, Entry, Ledger, Part, RefusedEntry, WrittenEntry
 from exports.planning import PlannedClip
-from exports.published import PublishedDataset
+from exports.published import PublishedDataset, PublishedRow, rows_of
 from exports.refusal import Refused
 from exports.rendering import RenderedClip, render
 from exports.survey import Counts, Planner
 from storage.address import Place
 from storage.configs import to_plain
+from storage.local_copy import local_copy
 from storage.lock import held_alone
 from storage.whole_files import publish, whole_file, write_whole_text
 
@@ -82,15 +83,13 @@ def export(
     with held_alone(ledger.lock, busy=busy):
         ledger.begin(identity)
         _write_parts(dataset, form, config, ledger, on_row)
-        counts = Counts()
-        for entry in ledger.entries():
-            counts.add_entry(entry)
+        counts, groups = _counted(ledger)
         if not counts.written:
             raise ValueError(
                 f"no row of {dataset.root} could be written, nothing is exported; such as "
                 f"{'; '.join(f'{reason}, {found}' for reason, found in counts.examples.items())}"
             )
-        command = _write_heads(ledger, form, output)
+        command = _write_heads(ledger, form, output, groups)
         _write_end_mark(ledger, identity, counts, command)
         shutil.rmtree(ledger.folder / WORK)
         publish(output)
@@ -151,53 +150,55 @@ def _write_parts(
             pool = stack.enter_context(ProcessPoolExecutor(config.workers, mp_context=get_context("spawn")))
         for number, (shard, _) in enumerate(dataset.shards):
             before = done.get(number)
-            for entry in ledger.entries(number) if before else ():
-                planner.pass_over(entry.clip_id)
+            for line in ledger.lines(number) if before else ():
+                planner.pass_over(_clip_id(line))
                 rows += 1
             if before is not None and before.is_last:
                 continue
-            for part, samples in _parts(shard, number, before.end if before else 0, form.part_bytes):
-                outcomes = [_planned(planner, sample) for sample in samples]
-                jobs = zip(outcomes, samples, strict=True)
-                entries = _write_part(map(make, jobs) if pool is None else pool.map(make, jobs), form, ledger, part)
-                ledger.commit(part, entries)
-                rows += len(entries)
-                on_row(rows)
+            with local_copy(shard) as file:
+                for part, held in _parts(shard, file, number, before.end if before else 0, form.part_bytes):
+                    jobs = [(_planned(planner, row), row, file) for row in held]
+                    entries = _write_part(map(make, jobs) if pool is None else pool.map(make, jobs), form, ledger, part)
+                    ledger.commit(part, entries)
+                    rows += len(entries)
+                    on_row(rows)
 
 
-def _parts(shard: Place, number: int, first: int, part_bytes: int) -> Iterator[tuple[Part, list[Sample]]]:
+def _parts(
+    shard: Place, file: Path, number: int, first: int, part_bytes: int
+) -> Iterator[tuple[Part, list[PublishedRow]]]:
     """The rows of a shard from `first` on, in parts of some megabytes; the last one may be empty."""
-    held: list[Sample] = []
+    held: list[PublishedRow] = []
     size_bytes = 0
     at = first
-    for row, sample in enumerate(read_shard(shard, Sample, whole=True)):
-        if row < first:
+    for place, row in enumerate(rows_of(shard, copy=file)):
+        if place < first:
             continue
         if held and (len(held) >= _ROWS_AT_ONCE or size_bytes >= part_bytes):
             yield Part(shard=number, first=at, end=at + len(held), is_last=False), held
             at, held, size_bytes = at + len(held), [], 0
-        held.append(sample)
-        size_bytes += len(sample.video.bytes or b"")
+        held.append(row)
+        size_bytes += row.at[1] if row.at is not None else len(row.sample.video.bytes or b"")
     yield Part(shard=number, first=at, end=at + len(held), is_last=True), held
 
 
-def _planned(planner: Planner, sample: Sample) -> PlannedClip | RefusedEntry:
+def _planned(planner: Planner, row: PublishedRow) -> PlannedClip | RefusedEntry:
     try:
-        return planner.plan(sample, has_bytes=sample.video.bytes is not None)
+        return planner.plan(row.sample, has_bytes=row.has_bytes)
     except Refused as refused:
-        return RefusedEntry(clip_id=sample.clip_id, reason=refused.reason, detail=refused.detail)
+        return RefusedEntry(clip_id=row.sample.clip_id, reason=refused.reason, detail=refused.detail)
 
 
 def _rendered(
-    job: tuple[PlannedClip | RefusedEntry, Sample], *, form: Format, config: ExportConfig
+    job: tuple[PlannedClip | RefusedEntry, PublishedRow, Path], *, form: Format, config: ExportConfig
 ) -> RenderedClip | RefusedEntry:
-    planned, sample = job
+    planned, row, file = job
     if isinstance(planned, RefusedEntry):
         return planned
     try:
-        return render(planned, sample, form, config)
+        return render(planned, row.with_video(file), form, config)
     except Refused as refused:
-        return RefusedEntry(clip_id=sample.clip_id, reason=refused.reason, detail=refused.detail)
+        return RefusedEntry(clip_id=planned.clip.clip_id, reason=refused.reason, detail=refused.detail)
 
 
 def _write_part(
@@ -239,9 +240,9 @@ class _Written:
     ledger: Ledger
 
     def rows(self, group: str | None = None) -> Iterator[Row]:
-        for entry in self.ledger.entries():
-            if isinstance(entry, WrittenEntry) and group in (None, entry.clip.group):
-                yield entry.row
+        for line in self.ledger.lines():
+            if "written" in line and group in (None, line["written"]["clip"]["group"]):
+                yield line["written"]["row"]
 
 
 @dataclass(slots=True)
@@ -252,46 +253,50 @@ class _Gathered:
     silent: int = 0
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
 
+    def add(self, clip: ExportedClip) -> None:
+        video = clip.video
+        self.frames = max(self.frames, video.frames)
+        self.references = max(self.references, len(clip.pictures))
+        self.clips += 1
+        self.silent += not video.has_sound
+        self.sizes[video.height, video.width] += 1
 
-def _groups(ledger: Ledger) -> tuple[Group, ...]:
-    found: defaultdict[str, _Gathered] = defaultdict(_Gathered)
-    for entry in ledger.entries():
-        if isinstance(entry, WrittenEntry):
-            own, video = found[entry.clip.group], entry.clip.video
-            own.frames = max(own.frames, video.frames)
-            own.references = max(own.references, len(entry.clip.pictures))
-            own.clips += 1
-            own.silent += not video.has_sound
-            own.sizes[video.height, video.width] += 1
-    return tuple(
-        Group(
+    def as_group(self, name: str) -> Group:
+        return Group(
             name=name,
-            frames=own.frames,
-            references=own.references,
-            clips=own.clips,
-            silent=own.silent,
-            size=own.sizes.most_common(1)[0][0],
+            frames=self.frames,
+            references=self.references,
+            clips=self.clips,
+            silent=self.silent,
+            size=self.sizes.most_common(1)[0][0],
         )
-        for name, own in sorted(found.items())
-    )
 
 
-def _write_heads(ledger: Ledger, form: Format, output: Path) -> str:
+def _counted(ledger: Ledger) -> tuple[Counts, tuple[Group, ...]]:
+    counts, found = Counts(), defaultdict[str, _Gathered](_Gathered)
+    for entry in ledger.entries():
+        counts.add_entry(entry)
+        if isinstance(entry, WrittenEntry):
+            found[entry.clip.group].add(entry.clip)
+    return counts, tuple(own.as_group(name) for name, own in sorted(found.items()))
+
+
+def _write_heads(ledger: Ledger, form: Format, output: Path, groups: tuple[Group, ...]) -> str:
     """Write the format's own files, and what was written and refused; gives the trainer's command."""
-    written = _Written(output=output, groups=_groups(ledger), ledger=ledger)
+    written = _Written(output=output, groups=groups, ledger=ledger)
     for name, lines in form.heads(written):
         _write_lines(ledger.folder / name, lines)
     command = form.command(written)
-    _write_lines(ledger.folder / MANIFEST, _told(ledger, WrittenEntry))
-    _write_lines(ledger.folder / REFUSED, _told(ledger, RefusedEntry))
+    written_lines = (line["written"]["clip"] for line in ledger.lines() if "written" in line)
+    _write_lines(ledger.folder / MANIFEST, (json.dumps(clip, ensure_ascii=False) for clip in written_lines))
+    refused_lines = (line["refused"] for line in ledger.lines() if "refused" in line)
+    _write_lines(ledger.folder / REFUSED, (json.dumps(refused, ensure_ascii=False) for refused in refused_lines))
     return command
 
 
-def _told(ledger: Ledger, kind: type[Entry]) -> Iterator[str]:
-    for entry in ledger.entries():
-        if isinstance(entry, kind):
-            told = asdict(entry.clip if isinstance(entry, WrittenEntry) else entry)
-            yield json.dumps(told, ensure_ascii=False)
+def _clip_id(line: Mapping[str, Any]) -> str:
+    clip_id: str = line["written"]["clip"]["clip_id"] if "written" in line else line["refused"]["clip_id"]
+    return clip_id
 
 
 def _write_lines(path: Path, lines: Iterable[str]) -> None:

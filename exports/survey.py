@@ -11,7 +11,7 @@ from exports.config import ExportConfig
 from exports.form import Format
 from exports.ledger import Entry, WrittenEntry
 from exports.planning import PlannedClip, plan_clip
-from exports.published import PublishedDataset, expect_all, rows_without_videos
+from exports.published import PublishedDataset, expect_all, rows_of
 from exports.refusal import Reason, Refused
 
 
@@ -123,7 +123,7 @@ def survey(
     """
     counts, planner = Counts(), Planner(dataset, form, config)
     for shard, _ in dataset.shards:
-        for row in rows_without_videos(shard):
+        for row in rows_of(shard):
             try:
                 counts.add(planner.plan(row.sample, has_bytes=row.has_bytes).clip)
             except Refused as refused:
