@@ -17,6 +17,7 @@ DATASET ?=
 # Several, quoted as in a shell.
 DATASETS ?=
 WHERE ?=
+TO ?=
 DRY_RUN ?=
 VIDEOS ?=
 ADDRESS ?=
@@ -34,7 +35,7 @@ ARGS ?=
 
 # What the user wrote stays as it is: make would take the $5 of a caption for a variable. Recipes read most of them from
 # the environment, so that a caption may hold an apostrophe; ARGS is several words, quoted as in a shell.
-AS_WRITTEN := INPUT OUTPUT CAPTION VIDEO CONFIG DATASET WHERE VIDEOS ADDRESS MEDIA MODEL PROMPT REF BUCKET LABELS CHECKPOINT
+AS_WRITTEN := INPUT OUTPUT CAPTION VIDEO CONFIG DATASET TO WHERE VIDEOS ADDRESS MEDIA MODEL PROMPT REF BUCKET LABELS CHECKPOINT
 $(foreach name,$(AS_WRITTEN) ARGS DATASETS,$(eval override $(name) := $$(value $(name))))
 export $(AS_WRITTEN)
 
@@ -46,7 +47,7 @@ option = $(if $($(1)),$(2) "$$$(1)")
 # in names of files, and in the first word.
 each_reference = readarray -t references < <(sed -E ':next; s/(=.*[^[:blank:]])[[:blank:]]+([^[:blank:]=\n]+=)/\1\n\2/; t next' <<< "$$REF")
 
-.PHONY: help setup demo prove ablations check test test-slow test-gpu test-legacy explain curate inspect select index repolicy merge diff compact validate own-dataset describe cache train sample submit label-clips train-filter bench bench-quality bench-model bench-gpu bench-dataset clean
+.PHONY: help setup demo prove ablations check test test-slow test-gpu test-legacy explain curate inspect select index repolicy merge diff compact export validate own-dataset describe cache train sample submit label-clips train-filter bench bench-quality bench-model bench-gpu bench-dataset clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -128,6 +129,10 @@ diff: setup  ## in what two datasets of the same clips differ: make diff DATASET
 compact: setup  ## few shards of many, in the newest layout, also of older datasets: make compact DATASET=out/dataset
 	$(call need,DATASET,name a dataset directory)
 	$(PYTHON) -m pipelines compact --dataset "$$DATASET" $(ARGS)
+
+export: setup  ## a dataset in the form of another trainer (docs/formats.md): make export DATASET=out/dataset TO=musubi OUTPUT=out/musubi [DRY_RUN=1]
+	$(call need,DATASET,name a dataset directory)$(call need,TO,name a format such as musubi; docs/formats.md lists them)$(call need,OUTPUT,name the new folder)
+	$(PYTHON) -m pipelines export --dataset "$$DATASET" --to "$$TO" --output "$$OUTPUT" $(if $(DRY_RUN),--dry-run) $(ARGS)
 
 validate: setup  ## whether everything in a dataset is as it should be: make validate DATASET=out/dataset [ARGS="--videos first"]
 	$(call need,DATASET,name a dataset directory)

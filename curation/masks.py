@@ -115,6 +115,16 @@ def cut_out(image: Image, mask: Mask, box: tuple[int, int, int, int]) -> Cutout:
     return np.dstack([rgb, np.where(inside, 255, 0)]).astype(np.uint8)
 
 
+def white_outside(cutout: Cutout) -> Cutout:
+    """The cutout with white where it is transparent, as it is stored.
+
+    Our choice: most trainers drop alpha and show what is below, which was black. White is what this library, and the
+    authors' evaluation, show there. The frame's own pixels would show the surroundings, with the other entities, to a
+    model that should learn this one; whoever wants them cuts them from the video by the box.
+    """
+    return np.where(cutout[..., 3:] > 0, cutout, np.array([255, 255, 255, 0], np.uint8))
+
+
 def png(image: npt.NDArray[np.uint8]) -> bytes:
     """An RGB or RGBA image as PNG."""
     to_bgr = cv2.COLOR_RGBA2BGRA if image.shape[-1] == 4 else cv2.COLOR_RGB2BGR

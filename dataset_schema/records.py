@@ -269,7 +269,10 @@ class ReferenceScores:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferenceImage(ReferenceScores):
-    """A picture of an entity, and its scores; PNG, RGBA, transparent outside the mask."""
+    """A picture of an entity, and its scores; PNG, RGBA, transparent outside the mask.
+
+    What lies below transparent pixels is white where curation cut it, and was black in datasets of before.
+    """
 
     image: Payload
 

@@ -26,10 +26,8 @@ _VERBS = {
     "diff": ("pipelines.verbs.diff", "what became of the clips of one dataset in another, and what changed"),
     "compact": ("pipelines.verbs.compact", "few shards of many, in the newest layout"),
     "validate": ("pipelines.verbs.validate", "look whether everything in a dataset is as it should be"),
-    "own-dataset": (
-        "pipelines.verbs.own_dataset",
-        "your own videos and pictures in, a dataset out, not curated",
-    ),
+    "own-dataset": ("pipelines.verbs.own_dataset", "your own videos and pictures in, a dataset, not curated, out"),
+    "export": ("pipelines.verbs.export", "a dataset in the form that another trainer reads"),
     "describe": ("pipelines.verbs.describe", "what a training run would cost, and whether it fits"),
     "cache": ("pipelines.verbs.cache", "encode the videos and captions of a dataset once, before training"),
     "train": ("pipelines.verbs.train", "train the model on a dataset"),

@@ -23,7 +23,10 @@ INTERRUPTED: Final = 130
 TERMINATED: Final = 143
 
 _OUR_PACKAGES: Final = frozenset(
-    {"curation", "dataset_schema", "modeling", "pipelines", "picture_reading", "storage", "video_reading", "worlds"}
+    {
+        *("curation", "dataset_schema", "exports", "modeling", "pipelines", "picture_reading", "storage"),
+        *("video_reading", "worlds"),
+    }
 )
 
 # What the machine lacks, and not the command: the same command can go on later.

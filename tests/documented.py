@@ -17,6 +17,7 @@ PAGES: Final = sorted(
 PACKAGES: Final = (
     "curation",
     "dataset_schema",
+    "exports",
     "modeling",
     "pipelines",
     "storage",

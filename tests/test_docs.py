@@ -94,7 +94,7 @@ def test_files_that_documents_name_are_there() -> None:
         for document in documents
         if document.name != "CHANGELOG.md"
         for path in re.findall(
-            r"`((?:curation|modeling|pipelines|worlds|storage|tests|examples|picture_reading|video_reading)/[\w/]+\.py)`",
+            r"`((?:curation|modeling|pipelines|worlds|storage|tests|examples|exports|picture_reading|video_reading)/[\w/]+\.py)`",
             document.read_text(encoding="utf-8"),
         )
     }

@@ -40,7 +40,7 @@ def test_modeling_needs_only_its_own_extra(package: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("package", ["video_reading", "curation"])
+@pytest.mark.parametrize("package", ["video_reading", "curation", "exports"])
 def test_curation_needs_only_its_own_extra(package: str) -> None:
     done = run_alone("curation", IMPORT_ALL.format(package=package, more=OF_PAPER_ENCODERS))
 

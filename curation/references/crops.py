@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from curation.annotators.protocols import FaceBox
-from curation.masks import cut_out, mask_box, png
+from curation.masks import cut_out, mask_box, png, white_outside
 from curation.records import Clip, Cutout, EntityWord, Frames, LocatedEntity, Mask, ReferenceFrame
 from curation.references.frames import frames_to_cut
 from curation.references.quality import Quality, measure
@@ -64,7 +64,7 @@ class ReferenceCrop:
             agreement=None,
             likeness_to_clip=None,
             is_face=self.is_face,
-            image=Payload(bytes=png(self.cutout)),
+            image=Payload(bytes=png(white_outside(self.cutout))),
             short_side=self.short_side,
             face_inside=self.face_inside,
             is_for_comparison=self.is_for_comparison,

@@ -1,0 +1,107 @@
+"""What a format is: the names and rows of one trainer, and the rules by which its reader drops a row or stops."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, TypeAlias
+
+from dataset_schema import Sample
+from exports.clip import ExportedClip
+from exports.target import Target
+
+Row: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Clips that a reader takes as one dataset.
+
+    Attributes:
+        frames: of the grid; the most, where a group has several.
+        references: of every clip; the most, where a group has several.
+        clips: how many.
+        size: (height, width) that most of its clips have.
+        silent: clips without sound.
+    """
+
+    name: str
+    frames: int
+    references: int
+    clips: int
+    size: tuple[int, int]
+    silent: int
+
+
+class Written(Protocol):
+    """What was written, as far as a format's own files are made of it. Rows come in the order of the dataset."""
+
+    @property
+    def output(self) -> Path:
+        """Where the export will lie: absolute."""
+        ...
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """Sorted by name."""
+        ...
+
+    def rows(self, group: str | None = None) -> Iterator[Row]:
+        """The rows of a group, or of all."""
+        ...
+
+
+class Format(Protocol):
+    """One trainer's form of a dataset. Reading its file tells where its facts come from.
+
+    Attributes:
+        name: as `--to` takes it.
+        summary: what reads it, in a line.
+        target: what the reader asks of clips.
+        packs: the files of a part go into one tar.
+        part_bytes: how much is written before it is noted as done; of a format that packs, the size of a tar.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    target: ClassVar[Target]
+    packs: ClassVar[bool]
+    part_bytes: ClassVar[int]
+
+    def video_name(self, clip_id: str, group: str) -> str:
+        """Where the video lies, below the export's folder."""
+        ...
+
+    def picture_name(self, clip_id: str, group: str, number: int) -> str:
+        """Where the picture of this number lies, from 1 on."""
+        ...
+
+    def more_files(self, clip: ExportedClip, sample: Sample) -> Mapping[str, bytes]:
+        """What lies beside, such as a caption of the same name, by file name."""
+        ...
+
+    def row(self, clip: ExportedClip, sample: Sample) -> Row:
+        """What the format's own files say of a clip."""
+        ...
+
+    def problems(self, row: Row, clip: ExportedClip) -> Iterator[str]:
+        """What the reader would not take about a row: it stops there, drops it, or trains on something else."""
+        ...
+
+    def heads(self, written: Written) -> Iterator[tuple[str, Iterable[str]]]:
+        """The format's own files: names, and their lines."""
+        ...
+
+    def command(self, written: Written) -> str:
+        """The trainer's command that comes next."""
+        ...
+
+
+def json_list(rows: Iterator[str]) -> Iterator[str]:
+    """Texts of JSON as one list, a line each."""
+    yield "["
+    line = next(rows, None)
+    while line is not None:
+        following = next(rows, None)
+        yield f"  {line}{',' if following is not None else ''}"
+        line = following
+    yield "]"

@@ -1,0 +1,1 @@
+"""The formats, one file each; `every_format.py` lists them."""

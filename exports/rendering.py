@@ -1,0 +1,118 @@
+"""The files of a clip: its video copied or cut, its pictures painted, and what the format puts beside them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Final
+
+from dataset_schema import Sample
+from exports.clip import ExportedClip, ExportedPicture, ExportedVideo, File
+from exports.config import ExportConfig
+from exports.cutting import CutPlan
+from exports.encoding import encode, is_sound_whole
+from exports.form import Format, Row
+from exports.pictures import render_picture
+from exports.planning import PlannedClip, cutouts_of, image_of
+from exports.rectangles import cut_rectangle
+from exports.refusal import Reason, Refused
+from exports.target import Cutouts
+from video_reading.part import Span
+from video_reading.video_error import VideoError
+
+# Of musubi-tuner: 800 samples at 32 kHz.
+_SOUND_TOLERANCE_S: Final = 0.025
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderedClip:
+    """A clip as it is written.
+
+    Attributes:
+        clip: its facts, with the hashes of its files.
+        row: what the format's own files say of it.
+        files: contents by name.
+    """
+
+    clip: ExportedClip
+    row: Row
+    files: Mapping[str, bytes]
+
+
+def render(planned: PlannedClip, sample: Sample, form: Format, config: ExportConfig) -> RenderedClip:
+    """Make the files of a clip.
+
+    Args:
+        planned: what is to be written.
+        sample: the row with its video.
+        form: the format.
+        config: what is wanted.
+
+    Raises:
+        Refused: its video or a picture cannot be had after all.
+    """
+    files: dict[str, bytes] = {}
+    video = planned.clip.video
+    content, has_sound, is_copy = _video_bytes(planned.cut, sample, form)
+    files[video.file.name] = content
+    for picture, painted in zip(
+        planned.clip.pictures, _painted(planned, sample, cutouts_of(form, config)), strict=True
+    ):
+        files[picture.file.name] = painted
+    clip = replace(
+        planned.clip,
+        video=_hashed_video(replace(video, has_sound=has_sound, is_copy=is_copy), content),
+        pictures=tuple(_hashed_picture(picture, files[picture.file.name]) for picture in planned.clip.pictures),
+    )
+    more = form.more_files(clip, sample)
+    clip = replace(clip, texts=tuple(_hashed(File(name=name), each) for name, each in more.items()))
+    return RenderedClip(clip=clip, row=form.row(clip, sample), files={**files, **more})
+
+
+def _video_bytes(cut: CutPlan, sample: Sample, form: Format) -> tuple[bytes, bool, bool]:
+    """The video, whether it has sound, and whether it is the published one."""
+    content = sample.video.bytes
+    if not cut.is_copy:
+        encoded = encode(cut, content)
+        return encoded.mp4, encoded.has_sound, False
+    if content is None:
+        raise Refused(Reason.NO_VIDEO, "its video is not in the shard any more; curate it again")
+    if cut.has_sound and form.target.needs_whole_sound and not _is_sound_whole(content):
+        grid_fps = form.target.grid.fps or cut.fps
+        height, width = cut.height // 2 * 2, cut.width // 2 * 2  # the encoder takes even sides
+        again = replace(
+            cut, span=Span(), is_copy=False, fps=grid_fps, num_frames=cut.frames, height=height, width=width
+        )
+        encoded = encode(again, content)
+        return encoded.mp4, encoded.has_sound, False
+    return content, cut.has_sound, True
+
+
+def _is_sound_whole(content: bytes) -> bool:
+    try:
+        return is_sound_whole(content, tolerance_s=_SOUND_TOLERANCE_S)
+    except VideoError as error:
+        raise Refused(Reason.UNREADABLE_VIDEO, f"its video {error}") from error
+
+
+def _painted(planned: PlannedClip, sample: Sample, cutouts: Cutouts) -> list[bytes]:
+    painted = []
+    for bound, placement in zip(planned.bound.pictures, planned.placements, strict=True):
+        if bound.reference is not None and cutouts is Cutouts.RECTANGLE:
+            content = cut_rectangle(bound.reference, sample, planned.cut, sample.video.bytes)
+        else:
+            content = image_of(bound, sample)
+        is_transparent = cutouts is Cutouts.TRANSPARENT and bound.reference is not None
+        painted.append(render_picture(content, placement, is_transparent=is_transparent))
+    return painted
+
+
+def _hashed(file: File, content: bytes) -> File:
+    return replace(file, sha256=sha256(content).hexdigest(), size_bytes=len(content))
+
+
+def _hashed_video(video: ExportedVideo, content: bytes) -> ExportedVideo:
+    return replace(video, file=_hashed(video.file, content))
+
+
+def _hashed_picture(picture: ExportedPicture, content: bytes) -> ExportedPicture:
+    return replace(picture, file=_hashed(picture.file, content))
