@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from diffusers import WanTransformer3DModel
 from safetensors.torch import load_file
 
 from modeling.model.parts import Trainable
@@ -14,6 +13,7 @@ from modeling.sampling.pipeline import Pipeline
 from pipelines.__main__ import main
 from pipelines.proof.prove_backbone import BACKBONE_PRESET
 from pipelines.proof.scores import Condition
+from tests.modeling.backbones.small_wan import published
 from tests.pipelines.proof.small_proof import SEED, TINY, Proof
 
 SHORTER = {
@@ -48,7 +48,7 @@ def on_backbone(proof: Proof, tmp_path_factory: pytest.TempPathFactory) -> Proof
 def test_the_base_is_a_checkpoint_of_diffusers_and_stays_as_it_was_published(on_backbone: Proof) -> None:
     base, adapted = on_backbone.output / "base", on_backbone.output / "personalized" / "pipeline"
 
-    network = WanTransformer3DModel.from_pretrained(base, subfolder="transformer")
+    network = published(base)
     pipeline = Pipeline.from_pretrained(adapted)
 
     own = dict(pipeline.model.named_parameters())
