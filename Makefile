@@ -47,7 +47,7 @@ option = $(if $($(1)),$(2) "$$$(1)")
 # in names of files, and in the first word.
 each_reference = readarray -t references < <(sed -E ':next; s/(=.*[^[:blank:]])[[:blank:]]+([^[:blank:]=\n]+=)/\1\n\2/; t next' <<< "$$REF")
 
-.PHONY: help setup demo prove ablations check test test-slow test-gpu test-legacy explain curate inspect select index repolicy merge diff compact export validate own-dataset describe cache train sample submit label-clips train-filter bench bench-quality bench-model bench-gpu bench-dataset clean
+.PHONY: help setup demo prove prove-backbone ablations check test test-slow test-gpu test-legacy explain curate inspect select index repolicy merge diff compact export validate own-dataset describe cache train sample submit label-clips train-filter bench bench-quality bench-model bench-gpu bench-dataset clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -67,6 +67,9 @@ demo: setup  ## the whole system on a small generated world: make demo [VIDEOS=D
 
 prove: setup  ## the model personalizes: curate a small world, train, sample unseen textures, judge: make prove [CONFIG=configs/prove_gpu.toml] [OUTPUT=out/proof] [ARGS="--seed 1"]
 	$(PYTHON) -m pipelines prove $(call option,CONFIG,--config) $(call option,OUTPUT,--output) $(ARGS)
+
+prove-backbone: setup  ## the same on a frozen backbone, of which only new layers are trained: make prove-backbone [DATASET=out/proof] [OUTPUT=out/proof-backbone] [ARGS="--seed 1"]
+	$(PYTHON) -m pipelines prove-backbone $(call option,CONFIG,--config) $(call option,DATASET,--dataset) $(call option,OUTPUT,--output) $(ARGS)
 
 ablations: setup  ## what each part of the method is worth, after make prove with the same options
 	$(PYTHON) -m pipelines ablate $(call option,CONFIG,--config) $(call option,OUTPUT,--output) $(ARGS)

@@ -36,6 +36,7 @@ _VERBS = {
     "submit": ("pipelines.verbs.submit", "run `curate` as a job on a Ray cluster"),
     "demo": ("pipelines.verbs.demo", "all of it on a small generated world, in minutes"),
     "prove": ("pipelines.proof.prove", "show that the model personalizes: curate, train, sample, judge"),
+    "prove-backbone": ("pipelines.proof.prove_backbone", "the same on a frozen backbone: its new layers personalize"),
     "ablate": ("pipelines.proof.ablate", "the same without one part of the method at a time"),
     "sprites": ("pipelines.verbs.sprites", "generate a world of moving sprites with captions and ground truth"),
     "label-clips": ("pipelines.verbs.label_clips", "draw clips for people to label for the content filter"),

@@ -107,6 +107,15 @@ def test_a_proof_and_its_ablations_take_the_same_options() -> None:
     assert arguments("prove", **options) == ["-m", "pipelines", "prove", *expected]
     assert arguments("ablations", **options) == ["-m", "pipelines", "ablate", *expected]
     assert arguments("prove") == ["-m", "pipelines", "prove"]
+    assert arguments("prove-backbone", **options, DATASET="out/proof") == [
+        "-m",
+        "pipelines",
+        "prove-backbone",
+        *expected[:2],
+        "--dataset",
+        "out/proof",
+        *expected[2:],
+    ]
 
 
 def test_the_size_of_a_sampled_video_has_a_variable() -> None:

@@ -30,6 +30,25 @@ _SHOWN_DIGITS: Final = 12
 
 @strict
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnpublishedWan(WanShape):
+    """The same network before it is published: all of its weights are trained here, and stand in files.
+
+    A run of it starts from a pipeline, because this library draws new layers alone.
+    """
+
+    profile: Literal["unpublished_wan"] = "unpublished_wan"
+
+    def build(self) -> VideoBackbone:
+        """The model.
+
+        Raises:
+            ModuleNotFoundError: diffusers is not installed.
+        """
+        return _network(self)
+
+
+@strict
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WanConfig(WanShape):
     """A published Wan 2.1, whose weights stay as they are, with personalization layers between its own (3.2).
 
@@ -56,10 +75,7 @@ class WanConfig(WanShape):
         Raises:
             ModuleNotFoundError: diffusers is not installed.
         """
-        library("diffusers", extra="paper-encoders")
-        from modeling.backbones.wan_network import WanBackbone
-
-        return WanBackbone(self)
+        return _network(self)
 
     def pinned(self) -> "WanConfig":
         """The same with the digest of what is published there now, if it has none yet."""
@@ -109,3 +125,10 @@ class WanConfig(WanShape):
                 f"base {folder} has {'; '.join(differences)}; give the model (run.pipeline.model) the shape of its "
                 "checkpoint, or name the checkpoint of this shape"
             )
+
+
+def _network(config: WanShape) -> VideoBackbone:
+    library("diffusers", extra="paper-encoders")
+    from modeling.backbones.wan_network import WanBackbone
+
+    return WanBackbone(config)

@@ -75,7 +75,7 @@ class WanBackbone(VideoBackbone):
         super().__init__()
         self.config = config
         network: Any = WanTransformer3DModel
-        published = network(**_shape(config), num_layers=0)
+        published = network(**published_shape(config), num_layers=0)
         self.scale_shift_table: nn.Parameter = published.scale_shift_table
         self.patch_embedding: nn.Module = published.patch_embedding
         self.condition_embedder: Any = published.condition_embedder
@@ -248,7 +248,8 @@ def in_precision_of(published: Tensor) -> AbstractContextManager[object]:
     return computing_in(precision, published.device)
 
 
-def _shape(config: WanShape) -> dict[str, Any]:
+def published_shape(config: WanShape) -> dict[str, Any]:
+    """What diffusers' class is built with, but for the number of blocks."""
     return {
         "num_attention_heads": config.heads,
         "attention_head_dim": config.head_channels,

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from dataset_schema import Bucket
 from dataset_schema.words import Span
-from modeling.backbones.wan import WanConfig
+from modeling.backbones.wan import UnpublishedWan, WanConfig
 from modeling.data.prompt_words import span_in_prompt
 from modeling.data.reference_images import ReferenceImage
 from modeling.data.video import Video
@@ -52,11 +52,12 @@ class PipelineConfig:
     """Everything that the weights alone do not say: the model's shape, its encoders, its flow.
 
     Attributes:
-        model: the paper's (profile `dit`), or a published one with the paper's new layers (profile `wan`).
+        model: the paper's (profile `dit`), a published one with the paper's new layers (profile `wan`), or such a one
+            that is yet to be published (profile `unpublished_wan`).
         encoders: those of this library, or a config of one's own (`EncodersConfig`).
     """
 
-    model: DiTConfig | WanConfig = field(default_factory=DiTConfig)
+    model: DiTConfig | WanConfig | UnpublishedWan = field(default_factory=DiTConfig)
     encoders: EmbeddedEncoders | PaperEncoders | WanEncoders | EncodersConfig = field(default_factory=EmbeddedEncoders)
     flow: FlowConfig = field(default_factory=FlowConfig)
 

@@ -254,7 +254,8 @@ def _check_same_run(path: Path, found: RunConfig, expected: RunConfig, *, step: 
             f"checkpoint {path} is at step {step}, after the {expected.training.steps} steps of this config; "
             "raise its steps, or start in an empty directory"
         )
-    differences = differing_fields(_past(found, step), _past(expected, step))
+    mattered = _has_cooled(found, step) or _has_cooled(expected, step)
+    differences = differing_fields(*(_past(each, step, with_length=mattered) for each in (found, expected)))
     if differences:
         raise ValueError(
             f"checkpoint {path} was made by another config: {'; '.join(differences)}; use the config in "
@@ -262,11 +263,19 @@ def _check_same_run(path: Path, found: RunConfig, expected: RunConfig, *, step: 
         )
 
 
-def _past(config: RunConfig, step: int) -> RunConfig:
+def _has_cooled(config: RunConfig, step: int) -> bool:
+    """Whether the learning rate of a run has begun to fall in the training phase of its last step."""
+    current, last = phase_at(config.training.phases, step - 1)
+    phase = config.training.phases[current]
+    return last > phase.steps - phase.cooldown_steps
+
+
+def _past(config: RunConfig, step: int, *, with_length: bool) -> RunConfig:
     """The config without what cannot have mattered until `step`: how long training goes on, how it reports and runs."""
     training = config.training
     current, _ = phase_at(training.phases, step - 1)
-    phases = (*training.phases[:current], replace(training.phases[current], steps=1))
+    last = training.phases[current]
+    phases = (*training.phases[:current], last if with_length else replace(last, steps=1, cooldown_steps=0))
     reporting = TrainingConfig()
     past = replace(
         training,

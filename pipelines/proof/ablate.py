@@ -15,7 +15,7 @@ from pipelines.proof.prove import (
     Ablation,
     Material,
     Prove,
-    expect_both_kinds_of_phases,
+    expect_provable,
     expect_same_settings,
     judge,
     personalize,
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str]) -> int:
     console = terminal()
     torch_device(command.device)
     for started in (command, *changes.values()):
-        expect_both_kinds_of_phases(started)
+        expect_provable(started)
         expect_same_settings(started)
     material = prepare(command, console)
     base = personalize(command, material, command.output / "personalized")
@@ -89,11 +89,19 @@ def with_change(command: Ablate, ablation: Ablation) -> Ablate:
             f"ablation {ablation.name!r} has the change {ablation.change!r}, expected one of {', '.join(_PARTS)}, and "
             "of nothing else"
         )
-    return replace(changed, output=_folder(command, ablation))
+    return replace(
+        changed,
+        output=_folder(command, ablation),
+        dataset=command.dataset if _has_same_clips(command, changed) else None,
+    )
+
+
+def _has_same_clips(command: Ablate, changed: Ablate) -> bool:
+    return (changed.world, changed.curation) == (command.world, command.curation)
 
 
 def _material(command: Ablate, changed: Ablate, material: Material, console: Console) -> Material:
-    if (changed.world, changed.curation) == (command.world, command.curation):
+    if _has_same_clips(command, changed):
         return material
     return prepare_training(changed, material.clips, console)
 
@@ -103,7 +111,10 @@ def _measured(command: Ablate, material: Material, pipeline: Path, name: str) ->
     if kept.is_file():
         return
     _, scores = judge(command, material, pipeline, command.output / "videos", _CONDITIONS)
-    found = [asdict(figure) for figure in figures(scores, retrieval_goal=command.retrieval_goal)]
+    found = [
+        asdict(figure)
+        for figure in figures(scores, retrieval_goal=command.retrieval_goal, following_goal=command.following_goal)
+    ]
     write_whole_text(kept, json.dumps({"name": name, "figures": found}, indent=1) + "\n")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from dataset_schema import Bucket, EntityKind, ReferenceImage, Sample, read_shard, shard_paths
+from dataset_schema import FRAMES_PER_SECOND, Bucket, EntityKind, ReferenceImage, Sample, read_shard, shard_paths
 from modeling.data.clips import decode_video
 from modeling.data.store import SampleStore
 from modeling.data.video import Video
@@ -54,8 +54,8 @@ class HeldOut:
         return len({subject.word for subject in self.subjects}) == 1
 
 
-def read_held_out(manifest: Path, dataset: Path, bucket: Bucket) -> list[HeldOut]:
-    """The clips of a small world that curation kept, in the order of the world, cut to the size of the bucket.
+def read_held_out(manifest: Path, dataset: Path, bucket: Bucket, *, fps: float = FRAMES_PER_SECOND) -> list[HeldOut]:
+    """The clips of a small world that curation kept, in the order of the world, cut to the size of the bucket at `fps`.
 
     Clips in which a subject has no picture are left out.
 
@@ -64,7 +64,7 @@ def read_held_out(manifest: Path, dataset: Path, bucket: Bucket) -> list[HeldOut
     """
     with open_text(manifest) as file:
         truths = {Path(row["video"]).name: manifest.parent / row["truth"] for row in csv.DictReader(file)}
-    store = SampleStore(dataset, (bucket,))
+    store = SampleStore(dataset, (bucket,), fps=fps)
     clips = []
     published = {sample.clip_id: sample for path in shard_paths(dataset, Sample) for sample in read_shard(path, Sample)}
     for row in range(store.clips_per_bucket()[bucket]):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import chain, count, islice, zip_longest
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console
 
@@ -14,7 +14,7 @@ from modeling.data.video import Video
 from modeling.model.weight_files import has_weights
 from modeling.sampling.denoising import SamplingConfig
 from modeling.sampling.pipeline import Pipeline
-from modeling.training.config import RunConfig
+from modeling.training.config import RunConfig, TrainingPhase
 from modeling.training.presets import tiny
 from pipelines.config import ConfigError, parse
 from pipelines.progress import Report, progress
@@ -25,6 +25,7 @@ from pipelines.proof.sampling import Sampler, clips_for
 from pipelines.proof.scores import ClipScore, Condition, Figure
 from pipelines.proof.scoring import Judge, figures
 from pipelines.proof.table import console_table, markdown_table
+from pipelines.proof.wan_base import on_base, publish_base, run_of_base, write_first_weights
 from pipelines.terminal import terminal
 from pipelines.verbs.cache import Cache, cache_with_bar
 from pipelines.verbs.curate import Curate, curate, show_result
@@ -42,8 +43,13 @@ _HELD_OUT_SEEDS: Final = 1_000_000
 
 _EXAMPLES: Final = 8
 
+_SETTINGS: Final = "settings.json"
+
 # Fields that do not decide what a proof comes to.
 _ELSEWHERE: Final = ("output", "device", "ablations", "only")
+
+# Those that decide what its clips are.
+_OF_CLIPS: Final = ("world", "held_out", "curation")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +78,17 @@ class Prove:
     Attributes:
         output: everything goes here; `proof.md` and `proof.png` are the result.
         seed: of the worlds, of training and of the noise, in place of their own.
+        dataset: output of another proof, whose curated worlds are taken instead of drawing and curating others; the
+            seed is then that of training and of the noise alone.
         world: what is trained on.
         held_out: clips to sample, of another seed and so in other textures; otherwise like `world`.
         candidates: textures that the judge tells each subject's from.
         retrieval_goal: share of the subjects whose texture is to be told rightly.
+        following_goal: share of the clips of two subjects in which exchanged pictures are to be followed.
         curation: as in `curate`, but for its buckets.
         run: as in `train`: first the training phases without references, then, from the pipeline of those, the others.
+        base: where the model of `run` is a published one, the training phases that it comes from, of all its weights
+            and without references; in all else they are as `run`, whose own phases then train what is new alone.
         sampling: how the held-out clips are sampled, each from the noise of its own number; its bucket is also what is
             curated and trained for. The presets have little guidance: much of it spoils a young model (docs/proof.md).
         pictures: of each subject, that are given.
@@ -87,12 +98,15 @@ class Prove:
 
     output: Path = field(default=Path("out/proof"), metadata=WRITES_FOLDER)
     seed: int = 0
+    dataset: Path | None = None
     world: SmallWorldConfig = field(default_factory=SmallWorldConfig)
     held_out: int = 240
     candidates: int = 16
     retrieval_goal: float = 0.80
+    following_goal: float = 0.85
     curation: CurationConfig = field(default_factory=CurationConfig, metadata=PRESET_ONLY)
     run: RunConfig = field(default_factory=tiny, metadata=PRESET_ONLY)
+    base: tuple[TrainingPhase, ...] = field(default=(), metadata=PRESET_ONLY)
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     pictures: int = 1
     ablations: tuple[Ablation, ...] = field(default=(), metadata=PRESET_ONLY)
@@ -106,7 +120,7 @@ class Material:
     Attributes:
         training: the curated dataset.
         clips: held out.
-        text_model: the pipeline after the training phases without references.
+        text_model: the pipeline after the training phases without references; or the folder of the published base.
     """
 
     training: Path
@@ -116,15 +130,19 @@ class Material:
 
 def main(arguments: Sequence[str]) -> int:
     """Prove; the exit status is 1 if a goal is missed."""
-    command = parse(Prove, arguments, verb="prove", preset=PRESET)
+    return prove(parse(Prove, arguments, verb="prove", preset=PRESET))
+
+
+def prove(command: Prove) -> int:
+    """Do what the command says; gives the exit status."""
     console = terminal()
     torch_device(command.device)
-    expect_both_kinds_of_phases(command)
+    expect_provable(command)
     expect_same_settings(command)
     material = prepare(command, console)
     pipeline = personalize(command, material, command.output / "personalized")
     videos, scores = judge(command, material, pipeline, command.output / "videos")
-    found = figures(scores, retrieval_goal=command.retrieval_goal)
+    found = figures(scores, retrieval_goal=command.retrieval_goal, following_goal=command.following_goal)
     _write(command, found, _examples(material.clips, videos))
     console.print(console_table(found))
     for name in ("proof.md", "proof.png", "curves.png"):
@@ -132,18 +150,43 @@ def main(arguments: Sequence[str]) -> int:
     return 0 if all(figure.is_met for figure in found) else 1
 
 
-def expect_both_kinds_of_phases(command: Prove) -> None:
-    """Refuse a run that has nothing to train without references, or nothing with them.
+def expect_provable(command: Prove) -> None:
+    """Refuse a run that has nothing to train without references or nothing with them, and clips of another world.
 
     Raises:
-        ConfigError: it has not.
+        ConfigError: it has not, or they are.
     """
-    phases = command.run.training.phases
-    if {phase.uses_references for phase in phases} != {False, True}:
-        found = ", ".join(f"{phase.name} (uses_references = {str(phase.uses_references).lower()})" for phase in phases)
+    if bool(command.base) != _is_published(command):
+        profile = command.run.pipeline.model.profile
+        raise ConfigError(
+            f"base has {len(command.base)} training phases, and run.pipeline.model is of profile {profile}; expected "
+            "some for a published model, and none for another; start from configs/prove_backbone_cpu.toml"
+        )
+    trained = (*command.base, *command.run.training.phases)
+    if {phase.uses_references for phase in trained} != {False, True}:
+        found = ", ".join(f"{phase.name} (uses_references = {str(phase.uses_references).lower()})" for phase in trained)
         raise ConfigError(
             f"run.training.phases has {found}, expected phases without references and phases with them, which go on "
             "from there; start from configs/prove_cpu.toml"
+        )
+    if command.dataset is not None:
+        _expect_same_clips(command, command.dataset / _SETTINGS)
+
+
+def _expect_same_clips(command: Prove, path: Path) -> None:
+    if not path.is_file():
+        raise ConfigError(
+            f"dataset {command.dataset} is no output of a proof, which would have {path.name}; name the output of a "
+            "finished `prove`"
+        )
+    told, own = json.loads(path.read_text(encoding="utf-8")), _settings(command)
+    different = [name for name in _OF_CLIPS if told.get(name) != own[name]]
+    if told.get("sampling", {}).get("bucket") != own["sampling"]["bucket"]:
+        different.append("sampling.bucket")
+    if different:
+        raise ConfigError(
+            f"dataset {command.dataset} was curated with another {', '.join(different)} ({path}); use the same, or "
+            "leave dataset out"
         )
 
 
@@ -153,37 +196,43 @@ def expect_same_settings(command: Prove) -> None:
     Raises:
         ConfigError: they did.
     """
-    settings = {name: value for name, value in to_plain(command).items() if name not in _ELSEWHERE}
-    kept = command.output / "settings.json"
+    settings = _settings(command)
+    kept = command.output / _SETTINGS
     if not kept.is_file():
         write_whole_text(kept, json.dumps(settings, indent=2) + "\n")
     elif json.loads(kept.read_text(encoding="utf-8")) != settings:
         raise ConfigError(f"{command.output} was begun with other settings ({kept}); choose another --output")
 
 
+def _settings(command: Prove) -> dict[str, Any]:
+    return {name: value for name, value in to_plain(command).items() if name not in _ELSEWHERE}
+
+
 def prepare(command: Prove, console: Console) -> Material:
     """Draw both worlds, curate them, and train without references."""
     world = replace(command.world, seed=_HELD_OUT_SEEDS + command.seed, clips=command.held_out)
     dataset = _curated(command, "held_out", world, console)
-    manifest = command.output / "held_out" / "world" / "manifest.csv"
-    clips = read_held_out(manifest, dataset, command.sampling.bucket)
+    manifest = dataset.parent / "world" / "manifest.csv"
+    clips = read_held_out(manifest, dataset, command.sampling.bucket, fps=command.run.pipeline.model.fps)
     return prepare_training(command, clips, console)
 
 
 def prepare_training(command: Prove, clips: Sequence[HeldOut], console: Console) -> Material:
     """Draw and curate the world to train on, and train without references; `clips` are held out already."""
     dataset = _curated(command, "training", replace(command.world, seed=command.seed), console)
-    run = _part(command, uses_references=False)
+    run = _run_without_references(command)
     cached = cache_with_bar(Cache(dataset=dataset, run=run, device=command.device))
     if cached.failures:
         raise ValueError(f"{len(cached.failures)} clips cannot be encoded, the first: {cached.failures[0].message}")
-    text_model = _trained(command, run, dataset, command.output / "text", start=None)
+    text_model = _text_model(command, run, dataset)
     return Material(training=dataset, clips=tuple(clips), text_model=text_model)
 
 
 def personalize(command: Prove, material: Material, output: Path) -> Path:
     """Train with references, from the model without; returns the pipeline."""
     run = _part(command, uses_references=True)
+    if _is_published(command):
+        return _trained(command, on_base(run, material.text_model), material.training, output, start=None)
     return _trained(command, run, material.training, output, start=material.text_model)
 
 
@@ -227,6 +276,8 @@ def _counted(report: Report) -> Callable[[], None]:
 
 
 def _curated(command: Prove, name: str, world: SmallWorldConfig, console: Console) -> Path:
+    if command.dataset is not None:
+        return command.dataset / name / "dataset"
     folder = command.output / name
     manifest = folder / "world" / "manifest.csv"
     if not manifest.is_file():
@@ -240,6 +291,25 @@ def _curated(command: Prove, name: str, world: SmallWorldConfig, console: Consol
         show_result(console, replace(curating, output=dataset), curate(curating))
         publish(dataset)
     return dataset
+
+
+def _is_published(command: Prove) -> bool:
+    return command.run.pipeline.model.is_published
+
+
+def _run_without_references(command: Prove) -> RunConfig:
+    if command.base:
+        return run_of_base(_part(command, uses_references=True), command.base)
+    return _part(command, uses_references=False)
+
+
+def _text_model(command: Prove, run: RunConfig, dataset: Path) -> Path:
+    """What is personalized: a pipeline; or, of a published model, the folder of its base, in diffusers' form."""
+    if not command.base:
+        return _trained(command, run, dataset, command.output / "text", start=None)
+    first = write_first_weights(run, command.output / "first_weights")
+    trained = _trained(command, run, dataset, command.output / "text", start=first)
+    return publish_base(run, trained, command.output / "base")
 
 
 def _part(command: Prove, *, uses_references: bool) -> RunConfig:

@@ -96,11 +96,13 @@ class Judge:
         return float(np.mean(differences)) if differences else None
 
 
-def figures(scores: Mapping[Condition, Sequence[ClipScore]], *, retrieval_goal: float) -> list[Figure]:
+def figures(
+    scores: Mapping[Condition, Sequence[ClipScore]], *, retrieval_goal: float, following_goal: float
+) -> list[Figure]:
     """The table: clips of one, two and three subjects apart, and of those with two the ones of one word.
 
     Goals are held by clips sampled with references: `retrieval_goal`, and as much obedience as without them, but for
-    five points; and by swapped pictures.
+    five points; and by swapped pictures: `following_goal`.
     """
     rows: list[Figure] = []
     for condition, found in scores.items():
@@ -120,18 +122,20 @@ def figures(scores: Mapping[Condition, Sequence[ClipScore]], *, retrieval_goal: 
                 rows.append(_figure("copy index", clips, condition, mean(copying), len(copying)))
     order = {name: place for place, name in enumerate(dict.fromkeys(row.name for row in rows))}
     values = {(row.name, row.clips, row.condition): row.value for row in rows}
-    rows = [replace(row, goal=_goal(row, values, retrieval_goal)) for row in rows]
+    rows = [replace(row, goal=_goal(row, values, retrieval_goal, following_goal)) for row in rows]
     return sorted(rows, key=lambda row: order[row.name])
 
 
-def _goal(row: Figure, values: Mapping[tuple[str, str, str], float], retrieval_goal: float) -> float | None:
+def _goal(
+    row: Figure, values: Mapping[tuple[str, str, str], float], retrieval_goal: float, following_goal: float
+) -> float | None:
     if row.clips == _ONE_WORD:
         return None
     match row.name, row.condition:
         case "retrieval", Condition.WITH:
             return retrieval_goal
         case "look follows word", Condition.SWAPPED:
-            return _FOLLOWING_GOAL
+            return following_goal
         case "way" | "place", Condition.WITH:
             without = values.get((row.name, row.clips, Condition.WITHOUT))
             return None if without is None else without - _OBEDIENCE_LOST
@@ -150,7 +154,6 @@ def _groups(scores: Sequence[ClipScore]) -> dict[str, list[ClipScore]]:
 # Those are among the clips of two subjects, and too few to hold to a goal of their own.
 _ONE_WORD: Final = "two of one word"
 
-_FOLLOWING_GOAL: Final = 0.85
 _OBEDIENCE_LOST: Final = 0.05
 
 

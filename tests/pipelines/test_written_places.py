@@ -23,6 +23,7 @@ VERBS = {
     "sprites": ["--output", "out"],
     "demo": ["--output", "out", "--videos", "videos"],
     "prove": ["--output", "out"],
+    "prove-backbone": ["--output", "out", "--dataset", "ds"],
     "ablate": ["--output", "out"],
     "describe": ["--dataset", "ds"],
     "sample": ["--model", "model", "--output", "out.mp4", "--prompt", "A dog runs."],

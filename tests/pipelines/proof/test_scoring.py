@@ -228,7 +228,9 @@ def test_figures_are_shares_of_answers_by_group_and_condition() -> None:
         score((True, True, True), follows_word=False, has_one_word=True),
     ]
 
-    found = by_key(figures({Condition.WITH: given, Condition.WITHOUT: [score((False,))]}, retrieval_goal=0.8))
+    found = by_key(
+        figures({Condition.WITH: given, Condition.WITHOUT: [score((False,))]}, retrieval_goal=0.8, following_goal=0.85)
+    )
 
     def told(name: str, clips: str, condition: Condition = Condition.WITH) -> tuple[float, int]:
         figure = found[name, clips, condition]
@@ -254,7 +256,7 @@ def test_figures_are_shares_of_answers_by_group_and_condition() -> None:
 def test_goals_are_held_by_clips_with_references_and_by_swapped_pictures() -> None:
     answers = [score((True,)), score((True, True)), score((True, False), has_one_word=True)]
 
-    rows = figures(dict.fromkeys(Condition, answers), retrieval_goal=0.8)
+    rows = figures(dict.fromkeys(Condition, answers), retrieval_goal=0.8, following_goal=0.85)
 
     promised = {(row.name, row.condition): row.goal for row in rows if row.goal is not None}
     assert promised == {
@@ -271,6 +273,8 @@ def test_goals_are_held_by_clips_with_references_and_by_swapped_pictures() -> No
 def test_references_may_cost_five_points_of_obedience(obeying: int, is_met: bool) -> None:
     with_references = [score((True,), goes_its_way=(number < obeying,)) for number in range(20)]
 
-    rows = figures({Condition.WITHOUT: [score((True,))], Condition.WITH: with_references}, retrieval_goal=0.8)
+    rows = figures(
+        {Condition.WITHOUT: [score((True,))], Condition.WITH: with_references}, retrieval_goal=0.8, following_goal=0.85
+    )
 
     assert by_key(rows)["way", "one subject", Condition.WITH].is_met == is_met
