@@ -19,15 +19,6 @@ FRAMES_PER_LATENT: Final = 4
 PIXELS_PER_LATENT: Final = 8
 
 
-def check_video_size(videos: UInt8[Tensor, "batch frames height width 3"]) -> None:
-    """Raise a ValueError unless the clips have 4k + 1 frames and sides that are multiples of 8."""
-    _, frames, height, width, _ = videos.shape
-    if frames % FRAMES_PER_LATENT != 1 or height % PIXELS_PER_LATENT or width % PIXELS_PER_LATENT:
-        raise ValueError(
-            f"video is {frames}x{height}x{width}, expected 4k + 1 frames and sides that are multiples of 8"
-        )
-
-
 # For every token of a text the characters `[start, end)` that it stands for.
 TokenSpans: TypeAlias = tuple[tuple[int, int], ...]
 
