@@ -1,8 +1,8 @@
 """What the model asks of the frozen networks around it; the `embedded` ones need no weights.
 
-An autoencoder, in this library of 16 channels and 4x8x8, which turns 4k + 1 frames into k + 1 latents (B.1, Table 5);
-one's own may have another `LatentGeometry`. Text tokens that know which characters they stand for; patch tokens of an
-image.
+An autoencoder, which turns 4k + 1 frames into k + 1 latents of 16 channels and 4x8x8 (B.1, Table 5); that of LTX-Video
+and one's own may have another `LatentGeometry`. Text tokens that know which characters they stand for; patch tokens of
+an image.
 """
 
 from collections.abc import Sequence

@@ -319,7 +319,7 @@ class Pipeline:
         """What the autoencoder makes of a video: the best that the model could sample.
 
         Raises:
-            ValueError: the number of frames is not 4k + 1, or a side is not a multiple of 8.
+            ValueError: the number of frames, or a side, is none that latents make up (4k + 1, multiples of 8).
         """
         latents = self._latents(torch.from_numpy(video))
         return self._encoders.autoencoder.decode(latents)[0].cpu().numpy()

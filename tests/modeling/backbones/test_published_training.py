@@ -12,6 +12,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from modeling.data.schedule import BatchingConfig
+from modeling.model.dit import DiTConfig
 from modeling.model.parts import Trainable
 from modeling.model.precision import Precision
 from modeling.sampling.denoising import SamplingConfig
@@ -20,7 +21,7 @@ from modeling.training.checkpoint import read_tensors
 from modeling.training.config import RunConfig, TrainingPhase
 from modeling.training.loop import train
 from tests.modeling.backbones.families import FAMILIES, Family
-from tests.modeling.encoders.tiny_checkpoints import TinyCheckpoints
+from tests.modeling.encoders.tiny_checkpoints import CHANNELS, TinyCheckpoints
 from tests.modeling.training.small_runs import (
     KilledError,
     checkpoint,
@@ -113,6 +114,15 @@ def test_encoders_that_give_longer_texts_than_the_model_reads_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=r"encoders have max_text_tokens 32, expected (at most|exactly) the 16"):
         replace(run.pipeline, model=family.config(base, text_tokens=16))
+
+
+def test_a_model_whose_tokens_are_other_patches_of_latents_is_refused(
+    tiny_ltx: Path, paper_checkpoints: TinyCheckpoints
+) -> None:
+    model = DiTConfig(width=32, blocks=1, heads=2, latent_channels=128, text_channels=CHANNELS, image_channels=CHANNELS)
+
+    with pytest.raises(ValueError, match="model has patch 2, expected the encoders' 1"):
+        PipelineConfig(model=model, encoders=FAMILIES["ltx"].encoders(tiny_ltx, paper_checkpoints))
 
 
 def test_encoders_that_give_shorter_texts_are_refused_where_padding_counts(
