@@ -64,13 +64,16 @@ def test_fresh_layers_change_nothing_and_trained_ones_what_clips_with_references
     assert (found - expected).abs().max() > 0.05
 
 
-def test_pure_noise_is_predicted_as_by_the_published_model(family: Family, checkpoint: Path) -> None:
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_pure_noise_is_predicted_as_by_the_published_model(
+    family: Family, checkpoint: Path, dtype: torch.dtype
+) -> None:
     (latents, _), conditions, noise_alone = family.draw_latents(), draw_conditions(images=0), torch.ones(2)
 
     with torch.no_grad():
-        found = filled_model(family.config(checkpoint))(latents, noise_alone, conditions)
+        found = filled_model(family.config(checkpoint), dtype=dtype)(latents, noise_alone, conditions)
 
-    expected = family.theirs(checkpoint, torch.float32, latents, noise_alone, texts_of(conditions))
+    expected = family.theirs(checkpoint, dtype, latents, noise_alone, texts_of(conditions))
     assert torch.equal(found, expected)
     assert found.isfinite().all()
 
