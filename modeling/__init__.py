@@ -7,6 +7,8 @@ Read `model/dit.py` for the model, `training/loop.py` for the loop, `sampling/` 
     modeling.write_video(path, video)
 """
 
+from modeling.backbones.cogvideox import CogVideoXConfig
+from modeling.backbones.ltx import LTXConfig
 from modeling.backbones.wan import WanConfig
 from modeling.data.batches import DataConfig
 from modeling.data.cache import write_cache
@@ -17,11 +19,13 @@ from modeling.data.store import SampleStore
 from modeling.data.video import decode_clip, write_video
 from modeling.encoders import (
     Autoencoder,
+    CogVideoXEncoders,
     EmbeddedEncoders,
     Encoders,
     EncodersConfig,
     ImageEncoder,
     LatentGeometry,
+    LTXEncoders,
     PaperEncoders,
     TextEncoder,
     TextTokens,
@@ -42,13 +46,15 @@ from modeling.training.export import export_checkpoint
 from modeling.training.loop import train
 from modeling.training.optimizer import OptimizerConfig
 from modeling.training.parallel import ExecutionConfig
-from modeling.training.presets import one_gpu, paper, tiny, wan_1_3b
+from modeling.training.presets import cogvideox_2b, ltx_2b, one_gpu, paper, tiny, wan_1_3b
 from modeling.training.run_log import StepReport
 
 __all__ = [
     "Autoencoder",
     "BackboneConfig",
     "BatchingConfig",
+    "CogVideoXConfig",
+    "CogVideoXEncoders",
     "DataConfig",
     "DenoisingConfig",
     "DiT",
@@ -62,6 +68,8 @@ __all__ = [
     "GuidanceForm",
     "Heun",
     "ImageEncoder",
+    "LTXConfig",
+    "LTXEncoders",
     "LatentGeometry",
     "LoraConfig",
     "OptimizerConfig",
@@ -88,9 +96,11 @@ __all__ = [
     "WanConfig",
     "WanEncoders",
     "add_lora",
+    "cogvideox_2b",
     "decode_clip",
     "export_checkpoint",
     "load_lora",
+    "ltx_2b",
     "merge_lora",
     "one_gpu",
     "own_clips",

@@ -19,7 +19,7 @@ for module in pkgutil.walk_packages(part.__path__, "{package}."):
 """
 
 # Children of classes of diffusers, which only those import who have asked for its extra.
-OF_PAPER_ENCODERS = ("modeling.backbones.wan_network",)
+OF_PAPER_ENCODERS = tuple(f"modeling.backbones.{name}_network" for name in ("published", "wan", "cogvideox", "ltx"))
 
 
 def run_alone(extra: str, statement: str) -> subprocess.CompletedProcess[str]:
@@ -47,8 +47,9 @@ def test_curation_needs_only_its_own_extra(package: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_published_model_asks_for_its_extra_where_it_is_missing() -> None:
-    done = run_alone("modeling", "import modeling; modeling.WanConfig().build()")
+@pytest.mark.parametrize("config", ["WanConfig", "CogVideoXConfig", "LTXConfig"])
+def test_a_published_model_asks_for_its_extra_where_it_is_missing(config: str) -> None:
+    done = run_alone("modeling", f"import modeling; modeling.{config}().build()")
 
     assert "ModuleNotFoundError" in done.stderr
     assert "paper-encoders" in done.stderr

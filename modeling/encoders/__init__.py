@@ -1,13 +1,15 @@
 """Frozen networks between pixels, words and the model.
 
-`protocols.py` says what they are; `embedded.py`, `paper.py` and `wan.py` each build all three; `config.py` says what
-else may, and `declared.py` holds it to what it says.
+`protocols.py` says what they are; `embedded.py`, `paper.py`, `wan.py`, `cogvideox.py` and `ltx.py` each build
+all three; `config.py` says what else may, and `declared.py` holds it to what it says.
 """
 
+from modeling.encoders.cogvideox import CogVideoXEncoders
 from modeling.encoders.config import EncodersConfig
 from modeling.encoders.declared import build_encoders
 from modeling.encoders.embedded import EmbeddedEncoders
 from modeling.encoders.geometry import LatentGeometry, LatentShape
+from modeling.encoders.ltx import LTXEncoders
 from modeling.encoders.paper import PaperEncoders
 from modeling.encoders.protocols import (
     Autoencoder,
@@ -23,10 +25,12 @@ from modeling.encoders.wan import WanEncoders
 
 __all__ = [
     "Autoencoder",
+    "CogVideoXEncoders",
     "EmbeddedEncoders",
     "Encoders",
     "EncodersConfig",
     "ImageEncoder",
+    "LTXEncoders",
     "LatentGeometry",
     "LatentShape",
     "PaperEncoders",

@@ -14,7 +14,8 @@ from einops import rearrange, reduce, repeat
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from modeling.encoders.protocols import FRAMES_PER_LATENT, PIXELS_PER_LATENT, check_video_size
+from modeling.encoders.geometry import LatentGeometry
+from modeling.encoders.protocols import FRAMES_PER_LATENT, PIXELS_PER_LATENT
 
 
 class Coefficient(NamedTuple):
@@ -88,7 +89,7 @@ class DctCodec(nn.Module):
         Raises:
             ValueError: the number of frames is not 4k + 1, or a side is not a multiple of 8.
         """
-        check_video_size(videos)
+        LatentGeometry().check_video(videos)
         still = repeat(videos[:, 0], "batch height width color -> batch 4 height width color")
         pixels = torch.cat([still, videos[:, 1:]], dim=1).to(self.basis.dtype) / 127.5 - 1
         blocks = rearrange(

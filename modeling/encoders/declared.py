@@ -4,17 +4,22 @@ Otherwise a layer of the model would say that two matrices do not fit.
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from modeling.encoders.cogvideox import CogVideoXEncoders
 from modeling.encoders.config import EncodersConfig
 from modeling.encoders.embedded import EmbeddedEncoders
 from modeling.encoders.geometry import LatentGeometry
+from modeling.encoders.ltx import LTXEncoders
 from modeling.encoders.paper import PaperEncoders
 from modeling.encoders.protocols import Autoencoder, Encoders, ImageEncoder, TextEncoder, TextTokens, TokenSpans
 from modeling.encoders.wan import WanEncoders
+
+_OWN: Final = (EmbeddedEncoders, PaperEncoders, WanEncoders, CogVideoXEncoders, LTXEncoders)
 
 
 def build_encoders(config: EncodersConfig) -> Encoders:
@@ -24,7 +29,7 @@ def build_encoders(config: EncodersConfig) -> Encoders:
         ValueError: `build` gives something else than encoders.
     """
     encoders = config.build()
-    if type(config) in (EmbeddedEncoders, PaperEncoders, WanEncoders):
+    if type(config) in _OWN:
         return encoders
     whose = type(config).__name__
     if not isinstance(encoders, Encoders):

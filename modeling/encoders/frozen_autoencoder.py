@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from einops import rearrange
@@ -9,12 +10,12 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from modeling.encoders.frozen import FrozenEncoder
-from modeling.encoders.protocols import FRAMES_PER_LATENT, LATENT_CHANNELS, PIXELS_PER_LATENT, check_video_size
+from modeling.encoders.geometry import LatentGeometry
 from modeling.model.precision import Precision
 
 
 class FrozenAutoencoder(FrozenEncoder, ABC):
-    """An `Autoencoder` around one of diffusers' of 16 channels and 4x8x8; 4k + 1 frames.
+    """An `Autoencoder` around one of diffusers'; of 16 channels and 4x8x8 if it says nothing else.
 
     Our choice: the mean of the predicted distribution, not a sample from it: a clip then has one latent, which can be
     cached. Clip by clip, so that memory is bounded.
@@ -23,6 +24,8 @@ class FrozenAutoencoder(FrozenEncoder, ABC):
         folder: of the checkpoint, with its `config.json`.
         precision: of weights and computation; latents are always float32.
     """
+
+    _geometry: ClassVar[LatentGeometry] = LatentGeometry()
 
     def __init__(self, folder: Path, *, precision: Precision) -> None:
         super().__init__(self._load_network)
@@ -49,32 +52,32 @@ class FrozenAutoencoder(FrozenEncoder, ABC):
     @torch.no_grad()
     def encode(
         self, videos: UInt8[Tensor, "batch frames height width 3"]
-    ) -> Float[Tensor, "batch 16 time latent_height latent_width"]:
+    ) -> Float[Tensor, "batch channels time latent_height latent_width"]:
         """Normalised latents.
 
         Raises:
-            ValueError: the number of frames is not 4k + 1, or a side is not a multiple of 8.
+            ValueError: the number of frames, or a side, is none that latents make up.
         """
-        check_video_size(videos)
+        self._geometry.check_video(videos)
         return torch.cat([self._encode_clip(video) for video in videos])
 
     @torch.no_grad()
     def decode(
-        self, latents: Float[Tensor, "batch 16 time latent_height latent_width"]
+        self, latents: Float[Tensor, "batch channels time latent_height latent_width"]
     ) -> UInt8[Tensor, "batch frames height width 3"]:
         """The video of `latents`, clamped to the range of pixels."""
         return torch.stack([self._decode_clip(clip) for clip in latents])
 
     def _encode_clip(
         self, video: UInt8[Tensor, "frames height width 3"]
-    ) -> Float[Tensor, "1 16 time latent_height latent_width"]:
+    ) -> Float[Tensor, "1 channels time latent_height latent_width"]:
         pixels = rearrange(video, "frames height width color -> 1 color frames height width")
         pixels = pixels.to(self.device).float() / 127.5 - 1
         mean: Tensor = self.network().encode(pixels.to(self._dtype)).latent_dist.mode()
         return self._normalised(mean.float())
 
     def _decode_clip(
-        self, latents: Float[Tensor, "16 time latent_height latent_width"]
+        self, latents: Float[Tensor, "channels time latent_height latent_width"]
     ) -> UInt8[Tensor, "frames height width 3"]:
         restored = self._restored(latents[None].to(self.device))
         pixels = self.network().decode(restored.to(self._dtype)).sample[0].float()
@@ -82,16 +85,17 @@ class FrozenAutoencoder(FrozenEncoder, ABC):
         return ((pixels + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
-def expect_geometry(folder: Path, found: tuple[object, object, object]) -> None:
+def expect_geometry(folder: Path, found: tuple[object, object, object], expected: LatentGeometry) -> None:
     """Refuse a checkpoint whose latents have another shape than the model expects.
 
     Args:
         folder: of the checkpoint.
         found: channels, frames and pixels of a latent, as its config gives them.
+        expected: those of the model's.
 
     Raises:
         ValueError: they are others.
     """
-    expected = (LATENT_CHANNELS, FRAMES_PER_LATENT, PIXELS_PER_LATENT)
-    if found != expected:
-        raise ValueError(f"autoencoder {folder} has (channels, frames, pixels) per latent {found}, expected {expected}")
+    wanted = (expected.channels, expected.frames, expected.pixels)
+    if found != wanted:
+        raise ValueError(f"autoencoder {folder} has (channels, frames, pixels) per latent {found}, expected {wanted}")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from modeling.encoders.cogvideox import CogVideoXAutoencoder
+from modeling.encoders.cogvideox_autoencoder import CogVideoXAutoencoder
 from modeling.encoders.frozen import library
 from modeling.encoders.protocols import Encoders
 from modeling.encoders.t5 import T5Tokens

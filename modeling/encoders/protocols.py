@@ -1,8 +1,8 @@
 """What the model asks of the frozen networks around it; the `embedded` ones need no weights.
 
-An autoencoder, in this library of 16 channels and 4x8x8, which turns 4k + 1 frames into k + 1 latents (B.1, Table 5);
-one's own may have another `LatentGeometry`. Text tokens that know which characters they stand for; patch tokens of an
-image.
+An autoencoder, which turns 4k + 1 frames into k + 1 latents of 16 channels and 4x8x8 (B.1, Table 5); that of LTX-Video
+and one's own may have another `LatentGeometry`. Text tokens that know which characters they stand for; patch tokens of
+an image.
 """
 
 from collections.abc import Sequence
@@ -17,15 +17,6 @@ from torch import Tensor, nn
 LATENT_CHANNELS: Final = 16
 FRAMES_PER_LATENT: Final = 4
 PIXELS_PER_LATENT: Final = 8
-
-
-def check_video_size(videos: UInt8[Tensor, "batch frames height width 3"]) -> None:
-    """Raise a ValueError unless the clips have 4k + 1 frames and sides that are multiples of 8."""
-    _, frames, height, width, _ = videos.shape
-    if frames % FRAMES_PER_LATENT != 1 or height % PIXELS_PER_LATENT or width % PIXELS_PER_LATENT:
-        raise ValueError(
-            f"video is {frames}x{height}x{width}, expected 4k + 1 frames and sides that are multiples of 8"
-        )
 
 
 # For every token of a text the characters `[start, end)` that it stands for.

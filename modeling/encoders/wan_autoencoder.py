@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from modeling.encoders.frozen import library, load_frozen
 from modeling.encoders.frozen_autoencoder import FrozenAutoencoder, expect_geometry
+from modeling.encoders.geometry import LatentGeometry
 from modeling.encoders.protocols import LATENT_CHANNELS
 from modeling.model.precision import Precision
 from storage.checkpoints import files_hash, read_json
@@ -57,7 +58,7 @@ class WanAutoencoder(FrozenAutoencoder):
 def _check_geometry(folder: Path, config: dict[str, Any]) -> None:
     """Raise unless the latents have the shape of Wan 2.1's; those of Wan 2.2's 5B, 48 channels and 4x16x16, do not."""
     frames, pixels = config.get("scale_factor_temporal", 4), config.get("scale_factor_spatial", 8)
-    expect_geometry(folder, (config.get("z_dim"), frames, pixels))
+    expect_geometry(folder, (config.get("z_dim"), frames, pixels), LatentGeometry())
     for name in ("latents_mean", "latents_std"):
         if len(config.get(name) or ()) != LATENT_CHANNELS:
             raise ValueError(

@@ -132,6 +132,11 @@ class BackboneConfig(ABC):
         """Whether the images come with their entity words."""
 
     @property
+    def patch(self) -> int:
+        """Latents of a token's height, and of its width; 2 in the paper's model (Table 5)."""
+        return 2
+
+    @property
     def fps(self) -> float:
         """Frames per second of the videos that it makes, and is trained on."""
         return FRAMES_PER_SECOND
@@ -150,6 +155,11 @@ class BackboneConfig(ABC):
     def text_tokens(self) -> int | None:
         """To how many tokens every text is filled up with zeros that count; None where padding is masked."""
         return None
+
+    @property
+    def needs_whole_texts(self) -> bool:
+        """Whether the texts must come with as many tokens as `text_tokens`, padding among them."""
+        return False
 
     @property
     def null_text(self) -> str | None:

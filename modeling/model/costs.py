@@ -14,7 +14,7 @@ from torch import Tensor
 from modeling.model.conditions import Conditions
 from modeling.model.parts import Part, Trainable
 
-# Latents of a patch: 1x2x2 in every model of this library.
+# Latents of a patch of 1x2x2, the paper's.
 PATCH_AREA: Final = 4
 
 # bfloat16, dense, from NVIDIA's data sheets (half of the figures "with sparsity"). The first name that occurs counts.
@@ -47,12 +47,14 @@ class Workload:
     image_tokens: int
 
 
-def workload_of(latents: Float[Tensor, "batch channels time height width"], conditions: Conditions) -> Workload:
-    """The workload of a call with these arguments."""
+def workload_of(
+    latents: Float[Tensor, "batch channels time height width"], conditions: Conditions, *, patch: int = 2
+) -> Workload:
+    """The workload of a call with these arguments, by a model of patches of so many latents a side."""
     references = conditions.references
     return Workload(
         clips=len(latents),
-        tokens=math.prod(latents.shape[2:]) // PATCH_AREA,
+        tokens=math.prod(latents.shape[2:]) // patch**2,
         text_tokens=conditions.text.shape[1],
         image_tokens=0 if references is None else math.prod(references.image_tokens.shape[1:3]),
     )

@@ -46,6 +46,21 @@ _PIECES: Final = {
     "timestep_embedding.": Part.REST,
     "final_modulation.": Part.REST,
     "to_velocity.": Part.REST,
+    # Of CogVideoX, by the names of its checkpoints.
+    "patch_embed.proj.": Part.PATCH_EMBEDDING,
+    "patch_embed.text_proj.": Part.TEXT_ATTENTION,
+    ".norm1.": Part.MODULATION,
+    ".norm2.linear.": Part.MODULATION,
+    ".norm2.norm.": Part.MODULATION,
+    ".ff.": Part.MLP,
+    "time_embedding.": Part.REST,
+    "norm_final.": Part.REST,
+    "norm_out.": Part.REST,
+    # Of LTX-Video, by the names of its checkpoints.
+    "proj_in.": Part.PATCH_EMBEDDING,
+    "caption_projection.": Part.TEXT_ATTENTION,
+    "time_embed.linear.": Part.MODULATION,
+    "time_embed.emb.": Part.REST,
     # Of Wan, by the names of its checkpoints.
     ".attn1.": Part.SELF_ATTENTION,
     ".attn2.": Part.TEXT_ATTENTION,

@@ -14,14 +14,18 @@ from torch import Tensor
 
 from dataset_schema import Bucket
 from dataset_schema.words import Span
+from modeling.backbones.cogvideox import CogVideoXConfig
+from modeling.backbones.ltx import LTXConfig
 from modeling.backbones.wan import UnpublishedWan, WanConfig
 from modeling.data.prompt_words import span_in_prompt
 from modeling.data.reference_images import ReferenceImage
 from modeling.data.video import Video
 from modeling.encoders import (
+    CogVideoXEncoders,
     EmbeddedEncoders,
     EncodersConfig,
     LatentGeometry,
+    LTXEncoders,
     PaperEncoders,
     WanEncoders,
     build_encoders,
@@ -52,13 +56,15 @@ class PipelineConfig:
     """Everything that the weights alone do not say: the model's shape, its encoders, its flow.
 
     Attributes:
-        model: the paper's (profile `dit`), a published one with the paper's new layers (profile `wan`), or such a one
-            that is yet to be published (profile `unpublished_wan`).
+        model: the paper's (profile `dit`), a published one with the paper's new layers (profiles `wan`, `cogvideox` and
+            `ltx`), or a Wan that is yet to be published (profile `unpublished_wan`).
         encoders: those of this library, or a config of one's own (`EncodersConfig`).
     """
 
-    model: DiTConfig | WanConfig | UnpublishedWan = field(default_factory=DiTConfig)
-    encoders: EmbeddedEncoders | PaperEncoders | WanEncoders | EncodersConfig = field(default_factory=EmbeddedEncoders)
+    model: DiTConfig | WanConfig | UnpublishedWan | CogVideoXConfig | LTXConfig = field(default_factory=DiTConfig)
+    encoders: EmbeddedEncoders | PaperEncoders | WanEncoders | CogVideoXEncoders | LTXEncoders | EncodersConfig = field(
+        default_factory=EmbeddedEncoders
+    )
     flow: FlowConfig = field(default_factory=FlowConfig)
 
     def __post_init__(self) -> None:
@@ -67,14 +73,16 @@ class PipelineConfig:
                 f"encoders.latents is {self.encoders.latents!r}, expected a modeling.LatentGeometry"
             )
         channels = {name: getattr(self.encoders, name) for name in ("text_channels", "image_channels")}
-        for name, expected in {**channels, "latent_channels": self.encoders.latents.channels}.items():
+        latents = {"latent_channels": self.encoders.latents.channels, "patch": self.encoders.latents.patch}
+        for name, expected in {**channels, **latents}.items():
             found = getattr(self.model, name)
             if found != expected:
                 raise ValueError(f"model has {name} {found}, expected the encoders' {expected}")
-        if self.model.text_tokens is not None and self.encoders.max_text_tokens > self.model.text_tokens:
+        found, read = self.encoders.max_text_tokens, self.model.text_tokens
+        if read is not None and (found > read or (found < read and self.model.needs_whole_texts)):
             raise ValueError(
-                f"encoders have max_text_tokens {self.encoders.max_text_tokens}, expected at most the "
-                f"{self.model.text_tokens} that the model reads"
+                f"encoders have max_text_tokens {found}, expected "
+                f"{'exactly' if self.model.needs_whole_texts else 'at most'} the {read} that the model reads"
             )
 
 
@@ -311,7 +319,7 @@ class Pipeline:
         """What the autoencoder makes of a video: the best that the model could sample.
 
         Raises:
-            ValueError: the number of frames is not 4k + 1, or a side is not a multiple of 8.
+            ValueError: the number of frames, or a side, is none that latents make up (4k + 1, multiples of 8).
         """
         latents = self._latents(torch.from_numpy(video))
         return self._encoders.autoencoder.decode(latents)[0].cpu().numpy()

@@ -56,7 +56,7 @@ class Meter:
 
     def count(self, batch: EncodedBatch, *, trainable: Trainable, shows_estimate: bool) -> None:
         """The step computes the loss of this batch and its gradients."""
-        forward = self._model.forward_flops(workload_of(batch.latents, batch.conditions))
+        forward = self._model.forward_flops(workload_of(batch.latents, batch.conditions, patch=self._model.patch))
         self._flops += model_flops(forward, trainable=trainable, estimates=float(shows_estimate))
 
     def rates(self, *, tokens: int) -> Rates:

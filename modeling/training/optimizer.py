@@ -144,4 +144,4 @@ def _empty_state(optimizer: torch.optim.Optimizer, weight: nn.Parameter) -> dict
 
 
 def _is_matrix_of_block(name: str, weight: nn.Parameter) -> bool:
-    return weight.ndim == 2 and name.startswith("blocks.") and Part.of(name) is not _NOT_ONE_MATRIX
+    return weight.ndim == 2 and "blocks." in name and Part.of(name) is not _NOT_ONE_MATRIX

@@ -5,10 +5,12 @@ from collections.abc import Callable
 
 import pytest
 
+from modeling.backbones.cogvideox import CogVideoXConfig
+from modeling.backbones.ltx import LTXConfig
 from modeling.data.batches import DataConfig
 from modeling.data.range_cache import RangeCacheConfig
 from modeling.data.schedule import BatchingConfig
-from modeling.encoders import EmbeddedEncoders, PaperEncoders
+from modeling.encoders import EmbeddedEncoders, LatentGeometry, PaperEncoders
 from modeling.model.dit import DiTConfig
 from modeling.model.lora import LoraConfig
 from modeling.model.parts import Trainable
@@ -67,6 +69,12 @@ REFUSED: list[tuple[Callable[..., object], str, tuple[float, ...]]] = [
     (DiTConfig, "max_images", (0,)),
     (DiTConfig, "dropout", (-0.1, NAN)),
     (LoraConfig, "alpha", (0.0, NAN)),
+    (CogVideoXConfig, "heads", (0,)),
+    (CogVideoXConfig, "snr_shift_scale", (0.0, -1.0, NAN, math.inf)),
+    (CogVideoXConfig, "every_nth_block", (0,)),
+    (LTXConfig, "text_tokens", (0,)),
+    (LTXConfig, "every_nth_block", (0,)),
+    (LatentGeometry, "patch", (0,)),
 ]
 
 

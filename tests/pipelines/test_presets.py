@@ -1,5 +1,6 @@
 """The files in configs/ are read strictly, and say what they claim to say."""
 
+from collections.abc import Callable
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from dataset_schema import TABLE_6_BUCKETS
 from modeling.encoders import EmbeddedEncoders
 from modeling.model.weights import empty_model
 from modeling.sampling.solvers import Heun
-from modeling.training.presets import one_gpu, paper, tiny, wan_1_3b
+from modeling.training.config import RunConfig
+from modeling.training.presets import cogvideox_2b, ltx_2b, one_gpu, paper, tiny, wan_1_3b
 from modeling.training.run_costs import Devices, fits, run_buckets
 from pipelines.config import parse, read_preset
 from pipelines.proof.prove import PRESET, Prove
@@ -39,6 +41,22 @@ def test_the_one_gpu_preset_is_the_same_from_the_file_and_from_python() -> None:
 
 def test_the_wan_preset_is_the_same_from_the_file_and_from_python() -> None:
     assert read_preset(Train, CONFIGS / "train_wan_1_3b.toml")["run"] == wan_1_3b()
+
+
+@pytest.mark.parametrize(("name", "preset"), [("train_cogvideox_2b.toml", cogvideox_2b), ("train_ltx_2b.toml", ltx_2b)])
+def test_presets_of_other_published_models_are_the_same_from_the_file_and_from_python(
+    name: str, preset: Callable[[], RunConfig]
+) -> None:
+    assert read_preset(Train, CONFIGS / name)["run"] == preset()
+
+
+@pytest.mark.parametrize(("preset", "memory_gib"), [(cogvideox_2b, 24), (ltx_2b, 16)])
+def test_presets_of_other_published_models_fit_the_gpu_that_they_name(
+    preset: Callable[[], RunConfig], memory_gib: int
+) -> None:
+    run = preset()
+
+    assert fits(run, run_buckets(run), Devices(count=1, memory_bytes=memory_gib * 2**30))
 
 
 def test_the_wan_preset_fits_one_gpu_of_24_gib() -> None:

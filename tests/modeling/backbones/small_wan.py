@@ -9,7 +9,7 @@ from diffusers import WanTransformer3DModel
 from torch.nn.functional import pad
 
 from modeling.backbones.wan import WanConfig
-from modeling.model.backbone import VideoBackbone
+from modeling.model.backbone import BackboneConfig, VideoBackbone
 from modeling.model.conditions import Conditions, ReferenceTokens
 from modeling.model.parts import Trainable
 from modeling.model.weights import empty_model, fill, fresh_weights
@@ -36,7 +36,7 @@ def wan_config(checkpoint: Path, **changes: Any) -> WanConfig:
     return WanConfig(**{**shape, **changes})
 
 
-def wan_model(config: WanConfig, *, dtype: torch.dtype = torch.float32, is_trained: bool = False) -> VideoBackbone:
+def wan_model(config: BackboneConfig, *, dtype: torch.dtype = torch.float32, is_trained: bool = False) -> VideoBackbone:
     """Its published weights in `dtype`, and new layers as drawn, or as if training had moved every one of them."""
     model = empty_model(config)
     if dtype is torch.bfloat16:

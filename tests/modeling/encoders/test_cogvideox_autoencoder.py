@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from dataset_schema import Bucket
 from modeling.encoders import LatentGeometry
-from modeling.encoders.cogvideox import CogVideoXAutoencoder
+from modeling.encoders.cogvideox_autoencoder import CogVideoXAutoencoder
 from modeling.model.precision import Precision
 from tests.modeling.encoders.tiny_checkpoints import SCALING_FACTOR, TILE, TinyCheckpoints
 

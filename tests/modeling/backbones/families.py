@@ -1,0 +1,184 @@
+"""Published models other than Wan, tiny, as this library trains them and as diffusers' own classes compute them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import CogVideoXPipeline, CogVideoXTransformer3DModel, LTXPipeline, LTXVideoTransformer3DModel
+from torch import Tensor
+from torch.nn.functional import pad
+
+from dataset_schema import Bucket
+from modeling.backbones.cogvideox import CogVideoXConfig
+from modeling.backbones.cogvideox_schedule import CogVideoXSchedule
+from modeling.backbones.ltx import LTXConfig
+from modeling.backbones.published import PublishedConfig
+from modeling.encoders import EncodersConfig
+from tests.modeling.encoders import tiny_cogvideox, tiny_ltx
+from tests.modeling.encoders.tiny_checkpoints import CHANNELS, TinyCheckpoints
+
+Theirs = Callable[[Path, torch.dtype, Tensor, Tensor, Sequence[Tensor]], Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """One kind of published model.
+
+    Attributes:
+        fixture: of its tiny checkpoint.
+        config: that reads it, with changes.
+        theirs: the velocity that diffusers' class gives, of a checkpoint in a precision, for latents, timesteps and
+            texts.
+        latents: the shape of one clip's.
+        published: configs of the sizes that are published, each with diffusers' class of it, without memory.
+        encoders: the config that reads the encoders of its tiny checkpoint.
+        bucket: that it is trained at, at its own pace.
+        clips: that fill it, at 24 frames a second; `short_clips` do not last as long.
+    """
+
+    fixture: str
+    config: Callable[..., Any]
+    theirs: Theirs
+    latents: tuple[int, int, int, int]
+    published: Callable[[], Sequence[tuple[PublishedConfig, Any]]]
+    encoders: Callable[[Path, TinyCheckpoints], EncodersConfig]
+    bucket: Bucket
+    clips: Bucket
+    short_clips: Bucket
+
+    def draw_latents(self) -> tuple[Tensor, Tensor]:
+        """Noisy latents of two clips, wider than high, and their timesteps."""
+        return torch.randn(2, *self.latents, generator=torch.Generator().manual_seed(3)), torch.tensor([0.3, 0.8])
+
+
+def cogvideox_config(checkpoint: Path, *, is_rotary: bool, **changes: Any) -> CogVideoXConfig:
+    """The config that reads `tiny_cogvideox` or, if it is rotary, `tiny_rotary_cogvideox`."""
+    shape: dict[str, Any] = {
+        "checkpoint": str(checkpoint),
+        "width": tiny_cogvideox.HEADS * tiny_cogvideox.HEAD_CHANNELS,
+        "blocks": tiny_cogvideox.BLOCKS,
+        "heads": tiny_cogvideox.HEADS,
+        "timestep_channels": tiny_cogvideox.TIMESTEP_CHANNELS,
+        "text_channels": CHANNELS,
+        "text_tokens": tiny_cogvideox.TEXT_TOKENS,
+        "is_rotary": is_rotary,
+        "snr_shift_scale": 1.0 if is_rotary else 3.0,
+        "image_channels": CHANNELS,
+        "words_per_image": 2,
+    }
+    return CogVideoXConfig(**{**shape, **changes})
+
+
+def _cogvideox(*, is_rotary: bool) -> Family:
+    def config(checkpoint: Path, **changes: Any) -> CogVideoXConfig:
+        return cogvideox_config(checkpoint, is_rotary=is_rotary, **changes)
+
+    def theirs(checkpoint: Path, dtype: torch.dtype, latents: Tensor, times: Tensor, texts: Sequence[Tensor]) -> Tensor:
+        network: Any = CogVideoXPipeline
+        pipeline = network.from_pretrained(checkpoint, local_files_only=True)
+        schedule = CogVideoXSchedule(snr_shift_scale=1.0 if is_rotary else 3.0)  # tested by itself
+        published = schedule.to_published(latents, times)
+        _, _, frames, height, width = latents.shape
+        rotation = pipeline._prepare_rotary_positional_embeddings(8 * height, 8 * width, frames, latents.device)
+        with torch.no_grad():
+            predicted = of_diffusers(CogVideoXTransformer3DModel, checkpoint, dtype)(
+                hidden_states=published.transpose(1, 2).to(dtype),
+                encoder_hidden_states=filled(texts, tiny_cogvideox.TEXT_TOKENS).to(dtype),
+                timestep=schedule.steps(times),
+                image_rotary_emb=rotation if is_rotary else None,
+                return_dict=False,
+            )[0]
+        return schedule.velocity(predicted.transpose(1, 2).float(), published, times)
+
+    return Family(
+        fixture="tiny_rotary_cogvideox" if is_rotary else "tiny_cogvideox",
+        config=config,
+        theirs=theirs,
+        latents=(16, 3, 4, 6),
+        published=_published_5b if is_rotary else _published_2b,
+        encoders=tiny_cogvideox.cogvideox_encoders,
+        bucket=Bucket(5, 32, 48),
+        clips=Bucket(17, 32, 48),  # 5 frames at 8 a second last as long as 15 at 24
+        short_clips=Bucket(13, 32, 48),
+    )
+
+
+def _published_2b() -> Sequence[tuple[PublishedConfig, Any]]:
+    return [(CogVideoXConfig(), CogVideoXTransformer3DModel())]  # type: ignore[no-untyped-call]
+
+
+def _published_5b() -> Sequence[tuple[PublishedConfig, Any]]:
+    network: Any = CogVideoXTransformer3DModel
+    config = CogVideoXConfig(width=3072, blocks=42, heads=48, is_rotary=True, snr_shift_scale=1.0)
+    return [(config, network(num_attention_heads=48, num_layers=42, use_rotary_positional_embeddings=True))]
+
+
+def of_diffusers(network: Any, checkpoint: Path, dtype: torch.dtype) -> Any:
+    """The transformer of a checkpoint in diffusers' own class."""
+    return network.from_pretrained(checkpoint, subfolder="transformer", torch_dtype=dtype, local_files_only=True).eval()
+
+
+def filled(texts: Sequence[Tensor], tokens: int) -> Tensor:
+    """The texts, filled up with zeros."""
+    return torch.stack([pad(text, (0, 0, 0, tokens - len(text))) for text in texts])
+
+
+def ltx_config(checkpoint: Path, **changes: Any) -> LTXConfig:
+    """The config that reads `tiny_ltx`."""
+    shape: dict[str, Any] = {
+        "checkpoint": str(checkpoint),
+        "width": tiny_ltx.HEADS * tiny_ltx.HEAD_CHANNELS,
+        "blocks": tiny_ltx.BLOCKS,
+        "heads": tiny_ltx.HEADS,
+        "text_channels": CHANNELS,
+        "text_tokens": tiny_ltx.TEXT_TOKENS,
+        "image_channels": CHANNELS,
+        "words_per_image": 2,
+    }
+    return LTXConfig(**{**shape, **changes})
+
+
+def _ltx_theirs(
+    checkpoint: Path, dtype: torch.dtype, latents: Tensor, times: Tensor, texts: Sequence[Tensor]
+) -> Tensor:
+    _, _, frames, height, width = latents.shape
+    is_text = torch.stack([torch.arange(tiny_ltx.TEXT_TOKENS) < len(text) for text in texts])
+    with torch.no_grad():
+        predicted = of_diffusers(LTXVideoTransformer3DModel, checkpoint, dtype)(
+            hidden_states=LTXPipeline._pack_latents(latents.to(dtype)),
+            encoder_hidden_states=filled(texts, tiny_ltx.TEXT_TOKENS).to(dtype),
+            timestep=times * 1000,
+            encoder_attention_mask=is_text,
+            num_frames=frames,
+            height=height,
+            width=width,
+            rope_interpolation_scale=(8 / 25, 32, 32),
+            return_dict=False,
+        )[0]
+    velocity: Tensor = LTXPipeline._unpack_latents(predicted.float(), frames, height, width)
+    return velocity
+
+
+def _ltx_published() -> Sequence[tuple[PublishedConfig, Any]]:
+    return [(LTXConfig(), LTXVideoTransformer3DModel())]  # type: ignore[no-untyped-call]
+
+
+_LTX = Family(
+    fixture="tiny_ltx",
+    config=ltx_config,
+    theirs=_ltx_theirs,
+    latents=(128, 3, 3, 5),
+    published=_ltx_published,
+    encoders=tiny_ltx.ltx_encoders,
+    bucket=Bucket(17, 32, 64),
+    clips=Bucket(17, 32, 64),
+    short_clips=Bucket(13, 32, 64),
+)
+
+FAMILIES = {
+    "cogvideox-2b": _cogvideox(is_rotary=False),
+    "cogvideox-5b": _cogvideox(is_rotary=True),
+    "ltx": _LTX,
+}
