@@ -33,9 +33,11 @@ from modeling.model.lora import LoraConfig, add_lora, load_lora, merge_lora, sav
 from modeling.model.parts import Trainable
 from modeling.model.precision import Precision
 from modeling.sampling.denoising import DenoisingConfig, SamplingConfig
+from modeling.sampling.diffusers_folder import reference_tokens, write_diffusers
 from modeling.sampling.flow import FlowConfig
 from modeling.sampling.guidance import GuidanceForm
-from modeling.sampling.pipeline import Pipeline, PipelineConfig, Prompt
+from modeling.sampling.pipeline import Pipeline, PipelineConfig
+from modeling.sampling.prompt import Prompt
 from modeling.sampling.solvers import Euler, Heun, Solver, UniPC, Velocity
 from modeling.training.config import RunConfig, TrainingConfig, TrainingPhase, ValidationConfig
 from modeling.training.export import export_checkpoint
@@ -95,11 +97,13 @@ __all__ = [
     "one_gpu",
     "own_clips",
     "paper",
+    "reference_tokens",
     "save_lora",
     "tiny",
     "train",
     "wan_1_3b",
     "write_cache",
+    "write_diffusers",
     "write_own_dataset",
     "write_video",
 ]

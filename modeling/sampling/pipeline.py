@@ -5,17 +5,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import cast
 
 import torch
 from jaxtyping import Float, UInt8
-from PIL import Image
 from torch import Tensor
 
-from dataset_schema import Bucket
-from dataset_schema.words import Span
 from modeling.backbones.wan import WanConfig
-from modeling.data.prompt_words import span_in_prompt
 from modeling.data.reference_images import ReferenceImage
 from modeling.data.video import Video
 from modeling.encoders import (
@@ -37,9 +32,9 @@ from modeling.model.weights import empty_model, fill, whole
 from modeling.randomness import torch_generator
 from modeling.sampling.condition_encoding import encode_conditions
 from modeling.sampling.denoising import SamplingConfig, sample_latents
-from modeling.sampling.first_frame import fitted
 from modeling.sampling.flow import FlowConfig
-from picture_reading.opening import PictureSource, open_picture
+from modeling.sampling.prompt import Prompt, fitted_first_frame, reference_images
+from picture_reading.opening import PictureSource
 from storage.configs import differing_fields, read_config, strict, write_config
 from storage.devices import torch_device
 
@@ -75,27 +70,6 @@ class PipelineConfig:
                 f"encoders have max_text_tokens {self.encoders.max_text_tokens}, expected at most the "
                 f"{self.model.text_tokens} that the model reads"
             )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Prompt:
-    """What one video is to show.
-
-    Attributes:
-        text: what happens in the video.
-        references: for each entity word of the text, a picture of it on a transparent or white background, or several:
-            paths, PIL images or arrays (height, width, 3 or 4) of RGB or RGBA in uint8. Where the text has the word
-            several times, `cat` is the first and `cat#2` the second.
-        background: a picture of the place.
-        background_word: the text's word for the place, to which `background` is then bound.
-        first_frame: a picture that the video is to begin with, scaled and centre-cropped to its size.
-    """
-
-    text: str
-    references: Mapping[str, PictureSource | Sequence[PictureSource]] = field(default_factory=dict)
-    background: PictureSource | None = None
-    background_word: str | None = None
-    first_frame: PictureSource | None = None
 
 
 class Pipeline:
@@ -275,8 +249,8 @@ class Pipeline:
         if not prompts:
             raise ValueError("there are no prompts, expected at least one")
         sampling = sampling or SamplingConfig()
-        images = [self._reference_images(prompt) for prompt in prompts]
-        frames = [_first_frame(prompt, sampling.bucket) for prompt in prompts]
+        images = [reference_images(prompt, most=self.config.model.max_images) for prompt in prompts]
+        frames = [fitted_first_frame(prompt, sampling.bucket) for prompt in prompts]
         geometry = self.config.encoders.latents
         shape = (1, geometry.channels, *geometry.shape(sampling.bucket))
         noise = torch.randn(shape, generator=torch_generator("sample", sampling.seed)).to(self._device)
@@ -315,33 +289,6 @@ class Pipeline:
         latents = self._latents(torch.from_numpy(video))
         return self._encoders.autoencoder.decode(latents)[0].cpu().numpy()
 
-    def _reference_images(self, prompt: Prompt) -> list[ReferenceImage]:
-        """All reference images in the order of training: entities as given, the background last."""
-        references, background, background_word = prompt.references, prompt.background, prompt.background_word
-        if not isinstance(references, Mapping):
-            raise TypeError(
-                f"references is a {type(references).__name__}, expected pictures by word: {{'cat': picture}}"
-            )
-        given: list[tuple[str, Span, PictureSource]] = []
-        for word, pictures in references.items():
-            span = span_in_prompt(word, prompt.text)
-            several = _several(pictures)
-            if not several:
-                raise ValueError(f"reference word {word!r} has no picture; give it one or leave it out")
-            given += [(f"picture {number} of {word!r}", span, each) for number, each in enumerate(several, start=1)]
-        if background is not None:
-            place = span_in_prompt(background_word, prompt.text) if background_word is not None else Span(0, 0)
-            given.append(("the background", place, background))
-        elif background_word is not None:
-            raise ValueError(f"background word is {background_word!r}, but there is no background; give its picture")
-        most = self.config.model.max_images
-        if len(given) > most:
-            raise ValueError(
-                f"{len(given)} reference images, expected at most {most}; leave out {len(given) - most}: "
-                f"past the first {most} come {', '.join(name for name, _, _ in given[most:])}"
-            )
-        return [_reference_image(*each) for each in given]
-
     def _latents(
         self, video: UInt8[Tensor, "frames height width 3"]
     ) -> Float[Tensor, "1 channels time latent_height latent_width"]:
@@ -379,30 +326,6 @@ def write_pipeline(
     own = ((name, weight) for name, weight in weights if config.model.stands_in_files(name))
     write_weights(directory, own, max_file_bytes=max_file_bytes)
     return directory
-
-
-def _reference_image(name: str, span: Span, picture: PictureSource) -> ReferenceImage:
-    return ReferenceImage(start=span.start, end=span.end, image=_opened(name, picture))
-
-
-def _first_frame(prompt: Prompt, bucket: Bucket) -> UInt8[Tensor, "height width 3"] | None:
-    if prompt.first_frame is None:
-        return None
-    if bucket.frames == 1:
-        raise ValueError(f"a video of {bucket} is its first frame, which is given; take a bucket of more frames")
-    return fitted(_opened("the first frame", prompt.first_frame), bucket)
-
-
-def _opened(name: str, picture: PictureSource) -> Image.Image:
-    try:
-        return open_picture(picture)
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from error
-
-
-def _several(pictures: PictureSource | Sequence[PictureSource]) -> Sequence[PictureSource]:
-    is_one = isinstance(pictures, str | bytes) or not isinstance(pictures, Sequence)
-    return cast("Sequence[PictureSource]", [pictures] if is_one else pictures)
 
 
 @contextmanager

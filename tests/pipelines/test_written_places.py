@@ -17,6 +17,7 @@ VERBS = {
     "repolicy": ["--dataset", "ds"],
     "validate": ["--dataset", "ds"],
     "to-pipeline": ["--checkpoint", "step", "--output", "out"],
+    "to-diffusers": ["--model", "model", "--output", "out"],
     "label-clips": ["--input", "videos", "--output", "out"],
     "train-filter": ["--output", "out"],
     "sprites": ["--output", "out"],
