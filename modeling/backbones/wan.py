@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from modeling.backbones.wan_shape import WanShape
-from modeling.model.backbone import VideoBackbone
+from modeling.model.backbone import BackboneConfig, VideoBackbone
 from modeling.model.weight_files import NamedWeights, read_file
 from storage.checkpoints import checkpoint_folder, files_hash, read_json
 from storage.configs import strict
@@ -60,6 +60,10 @@ class WanConfig(WanShape):
         from modeling.backbones.wan_network import WanBackbone
 
         return WanBackbone(self)
+
+    def at_place_of(self, other: BackboneConfig) -> "WanConfig":
+        """The same at the other's checkpoint; the digest stays, and tells whether that is the same one."""
+        return replace(self, checkpoint=other.checkpoint) if isinstance(other, WanConfig) else self
 
     def pinned(self) -> "WanConfig":
         """The same with the digest of what is published there now, if it has none yet."""

@@ -63,6 +63,11 @@ class WanShape(BackboneConfig):
         """As Wan 2.1 was trained."""
         return 16.0
 
+    @property
+    def lora_layers(self) -> tuple[str, ...]:
+        """Of the published layers, all projections of attentions and MLPs; the new layers are trained themselves."""
+        return ("to_q", "to_k", "to_v", "to_out.0", "ffn.net.0.proj", "ffn.net.2")
+
     def is_personalized(self, block: int) -> bool:
         """Whether the block of this number has a personalization layer."""
         return block % self.every_nth_block == 0

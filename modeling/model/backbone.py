@@ -157,6 +157,15 @@ class BackboneConfig(ABC):
         return None
 
     @property
+    def lora_layers(self) -> tuple[str, ...]:
+        """The ends of the names of the linear layers that get adapters, where a fine-tune names none.
+
+        Our choice: all projections of the three attentions; a personal fine-tune is to say where a known model looks,
+        for which the MLPs and the timestep's modulation, 60 % of the weights, need not change.
+        """
+        return ("to_qkv", "to_query", "to_key_value", "to_out")
+
+    @property
     def is_published(self) -> bool:
         """Whether all but the new layers is published, stays as it is, and stands in no file of this library."""
         return False
@@ -164,6 +173,10 @@ class BackboneConfig(ABC):
     def stands_in_files(self, name: str) -> bool:
         """Whether a file of this library holds the weight of this name."""
         return not self.is_published or Trainable.NEW_LAYERS.admits(name)
+
+    def at_place_of(self: Config, other: "BackboneConfig") -> Config:  # noqa: ARG002  # here there is no place
+        """The same, with the published weights where `other` has its own."""
+        return self
 
     def pinned(self: Config) -> Config:
         """The same, bound to the very weights that are published there now."""

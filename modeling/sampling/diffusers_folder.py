@@ -19,10 +19,11 @@ from torch import Tensor
 from modeling import backbones
 from modeling.backbones.wan import WanConfig
 from modeling.encoders import WanEncoders, build_encoders
+from modeling.model.lora import with_saved_lora
 from modeling.model.weight_files import MAX_FILE_BYTES, read_weights, write_weights
 from modeling.model.weights import complete, empty_model
 from modeling.sampling.condition_encoding import bind_conditions
-from modeling.sampling.pipeline import CONFIG_NAME, PipelineConfig
+from modeling.sampling.pipeline import CONFIG_NAME, LORA_NAME, PipelineConfig
 from modeling.sampling.prompt import Prompt, reference_images
 from storage.checkpoints import checkpoint_parts, read_json
 from storage.configs import read_config
@@ -52,12 +53,13 @@ def write_diffusers(directory: Path, output: Path) -> Path:
     if output.exists():
         raise FileExistsError(f"{output} exists already; name another folder, or remove it")
     expect_folder_to_write(output)
-    model, encoders = _wan_of(directory, read_config(directory / CONFIG_NAME, PipelineConfig))
+    config = read_config(directory / CONFIG_NAME, PipelineConfig)
+    model, encoders = _wan_of(directory, config)
     base = checkpoint_parts(model.checkpoint, [".", "scheduler"])
     index = read_json(base, _INDEX_NAME)
     encoder_base = checkpoint_parts(encoders.checkpoint, list(_OF_ENCODERS))
     with _whole_folder(output) as folder:
-        _write_transformer(folder / "transformer", directory, model)
+        _write_transformer(folder / "transformer", directory, config)
         for source, name in ((base, "scheduler"), *((encoder_base, name) for name in _OF_ENCODERS)):
             _copy(source / name, folder / name)
         index["transformer"] = [_CODE.stem, _CLASS]
@@ -111,15 +113,19 @@ def _wan_of(directory: Path, config: PipelineConfig) -> tuple[WanConfig, WanEnco
     return model, encoders
 
 
-def _write_transformer(folder: Path, directory: Path, model: WanConfig) -> None:
-    weights = chain(model.published_weights(), read_weights(directory))
+def _write_transformer(folder: Path, directory: Path, config: PipelineConfig) -> None:
+    """With adapters merged, if the pipeline has any."""
+    model, _ = _wan_of(directory, config)
     expected = dict(empty_model(model).named_parameters())
-    whole = complete(weights, expected, source=f"pipeline {directory}")
-    write_weights(folder, whole, max_file_bytes=MAX_FILE_BYTES, stem=_WEIGHTS_STEM)
+    weights = chain(model.published_weights(), read_weights(directory))
+    weights = complete(weights, expected, source=f"pipeline {directory}")
+    if config.has_adapters:
+        weights = with_saved_lora(weights, directory / LORA_NAME, model)
+    write_weights(folder, weights, max_file_bytes=MAX_FILE_BYTES, stem=_WEIGHTS_STEM)
     base = checkpoint_parts(model.checkpoint, ["transformer"]) / "transformer"
     new = ("image_channels", "max_images", "words_per_image", "binds_words", "every_nth_block")
-    config = {**read_json(base, "config.json"), "_class_name": _CLASS, **{name: getattr(model, name) for name in new}}
-    _write_json(folder / "config.json", config)
+    content = {**read_json(base, "config.json"), "_class_name": _CLASS, **{name: getattr(model, name) for name in new}}
+    _write_json(folder / "config.json", content)
     shutil.copyfile(_CODE, folder / _CODE.name)
 
 

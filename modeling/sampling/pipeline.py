@@ -35,10 +35,11 @@ from modeling.sampling.denoising import SamplingConfig, sample_latents
 from modeling.sampling.flow import FlowConfig
 from modeling.sampling.prompt import Prompt, fitted_first_frame, reference_images
 from picture_reading.opening import PictureSource
-from storage.configs import differing_fields, read_config, strict, write_config
+from storage.configs import PRESET_ONLY, differing_fields, read_config, strict, write_config
 from storage.devices import torch_device
 
 CONFIG_NAME = "config.json"
+LORA_NAME = "lora"
 
 
 @strict
@@ -49,11 +50,14 @@ class PipelineConfig:
     Attributes:
         model: the paper's (profile `dit`), or a published one with the paper's new layers (profile `wan`).
         encoders: those of this library, or a config of one's own (`EncodersConfig`).
+        has_adapters: whether the adapters in `lora/` belong to the pipeline. Training writes it, of a published model,
+            into which nothing is merged.
     """
 
     model: DiTConfig | WanConfig = field(default_factory=DiTConfig)
     encoders: EmbeddedEncoders | PaperEncoders | WanEncoders | EncodersConfig = field(default_factory=EmbeddedEncoders)
     flow: FlowConfig = field(default_factory=FlowConfig)
+    has_adapters: bool = field(default=False, metadata=PRESET_ONLY)
 
     def __post_init__(self) -> None:
         if not isinstance(self.encoders.latents, LatentGeometry):
@@ -129,6 +133,8 @@ class Pipeline:
         fill(model, chain(config.model.published_weights(), weights), source=f"pipeline {directory}")
         pipeline = cls(config, model, device=place)
         pipeline._read_from = directory
+        if config.has_adapters:
+            pipeline.load_lora(directory / LORA_NAME)
         return pipeline
 
     def save_pretrained(self, directory: Path | str, *, max_file_bytes: int = MAX_FILE_BYTES) -> None:
@@ -141,15 +147,15 @@ class Pipeline:
         Raises:
             ValueError: the model has adapters beside its weights.
         """
-        if lora_state(self.model):
+        if lora_state(self.model) or self.config.has_adapters:
             raise ValueError(
-                "the pipeline has adapters beside its weights; merge them first (modeling.merge_lora), or save them "
-                "alone (modeling.save_lora)"
+                "the pipeline has adapters beside its weights; save them alone (modeling.save_lora), or, unless its "
+                "model is published, merge them first (modeling.merge_lora)"
             )
         weights = whole(self.model.named_parameters())
         write_pipeline(Path(directory), self.config, weights, max_file_bytes=max_file_bytes)
 
-    def load_lora(self, directory: Path | str, *, merges: bool = True) -> LoraConfig:
+    def load_lora(self, directory: Path | str, *, merges: bool | None = None) -> LoraConfig:
         """Put adapters that a fine-tune wrote, `PIPELINE/lora`, onto the weights that they were trained on.
 
         Their files hold nothing else, so one base pipeline serves any number of them.
@@ -157,6 +163,7 @@ class Pipeline:
         Args:
             directory: of the adapters.
             merges: into the weights, which costs nothing in sampling; else they stay beside them, as peft has them.
+                None does so, but for a published model, whose weights stay as they are.
 
         Raises:
             FileNotFoundError: `directory` holds none.
@@ -164,11 +171,11 @@ class Pipeline:
             ValueError: they were trained on another pipeline's weights, or for another model, or they are damaged.
         """
         directory = Path(directory)
-        if (expected := adapted_base(directory)) is not None:
+        if (expected := adapted_base(directory, self.config.model)) is not None:
             self._expect_weights(expected, directory)
         config = load_lora(directory, self.model)
         self.model.eval()
-        if merges:
+        if not self.config.model.is_published if merges is None else merges:
             merge_lora(self.model)
             self._read_from = None
         return config
