@@ -18,6 +18,7 @@ from modeling.encoders import (
     EncodersConfig,
     LatentGeometry,
     PaperEncoders,
+    TokenSpans,
     WanEncoders,
     build_encoders,
     unread_part,
@@ -202,6 +203,7 @@ class Pipeline:
         background: PictureSource | None = None,
         background_word: str | None = None,
         first_frame: PictureSource | None = None,
+        negative_prompt: str | None = None,
         sampling: SamplingConfig | None = None,
         on_step: Callable[[], object] = lambda: None,
     ) -> Video:
@@ -213,6 +215,7 @@ class Pipeline:
             background: a picture of the place.
             background_word: its word.
             first_frame: a picture that the video is to begin with.
+            negative_prompt: as for `sample_batch`.
             sampling: size, seed and guidance.
             on_step: called after every denoising step, for progress bars.
 
@@ -231,7 +234,7 @@ class Pipeline:
             background_word=background_word,
             first_frame=first_frame,
         )
-        (video,) = self.sample_batch([given], sampling=sampling, on_step=on_step)
+        (video,) = self.sample_batch([given], negative_prompt=negative_prompt, sampling=sampling, on_step=on_step)
         return video
 
     @torch.no_grad()
@@ -239,6 +242,7 @@ class Pipeline:
         self,
         prompts: Sequence[Prompt],
         *,
+        negative_prompt: str | None = None,
         sampling: SamplingConfig | None = None,
         on_step: Callable[[], object] = lambda: None,
     ) -> list[Video]:
@@ -246,23 +250,27 @@ class Pipeline:
 
         Args:
             prompts: of the videos.
+            negative_prompt: what guidance leads away from, in place of the text that the model reads where one is
+                dropped (`null_text`); for models that read one.
             sampling: size, seed and guidance of all of them.
             on_step: called after every denoising step, for progress bars.
 
         Raises:
-            ValueError, TypeError: as for one video, or there is no prompt.
+            ValueError, TypeError: as for one video, or there is no prompt; or a negative one that the model does not
+                read, or guidance does not use.
             torch.OutOfMemoryError: the message says what to change.
         """
         if not prompts:
             raise ValueError("there are no prompts, expected at least one")
         sampling = sampling or SamplingConfig()
+        null_text = self._null_text(negative_prompt, sampling)
         images = [reference_images(prompt, most=self.config.model.max_images) for prompt in prompts]
         frames = [fitted_first_frame(prompt, sampling.bucket) for prompt in prompts]
         geometry = self.config.encoders.latents
         shape = (1, geometry.channels, *geometry.shape(sampling.bucket))
         noise = torch.randn(shape, generator=torch_generator("sample", sampling.seed)).to(self._device)
         with _saying_what_takes_less_memory(sampling, videos=len(prompts)):
-            conditions = self._encode([prompt.text for prompt in prompts], images)
+            conditions = self._encode([prompt.text for prompt in prompts], images, null_text=null_text)
             first = [None if frame is None else self._latents(frame[None])[0] for frame in frames]
             with computing_in(self._precision(sampling), self._device):
                 latents = sample_latents(
@@ -301,24 +309,48 @@ class Pipeline:
     ) -> Float[Tensor, "1 channels time latent_height latent_width"]:
         return self._encoders.autoencoder.encode(video[None].to(self._device))
 
-    def _encode(self, texts: Sequence[str], images: Sequence[Sequence[ReferenceImage]]) -> Conditions:
-        most = self._encoders.text.max_tokens
+    def _null_text(self, negative_prompt: str | None, sampling: SamplingConfig) -> str | None:
+        """What the model reads where a text is dropped."""
+        null_text = self.config.model.null_text
+        if negative_prompt is None:
+            return null_text
+        if null_text is None:
+            raise ValueError(
+                f"negative_prompt is {negative_prompt!r}, but the model was trained with zeros where a text is "
+                "dropped, and reads no other text there; leave it out"
+            )
+        if sampling.text_scale == 0:
+            raise ValueError(
+                f"negative_prompt is {negative_prompt!r}, which changes nothing with text_scale 0; raise that, or "
+                "leave it out"
+            )
+        return negative_prompt
+
+    def _encode(
+        self, texts: Sequence[str], images: Sequence[Sequence[ReferenceImage]], *, null_text: str | None
+    ) -> Conditions:
         for text, tokens in zip(texts, self._encoders.text.encode(texts), strict=True):
             if not any(start < end for start, end in tokens.spans):
                 raise ValueError(f"prompt is {text!r}, expected at least one word")
-            if unread := unread_part(text, tokens.spans, max_tokens=most):
-                raise ValueError(
-                    f"prompt has more than the {most} tokens that the text encoder reads; shorten it to what comes "
-                    f"before {unread[:40]!r}"
-                )
+            self._expect_read("prompt", text, tokens.spans)
+        if null_text:
+            self._expect_read("negative_prompt", null_text, self._encoders.text.spans([null_text])[0])
         return encode_conditions(
             texts,
             images,
             encoders=self._encoders,
             words_per_image=self.config.model.words_per_image,
-            null_text=self.config.model.null_text,
+            null_text=null_text,
             device=self._device,
         )
+
+    def _expect_read(self, name: str, text: str, spans: TokenSpans) -> None:
+        most = self._encoders.text.max_tokens
+        if unread := unread_part(text, spans, max_tokens=most):
+            raise ValueError(
+                f"{name} has more than the {most} tokens that the text encoder reads; shorten it to what comes before "
+                f"{unread[:40]!r}"
+            )
 
 
 def write_pipeline(
