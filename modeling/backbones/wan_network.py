@@ -15,16 +15,17 @@ from diffusers.models.transformers.transformer_wan import WanRotaryPosEmbed, Wan
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import pad
+from torch.nn.functional import pad, scaled_dot_product_attention
 from torch.utils.checkpoint import checkpoint
 
 from modeling.backbones.wan_shape import WanShape
 from modeling.model.attention import Context, CrossAttention
 from modeling.model.backbone import CachedConditions, VideoBackbone
 from modeling.model.conditions import Conditions
-from modeling.model.dit import Attended, Binding, attend, of_clips
+from modeling.model.dit import Attended, Binding, attend, of_clips, varying_context
 from modeling.model.parts import Trainable
 from modeling.model.precision import Float32LayerNorm, Precision, as_written, computing_in
+from modeling.model.sequence import TokenSequence, WholeSequence
 
 _PATCH: Final = 2
 
@@ -67,6 +68,9 @@ class WanBackbone(VideoBackbone):
 
     The published weights decide what it computes in: where they are bfloat16, so are the tokens, as diffusers has it,
     and the new layers compute in bfloat16 too; where they are float32, everything is as the code around says.
+
+    Attributes:
+        sequence: where the tokens lie.
     """
 
     config: WanShape
@@ -74,6 +78,7 @@ class WanBackbone(VideoBackbone):
     def __init__(self, config: WanShape) -> None:
         super().__init__()
         self.config = config
+        self.sequence: TokenSequence = WholeSequence()
         network: Any = WanTransformer3DModel
         published = network(**_shape(config), num_layers=0)
         self.scale_shift_table: nn.Parameter = published.scale_shift_table
@@ -102,11 +107,13 @@ class WanBackbone(VideoBackbone):
             text, images = self._read(conditions, clips=len(latents))
             rotation = self._rotary[0].to(latents.device)(latents)
             tokens = self.patch_embedding(latents.to(dtype)).flatten(2).transpose(1, 2).contiguous()
+            tokens = self.sequence.part(tokens)
             timestep, modulation = self._embed(timesteps, dtype)
             for block, attended in zip(self.blocks, images, strict=True):
                 tokens = block(tokens, text, modulation, rotation, attended)
             shift, scale = (self.scale_shift_table + timestep[:, None]).chunk(2, dim=1)
             velocity = self.proj_out((self.norm_out(tokens.float()) * (1 + scale) + shift).type_as(tokens))
+            velocity = self.sequence.whole(velocity, length=rotation[0].shape[1])
         return rearrange(
             velocity.float(),
             "batch (time h w) (ph pw channels) -> batch channels time (h ph) (w pw)",
@@ -146,6 +153,13 @@ class WanBackbone(VideoBackbone):
         self.shrink(lambda _: True)
         for _, part in self.parts():
             part.to(torch.bfloat16)
+
+    def divide(self, sequence: TokenSequence) -> None:
+        """See `VideoBackbone`."""
+        self.sequence = sequence
+        for block in self._wan_blocks():
+            attention: Any = block.attn1  # diffusers lists the processors that it knows
+            attention.set_processor(DividedSelfAttention(sequence))
 
     def _read(
         self, conditions: Conditions | CachedConditions, *, clips: int
@@ -192,12 +206,13 @@ class WanBlock(WanTransformerBlock):
     """Wan's block with a personalization layer, which takes what it attends to as an argument.
 
     Attributes:
-        recomputes_activations: as of `modeling.model.dit.Block`.
+        recomputes_activations: as of `modeling.model.dit.Block`; so is `compiled`.
     """
 
     def __init__(self, config: WanShape, *, is_personalized: bool) -> None:
         super().__init__(config.width, config.mlp_width, config.heads, cross_attn_norm=True)
         self.recomputes_activations = False
+        self.compiled: Callable[..., Tensor] | None = None
         self.is_personalized = is_personalized
         if is_personalized:
             self.personalization_norm = Float32LayerNorm(config.width, eps=1e-6)
@@ -211,10 +226,35 @@ class WanBlock(WanTransformerBlock):
         rotation: Rotation,
         images: Attended | None,
     ) -> Float[Tensor, "batch tokens width"]:
-        """The tokens after the block; without images it is exactly the published one."""
+        """The tokens after the block; without images it is exactly the published one.
+
+        Args:
+            tokens: all of each clip, or this device's part of them.
+            text: embedded.
+            modulation: of the timestep.
+            rotation: of all tokens of a clip.
+            images: what clips attend to; None is skipped.
+        """
+        if self.compiled is None:
+            return self.compute(tokens, text, modulation, rotation, images)
+        return self.compiled(self, tokens, text, modulation, rotation, images)
+
+    def compute(
+        self, tokens: Tensor, text: Tensor, modulation: Tensor, rotation: Rotation, images: Attended | None
+    ) -> Tensor:
+        """What `forward` gives: the part that is compiled."""
         if self.recomputes_activations and torch.is_grad_enabled():
             return checkpoint(self._forward, tokens, text, modulation, rotation, images, use_reentrant=False)
         return self._forward(tokens, text, modulation, rotation, images)
+
+    @staticmethod
+    def varying_sizes(
+        tokens: Tensor, text: Tensor, modulation: Tensor, rotation: Rotation, images: Attended | None
+    ) -> Iterator[tuple[Tensor, Sequence[int]]]:
+        """Of the arguments of `compute`, the axes that are others in the next call."""
+        yield from ((tokens, (0, 1)), (text, (0,)), (modulation, (0,)))
+        yield from ((each, (1,)) for each in rotation)
+        yield from varying_context(images)
 
     def keys_values(self, images: Context) -> Attended | None:
         """What the personalization layer attends to, as keys and values; None if the block has none."""
@@ -240,6 +280,43 @@ class WanBlock(WanTransformerBlock):
                 tokens = attend(tokens, images, self.personalization_norm, self.personalization_attention)
         modulated = (self.norm3(tokens.float()) * (1 + mlp_scale) + mlp_shift).type_as(tokens)
         return (tokens.float() + self.ffn(modulated).float() * mlp_gate).type_as(tokens)
+
+
+class DividedSelfAttention:
+    """Wan's self-attention where each device holds a part of every clip's tokens, as a processor of diffusers.
+
+    Queries stay on their device; keys and values of the whole clip are gathered for each layer (`DividedSequence`).
+    """
+
+    def __init__(self, sequence: TokenSequence) -> None:
+        self._sequence = sequence
+
+    def __call__(self, attention: Any, tokens: Tensor, _text: None, _mask: None, rotation: Rotation) -> Tensor:
+        """What this device's tokens gather from all of their clip."""
+        length = rotation[0].shape[1]
+        own = [self._sequence.part(each.squeeze(2)).unsqueeze(2) for each in rotation]
+        query, key, value = (
+            each.unflatten(2, (attention.heads, -1))
+            for each in (
+                attention.norm_q(attention.to_q(tokens)),
+                attention.norm_k(attention.to_k(tokens)),
+                attention.to_v(tokens),
+            )
+        )
+        query, key, value = (each.transpose(1, 2) for each in (_rotated(query, own), _rotated(key, own), value))
+        key, value = (self._sequence.whole(each, length=length) for each in (key, value))
+        gathered = scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
+        return attention.to_out[1](attention.to_out[0](gathered))
+
+
+def _rotated(
+    heads: Float[Tensor, "batch tokens heads channels"], rotation: Sequence[Float[Tensor, "1 tokens 1 channels"]]
+) -> Float[Tensor, "batch tokens heads channels"]:
+    """Pairs of neighbouring channels turned, as Wan has it; cosines and sines stand there twice, one for each."""
+    cosines, sines = (each[..., ::2] for each in rotation)
+    first, second = torch.unflatten(heads, -1, (-1, 2)).unbind(-1)
+    turned = torch.stack([first * cosines - second * sines, first * sines + second * cosines], dim=-1)
+    return turned.flatten(-2).type_as(heads)
 
 
 def in_precision_of(published: Tensor) -> AbstractContextManager[object]:

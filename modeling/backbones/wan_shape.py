@@ -64,6 +64,16 @@ class WanShape(BackboneConfig):
         return 16.0
 
     @property
+    def divides_clips(self) -> bool:
+        """It does."""
+        return True
+
+    @property
+    def compiles_blocks(self) -> bool:
+        """They do."""
+        return True
+
+    @property
     def lora_layers(self) -> tuple[str, ...]:
         """Of the published layers, all projections of attentions and MLPs; the new layers are trained themselves."""
         return ("to_q", "to_k", "to_v", "to_out.0", "ffn.net.0.proj", "ffn.net.2")

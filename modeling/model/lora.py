@@ -216,8 +216,10 @@ def with_saved_lora(weights: NamedWeights, directory: Path, model: BackboneConfi
     for name, weight in weights:
         layer = name.removesuffix(".weight")
         first, second = (adapters.pop(f"{layer}.lora_{side}.weight", None) for side in "AB")
-        whole = first is not None and second is not None
-        yield name, _merged(layer, weight, first, second, saved.lora) if whole else weight
+        if first is None or second is None:
+            yield name, weight
+        else:
+            yield name, _merged(layer, weight, first, second, saved.lora)
     if adapters:
         raise ValueError(f"LoRA {directory} does not fit the model: unknown {', '.join(sorted(adapters))}")
 
@@ -251,7 +253,7 @@ def _saved_lora(model: type[BackboneConfig]) -> Any:
     Its own config, that of the base model, and the hash of its weights (`weights_sha256`), where they were those of a
     pipeline.
     """
-    fields = [("lora", LoraConfig), ("model", model), ("base_sha256", str | None, field(default=None))]
+    fields: list[Any] = [("lora", LoraConfig), ("model", model), ("base_sha256", str | None, field(default=None))]
     return make_dataclass("SavedLora", fields, frozen=True, kw_only=True)
 
 

@@ -117,8 +117,8 @@ def _write_transformer(folder: Path, directory: Path, config: PipelineConfig) ->
     """With adapters merged, if the pipeline has any."""
     model, _ = _wan_of(directory, config)
     expected = dict(empty_model(model).named_parameters())
-    weights = chain(model.published_weights(), read_weights(directory))
-    weights = complete(weights, expected, source=f"pipeline {directory}")
+    read = chain(model.published_weights(), read_weights(directory))
+    weights = complete(read, expected, source=f"pipeline {directory}")
     if config.has_adapters:
         weights = with_saved_lora(weights, directory / LORA_NAME, model)
     write_weights(folder, weights, max_file_bytes=MAX_FILE_BYTES, stem=_WEIGHTS_STEM)

@@ -224,13 +224,13 @@ class RunConfig:
                 raise ValueError(
                     f"training phase {phase.name} trains {phase.trainable}, expected {', '.join(possible)}, {because}"
                 )
-        if self.training.execution.compiles:
+        if self.training.execution.compiles and not self.pipeline.model.compiles_blocks:
             raise ValueError(
-                "execution has compiles true, expected false, because blocks of a published model are not compiled"
+                "execution has compiles true, expected false, because blocks of this published model are not compiled"
             )
-        if self.training.execution.devices_per_clip > 1:
+        if self.training.execution.devices_per_clip > 1 and not self.pipeline.model.divides_clips:
             raise ValueError(
-                f"execution has devices_per_clip {self.training.execution.devices_per_clip}, expected 1, because a "
+                f"execution has devices_per_clip {self.training.execution.devices_per_clip}, expected 1, because this "
                 "published model does not divide a clip"
             )
 
