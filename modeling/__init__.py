@@ -44,7 +44,7 @@ from modeling.training.export import export_checkpoint
 from modeling.training.loop import train
 from modeling.training.optimizer import OptimizerConfig
 from modeling.training.parallel import ExecutionConfig
-from modeling.training.presets import one_gpu, paper, tiny, wan_1_3b
+from modeling.training.presets import one_gpu, paper, tiny, wan_1_3b, wan_14b
 from modeling.training.run_log import StepReport
 
 __all__ = [
@@ -102,6 +102,7 @@ __all__ = [
     "tiny",
     "train",
     "wan_1_3b",
+    "wan_14b",
     "write_cache",
     "write_diffusers",
     "write_own_dataset",
