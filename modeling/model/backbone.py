@@ -162,6 +162,11 @@ class BackboneConfig(ABC):
         return None
 
     @property
+    def timestep_ranges(self) -> tuple[tuple[float, float], ...]:
+        """Spans [from, to) of timesteps, to 1 included, that have a network each; a training step draws from one."""
+        return ((0.0, 1.0),)
+
+    @property
     def lora_layers(self) -> tuple[str, ...]:
         """The ends of the names of the linear layers that get adapters, where a fine-tune names none.
 

@@ -59,10 +59,11 @@ def write_diffusers(directory: Path, output: Path) -> Path:
     index = read_json(base, _INDEX_NAME)
     encoder_base = checkpoint_parts(encoders.checkpoint, list(_OF_ENCODERS))
     with _whole_folder(output) as folder:
-        _write_transformer(folder / "transformer", directory, config)
+        for prefix, source in model.transformers().items():
+            _write_transformer(folder / source.name, directory, config, prefix=prefix)
+            index[source.name] = [_CODE.stem, _CLASS]
         for source, name in ((base, "scheduler"), *((encoder_base, name) for name in _OF_ENCODERS)):
             _copy(source / name, folder / name)
-        index["transformer"] = [_CODE.stem, _CLASS]
         _write_json(folder / _INDEX_NAME, index)
     return output
 
@@ -113,16 +114,17 @@ def _wan_of(directory: Path, config: PipelineConfig) -> tuple[WanConfig, WanEnco
     return model, encoders
 
 
-def _write_transformer(folder: Path, directory: Path, config: PipelineConfig) -> None:
-    """With adapters merged, if the pipeline has any."""
+def _write_transformer(folder: Path, directory: Path, config: PipelineConfig, *, prefix: str) -> None:
+    """One network of the model, with adapters merged, if the pipeline has any."""
     model, _ = _wan_of(directory, config)
     expected = dict(empty_model(model).named_parameters())
     read = chain(model.published_weights(), read_weights(directory))
     weights = complete(read, expected, source=f"pipeline {directory}")
     if config.has_adapters:
         weights = with_saved_lora(weights, directory / LORA_NAME, model)
-    write_weights(folder, weights, max_file_bytes=MAX_FILE_BYTES, stem=_WEIGHTS_STEM)
-    base = checkpoint_parts(model.checkpoint, ["transformer"]) / "transformer"
+    own = ((name.removeprefix(prefix), weight) for name, weight in weights if name.startswith(prefix))
+    write_weights(folder, own, max_file_bytes=MAX_FILE_BYTES, stem=_WEIGHTS_STEM)
+    base = model.transformers()[prefix]
     new = ("image_channels", "max_images", "words_per_image", "binds_words", "every_nth_block")
     content = {**read_json(base, "config.json"), "_class_name": _CLASS, **{name: getattr(model, name) for name in new}}
     _write_json(folder / "config.json", content)

@@ -1,7 +1,7 @@
-"""Trains a tiny Wan with compiled blocks: `compiled_wan.py RUN.json DATASET FOLDER [--really-compiles]`.
+"""Trains a tiny Wan with compiled blocks: `compiled_wan.py RUN.json DATASET FOLDER`.
 
 A script, because the tests' own run-time checks of shapes would be compiled with the blocks. The compiler is one that
-counts and makes no code (`benchmarks.block_graphs`), or torch's own. It writes to the folder what became of the blocks.
+counts and makes no code (`benchmarks.block_graphs`). It writes to the folder what became of the blocks.
 """
 
 import json
@@ -23,16 +23,12 @@ from tests.modeling.training.small_runs import metrics
 
 def main() -> None:
     """Train compiled, then eagerly."""
-    path, dataset, folder = map(Path, sys.argv[1:4])
+    path, dataset, folder = map(Path, sys.argv[1:])
     torch.set_num_threads(1)
     eager = read_config(path, RunConfig)
     execution = replace(eager.training.execution, compiles=True)
     compiled = replace(eager, training=replace(eager.training, execution=execution))
-    counts = {}
-    if "--really-compiles" in sys.argv:
-        train(compiled, dataset=dataset, output=folder / "compiled")
-    else:
-        counts = graphs_by_phase(compiled, dataset, folder / "compiled", kind=WanBlock)
+    counts = graphs_by_phase(compiled, dataset, folder / "compiled", kind=WanBlock)
     train(eager, dataset=dataset, output=folder / "eager")
     found = {
         "phases": {name: vars(count) for name, count in counts.items()},
