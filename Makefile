@@ -47,7 +47,7 @@ option = $(if $($(1)),$(2) "$$$(1)")
 # in names of files, and in the first word.
 each_reference = readarray -t references < <(sed -E ':next; s/(=.*[^[:blank:]])[[:blank:]]+([^[:blank:]=\n]+=)/\1\n\2/; t next' <<< "$$REF")
 
-.PHONY: help setup demo prove prove-backbone ablations check test test-slow test-gpu test-legacy explain curate inspect select index repolicy merge diff compact export validate own-dataset describe cache train sample submit label-clips train-filter bench bench-quality bench-model bench-gpu bench-dataset clean
+.PHONY: help setup demo prove prove-backbone ablations check test test-slow test-gpu test-legacy explain curate inspect select index repolicy merge diff compact export validate own-dataset describe cache train sample to-diffusers submit label-clips train-filter bench bench-quality bench-model bench-gpu bench-dataset clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -164,6 +164,10 @@ sample: setup  ## a video from a prompt: make sample PROMPT="A cat moves left on
 	$(call need,PROMPT,write what to show)$(call need,OUTPUT,name the .mp4 to write)
 	$(if $(REF),$(each_reference) && )$(PYTHON) -m pipelines sample $(if $(MODEL),--model "$$MODEL",--config configs/sample_small_world.toml) \
 		--prompt "$$PROMPT" --output "$$OUTPUT" $(if $(REF),--reference "$${references[@]}") $(call option,BUCKET,--sampling.bucket) $(ARGS)
+
+to-diffusers: setup  ## a folder for diffusers' WanPipeline, of a pipeline on a published Wan: make to-diffusers MODEL=out/wan/pipeline OUTPUT=out/wan_diffusers
+	$(call need,MODEL,name the directory of a pipeline)$(call need,OUTPUT,name a new folder)
+	$(PYTHON) -m pipelines to-diffusers --model "$$MODEL" --output "$$OUTPUT" $(ARGS)
 
 submit: setup  ## curate as a job on a Ray cluster: make submit ADDRESS=http://head:8265 INPUT=... OUTPUT=...
 	$(call need,ADDRESS,name the dashboard of a Ray cluster such as http://127.0.0.1:8265)$(call need,INPUT,as for make curate)$(call need,OUTPUT,as for make curate)

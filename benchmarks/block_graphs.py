@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor, fx, nn
 
 from benchmarks.measuring import machine
 from benchmarks.sprite_dataset import write_sprite_dataset
@@ -84,17 +84,17 @@ class Counts:
 
 
 @contextmanager
-def counting() -> Iterator[Counts]:
-    """Within it every block that is compiled is counted."""
-    counts, call = Counts(), Block.__call__
+def counting(kind: type[nn.Module] = Block) -> Iterator[Counts]:
+    """Within it every block of a kind that is compiled is counted."""
+    counts, call = Counts(), kind.__call__
     before = torch.compiler.get_default_backend()
     torch.compiler.reset()
     torch.compiler.set_default_backend(counts)
-    Block.__call__ = lambda *inputs, **named: counts.called(lambda: call(*inputs, **named))  # type: ignore[method-assign]
+    kind.__call__ = lambda *inputs, **named: counts.called(lambda: call(*inputs, **named))  # type: ignore[method-assign]
     try:
         yield counts
     finally:
-        Block.__call__ = call  # type: ignore[method-assign]
+        kind.__call__ = call  # type: ignore[method-assign]
         torch.compiler.set_default_backend(before)
 
 
@@ -134,10 +134,12 @@ def run_config(phases: tuple[TrainingPhase, ...], *, recomputes: bool, lora: Lor
     )
 
 
-def graphs_by_phase(config: RunConfig, dataset: Path, output: Path, start: Path | None = None) -> dict[str, Count]:
+def graphs_by_phase(
+    config: RunConfig, dataset: Path, output: Path, start: Path | None = None, *, kind: type[nn.Module] = Block
+) -> dict[str, Count]:
     """Train, and count each phase."""
     found: dict[str, Count] = {}
-    with counting() as counts:
+    with counting(kind) as counts:
 
         def add(report: StepReport) -> None:
             step, counts.total = counts.total, Count()

@@ -37,16 +37,18 @@ from modeling.model.lora import LoraConfig, add_lora, load_lora, merge_lora, sav
 from modeling.model.parts import Trainable
 from modeling.model.precision import Precision
 from modeling.sampling.denoising import DenoisingConfig, SamplingConfig
+from modeling.sampling.diffusers_folder import reference_tokens, write_diffusers
 from modeling.sampling.flow import FlowConfig
 from modeling.sampling.guidance import GuidanceForm
-from modeling.sampling.pipeline import Pipeline, PipelineConfig, Prompt
+from modeling.sampling.pipeline import Pipeline, PipelineConfig
+from modeling.sampling.prompt import Prompt
 from modeling.sampling.solvers import Euler, Heun, Solver, UniPC, Velocity
 from modeling.training.config import RunConfig, TrainingConfig, TrainingPhase, ValidationConfig
 from modeling.training.export import export_checkpoint
 from modeling.training.loop import train
 from modeling.training.optimizer import OptimizerConfig
 from modeling.training.parallel import ExecutionConfig
-from modeling.training.presets import cogvideox_2b, ltx_2b, one_gpu, paper, tiny, wan_1_3b
+from modeling.training.presets import cogvideox_2b, ltx_2b, one_gpu, paper, tiny, wan_1_3b, wan_14b
 from modeling.training.run_log import StepReport
 
 __all__ = [
@@ -105,11 +107,14 @@ __all__ = [
     "one_gpu",
     "own_clips",
     "paper",
+    "reference_tokens",
     "save_lora",
     "tiny",
     "train",
     "wan_1_3b",
+    "wan_14b",
     "write_cache",
+    "write_diffusers",
     "write_own_dataset",
     "write_video",
 ]

@@ -32,6 +32,7 @@ _VERBS = {
     "cache": ("pipelines.verbs.cache", "encode the videos and captions of a dataset once, before training"),
     "train": ("pipelines.verbs.train", "train the model on a dataset"),
     "to-pipeline": ("pipelines.verbs.to_pipeline", "a training checkpoint in, a pipeline out"),
+    "to-diffusers": ("pipelines.verbs.to_diffusers", "a pipeline on a published model in, a folder for diffusers out"),
     "sample": ("pipelines.verbs.sample", "a prompt and reference images in, a video out"),
     "submit": ("pipelines.verbs.submit", "run `curate` as a job on a Ray cluster"),
     "demo": ("pipelines.verbs.demo", "all of it on a small generated world, in minutes"),

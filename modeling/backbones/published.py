@@ -53,27 +53,45 @@ class PublishedConfig(BackboneConfig):
         """The same with the digest of what is published there now, if it has none yet."""
         if self.digest is not None:
             return self
-        return cast("Config", replace(cast("Any", self), digest=files_hash(self._folder())))
+        return cast("Config", replace(cast("Any", self), digest=files_hash(*self.transformers().values())))
+
+    def at_place_of(self: Config, other: BackboneConfig) -> Config:
+        """The same at the other's checkpoint; the digest stays, and tells whether that is the same one."""
+        if not isinstance(other, type(self)):
+            return self
+        return cast("Config", replace(cast("Any", self), checkpoint=other.checkpoint))
 
     def published_weights(self) -> NamedWeights:
-        """Those of the transformer, by their published names, which the model's own are too.
+        """Those of the transformers, by their published names, which the model's own are too, below their prefix.
 
         Raises:
             FileNotFoundError: the checkpoint is nowhere to be had.
             ValueError: it has another shape, or is another one than this config is pinned to.
         """
-        folder = self._folder()
-        self._check(folder)
-        if self.digest is not None and (found := files_hash(folder)) != self.digest:
+        folders = self.transformers()
+        for folder in folders.values():
+            self._check(folder)
+        if self.digest is not None and (found := files_hash(*folders.values())) != self.digest:
+            places = " and ".join(map(str, folders.values()))
             raise ValueError(
-                f"base {folder} has other files (digest {found[:_SHOWN_DIGITS]}) than the one that the new layers were "
+                f"base {places} has other files (digest {found[:_SHOWN_DIGITS]}) than the one that the new layers were "
                 f"trained on ({self.digest[:_SHOWN_DIGITS]}); name that one as the model's checkpoint, with its "
                 "revision if it is on the hub"
             )
-        return (weight for path in sorted(folder.glob("*.safetensors")) for weight in read_file(path))
+        return (
+            (f"{prefix}{name}", weight)
+            for prefix, folder in folders.items()
+            for path in sorted(folder.glob("*.safetensors"))
+            for name, weight in read_file(path)
+        )
 
-    def _folder(self) -> Path:
-        return checkpoint_folder(self.checkpoint, subfolder="transformer")
+    def transformers(self) -> dict[str, Path]:
+        """The folders of its networks, by what the names of the model's weights have before the published ones.
+
+        Raises:
+            FileNotFoundError: one of them is nowhere to be had.
+        """
+        return {"": checkpoint_folder(self.checkpoint, subfolder="transformer")}
 
     def _check(self, folder: Path) -> None:
         expect_stated(folder, {**self._silent(), **read_json(folder, "config.json")}, self._stated())

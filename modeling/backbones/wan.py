@@ -1,12 +1,14 @@
-"""Wan 2.1 text-to-video as the backbone: where its weights are published; `wan_network.py` is the model itself."""
+"""Wan text-to-video as the backbone: where its weights are published; `wan_network.py` is the model itself."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal
 
 from modeling.backbones.published import PublishedConfig
 from modeling.backbones.wan_shape import WanShape
 from modeling.model.backbone import VideoBackbone
+from storage.checkpoints import checkpoint_folder, read_json
 from storage.configs import strict
 from storage.libraries import library
 
@@ -23,6 +25,8 @@ _ALWAYS: Final = {
     "added_kv_proj_dim": None,
     "rope_max_seq_len": 1024,
 }
+
+_PIPELINE: Final = "model_index.json"
 
 
 @strict
@@ -47,13 +51,13 @@ class UnpublishedWan(WanShape):
 @strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WanConfig(WanShape, PublishedConfig):
-    """A published Wan 2.1, whose weights stay as they are, with personalization layers between its own (3.2).
+    """A published Wan 2.1, or 2.2's A14B, with personalization layers between its own, which stay as they are (3.2).
 
-    It needs the extra `paper-encoders`. Wan 2.1 is Apache-2.0.
+    It needs the extra `paper-encoders`. Wan is Apache-2.0.
 
     Attributes:
         checkpoint: in diffusers' form: a folder, or a name on the Hugging Face hub, optionally with `@` and a revision.
-        digest: of the files of its transformer (`storage.checkpoints.files_hash`), written by training, so that nobody
+        digest: of the files of its transformers (`storage.checkpoints.files_hash`), written by training, so that nobody
             puts the new layers into another model later. None takes what is there.
     """
 
@@ -68,6 +72,35 @@ class WanConfig(WanShape, PublishedConfig):
             ModuleNotFoundError: diffusers is not installed.
         """
         return _network(self)
+
+    def transformers(self) -> dict[str, Path]:
+        """See `PublishedConfig`; of a model with a boundary two.
+
+        Raises:
+            FileNotFoundError: one of them is nowhere to be had.
+        """
+        names = {"": "transformer"} if self.boundary is None else {"high.": "transformer", "low.": "transformer_2"}
+        folders = {
+            prefix: checkpoint_folder(self.checkpoint, subfolder=subfolder) for prefix, subfolder in names.items()
+        }
+        if len(set(folders.values())) < len(folders):  # a folder may hold one part alone
+            raise FileNotFoundError(
+                f"base {self.checkpoint} has no {' and '.join(names.values())}, expected both for a model with a "
+                "boundary; leave it out for a model of one network"
+            )
+        return folders
+
+    def _check(self, folder: Path) -> None:
+        PublishedConfig._check(self, folder)
+        self._expect_boundary(folder.parent)
+
+    def _expect_boundary(self, base: Path) -> None:
+        """Raise where the whole pipeline lies there and says otherwise."""
+        found = read_json(base, _PIPELINE).get("boundary_ratio") if (base / _PIPELINE).is_file() else self.boundary
+        if found != self.boundary:
+            raise ValueError(
+                f"base {base} has boundary_ratio {found}, expected {self.boundary}; set the model's boundary to it"
+            )
 
     def _stated(self) -> Mapping[str, object]:
         return {
@@ -89,6 +122,7 @@ class WanConfig(WanShape, PublishedConfig):
 
 def _network(config: WanShape) -> VideoBackbone:
     library("diffusers", extra="paper-encoders")
+    from modeling.backbones.wan_experts import WanExperts
     from modeling.backbones.wan_network import WanBackbone
 
-    return WanBackbone(config)
+    return WanBackbone(config) if config.boundary is None else WanExperts(config)

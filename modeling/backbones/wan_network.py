@@ -1,5 +1,6 @@
 """Wan 2.1 with personalization cross-attention between text cross-attention and MLP (3.2), on diffusers' own layers."""
 
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import torch
@@ -8,14 +9,16 @@ from diffusers.models.transformers.transformer_wan import WanRotaryPosEmbed, Wan
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
 from torch.utils.checkpoint import checkpoint
 
 from modeling.backbones.published_network import PersonalizedBlock, PublishedBackbone, Text, filled_texts
 from modeling.backbones.wan_shape import WanShape
 from modeling.model.backbone import CachedConditions
 from modeling.model.conditions import Conditions
-from modeling.model.dit import Attended, Binding
+from modeling.model.dit import Attended, Binding, varying_context
 from modeling.model.precision import as_written
+from modeling.model.sequence import TokenSequence, WholeSequence
 
 _PATCH: Final = 2
 
@@ -23,13 +26,18 @@ Rotation = tuple[Tensor, Tensor]
 
 
 class WanBackbone(PublishedBackbone):
-    """See the module."""
+    """See the module.
+
+    Attributes:
+        sequence: where the tokens lie.
+    """
 
     config: WanShape
 
     def __init__(self, config: WanShape) -> None:
         super().__init__()
         self.config = config
+        self.sequence: TokenSequence = WholeSequence()
         network: Any = WanTransformer3DModel
         published = network(**published_shape(config), num_layers=0)
         self.scale_shift_table: nn.Parameter = published.scale_shift_table
@@ -58,11 +66,13 @@ class WanBackbone(PublishedBackbone):
             (text,), images = self._read(conditions, clips=len(latents))
             rotation = self._rotary[0].to(latents.device)(latents)
             tokens = self.patch_embedding(latents.to(dtype)).flatten(2).transpose(1, 2).contiguous()
+            tokens = self.sequence.part(tokens)
             timestep, modulation = self._embed(timesteps, dtype)
             for block, attended in zip(self.blocks, images, strict=True):
                 tokens = block(tokens, text, modulation, rotation, attended)
             shift, scale = (self.scale_shift_table + timestep[:, None]).chunk(2, dim=1)
             velocity = self.proj_out((self.norm_out(tokens.float()) * (1 + scale) + shift).type_as(tokens))
+            velocity = self.sequence.whole(velocity, length=rotation[0].shape[1])
         return rearrange(
             velocity.float(),
             "batch (time h w) (ph pw channels) -> batch channels time (h ph) (w pw)",
@@ -71,6 +81,12 @@ class WanBackbone(PublishedBackbone):
             ph=_PATCH,
             pw=_PATCH,
         )
+
+    def divide(self, sequence: TokenSequence) -> None:
+        """See `VideoBackbone`."""
+        self.sequence = sequence
+        for block in self._own_blocks():
+            block.attn1.set_processor(DividedSelfAttention(sequence))
 
     def _embed_text(self, conditions: Conditions) -> Text:
         """Filled up with zeros, which count as in Wan's training: nothing is masked."""
@@ -87,11 +103,16 @@ class WanBackbone(PublishedBackbone):
 
 
 class WanBlock(PersonalizedBlock, WanTransformerBlock):
-    """Wan's block with a personalization layer, which takes what it attends to as an argument."""
+    """Wan's block with a personalization layer, which takes what it attends to as an argument.
+
+    Attributes:
+        compiled: as of `modeling.model.dit.Block`.
+    """
 
     def __init__(self, config: WanShape, *, is_personalized: bool) -> None:
         super().__init__(config.width, config.mlp_width, config.heads, cross_attn_norm=True)
         self.add_layer(config, heads=config.heads, is_personalized=is_personalized)
+        self.compiled: Callable[..., Tensor] | None = None
 
     def forward(  # type: ignore[override]  # it is told of images, too
         self,
@@ -101,10 +122,35 @@ class WanBlock(PersonalizedBlock, WanTransformerBlock):
         rotation: Rotation,
         images: Attended | None,
     ) -> Float[Tensor, "batch tokens width"]:
-        """The tokens after the block; without images it is exactly the published one."""
+        """The tokens after the block; without images it is exactly the published one.
+
+        Args:
+            tokens: all of each clip, or this device's part of them.
+            text: embedded.
+            modulation: of the timestep.
+            rotation: of all tokens of a clip.
+            images: what clips attend to; None is skipped.
+        """
+        if self.compiled is None:
+            return self.compute(tokens, text, modulation, rotation, images)
+        return self.compiled(self, tokens, text, modulation, rotation, images)
+
+    def compute(
+        self, tokens: Tensor, text: Tensor, modulation: Tensor, rotation: Rotation, images: Attended | None
+    ) -> Tensor:
+        """What `forward` gives: the part that is compiled."""
         if self.recomputes_activations and torch.is_grad_enabled():
             return checkpoint(self._forward, tokens, text, modulation, rotation, images, use_reentrant=False)
         return self._forward(tokens, text, modulation, rotation, images)
+
+    @staticmethod
+    def varying_sizes(
+        tokens: Tensor, text: Tensor, modulation: Tensor, rotation: Rotation, images: Attended | None
+    ) -> Iterator[tuple[Tensor, Sequence[int]]]:
+        """Of the arguments of `compute`, the axes that are others in the next call."""
+        yield from ((tokens, (0, 1)), (text, (0,)), (modulation, (0,)))
+        yield from ((each, (1,)) for each in rotation)
+        yield from varying_context(images)
 
     def _forward(
         self, tokens: Tensor, text: Tensor, modulation: Tensor, rotation: Rotation, images: Attended | None
@@ -117,6 +163,43 @@ class WanBlock(PersonalizedBlock, WanTransformerBlock):
         tokens = self.gathering(tokens, images)
         modulated = (self.norm3(tokens.float()) * (1 + mlp_scale) + mlp_shift).type_as(tokens)
         return (tokens.float() + self.ffn(modulated).float() * mlp_gate).type_as(tokens)
+
+
+class DividedSelfAttention:
+    """Wan's self-attention where each device holds a part of every clip's tokens, as a processor of diffusers.
+
+    Queries stay on their device; keys and values of the whole clip are gathered for each layer (`DividedSequence`).
+    """
+
+    def __init__(self, sequence: TokenSequence) -> None:
+        self._sequence = sequence
+
+    def __call__(self, attention: Any, tokens: Tensor, _text: None, _mask: None, rotation: Rotation) -> Tensor:
+        """What this device's tokens gather from all of their clip."""
+        length = rotation[0].shape[1]
+        own = [self._sequence.part(each.squeeze(2)).unsqueeze(2) for each in rotation]
+        query, key, value = (
+            each.unflatten(2, (attention.heads, -1))
+            for each in (
+                attention.norm_q(attention.to_q(tokens)),
+                attention.norm_k(attention.to_k(tokens)),
+                attention.to_v(tokens),
+            )
+        )
+        query, key, value = (each.transpose(1, 2) for each in (_rotated(query, own), _rotated(key, own), value))
+        key, value = (self._sequence.whole(each, length=length) for each in (key, value))
+        gathered = scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
+        return attention.to_out[1](attention.to_out[0](gathered))
+
+
+def _rotated(
+    heads: Float[Tensor, "batch tokens heads channels"], rotation: Sequence[Float[Tensor, "1 tokens 1 channels"]]
+) -> Float[Tensor, "batch tokens heads channels"]:
+    """Pairs of neighbouring channels turned, as Wan has it; cosines and sines stand there twice, one for each."""
+    cosines, sines = (each[..., ::2] for each in rotation)
+    first, second = torch.unflatten(heads, -1, (-1, 2)).unbind(-1)
+    turned = torch.stack([first * cosines - second * sines, first * sines + second * cosines], dim=-1)
+    return turned.flatten(-2).type_as(heads)
 
 
 def published_shape(config: WanShape) -> dict[str, Any]:

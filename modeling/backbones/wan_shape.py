@@ -1,4 +1,4 @@
-"""The shape of Wan 2.1 text-to-video with personalization layers, and what a call of it costs."""
+"""The shape of Wan text-to-video with personalization layers, and what a call of it costs."""
 
 from dataclasses import dataclass
 
@@ -25,6 +25,8 @@ class WanShape(BackboneConfig):
         max_images: reference images of a clip; more are an error.
         words_per_image: K, the caption tokens bound to each image. Our choice: 3, as Figure 3 draws it.
         binds_words: as `DiTConfig.binds_words`.
+        boundary: the timestep from which on one network predicts, and below it another, each with layers of its own:
+            Wan 2.2's A14B, which has the shape of the 14B and the boundary 0.875. None has one for all timesteps.
         every_nth_block: only so many blocks have a personalization layer, the first among them. Our choice: every one,
             as in the paper; every second halves what is trained.
     """
@@ -43,11 +45,14 @@ class WanShape(BackboneConfig):
     words_per_image: int = 3
     binds_words: bool = True
     every_nth_block: int = 1
+    boundary: float | None = None
 
     def __post_init__(self) -> None:
         sizes = ("width", "blocks", "heads", "mlp_width", "timestep_channels", "latent_channels", "text_channels")
         expect_at_least(1, "model", self, *sizes, "text_tokens", "image_channels", "max_images", "words_per_image")
         expect_at_least(1, "model", self, "every_nth_block")
+        if self.boundary is not None and not 0 < self.boundary < 1:
+            raise ValueError(f"model has boundary {self.boundary}, expected a timestep between 0 and 1")
         if self.width % self.heads or self.head_channels % 2:
             raise ValueError(
                 f"model has width {self.width} and {self.heads} heads, expected head channels that are a multiple of 2"
@@ -60,8 +65,28 @@ class WanShape(BackboneConfig):
 
     @property
     def fps(self) -> float:
-        """As Wan 2.1 was trained."""
+        """As Wan 2.1 was trained, and 2.2's A14B."""
         return 16.0
+
+    @property
+    def divides_clips(self) -> bool:
+        """It does."""
+        return True
+
+    @property
+    def compiles_blocks(self) -> bool:
+        """They do."""
+        return True
+
+    @property
+    def lora_layers(self) -> tuple[str, ...]:
+        """Of the published layers, all projections of attentions and MLPs; the new layers are trained themselves."""
+        return ("to_q", "to_k", "to_v", "to_out.0", "ffn.net.0.proj", "ffn.net.2")
+
+    @property
+    def timestep_ranges(self) -> tuple[tuple[float, float], ...]:
+        """Of its networks."""
+        return ((0.0, 1.0),) if self.boundary is None else ((0.0, self.boundary), (self.boundary, 1.0))
 
     def is_personalized(self, block: int) -> bool:
         """Whether the block of this number has a personalization layer."""

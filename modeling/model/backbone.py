@@ -15,6 +15,7 @@ from dataset_schema import FRAMES_PER_SECOND
 from modeling.model.conditions import Conditions
 from modeling.model.costs import Flops, Workload
 from modeling.model.parts import Trainable
+from modeling.model.sequence import TokenSequence
 from modeling.model.weight_files import NamedWeights
 
 Config = TypeVar("Config", bound="BackboneConfig")
@@ -76,6 +77,10 @@ class VideoBackbone(nn.Module, ABC):
     @abstractmethod
     def halve(self) -> None:
         """Make the weights bfloat16, to sample in half the memory."""
+
+    def divide(self, sequence: TokenSequence) -> None:  # noqa: ARG002  # here nothing is divided
+        """From now on hold only this device's part of the tokens of each clip (`BackboneConfig.divides_clips`)."""
+        raise ValueError(f"{type(self).__name__} cannot divide a clip among devices; set devices_per_clip to 1")
 
 
 class BackboneConfig(ABC):
@@ -167,13 +172,41 @@ class BackboneConfig(ABC):
         return None
 
     @property
+    def timestep_ranges(self) -> tuple[tuple[float, float], ...]:
+        """Spans [from, to) of timesteps, to 1 included, that have a network each; a training step draws from one."""
+        return ((0.0, 1.0),)
+
+    @property
+    def lora_layers(self) -> tuple[str, ...]:
+        """The ends of the names of the linear layers that get adapters, where a fine-tune names none.
+
+        Our choice: all projections of the three attentions; a personal fine-tune is to say where a known model looks,
+        for which the MLPs and the timestep's modulation, 60 % of the weights, need not change.
+        """
+        return ("to_qkv", "to_query", "to_key_value", "to_out")
+
+    @property
     def is_published(self) -> bool:
         """Whether all but the new layers is published, stays as it is, and stands in no file of this library."""
         return False
 
+    @property
+    def divides_clips(self) -> bool:
+        """Whether devices can divide the tokens of a clip among them."""
+        return not self.is_published
+
+    @property
+    def compiles_blocks(self) -> bool:
+        """Whether its blocks can be compiled; they then say which sizes vary (`block_graphs.py`)."""
+        return not self.is_published
+
     def stands_in_files(self, name: str) -> bool:
         """Whether a file of this library holds the weight of this name."""
         return not self.is_published or Trainable.NEW_LAYERS.admits(name)
+
+    def at_place_of(self: Config, other: "BackboneConfig") -> Config:  # noqa: ARG002  # here there is no place
+        """The same, with the published weights where `other` has its own."""
+        return self
 
     def pinned(self: Config) -> Config:
         """The same, bound to the very weights that are published there now."""

@@ -228,6 +228,12 @@ class DiT(VideoBackbone):
         """Make all weights bfloat16; what is computed in float32 by name stays so."""
         self.to(torch.bfloat16)
 
+    def divide(self, sequence: TokenSequence) -> None:
+        """See `VideoBackbone`."""
+        self.sequence = sequence
+        for block in cast("list[Block]", list(self.blocks)):
+            block.self_attention.sequence = sequence
+
     def _attended(self, conditions: Conditions | CachedConditions) -> Sequence[tuple[Attended | None, Attended | None]]:
         """What each block attends to: text, and images if there are any."""
         if not isinstance(conditions, Conditions):
@@ -313,6 +319,15 @@ class Block(nn.Module):
         if self.recomputes_activations and torch.is_grad_enabled():
             return checkpoint(self._forward, tokens, timestep, rotation, text, images, use_reentrant=False)
         return self._forward(tokens, timestep, rotation, text, images)
+
+    @staticmethod
+    def varying_sizes(
+        tokens: Tensor, timestep: Tensor, rotation: Rotation, text: Attended | None, images: Attended | None
+    ) -> Iterator[tuple[Tensor, Sequence[int]]]:
+        """Of the arguments of `compute`, the axes that are others in the next call."""
+        yield from ((tokens, (0, 1)), (timestep, (0,)), (rotation, (1,)))
+        yield from varying_context(text)
+        yield from varying_context(images)
 
     def keys_values(self, text: Context, images: Context | None) -> tuple[Attended, Attended | None]:
         """What the two cross-attentions attend to, as keys and values."""
@@ -424,6 +439,14 @@ def of_clips(attended: Attended | None, clips: slice | None) -> Attended | None:
         return None
     batch = len(attended.context[0])
     return attended._replace(clips=clips, branches=(clips.stop - clips.start) // batch)
+
+
+def varying_context(attended: Attended | None) -> Iterator[tuple[Tensor, Sequence[int]]]:
+    """Its axes that are others in the next call; keys and values for sampling keep theirs."""
+    if attended is not None and isinstance(attended.context, Context):
+        yield attended.context.tokens, (0, 1)
+        if attended.context.mask is not None:
+            yield attended.context.mask, (0, 3)
 
 
 def attend(tokens: Tensor, attended: Attended | None, norm: nn.Module, attention: nn.Module) -> Tensor:

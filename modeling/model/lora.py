@@ -6,15 +6,15 @@ They need the extra `lora`.
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, make_dataclass, replace
+from functools import lru_cache
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from modeling.model.backbone import BackboneConfig, VideoBackbone
-from modeling.model.dit import DiT, DiTConfig
 from modeling.model.parts import is_adapter
 from modeling.model.weight_files import NamedWeights, read_file, write_file
 from modeling.model.weights import empty_model, seeded
@@ -39,35 +39,21 @@ class LoraConfig:
             paper's weights.
         alpha: the change is scaled by alpha / rank. Our choice: as the rank, so that it is not scaled, and a learning
             rate keeps its meaning when both are raised together.
-        layers: the last names of linear layers of the model. Our choice: all projections of the three attentions; a
-            personal fine-tune is to say where a known model looks, for which the MLPs and the timestep's modulation,
-            60 % of the weights, need not change.
+        layers: the last names of linear layers of the model; None takes the model's own choice
+            (`BackboneConfig.lora_layers`).
     """
 
     rank: int = 16
     alpha: float = 16.0
-    layers: tuple[str, ...] = ("to_qkv", "to_query", "to_key_value", "to_out")
+    layers: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        if self.rank < 1 or not 0 < self.alpha < math.inf or not self.layers:
+        if self.rank < 1 or not 0 < self.alpha < math.inf or self.layers == ():
+            layers = "the model's own" if self.layers is None else ", ".join(self.layers) or "none"
             raise ValueError(
-                f"LoRA has rank {self.rank}, alpha {self.alpha} and the layers {', '.join(self.layers) or 'none'}, "
-                "expected a positive rank and alpha and at least one layer"
+                f"LoRA has rank {self.rank}, alpha {self.alpha} and the layers {layers}, expected a positive rank and "
+                "alpha and at least one layer"
             )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _SavedLora:
-    """What lies beside the weights of an adapter: its own config, and what it was trained on.
-
-    Attributes:
-        model: the config of the base model.
-        base_sha256: of its weights (`weights_sha256`), where they were those of a pipeline.
-    """
-
-    lora: LoraConfig
-    model: DiTConfig
-    base_sha256: str | None = None
 
 
 def add_lora(model: VideoBackbone, config: LoraConfig) -> None:
@@ -108,7 +94,7 @@ def with_new_adapters(weights: NamedWeights, model: VideoBackbone, *, seed: int)
         model: the adapted one; only its names and shapes count.
         seed: of the adapters.
     """
-    names = {name.replace(".base_layer.", "."): name for name, _ in model.named_parameters() if not is_adapter(name)}
+    names = {plain_name(name): name for name, _ in model.named_parameters() if not is_adapter(name)}
     for name, weight in weights:
         yield names.get(name, name), weight
     for name, parameter in model.named_parameters():
@@ -118,7 +104,7 @@ def with_new_adapters(weights: NamedWeights, model: VideoBackbone, *, seed: int)
                 yield name, nn.init.kaiming_uniform_(adapter, a=math.sqrt(5)) if ".lora_A." in name else adapter
 
 
-def save_lora(directory: Path, model: DiT, config: LoraConfig) -> None:
+def save_lora(directory: Path, model: VideoBackbone, config: LoraConfig) -> None:
     """Write the adapters of a model and what is needed to load them.
 
     Raises:
@@ -136,7 +122,7 @@ def write_lora(
         directory: gets `lora.json` and `lora.safetensors`, which holds nothing but the adapters.
         weights: of the adapted model.
         config: of the adapters.
-        model: of the base model, which is one of this library.
+        model: of the base model; of a published one it is bound to the very weights that are published now.
         base_sha256: of its weights, if they are those of a pipeline; only onto those `Pipeline.load_lora` then puts
             the adapters.
 
@@ -147,9 +133,8 @@ def write_lora(
     if not state:
         raise ValueError("the model has no LoRA adapters to save; add_lora makes them")
     directory.mkdir(parents=True, exist_ok=True)
-    write_config(
-        directory / _CONFIG_NAME, _SavedLora(lora=config, model=cast("DiTConfig", model), base_sha256=base_sha256)
-    )
+    saved = _saved_lora(type(model))(lora=config, model=model.pinned(), base_sha256=base_sha256)
+    write_config(directory / _CONFIG_NAME, saved)
     write_file(directory / _WEIGHTS_NAME, state)
 
 
@@ -162,8 +147,8 @@ def load_lora(directory: Path, model: VideoBackbone) -> LoraConfig:
         ValueError: they are damaged or belong to another model, or a weight is missing, unknown or of another shape;
             the message names the fields or weights, and the model is as it was.
     """
-    saved = read_config(directory / _CONFIG_NAME, _SavedLora)
-    if differences := differing_fields(saved.model, model.config):
+    saved = _read_saved(directory, model.config)
+    if differences := differing_fields(saved.model, model.config.pinned()):
         raise ValueError(f"LoRA {directory} was trained on another model: {'; '.join(differences)}")
     weights = dict(read_file(directory / _WEIGHTS_NAME))
     if problems := _problems(weights, _adapter_shapes(model, saved.lora)):
@@ -180,8 +165,13 @@ def merge_lora(model: VideoBackbone) -> None:
 
     Raises:
         ModuleNotFoundError: peft is not installed.
-        ValueError: the model has no adapters, or they hold weights that are not finite.
+        ValueError: the model has no adapters, they hold weights that are not finite, or its own are published.
     """
+    if model.config.is_published:
+        raise ValueError(
+            "the model's weights are published and stay as they are: no file of them is written; keep the adapters "
+            "beside them, or merge them in a folder for diffusers (modeling.write_diffusers)"
+        )
     lora_layer = library("peft.tuners.lora", extra="lora").LoraLayer
     adapted = {name: module for name, module in model.named_modules() if isinstance(module, lora_layer)}
     if not adapted:
@@ -211,17 +201,66 @@ def merged_weights(
         layer, is_adapted, rest = name.partition(".base_layer.")
         first, second = (adapters.get(f"{layer}.lora_{side}.{_ADAPTER}.weight") for side in "AB")
         if not is_adapted or rest != "weight" or first is None or second is None:
-            yield name.replace(".base_layer.", "."), weight
-            continue
-        merged = weight + second @ first * (config.alpha / config.rank)
-        if not merged.isfinite().all():
-            raise ValueError(f"merged with its adapter, {layer} would not be finite; take an earlier checkpoint")
-        yield f"{layer}.weight", merged
+            yield plain_name(name), weight
+        else:
+            yield f"{layer}.weight", _merged(layer, weight, first, second, config)
 
 
-def adapted_base(directory: Path) -> str | None:
-    """The hash of the weights that saved adapters were trained on, where they say it."""
-    return read_config(directory / _CONFIG_NAME, _SavedLora).base_sha256
+def with_saved_lora(weights: NamedWeights, directory: Path, model: BackboneConfig) -> Iterator[tuple[str, Tensor]]:
+    """Weights of a plain model with saved adapters merged into them, each in its own precision, one at a time.
+
+    Raises:
+        FileNotFoundError, ValueError: as `load_lora`, or a merged weight is not finite.
+    """
+    saved, adapters = _read_saved(directory, model), dict(read_file(directory / _WEIGHTS_NAME))
+    for name, weight in weights:
+        layer = name.removesuffix(".weight")
+        first, second = (adapters.pop(f"{layer}.lora_{side}.weight", None) for side in "AB")
+        if first is None or second is None:
+            yield name, weight
+        else:
+            yield name, _merged(layer, weight, first, second, saved.lora)
+    if adapters:
+        raise ValueError(f"LoRA {directory} does not fit the model: unknown {', '.join(sorted(adapters))}")
+
+
+def adapted_base(directory: Path, model: BackboneConfig) -> str | None:
+    """The hash of the weights that saved adapters were trained on, where they say it.
+
+    Raises:
+        FileNotFoundError, ValueError: as `load_lora`.
+    """
+    found: str | None = _read_saved(directory, model).base_sha256
+    return found
+
+
+def plain_name(name: str) -> str:
+    """The name that a weight of an adapted model has without adapters."""
+    return name.replace(".base_layer.", ".")
+
+
+def _merged(layer: str, weight: Tensor, first: Tensor, second: Tensor, config: LoraConfig) -> Tensor:
+    merged = weight.float() + second.float() @ first.float() * (config.alpha / config.rank)
+    if not merged.isfinite().all():
+        raise ValueError(f"merged with its adapter, {layer} would not be finite; take an earlier checkpoint")
+    return merged.to(weight.dtype)
+
+
+@lru_cache
+def _saved_lora(model: type[BackboneConfig]) -> Any:
+    """What lies beside the weights of an adapter of a kind of model.
+
+    Its own config, that of the base model, and the hash of its weights (`weights_sha256`), where they were those of a
+    pipeline.
+    """
+    fields: list[Any] = [("lora", LoraConfig), ("model", model), ("base_sha256", str | None, field(default=None))]
+    return make_dataclass("SavedLora", fields, frozen=True, kw_only=True)
+
+
+def _read_saved(directory: Path, model: BackboneConfig) -> Any:
+    """What `directory` says of its adapters; a published base may lie elsewhere now, its digest tells whether it is."""
+    saved = read_config(directory / _CONFIG_NAME, _saved_lora(type(model)))
+    return replace(saved, model=saved.model.at_place_of(model))
 
 
 def _saved_names(weights: NamedWeights) -> dict[str, Tensor]:
@@ -234,11 +273,12 @@ def _saved_names(weights: NamedWeights) -> dict[str, Tensor]:
 
 def _adapted_layers(model: VideoBackbone, config: LoraConfig) -> dict[str, nn.Linear]:
     linear = {name: module for name, module in model.named_modules() if isinstance(module, nn.Linear)}
-    for layer in config.layers:
+    wanted = config.layers or model.config.lora_layers
+    for layer in wanted:
         if not any(f".{name}".endswith(f".{layer}") for name in linear):
             known = sorted({name.rpartition(".")[2] for name in linear})
             raise ValueError(f"LoRA names the layer {layer!r}, expected the ends of linear layers: {', '.join(known)}")
-    ends = tuple(f".{layer}" for layer in config.layers)
+    ends = tuple(f".{layer}" for layer in wanted)
     return {name: module for name, module in linear.items() if f".{name}".endswith(ends)}
 
 

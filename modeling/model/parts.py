@@ -84,12 +84,25 @@ class Trainable(StrEnum):
     NEW_LAYERS = "new_layers"
     ALL = "all"
     ADAPTERS = "adapters"
+    NEW_LAYERS_AND_ADAPTERS = "new_layers_and_adapters"
 
     def admits(self, name: str) -> bool:
         """Whether the parameter of this name is trained."""
-        if self is Trainable.ADAPTERS:
-            return is_adapter(name)
-        return self is Trainable.ALL or (Part.of(name) in _NEW_LAYERS) == (self is Trainable.NEW_LAYERS)
+        if is_adapter(name):
+            return self.has_adapters
+        if self in (Trainable.ALL, Trainable.ADAPTERS):
+            return self is Trainable.ALL
+        return (Part.of(name) in _NEW_LAYERS) == (self is not Trainable.BACKBONE)
+
+    @property
+    def has_adapters(self) -> bool:
+        """Whether adapters are among them."""
+        return self in (Trainable.ADAPTERS, Trainable.NEW_LAYERS_AND_ADAPTERS)
+
+    @property
+    def has_new_layers_alone(self) -> bool:
+        """Whether they are the new layers, and nothing of the model's own but those."""
+        return self in (Trainable.NEW_LAYERS, Trainable.NEW_LAYERS_AND_ADAPTERS)
 
 
 def is_adapter(parameter: str) -> bool:

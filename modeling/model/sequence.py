@@ -4,7 +4,7 @@ The model asks for its part of the tokens, and for everybody's keys and values; 
 are.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 from torch.distributed.device_mesh import DeviceMesh
@@ -12,6 +12,7 @@ from torch.distributed.tensor import DTensor, Partial, Shard
 from torch.nn.functional import pad
 
 
+@runtime_checkable
 class TokenSequence(Protocol):
     """Divides tensors along their axis of tokens, the last but one."""
 

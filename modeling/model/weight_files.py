@@ -17,13 +17,12 @@ from torch import Tensor
 
 from storage.whole_files import publish, unfinished, whole_file, write_whole_text
 
-WEIGHTS_NAME: Final = "model.safetensors"
-INDEX_NAME: Final = "model.safetensors.index.json"
+_STEM: Final = "model"
+WEIGHTS_NAME: Final = f"{_STEM}.safetensors"
+INDEX_NAME: Final = f"{_STEM}.safetensors.index.json"
 
 # Our choice: 5 GB, as huggingface_hub: what breaks off while it is copied costs minutes, not the whole model.
 MAX_FILE_BYTES: Final = 5_000_000_000
-
-_SHARDS: Final = "model-?????-of-?????.safetensors"
 
 _UNNAMED: Final = ".weights-{}.safetensors"
 
@@ -60,10 +59,18 @@ def weights_sha256(folder: Path) -> str:
     return found.hexdigest()
 
 
-def write_weights(folder: Path, weights: NamedWeights, *, max_file_bytes: int = MAX_FILE_BYTES) -> None:
+def write_weights(
+    folder: Path, weights: NamedWeights, *, max_file_bytes: int = MAX_FILE_BYTES, stem: str = _STEM
+) -> None:
     """Write weights one by one, in files of at most this size; a weight that is larger has one of its own.
 
     They take the place of older ones when all are on disk, and after an error nothing has changed.
+
+    Args:
+        folder: that gets them.
+        weights: by name.
+        max_file_bytes: of a file.
+        stem: of the files' names; diffusers has its own.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for abandoned in folder.glob(_UNNAMED.format("*")):
@@ -87,7 +94,7 @@ def write_weights(folder: Path, weights: NamedWeights, *, max_file_bytes: int = 
             gathered[name] = weight
         if gathered or not written:
             write(gathered)
-        _put(folder, written)
+        _put(folder, written, stem)
     finally:
         for path, _ in written:
             path.unlink(missing_ok=True)
@@ -123,19 +130,19 @@ def write_file(path: Path, weights: Mapping[str, Tensor]) -> None:
         )
 
 
-def _put(folder: Path, written: list[tuple[Path, dict[str, int]]]) -> None:
+def _put(folder: Path, written: list[tuple[Path, dict[str, int]]], stem: str) -> None:
     """Give the files their names. In between there is no index, so none ever stands beside files of another write."""
-    index, single = folder / INDEX_NAME, folder / WEIGHTS_NAME
+    index, single = folder / f"{stem}.safetensors.index.json", folder / f"{stem}.safetensors"
     if len(written) == 1:
         _rename(written[0][0], single)
     index.unlink(missing_ok=True)
-    for old in folder.glob(_SHARDS):
+    for old in folder.glob(f"{stem}-?????-of-?????.safetensors"):
         old.unlink()
     if len(written) == 1:
         return
     files = {}
     for number, (path, sizes) in enumerate(written, start=1):
-        name = f"model-{number:05d}-of-{len(written):05d}.safetensors"
+        name = f"{stem}-{number:05d}-of-{len(written):05d}.safetensors"
         _rename(path, folder / name)
         files[name] = sizes
     content = {

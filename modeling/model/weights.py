@@ -63,11 +63,22 @@ def fill(model: nn.Module, weights: NamedWeights, *, source: str, names: Collect
     """Give every parameter, or those of some names, its weights; a sharded model takes its shard of each.
 
     Raises:
-        ValueError: a weight is missing, unknown, or of another shape; the message names `source`.
+        ValueError: as `complete`.
     """
     parameters = {name: each for name, each in model.named_parameters() if names is None or name in names}
+    for name, weight in complete(weights, parameters, source=source):
+        parameters[name].copy_(_like(parameters[name], weight))
+
+
+def complete(weights: NamedWeights, parameters: Mapping[str, Tensor], *, source: str) -> Iterator[tuple[str, Tensor]]:
+    """The same weights, one by one, if they are those of the parameters.
+
+    Raises:
+        ValueError: a weight is missing, unknown, or of another shape; the message names `source`.
+    """
+    missing = dict(parameters)
     for name, weight in weights:
-        parameter = parameters.pop(name, None)
+        parameter = missing.pop(name, None)
         if parameter is None:
             raise ValueError(
                 f"{source} has the weight {name}, which the model has not; use the config it was made with"
@@ -77,9 +88,9 @@ def fill(model: nn.Module, weights: NamedWeights, *, source: str, names: Collect
                 f"{source} has {name} of shape {tuple(weight.shape)}, expected {tuple(parameter.shape)}; use the "
                 "config it was made with"
             )
-        parameter.copy_(_like(parameter, weight))
-    if parameters:
-        raise ValueError(f"{source} lacks {', '.join(sorted(parameters))}; use the config it was made with")
+        yield name, weight
+    if missing:
+        raise ValueError(f"{source} lacks {', '.join(sorted(missing))}; use the config it was made with")
 
 
 def whole(weights: NamedWeights) -> Iterator[tuple[str, Tensor]]:

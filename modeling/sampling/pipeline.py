@@ -5,19 +5,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import cast
 
 import torch
 from jaxtyping import Float, UInt8
-from PIL import Image
 from torch import Tensor
 
-from dataset_schema import Bucket
-from dataset_schema.words import Span
 from modeling.backbones.cogvideox import CogVideoXConfig
 from modeling.backbones.ltx import LTXConfig
 from modeling.backbones.wan import UnpublishedWan, WanConfig
-from modeling.data.prompt_words import span_in_prompt
 from modeling.data.reference_images import ReferenceImage
 from modeling.data.video import Video
 from modeling.encoders import (
@@ -27,6 +22,7 @@ from modeling.encoders import (
     LatentGeometry,
     LTXEncoders,
     PaperEncoders,
+    TokenSpans,
     WanEncoders,
     build_encoders,
     unread_part,
@@ -41,13 +37,14 @@ from modeling.model.weights import empty_model, fill, whole
 from modeling.randomness import torch_generator
 from modeling.sampling.condition_encoding import encode_conditions
 from modeling.sampling.denoising import SamplingConfig, sample_latents
-from modeling.sampling.first_frame import fitted
 from modeling.sampling.flow import FlowConfig
-from picture_reading.opening import PictureSource, open_picture
-from storage.configs import differing_fields, read_config, strict, write_config
+from modeling.sampling.prompt import Prompt, fitted_first_frame, reference_images
+from picture_reading.opening import PictureSource
+from storage.configs import PRESET_ONLY, differing_fields, read_config, strict, write_config
 from storage.devices import torch_device
 
 CONFIG_NAME = "config.json"
+LORA_NAME = "lora"
 
 
 @strict
@@ -59,6 +56,8 @@ class PipelineConfig:
         model: the paper's (profile `dit`), a published one with the paper's new layers (profiles `wan`, `cogvideox` and
             `ltx`), or a Wan that is yet to be published (profile `unpublished_wan`).
         encoders: those of this library, or a config of one's own (`EncodersConfig`).
+        has_adapters: whether the adapters in `lora/` belong to the pipeline. Training writes it, of a published model,
+            into which nothing is merged.
     """
 
     model: DiTConfig | WanConfig | UnpublishedWan | CogVideoXConfig | LTXConfig = field(default_factory=DiTConfig)
@@ -66,6 +65,7 @@ class PipelineConfig:
         default_factory=EmbeddedEncoders
     )
     flow: FlowConfig = field(default_factory=FlowConfig)
+    has_adapters: bool = field(default=False, metadata=PRESET_ONLY)
 
     def __post_init__(self) -> None:
         if not isinstance(self.encoders.latents, LatentGeometry):
@@ -84,27 +84,6 @@ class PipelineConfig:
                 f"encoders have max_text_tokens {found}, expected "
                 f"{'exactly' if self.model.needs_whole_texts else 'at most'} the {read} that the model reads"
             )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Prompt:
-    """What one video is to show.
-
-    Attributes:
-        text: what happens in the video.
-        references: for each entity word of the text, a picture of it on a transparent or white background, or several:
-            paths, PIL images or arrays (height, width, 3 or 4) of RGB or RGBA in uint8. Where the text has the word
-            several times, `cat` is the first and `cat#2` the second.
-        background: a picture of the place.
-        background_word: the text's word for the place, to which `background` is then bound.
-        first_frame: a picture that the video is to begin with, scaled and centre-cropped to its size.
-    """
-
-    text: str
-    references: Mapping[str, PictureSource | Sequence[PictureSource]] = field(default_factory=dict)
-    background: PictureSource | None = None
-    background_word: str | None = None
-    first_frame: PictureSource | None = None
 
 
 class Pipeline:
@@ -164,6 +143,8 @@ class Pipeline:
         fill(model, chain(config.model.published_weights(), weights), source=f"pipeline {directory}")
         pipeline = cls(config, model, device=place)
         pipeline._read_from = directory
+        if config.has_adapters:
+            pipeline.load_lora(directory / LORA_NAME)
         return pipeline
 
     def save_pretrained(self, directory: Path | str, *, max_file_bytes: int = MAX_FILE_BYTES) -> None:
@@ -176,15 +157,15 @@ class Pipeline:
         Raises:
             ValueError: the model has adapters beside its weights.
         """
-        if lora_state(self.model):
+        if lora_state(self.model) or self.config.has_adapters:
             raise ValueError(
-                "the pipeline has adapters beside its weights; merge them first (modeling.merge_lora), or save them "
-                "alone (modeling.save_lora)"
+                "the pipeline has adapters beside its weights; save them alone (modeling.save_lora), or, unless its "
+                "model is published, merge them first (modeling.merge_lora)"
             )
         weights = whole(self.model.named_parameters())
         write_pipeline(Path(directory), self.config, weights, max_file_bytes=max_file_bytes)
 
-    def load_lora(self, directory: Path | str, *, merges: bool = True) -> LoraConfig:
+    def load_lora(self, directory: Path | str, *, merges: bool | None = None) -> LoraConfig:
         """Put adapters that a fine-tune wrote, `PIPELINE/lora`, onto the weights that they were trained on.
 
         Their files hold nothing else, so one base pipeline serves any number of them.
@@ -192,6 +173,7 @@ class Pipeline:
         Args:
             directory: of the adapters.
             merges: into the weights, which costs nothing in sampling; else they stay beside them, as peft has them.
+                None does so, but for a published model, whose weights stay as they are.
 
         Raises:
             FileNotFoundError: `directory` holds none.
@@ -199,11 +181,11 @@ class Pipeline:
             ValueError: they were trained on another pipeline's weights, or for another model, or they are damaged.
         """
         directory = Path(directory)
-        if (expected := adapted_base(directory)) is not None:
+        if (expected := adapted_base(directory, self.config.model)) is not None:
             self._expect_weights(expected, directory)
         config = load_lora(directory, self.model)
         self.model.eval()
-        if merges:
+        if not self.config.model.is_published if merges is None else merges:
             merge_lora(self.model)
             self._read_from = None
         return config
@@ -230,6 +212,7 @@ class Pipeline:
         background: PictureSource | None = None,
         background_word: str | None = None,
         first_frame: PictureSource | None = None,
+        negative_prompt: str | None = None,
         sampling: SamplingConfig | None = None,
         on_step: Callable[[], object] = lambda: None,
     ) -> Video:
@@ -241,6 +224,7 @@ class Pipeline:
             background: a picture of the place.
             background_word: its word.
             first_frame: a picture that the video is to begin with.
+            negative_prompt: as for `sample_batch`.
             sampling: size, seed and guidance.
             on_step: called after every denoising step, for progress bars.
 
@@ -259,7 +243,7 @@ class Pipeline:
             background_word=background_word,
             first_frame=first_frame,
         )
-        (video,) = self.sample_batch([given], sampling=sampling, on_step=on_step)
+        (video,) = self.sample_batch([given], negative_prompt=negative_prompt, sampling=sampling, on_step=on_step)
         return video
 
     @torch.no_grad()
@@ -267,6 +251,7 @@ class Pipeline:
         self,
         prompts: Sequence[Prompt],
         *,
+        negative_prompt: str | None = None,
         sampling: SamplingConfig | None = None,
         on_step: Callable[[], object] = lambda: None,
     ) -> list[Video]:
@@ -274,23 +259,27 @@ class Pipeline:
 
         Args:
             prompts: of the videos.
+            negative_prompt: what guidance leads away from, in place of the text that the model reads where one is
+                dropped (`null_text`); for models that read one.
             sampling: size, seed and guidance of all of them.
             on_step: called after every denoising step, for progress bars.
 
         Raises:
-            ValueError, TypeError: as for one video, or there is no prompt.
+            ValueError, TypeError: as for one video, or there is no prompt; or a negative one that the model does not
+                read, or guidance does not use.
             torch.OutOfMemoryError: the message says what to change.
         """
         if not prompts:
             raise ValueError("there are no prompts, expected at least one")
         sampling = sampling or SamplingConfig()
-        images = [self._reference_images(prompt) for prompt in prompts]
-        frames = [_first_frame(prompt, sampling.bucket) for prompt in prompts]
+        null_text = self._null_text(negative_prompt, sampling)
+        images = [reference_images(prompt, most=self.config.model.max_images) for prompt in prompts]
+        frames = [fitted_first_frame(prompt, sampling.bucket) for prompt in prompts]
         geometry = self.config.encoders.latents
         shape = (1, geometry.channels, *geometry.shape(sampling.bucket))
         noise = torch.randn(shape, generator=torch_generator("sample", sampling.seed)).to(self._device)
         with _saying_what_takes_less_memory(sampling, videos=len(prompts)):
-            conditions = self._encode([prompt.text for prompt in prompts], images)
+            conditions = self._encode([prompt.text for prompt in prompts], images, null_text=null_text)
             first = [None if frame is None else self._latents(frame[None])[0] for frame in frames]
             with computing_in(self._precision(sampling), self._device):
                 latents = sample_latents(
@@ -324,56 +313,53 @@ class Pipeline:
         latents = self._latents(torch.from_numpy(video))
         return self._encoders.autoencoder.decode(latents)[0].cpu().numpy()
 
-    def _reference_images(self, prompt: Prompt) -> list[ReferenceImage]:
-        """All reference images in the order of training: entities as given, the background last."""
-        references, background, background_word = prompt.references, prompt.background, prompt.background_word
-        if not isinstance(references, Mapping):
-            raise TypeError(
-                f"references is a {type(references).__name__}, expected pictures by word: {{'cat': picture}}"
-            )
-        given: list[tuple[str, Span, PictureSource]] = []
-        for word, pictures in references.items():
-            span = span_in_prompt(word, prompt.text)
-            several = _several(pictures)
-            if not several:
-                raise ValueError(f"reference word {word!r} has no picture; give it one or leave it out")
-            given += [(f"picture {number} of {word!r}", span, each) for number, each in enumerate(several, start=1)]
-        if background is not None:
-            place = span_in_prompt(background_word, prompt.text) if background_word is not None else Span(0, 0)
-            given.append(("the background", place, background))
-        elif background_word is not None:
-            raise ValueError(f"background word is {background_word!r}, but there is no background; give its picture")
-        most = self.config.model.max_images
-        if len(given) > most:
-            raise ValueError(
-                f"{len(given)} reference images, expected at most {most}; leave out {len(given) - most}: "
-                f"past the first {most} come {', '.join(name for name, _, _ in given[most:])}"
-            )
-        return [_reference_image(*each) for each in given]
-
     def _latents(
         self, video: UInt8[Tensor, "frames height width 3"]
     ) -> Float[Tensor, "1 channels time latent_height latent_width"]:
         return self._encoders.autoencoder.encode(video[None].to(self._device))
 
-    def _encode(self, texts: Sequence[str], images: Sequence[Sequence[ReferenceImage]]) -> Conditions:
-        most = self._encoders.text.max_tokens
+    def _null_text(self, negative_prompt: str | None, sampling: SamplingConfig) -> str | None:
+        """What the model reads where a text is dropped."""
+        null_text = self.config.model.null_text
+        if negative_prompt is None:
+            return null_text
+        if null_text is None:
+            raise ValueError(
+                f"negative_prompt is {negative_prompt!r}, but the model was trained with zeros where a text is "
+                "dropped, and reads no other text there; leave it out"
+            )
+        if sampling.text_scale == 0:
+            raise ValueError(
+                f"negative_prompt is {negative_prompt!r}, which changes nothing with text_scale 0; raise that, or "
+                "leave it out"
+            )
+        return negative_prompt
+
+    def _encode(
+        self, texts: Sequence[str], images: Sequence[Sequence[ReferenceImage]], *, null_text: str | None
+    ) -> Conditions:
         for text, tokens in zip(texts, self._encoders.text.encode(texts), strict=True):
             if not any(start < end for start, end in tokens.spans):
                 raise ValueError(f"prompt is {text!r}, expected at least one word")
-            if unread := unread_part(text, tokens.spans, max_tokens=most):
-                raise ValueError(
-                    f"prompt has more than the {most} tokens that the text encoder reads; shorten it to what comes "
-                    f"before {unread[:40]!r}"
-                )
+            self._expect_read("prompt", text, tokens.spans)
+        if null_text:
+            self._expect_read("negative_prompt", null_text, self._encoders.text.spans([null_text])[0])
         return encode_conditions(
             texts,
             images,
             encoders=self._encoders,
             words_per_image=self.config.model.words_per_image,
-            null_text=self.config.model.null_text,
+            null_text=null_text,
             device=self._device,
         )
+
+    def _expect_read(self, name: str, text: str, spans: TokenSpans) -> None:
+        most = self._encoders.text.max_tokens
+        if unread := unread_part(text, spans, max_tokens=most):
+            raise ValueError(
+                f"{name} has more than the {most} tokens that the text encoder reads; shorten it to what comes before "
+                f"{unread[:40]!r}"
+            )
 
 
 def write_pipeline(
@@ -388,30 +374,6 @@ def write_pipeline(
     own = ((name, weight) for name, weight in weights if config.model.stands_in_files(name))
     write_weights(directory, own, max_file_bytes=max_file_bytes)
     return directory
-
-
-def _reference_image(name: str, span: Span, picture: PictureSource) -> ReferenceImage:
-    return ReferenceImage(start=span.start, end=span.end, image=_opened(name, picture))
-
-
-def _first_frame(prompt: Prompt, bucket: Bucket) -> UInt8[Tensor, "height width 3"] | None:
-    if prompt.first_frame is None:
-        return None
-    if bucket.frames == 1:
-        raise ValueError(f"a video of {bucket} is its first frame, which is given; take a bucket of more frames")
-    return fitted(_opened("the first frame", prompt.first_frame), bucket)
-
-
-def _opened(name: str, picture: PictureSource) -> Image.Image:
-    try:
-        return open_picture(picture)
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from error
-
-
-def _several(pictures: PictureSource | Sequence[PictureSource]) -> Sequence[PictureSource]:
-    is_one = isinstance(pictures, str | bytes) or not isinstance(pictures, Sequence)
-    return cast("Sequence[PictureSource]", [pictures] if is_one else pictures)
 
 
 @contextmanager

@@ -14,16 +14,13 @@ without, and in the branches of guidance.
 """
 
 import logging
+from collections.abc import Iterable, Sequence
 from types import FunctionType
-from typing import Final
+from typing import Any, Final, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 from torch._dynamo.exc import BackendCompilerFailed, FailOnRecompileLimitHit
-
-from modeling.model.attention import Context
-from modeling.model.dit import Attended, Block
-from modeling.model.positions import Rotation
 
 _logger = logging.getLogger(__name__)
 
@@ -35,8 +32,23 @@ _WAYS: Final = {
 }
 
 
+@runtime_checkable
+class CompiledBlock(Protocol):
+    """A block of a model whose config says that its blocks compile; its `forward` calls what stands in `compiled`."""
+
+    training: bool
+
+    def compute(self, tokens: Tensor, *inputs: Any) -> Tensor:
+        """The tokens after the block."""
+        ...
+
+    def varying_sizes(self, tokens: Tensor, *inputs: Any) -> Iterable[tuple[Tensor, Sequence[int]]]:
+        """Of its arguments, the axes that are others in the next call."""
+        ...
+
+
 class BlockGraphs:
-    """Computes a block in place of `Block.compute`; one for all blocks of a model (`Block.compiled`)."""
+    """Computes a block in place of its `compute`; one for all blocks of a model (their `compiled`)."""
 
     def __init__(self) -> None:
         self._functions: dict[tuple[bool, bool], _CompiledFunction] = {}
@@ -45,31 +57,24 @@ class BlockGraphs:
         """Begin anew, because other weights are trained from now on."""
         self._functions.clear()
 
-    def __call__(
-        self,
-        block: Block,
-        tokens: Tensor,
-        timestep: Tensor,
-        rotation: Rotation,
-        text: Attended | None,
-        images: Attended | None,
-    ) -> Tensor:
-        """The tokens after the block; arguments as those of `Block.forward`.
+    def __call__(self, block: CompiledBlock, tokens: Tensor, *inputs: Any) -> Tensor:
+        """The tokens after the block; arguments as those of its `compute`.
 
         Raises:
             RuntimeError: this machine cannot compile.
         """
         if tokens._base is not None:
             tokens = tokens.clone()  # a view brings its base along, and is another kind than what a block returns
-        _mark_sizes(tokens, timestep, rotation, text, images)
+        for tensor, axes in block.varying_sizes(tokens, *inputs):
+            torch._dynamo.maybe_mark_dynamic(tensor, list(axes))
         way = (torch.is_grad_enabled(), block.training)
         if way not in self._functions:
             self._functions[way] = _CompiledFunction(_WAYS[way])
-        return self._functions[way](block, tokens, timestep, rotation, text, images)
+        return self._functions[way](block, tokens, *inputs)
 
 
 class _CompiledFunction:
-    """`Block.compute` for one way of calling it, with graphs of its own."""
+    """`compute` of a block for one way of calling it, with graphs of its own."""
 
     def __init__(self, way: str) -> None:
         self._way = way
@@ -103,27 +108,5 @@ class _CompiledFunction:
             ) from error
 
 
-def _compute(
-    block: Block,
-    tokens: Tensor,
-    timestep: Tensor,
-    rotation: Rotation,
-    text: Attended | None,
-    images: Attended | None,
-) -> Tensor:
-    return block.compute(tokens, timestep, rotation, text, images)
-
-
-def _mark_sizes(
-    tokens: Tensor, timestep: Tensor, rotation: Rotation, text: Attended | None, images: Attended | None
-) -> None:
-    """Say which sizes are other ones in the next call. Keys and values for sampling keep theirs."""
-    mark = torch._dynamo.maybe_mark_dynamic
-    mark(tokens, [0, 1])
-    mark(timestep, 0)
-    mark(rotation, 1)
-    for attended in (text, images):
-        if attended is not None and isinstance(attended.context, Context):
-            mark(attended.context.tokens, [0, 1])
-            if attended.context.mask is not None:
-                mark(attended.context.mask, [0, 3])
+def _compute(block: CompiledBlock, tokens: Tensor, *inputs: Any) -> Tensor:
+    return block.compute(tokens, *inputs)

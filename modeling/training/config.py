@@ -39,7 +39,7 @@ class TrainingPhase:
     def __post_init__(self) -> None:
         expect_at_least(1, f"training phase {self.name}", self, "steps")
         expect_at_least(0, f"training phase {self.name}", self, "warmup_steps")
-        if self.trainable is Trainable.NEW_LAYERS and not self.uses_references:
+        if self.trainable.has_new_layers_alone and not self.uses_references:
             raise ValueError(
                 f"training phase {self.name} trains {self.trainable} without references, and nothing else leads to "
                 "them; set uses_references"
@@ -151,7 +151,7 @@ class TrainingConfig:
             dataset before it grew.
         wandb: shows the curves in W&B, too; None does not. Lines of `metrics.jsonl` and points of curves are the same.
         lora: adapters for a personal fine-tune, which are then all that the training phases change; None trains the
-            model itself.
+            model itself. Of a published model the new layers may be trained beside them.
     """
 
     phases: tuple[TrainingPhase, ...] = (PHASE_I, PHASE_II_A, PHASE_II_B)
@@ -179,7 +179,8 @@ class TrainingConfig:
         if not self.phases:
             raise ValueError("training has no phases, expected at least one")
         for phase in self.phases:
-            if (phase.trainable is Trainable.ADAPTERS) != (self.lora is not None):
+            is_possible = phase.trainable.has_adapters or phase.trainable is Trainable.NEW_LAYERS
+            if phase.trainable.has_adapters if self.lora is None else not is_possible:
                 raise ValueError(
                     f"training phase {phase.name} trains {phase.trainable} {'with' if self.lora else 'without'} lora, "
                     "expected trainable = adapters exactly where lora is set"
@@ -209,21 +210,27 @@ class RunConfig:
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
     def __post_init__(self) -> None:
+        if self.pipeline.has_adapters:
+            raise ValueError("pipeline has has_adapters true, expected false, because training itself says so")
+        trained = {phase.trainable for phase in self.training.phases}
         if not self.pipeline.model.is_published:
+            if self.training.lora is not None and trained != {Trainable.ADAPTERS}:
+                raise ValueError("training has lora, expected phases that train adapters alone, which are merged")
             return
         because = "because its model is published and stays as it is but for the new layers"
+        possible = (Trainable.NEW_LAYERS, Trainable.ADAPTERS, Trainable.NEW_LAYERS_AND_ADAPTERS)
         for phase in self.training.phases:
-            if phase.trainable is not Trainable.NEW_LAYERS:
+            if phase.trainable not in possible:
                 raise ValueError(
-                    f"training phase {phase.name} trains {phase.trainable}, expected {Trainable.NEW_LAYERS}, {because}"
+                    f"training phase {phase.name} trains {phase.trainable}, expected {', '.join(possible)}, {because}"
                 )
-        if self.training.execution.compiles:
+        if self.training.execution.compiles and not self.pipeline.model.compiles_blocks:
             raise ValueError(
-                "execution has compiles true, expected false, because blocks of a published model are not compiled"
+                "execution has compiles true, expected false, because blocks of this published model are not compiled"
             )
-        if self.training.execution.devices_per_clip > 1:
+        if self.training.execution.devices_per_clip > 1 and not self.pipeline.model.divides_clips:
             raise ValueError(
-                f"execution has devices_per_clip {self.training.execution.devices_per_clip}, expected 1, because a "
+                f"execution has devices_per_clip {self.training.execution.devices_per_clip}, expected 1, because this "
                 "published model does not divide a clip"
             )
 

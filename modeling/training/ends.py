@@ -1,14 +1,18 @@
 """Between training and pipelines: the weights a run starts from, and the pipeline that it comes to."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
+from torch import Tensor
+
 from modeling.model.backbone import VideoBackbone
-from modeling.model.lora import add_lora, merged_weights, with_new_adapters, write_lora
-from modeling.model.weight_files import NamedWeights, read_weights
+from modeling.model.lora import LoraConfig, add_lora, merged_weights, plain_name, with_new_adapters, write_lora
+from modeling.model.parts import is_adapter
+from modeling.model.weight_files import NamedWeights, read_weights, weights_sha256
 from modeling.model.weights import empty_model, fresh_weights
-from modeling.sampling.pipeline import CONFIG_NAME, PipelineConfig, write_pipeline
+from modeling.sampling.pipeline import CONFIG_NAME, LORA_NAME, PipelineConfig, write_pipeline
 from modeling.training.config import RunConfig
 from storage.configs import differing_fields, read_config
 
@@ -31,17 +35,21 @@ def starting_weights(config: RunConfig, start: Path | None) -> NamedWeights:
     """
     seed, pipeline = config.training.seed, config.pipeline
     if start is None:
-        if config.training.lora is not None:
+        if config.training.lora is not None and not pipeline.model.is_published:
             raise ValueError("training has lora, but no pipeline to start from; name one with start")
-        return fresh_weights(pipeline.model, seed=seed)
+        return _with_adapters(fresh_weights(pipeline.model, seed=seed), config)
     found = read_config(start / CONFIG_NAME, PipelineConfig)
+    if found.has_adapters:
+        raise ValueError(
+            f"pipeline {start} has adapters beside its weights, and training would leave them out; start from the one "
+            "that they were trained on, or go on from a checkpoint of their run"
+        )
     # Binding without words has the same weights, and the first training phase does not use them.
     alike = replace(found, model=replace(found.model, binds_words=pipeline.model.binds_words))
     differences = differing_fields(pipeline, alike)
     if differences:
         raise ValueError(f"pipeline {start} needs another config: {'; '.join(differences)}; use its own values")
-    weights = chain(pipeline.model.published_weights(), read_weights(start))
-    return weights if config.training.lora is None else with_new_adapters(weights, empty_model_of(config), seed=seed)
+    return _with_adapters(chain(pipeline.model.published_weights(), read_weights(start)), config)
 
 
 def write_run(
@@ -49,7 +57,8 @@ def write_run(
 ) -> Path:
     """Write the pipeline of a run's weights, which are never all in memory; returns `directory`.
 
-    Adapters are merged into the model, and also written by themselves, to `directory/lora`.
+    Adapters are merged into the model, and also written by themselves, to `directory/lora`. Of a published model, which
+    stands in no file, they are only there, and the pipeline says that it has them.
 
     Args:
         directory: of the pipeline.
@@ -61,6 +70,23 @@ def write_run(
     lora = run.training.lora
     if lora is None:
         return write_pipeline(directory, run.pipeline, chain(trained, frozen))
+    if run.pipeline.model.is_published:
+        return _write_beside(directory, run, lora, dict(chain(trained, frozen)))
     adapters = dict(trained)
-    write_lora(directory / "lora", adapters.items(), lora, run.pipeline.model, base_sha256=base_sha256)
+    write_lora(directory / LORA_NAME, adapters.items(), lora, run.pipeline.model, base_sha256=base_sha256)
     return write_pipeline(directory, run.pipeline, merged_weights(frozen, adapters, lora))
+
+
+def _with_adapters(weights: NamedWeights, config: RunConfig) -> NamedWeights:
+    if config.training.lora is None:
+        return weights
+    return with_new_adapters(weights, empty_model_of(config), seed=config.training.seed)
+
+
+def _write_beside(directory: Path, run: RunConfig, lora: LoraConfig, weights: Mapping[str, Tensor]) -> Path:
+    """The new layers of a published model as a pipeline, and beside them the adapters, which name both by digests."""
+    new_layers = ((plain_name(name), weight) for name, weight in weights.items() if not is_adapter(name))
+    write_pipeline(directory, replace(run.pipeline, has_adapters=True), new_layers)
+    sha256 = weights_sha256(directory)
+    write_lora(directory / LORA_NAME, weights.items(), lora, run.pipeline.model, base_sha256=sha256)
+    return directory

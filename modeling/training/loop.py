@@ -312,7 +312,12 @@ class Trainer:
         encoded = self._encode(part, with_references=self._state.phase.uses_references)
         places = tuple(example.place for example in part.examples)
         timesteps = draw_batch_timesteps(
-            places, distribution=flow.distribution, shift=flow.shift(part.bucket), seed=seed, step=step
+            places,
+            distribution=flow.distribution,
+            shift=flow.shift(part.bucket),
+            seed=seed,
+            step=step,
+            ranges=self.config.pipeline.model.timestep_ranges,
         )
         chance = numpy_generator("self-conditioning", seed, step).random()
         shows_estimate = self.config.pipeline.model.self_conditions and chance < training.self_conditioning_probability

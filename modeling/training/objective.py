@@ -1,5 +1,6 @@
 """What training minimises (3.2), and the figure that tells whether references are used at all."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -129,15 +130,35 @@ def draw_noise(
     return torch.stack(noise).to(latents.device)
 
 
-def draw_batch_timesteps(
-    places: tuple[int, ...], *, distribution: TimestepDistribution, shift: float, seed: int, step: int
+def draw_batch_timesteps(  # the distribution's side and the step's
+    places: tuple[int, ...],
+    *,
+    distribution: TimestepDistribution,
+    shift: float,
+    seed: int,
+    step: int,
+    ranges: Sequence[tuple[float, float]] = ((0.0, 1.0),),
 ) -> Float[Tensor, " batch"]:
-    """The timesteps of a step, one for each place in the batch."""
-    draws = [
-        draw_timesteps(distribution, shift=shift, count=1, generator=torch_generator("timestep", seed, step, place))
-        for place in places
-    ]
-    return torch.cat(draws)
+    """The timesteps of a step, one for each place in the batch, all of one range.
+
+    Our choice: of several ranges, each with a network of its own, a step takes the one in which a timestep of its own
+    lies, and draws again what lies elsewhere. Every timestep is then as frequent as in the distribution, and every
+    device runs the same network.
+    """
+
+    def draw(name: str, *place: int) -> Iterator[Tensor]:
+        generator = torch_generator(name, seed, step, *place)
+        while True:
+            yield draw_timesteps(distribution, shift=shift, count=1, generator=generator)
+
+    first = next(draw("range")).item() if len(ranges) > 1 else 0.0
+    chosen = next(each for each in ranges if _lies_in(each, first))
+    return torch.cat([next(t for t in draw("timestep", place) if _lies_in(chosen, t.item())) for place in places])
+
+
+def _lies_in(span: tuple[float, float], timestep: float) -> bool:
+    start, end = span
+    return start <= timestep < end or timestep == end == 1
 
 
 @torch.no_grad()

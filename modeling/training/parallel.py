@@ -6,7 +6,7 @@ parallel); all others have clips of their own. One process alone needs none of t
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -15,7 +15,6 @@ from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
 
 from modeling.model.backbone import VideoBackbone
-from modeling.model.dit import Block, DiT
 from modeling.model.precision import Precision
 from modeling.model.sequence import DividedSequence
 from modeling.training.block_graphs import BlockGraphs
@@ -96,11 +95,10 @@ class Team:
             model.shrink(lambda name: not is_trained(name))
         sequence = None if self._clip is None else DividedSequence(self._clip)
         if sequence is not None:
-            cast("DiT", model).sequence = sequence  # RunConfig divides clips for no other
-        for block in cast("list[Block]", list(model.blocks)):
+            model.divide(sequence)
+        blocks: Any = model.blocks
+        for block in blocks:
             block.recomputes_activations = execution.recomputes_activations
-            if sequence is not None:
-                block.self_attention.sequence = sequence
             if execution.compiles:
                 block.compiled = self._graphs
         if self._shards is not None:

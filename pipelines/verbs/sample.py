@@ -33,6 +33,7 @@ class Sample:
         output: the .mp4 to write.
         reference: WORD=PICTURE, several if need be; the word is copied from the prompt (WORD#2 where it stands there
             a second time), the picture shows its subject on a transparent or white background.
+        negative_prompt: what guidance leads away from, such as "blurry"; for models on a published one, which read it.
         first_frame: a picture that the video is to begin with, scaled and centre-cropped to its size.
         background: WORD=PICTURE of the place.
         lora: adapters of a personal fine-tune of that pipeline, such as out/my_dog_model/pipeline/lora.
@@ -45,6 +46,7 @@ class Sample:
     prompt: str
     output: Path
     reference: tuple[str, ...] = ()
+    negative_prompt: str | None = None
     first_frame: Path | None = None
     background: str | None = None
     lora: Path | None = None
@@ -90,6 +92,7 @@ def sample(command: Sample) -> Path:
             background=background,
             background_word=background_word,
             first_frame=first_frame,
+            negative_prompt=command.negative_prompt,
             sampling=sampling,
             on_step=lambda: report(next(done)),
         )

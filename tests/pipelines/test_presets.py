@@ -15,7 +15,7 @@ from modeling.encoders import EmbeddedEncoders
 from modeling.model.weights import empty_model
 from modeling.sampling.solvers import Heun
 from modeling.training.config import RunConfig
-from modeling.training.presets import cogvideox_2b, ltx_2b, one_gpu, paper, tiny, wan_1_3b
+from modeling.training.presets import cogvideox_2b, ltx_2b, one_gpu, paper, tiny, wan_1_3b, wan_14b
 from modeling.training.run_costs import Devices, fits, run_buckets
 from pipelines.config import parse, read_preset
 from pipelines.proof.prove import PRESET, Prove
@@ -57,6 +57,17 @@ def test_presets_of_other_published_models_fit_the_gpu_that_they_name(
     run = preset()
 
     assert fits(run, run_buckets(run), Devices(count=1, memory_bytes=memory_gib * 2**30))
+
+
+def test_the_larger_wan_preset_is_the_same_from_the_file_and_from_python() -> None:
+    assert read_preset(Train, CONFIGS / "train_wan_14b.toml")["run"] == wan_14b()
+
+
+def test_the_larger_wan_preset_fits_eight_gpus_of_80_gib_and_not_one() -> None:
+    run = wan_14b()
+
+    assert fits(run, run_buckets(run), Devices(count=8, memory_bytes=80 * 2**30))
+    assert not fits(run, run_buckets(run), Devices(count=1, memory_bytes=80 * 2**30))
 
 
 def test_the_wan_preset_fits_one_gpu_of_24_gib() -> None:

@@ -18,6 +18,7 @@ VERBS = {
     "validate": ["--dataset", "ds"],
     "own-dataset": ["--input", "my_dog", "--output", "out"],
     "to-pipeline": ["--checkpoint", "step", "--output", "out"],
+    "to-diffusers": ["--model", "model", "--output", "out"],
     "label-clips": ["--input", "videos", "--output", "out"],
     "train-filter": ["--output", "out"],
     "sprites": ["--output", "out"],

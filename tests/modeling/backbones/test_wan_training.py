@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +13,19 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from dataset_schema import Bucket
+from modeling.backbones.wan import WanConfig
 from modeling.data.cache import write_cache
 from modeling.data.schedule import BatchingConfig
 from modeling.data.store import SampleStore
 from modeling.encoders import build_encoders
+from modeling.model.lora import LoraConfig
 from modeling.model.parts import Trainable
 from modeling.model.precision import Precision
-from modeling.sampling.denoising import SamplingConfig
+from modeling.sampling.denoising import DenoisingConfig, SamplingConfig
 from modeling.sampling.pipeline import Pipeline, PipelineConfig
 from modeling.training.checkpoint import read_tensors
-from modeling.training.config import RunConfig, TrainingPhase
+from modeling.training.config import RunConfig, TrainingPhase, ValidationConfig
 from modeling.training.export import export_checkpoint
 from modeling.training.loop import train
 from modeling.training.run_log import StepReport
@@ -53,6 +56,11 @@ SAMPLING = SamplingConfig(bucket=SMALL, steps=2)
 
 @pytest.fixture
 def run(tiny_wan: Path, paper_checkpoints: TinyCheckpoints) -> RunConfig:
+    """See `wan_run`."""
+    return wan_run(tiny_wan, paper_checkpoints)
+
+
+def wan_run(tiny_wan: Path, paper_checkpoints: TinyCheckpoints) -> RunConfig:
     """Two phases, with a checkpoint in the middle of each."""
     training = run_config(*PHASES, checkpoint_every_steps=2, checkpoints_kept=9).training
     pipeline = PipelineConfig(model=wan_config(tiny_wan), encoders=wan_encoders(tiny_wan, paper_checkpoints))
@@ -190,7 +198,7 @@ def test_a_cached_run_reads_the_null_text_from_the_cache(
 @pytest.mark.parametrize(
     ("trainable", "message"),
     [
-        (Trainable.ALL, "training phase x trains all, expected new_layers, because its model is published"),
+        (Trainable.ALL, r"training phase x trains all, expected new_layers, .*, because its model is published"),
         (Trainable.BACKBONE, "training phase x trains backbone, expected new_layers"),
     ],
 )
@@ -201,6 +209,13 @@ def test_a_run_that_would_train_the_base_is_refused(run: RunConfig, trainable: T
         replace(run, training=replace(run.training, phases=(phase,)))
 
 
+class Plain(WanConfig):
+    """A published model that neither compiles nor divides."""
+
+    divides_clips = False
+    compiles_blocks = False
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -209,12 +224,14 @@ def test_a_run_that_would_train_the_base_is_refused(run: RunConfig, trainable: T
     ],
 )
 def test_a_run_that_would_compute_otherwise_than_the_model_can_is_refused(
-    run: RunConfig, changes: dict[str, Any], message: str
+    run: RunConfig, tiny_wan: Path, changes: dict[str, Any], message: str
 ) -> None:
     execution = replace(run.training.execution, **changes)
+    replace(run, training=replace(run.training, execution=execution))
+    plain = Plain(**{each.name: getattr(run.pipeline.model, each.name) for each in fields(WanConfig)})
 
     with pytest.raises(ValueError, match=message):
-        replace(run, training=replace(run.training, execution=execution))
+        RunConfig(pipeline=replace(run.pipeline, model=plain), training=replace(run.training, execution=execution))
 
 
 def test_encoders_that_give_longer_texts_than_the_model_reads_are_refused(run: RunConfig, tiny_wan: Path) -> None:
@@ -253,3 +270,48 @@ def test_two_processes_that_share_the_weights_end_like_one(
     ends = [load_file(tmp_path / output / "pipeline" / "model.safetensors") for output in ("one", "two")]
     moved = largest_difference(ends[0], weights(checkpoint(tmp_path / "one", 2)))
     assert largest_difference(*ends) < (0.01 if precision is Precision.FLOAT32 else 0.3) * moved
+
+
+# 3 x 3 x 3 latent tokens at 16 frames a second, so that two devices cannot share them equally.
+ODD = Bucket(9, 48, 48)
+
+
+def test_two_devices_that_divide_each_clip_train_what_one_trains(
+    run: RunConfig, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    data = replace(
+        run.training.data,
+        buckets=(ODD,),
+        batching=BatchingConfig(tokens_per_device=27, devices_per_group=2),
+        image_dropout=0.4,
+    )
+    phases = (PHASES[0], TrainingPhase(name="II-b", steps=3, trainable=Trainable.NEW_LAYERS_AND_ADAPTERS))
+    one = replace(
+        run,
+        training=replace(
+            run.training,
+            data=data,
+            phases=phases,
+            lora=LoraConfig(rank=2),
+            execution=replace(run.training.execution, precision=Precision.FLOAT32),
+            validation=ValidationConfig(every_steps=6, sampling=DenoisingConfig(steps=2), clips=1),
+        ),
+    )
+    execution = replace(one.training.execution, devices_per_clip=2, recomputes_activations=True)
+    two = replace(one, training=replace(one.training, execution=execution))
+    dataset = make_dataset({Bucket(17, 48, 48): 5})
+
+    train(one, dataset=dataset, output=tmp_path / "one")
+    train_together([Run(two, tmp_path / "two")], dataset, tmp_path)
+
+    columns = [
+        [[line[name] for line in metrics(tmp_path / output)] for name in ("loss", "gradient_norm")]
+        for output in ("one", "two")
+    ]
+    assert columns[0][0] == pytest.approx(columns[1][0], rel=1e-5)
+    assert columns[0][1] == pytest.approx(columns[1][1], rel=1e-4)
+    ends = [read_tensors(checkpoint(tmp_path / output, 6)) for output in ("one", "two")]
+    begun = read_tensors(checkpoint(tmp_path / "one", 2))
+    moved = largest_difference(ends[0], {name: begun.get(name, tensor) for name, tensor in ends[0].items()})
+    assert largest_difference(*ends) < 0.01 * moved
+    assert len(list((tmp_path / "two" / "samples" / "step-00000006").glob("*.mp4"))) == 1

@@ -34,6 +34,16 @@ def save_tiny_wan(folder: Path) -> Path:
     return folder
 
 
+def save_tiny_experts(folder: Path, wan: Path, *, boundary: float) -> Path:
+    """Write a Wan 2.2 of two networks, the first and everything else as of `wan`."""
+    kind: Any = WanPipeline
+    parts = kind.from_pretrained(wan, local_files_only=True).components
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        kind(**{**parts, "transformer_2": _transformer()}, boundary_ratio=boundary).save_pretrained(folder)
+    return folder
+
+
 def wan_encoders(wan: Path, images: TinyCheckpoints) -> WanEncoders:
     """The config that reads it, and reads images with a tiny DINOv2."""
     return WanEncoders(

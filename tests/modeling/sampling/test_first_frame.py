@@ -16,7 +16,8 @@ from modeling.model.weights import build_model
 from modeling.sampling.denoising import SamplingConfig
 from modeling.sampling.first_frame import fitted, holding_first
 from modeling.sampling.flow import noisy_latents, timestep_schedule
-from modeling.sampling.pipeline import Pipeline, PipelineConfig, Prompt
+from modeling.sampling.pipeline import Pipeline, PipelineConfig
+from modeling.sampling.prompt import Prompt
 from modeling.sampling.solvers import Euler, Heun, Solver, UniPC
 from modeling.training.presets import tiny
 

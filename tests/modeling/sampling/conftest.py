@@ -1,0 +1,2 @@
+from tests.modeling.encoders.conftest import paper_checkpoints as paper_checkpoints
+from tests.modeling.encoders.conftest import tiny_wan as tiny_wan
