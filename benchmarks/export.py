@@ -4,8 +4,8 @@
 
 Clips hold random bytes, which no copying format opens, and two pictures of 400 x 300 pixels each. `cp` and the export
 take turns on the same disk, both until the disk has everything (`sync`), since an export is not done before. Goal: half
-as fast as `cp` by the clock where pictures too keep their bytes; CPU-seconds tell how much of that another program took. Memory is what a fresh process grows by, and again with four times
-the clips: it must not follow them.
+as fast as `cp` by the clock where pictures too keep their bytes; CPU-seconds tell how much of that another program
+took. Memory is what a fresh process grows by, and again with four times the clips: it must not follow them.
 """
 
 import argparse

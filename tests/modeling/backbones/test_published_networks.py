@@ -15,6 +15,7 @@ from modeling.backbones.published import PublishedConfig
 from modeling.model.backbone import VideoBackbone
 from modeling.model.conditions import Conditions
 from modeling.model.costs import workload_of
+from modeling.model.lora import LoraConfig, add_lora, lora_state
 from modeling.model.parts import Part, Trainable
 from modeling.model.precision import Precision, computing_in
 from modeling.model.weights import empty_model, fresh_weights, parameters_by_part
@@ -236,3 +237,23 @@ def test_a_base_of_another_kind_is_refused(
 
 def say(path: Path, **changes: object) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_new_adapters_of_all_attentions_and_mlps_leave_bitwise_the_published_model(
+    family: Family, checkpoint: Path, dtype: torch.dtype
+) -> None:
+    (latents, timesteps), conditions = family.draw_latents(), draw_conditions()
+    model = filled_model(family.config(checkpoint), dtype=dtype)
+    matrices = {
+        name.removesuffix(".weight")
+        for name, weight in model.named_parameters()
+        if "blocks." in name and weight.ndim == 2 and (".attn" in name or ".ff." in name)
+    }
+
+    add_lora(model, LoraConfig(rank=2))
+
+    assert {name.partition(".lora_")[0] for name in lora_state(model)} == matrices
+    with torch.no_grad(), computing_in(Precision(str(dtype).removeprefix("torch.")), latents.device):
+        found = model.eval()(latents, timesteps, conditions)
+    assert torch.equal(found, family.theirs(checkpoint, dtype, latents, timesteps, texts_of(conditions)))
