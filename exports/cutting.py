@@ -141,6 +141,15 @@ def is_cut(sample: Sample) -> bool:
     return not is_whole or is_named_so or facts != (sample.num_frames, sample.height, sample.width)
 
 
+def source_place(sample: Sample) -> Place | None:
+    """Where the clip came from, if it is still there."""
+    try:
+        place = place_of(sample.source.uri)
+    except ValueError:
+        return None
+    return place if _is_there(place) else None
+
+
 def _any_of(sample: Sample, *footages: _Footage | None) -> _Footage:
     for footage in footages:
         if footage is not None:
@@ -171,13 +180,11 @@ def _source(sample: Sample, root: Place, *, has_bytes: bool) -> _Footage | None:
     """What the clip was cut from, where it is still there."""
     media, source = sample.media, sample.source
     if not has_bytes and sample.video.path:
-        place = place_beside(root, sample.video.path)
+        beside = place_beside(root, sample.video.path)
+        place = beside if _is_there(beside) else None
     else:
-        try:
-            place = place_of(source.uri)
-        except ValueError:
-            return None
-    if not _is_there(place):
+        place = source_place(sample)
+    if place is None:
         return None
     start_s = source.start_s if sample.video_start_s == 0 or has_bytes else sample.video_start_s
     return _Footage(

@@ -8,7 +8,7 @@ from PIL import Image
 
 from dataset_schema import Box, ReferenceImage, Sample
 from exports.binding import is_outside
-from exports.cutting import CutPlan, is_cut
+from exports.cutting import CutPlan, is_cut, source_place
 from exports.refusal import Reason, Refused
 from storage.address import Place
 from video_reading.clip import open_clip
@@ -54,13 +54,17 @@ def rectangle_footage(reference: ReferenceImage, sample: Sample, plan: CutPlan, 
         )
     if plan.file is not None:
         return Rectangle(file=plan.file, time_s=time_s, box=box)
-    if not has_bytes or (is_cut(sample) and is_outside(reference, sample)):
+    if not is_cut(sample):
+        return Rectangle(file=None, time_s=time_s, box=box)
+    if (source := source_place(sample)) is not None:
+        return Rectangle(file=source, time_s=time_s, box=box)  # the cut is smaller, and may lack what the box shows
+    start_s = sample.source.start_s or 0.0
+    if is_outside(reference, sample) or not has_bytes or not _is_within_cut(box, sample):
         raise Refused(
             Reason.NO_RECTANGLE,
-            f"a picture was cut at {time_s:.2f} s, which the published cut does not show; take clips from their "
-            "sources (footage = source), or write cut-outs on white",
+            f"a picture was cut at {time_s:.2f} s out of a frame that the published cut does not show, and its source "
+            "is gone; write cut-outs on white",
         )
-    start_s = (sample.source.start_s or 0.0) if is_cut(sample) else 0.0
     return Rectangle(file=None, time_s=max(0.0, time_s - start_s), box=box)
 
 
@@ -81,10 +85,27 @@ def cut_rectangle(reference: ReferenceImage, sample: Sample, plan: CutPlan, cont
             image = look.painter(*look.size)(shown.frame)
     except VideoError as error:
         raise Refused(Reason.NO_RECTANGLE, f"the frame of a picture cannot be had: its video {error}") from error
-    height, width = where.size
-    down, across = look.size[0] / sample.media.height, look.size[1] / sample.media.width
-    top, left = round(where.box.y0 * down), round(where.box.x0 * across)
-    bottom, right = top + max(1, round(height * down)), left + max(1, round(width * across))
+    top, left, bottom, right = _covered(where.box, sample, look.size)
+    image = image[max(0, top) : max(bottom, top + 1), max(0, left) : max(right, left + 1)]
     written = io.BytesIO()
-    Image.fromarray(image[top:bottom, left:right]).save(written, "PNG", compress_level=1)
+    Image.fromarray(image).save(written, "PNG", compress_level=1)
     return written.getvalue()
+
+
+def _covered(box: Box, sample: Sample, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Top, left, bottom and right of a box in a picture of the frame, which covers its size and is cropped to it."""
+    media = sample.media
+    scale = max(size[0] / media.height, size[1] / media.width)
+    above, before = (media.height * scale - size[0]) / 2, (media.width * scale - size[1]) / 2
+    return (
+        round(box.y0 * scale - above),
+        round(box.x0 * scale - before),
+        round(box.y1 * scale - above),
+        round(box.x1 * scale - before),
+    )
+
+
+def _is_within_cut(box: Box, sample: Sample) -> bool:
+    top, left, bottom, right = _covered(box, sample, (sample.height, sample.width))
+    is_cropped = top < -1 or left < -1 or bottom > sample.height + 1 or right > sample.width + 1
+    return not is_cropped

@@ -67,17 +67,17 @@ def video_bytes(
 
 def shown(content: bytes | Path) -> list[int]:
     """The mean level of every frame of a video."""
-    with av.open(io.BytesIO(content) if isinstance(content, bytes) else str(content)) as file:
+    with av.open(io.BytesIO(content) if isinstance(content, bytes) else str(content), "r") as file:
         return [round(float(frame.to_ndarray(format="rgb24").mean())) for frame in file.decode(video=0)]
 
 
 def loudness(content: bytes | Path) -> npt.NDArray[np.float64]:
     """The loudness of every tenth of a second of a video's sound."""
-    with av.open(io.BytesIO(content) if isinstance(content, bytes) else str(content)) as file:
+    with av.open(io.BytesIO(content) if isinstance(content, bytes) else str(content), "r") as file:
         pieces = [frame.to_ndarray() for frame in file.decode(audio=0)]
     sound = np.concatenate(pieces, axis=1)[0]
     tenths = sound[: len(sound) // 4800 * 4800].reshape(-1, 4800)
-    return np.sqrt((tenths.astype(np.float64) ** 2).mean(axis=1))
+    return np.asarray(np.sqrt((tenths.astype(np.float64) ** 2).mean(axis=1)))
 
 
 def cutout(color: tuple[int, int, int], *, size: tuple[int, int] = (40, 30), below: int = 0) -> bytes:

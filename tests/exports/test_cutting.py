@@ -61,7 +61,7 @@ def test_the_ntsc_pace_counts_as_its_own() -> None:
 def test_what_not_every_reader_shows_rightly_is_cut_again(change: dict[str, object]) -> None:
     sample = sample_of(frames=130)
 
-    odd = replace(sample, media=replace(sample.media, **change))
+    odd = replace(sample, media=replace(sample.media, **change))  # type: ignore[arg-type]
 
     assert not plan(odd, ANY).is_copy
 

@@ -13,25 +13,25 @@ from tests.exports.made_clips import grey, shown
 
 def frames_by_time(path: Path, fps: float) -> int:
     """How many frames a reader takes that resamples by timestamps."""
-    with av.open(str(path)) as file:
+    with av.open(str(path), "r") as file:
         stream = file.streams.video[0]
         times = [float(frame.time or 0) for frame in file.decode(stream)]
     return int((times[-1] - times[0]) * fps + 1e-6) + 1
 
 
 def pace(path: Path) -> float:
-    with av.open(str(path)) as file:
+    with av.open(str(path), "r") as file:
         return float(file.streams.video[0].average_rate or 0)
 
 
 def sound_lag_s(path: Path) -> float | None:
     """By how much the sound ends before the pictures; None without sound."""
-    with av.open(str(path)) as file:
+    with av.open(str(path), "r") as file:
         if not file.streams.audio:
             return None
         samples = sum(frame.samples for frame in file.decode(audio=0))
         rate = file.streams.audio[0].rate
-    with av.open(str(path)) as file:
+    with av.open(str(path), "r") as file:
         frames = sum(1 for _ in file.decode(video=0))
     return float(frames / pace(path) - samples / rate)
 

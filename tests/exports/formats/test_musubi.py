@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from tests.exports.formats.reading import expect_frames, expect_on_white, frames
 from tests.exports.made_clips import BLUE, CAPTION, RED, make_sample
 
 
-def read(folder: Path) -> dict[str, dict[str, object]]:
+def read(folder: Path) -> dict[str, dict[str, Any]]:
     """Every item of the dataset by its video, as strictly as the reader: whatever stops it fails here."""
     config = tomllib.loads((folder / "dataset.toml").read_text(encoding="utf-8"))
     general = config["general"]
@@ -66,7 +67,7 @@ def test_what_the_reader_gets_is_what_went_in(exported: Callable[..., Exported])
     }
     for clip in (TWO, ONE, LONGER):
         assert Path(str(items[clip]["video"])).read_bytes() == found.samples[clip].video.bytes
-    woman, dog = items[TWO]["pictures"]  # type: ignore[misc]
+    woman, dog = items[TWO]["pictures"]
     expect_on_white(woman, RED)
     expect_on_white(dog, BLUE)
     without_tags = re.sub(r" \(<\w+ \d+>\)", "", str(items[TWO]["caption"]))
