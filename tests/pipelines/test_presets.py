@@ -12,6 +12,7 @@ from curation.annotators.moving_object.locator import MovingObjectConfig
 from curation.profiles import CurationConfig, PaperAnnotators, build_stages
 from dataset_schema import TABLE_6_BUCKETS
 from modeling.encoders import EmbeddedEncoders
+from modeling.model.parts import Trainable
 from modeling.model.weights import empty_model
 from modeling.sampling.solvers import Heun
 from modeling.training.config import RunConfig
@@ -210,6 +211,19 @@ def test_the_proof_on_a_gpu_is_the_larger_one() -> None:
     assert (small.world.jitter, large.world.jitter) == (0.0, 1.0)
     assert set(small.world.words) < set(large.world.words)
     assert set(small.world.places) < set(large.world.places)
+
+
+def test_the_proof_on_a_frozen_base_is_of_the_same_clips_and_judged_alike() -> None:
+    own = parse(Prove, [], verb="prove-backbone", preset=CONFIGS / "prove_backbone_cpu.toml")
+    proof = parse(Prove, [], verb="prove", preset=PRESET)
+
+    for same in ("world", "held_out", "curation", "sampling", "pictures", "candidates", "run.training.data"):
+        assert attrgetter(same)(own) == attrgetter(same)(proof)
+    assert [phase.trainable for phase in own.base] == [Trainable.BACKBONE]
+    assert [phase.trainable for phase in own.run.training.phases] == [Trainable.NEW_LAYERS]
+    assert own.run.pipeline.model.is_published
+    assert (own.retrieval_goal, own.following_goal) == (0.70, 0.90)
+    assert max(own.world.subjects) * own.pictures <= own.run.pipeline.model.max_images
 
 
 def test_the_small_model_is_sampled_as_the_proof_samples_it() -> None:

@@ -19,8 +19,8 @@ from tests.pipelines.proof.small_proof import SEED, TINY, Proof
 SHORTER = {
     "steps = 900": "steps = 2",
     "cooldown_steps = 300": "cooldown_steps = 1",
-    "steps = 1100": "steps = 2",
-    "cooldown_steps = 500": "cooldown_steps = 1",
+    "steps = 3600": "steps = 2",
+    "cooldown_steps = 1200": "cooldown_steps = 1",
     "warmup_steps = 20": "warmup_steps = 1",
     "tokens_per_device = 1728": "tokens_per_device = 216",
     "reference_gain_every_steps = 50": "reference_gain_every_steps = 1",
