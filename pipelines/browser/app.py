@@ -158,10 +158,10 @@ class Browser:
         _, row = _clip(opened, request, _asked(request))
         try:
             media = stored_media(opened, row, request.path_params["number"])
-            kind = media_type(self.media.read(media, range(min(HEAD_BYTES, media.place.length))))
+            kind = media_type(self.media.read(media, range(min(HEAD_BYTES, media.length))))
         except MediaError as error:
             raise PageError(404, str(error)) from error
-        size = media.place.length
+        size = media.length
         asked_range = request.headers.get("range")
         try:
             wanted = wanted_bytes(asked_range, size)

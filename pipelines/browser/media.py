@@ -1,5 +1,6 @@
 """The media of a clip, read from its shard by the byte ranges that the index names, and no other byte of the disk."""
 
+import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 from dataset_schema.rows import Row
-from modeling.data.byte_ranges import ByteRange, read_ranges
 from pipelines.browser.opened import Opened
 
 _AT_ONCE_BYTES: Final = 2**18
@@ -35,7 +35,8 @@ class StoredMedia:
 
     shard: Path
     shard_bytes: int
-    place: ByteRange
+    offset: int
+    length: int
 
 
 class MediaReader:
@@ -55,10 +56,9 @@ class MediaReader:
         Raises:
             MediaError: the shard is gone, or another file has its name.
         """
-        wanted = range(media.place.length) if part is None else part
-        place = ByteRange(media.place.offset + wanted.start, len(wanted))
+        wanted = range(media.length) if part is None else part
         try:
-            (content,) = read_ranges(media.shard, [place], size_bytes=media.shard_bytes)
+            content = _read(media, wanted)
         except OSError as error:
             raise MediaError(
                 f"shard {media.shard.name} cannot be read any more ({error}); put it back, or reload the page to see "
@@ -96,7 +96,19 @@ def stored_media(opened: Opened, row: Row, number: int) -> StoredMedia:
     size = shard.covered.size_bytes
     if not (offsets[number] >= 0 and lengths[number] >= 0 and offsets[number] + lengths[number] <= size):
         raise MediaError(f"the index places a payload of clip {row['clip_id']} outside of its shard; make index anew")
-    return StoredMedia(shard.path, size, ByteRange(offsets[number], lengths[number]))
+    return StoredMedia(shard.path, size, offsets[number], lengths[number])
+
+
+def _read(media: StoredMedia, wanted: range) -> bytes:
+    """Our choice: the shard is opened every time, so that one which was replaced is seen to be another."""
+    with media.shard.open("rb") as file:
+        if (found := os.fstat(file.fileno()).st_size) != media.shard_bytes:
+            raise OSError(f"it has {found} bytes, expected the {media.shard_bytes} that it had")
+        file.seek(media.offset + wanted.start)
+        content = file.read(len(wanted))
+    if len(content) < len(wanted):
+        raise OSError(f"it ends within the payload at byte {media.offset}")
+    return content
 
 
 def media_type(head: bytes) -> str:

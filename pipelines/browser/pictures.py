@@ -112,7 +112,7 @@ def _first_frame(video: bytes, row: Row) -> Picture:
     part = VideoPart(file=video, span=Span(start_s=row["video_start_s"] or None))
     try:
         with open_clip(part, enough_s=0.1) as clip:
-            frame = next(clip.frames).frame
+            frame = next(iter(clip.frames)).frame
             look = Look.of(frame, clip.video.sample_aspect)
             picture: Picture = look.painter(*look.size)(frame)
     except (VideoError, av.error.FFmpegError, StopIteration) as error:

@@ -98,6 +98,7 @@ def listening(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host.strip("[]"), port))
+        listener.listen()  # who asks before the server runs waits for it
     except OSError as error:
         listener.close()
         raise type(error)(f"cannot listen at {host}, port {port} ({error.strerror}); choose another --port") from error

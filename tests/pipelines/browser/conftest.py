@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +15,10 @@ from curation.references.judging import scores_alone
 from dataset_schema import (
     Annotator,
     DatasetManifest,
+    FailedClip,
     FailureKind,
     Reason,
+    RejectedClip,
     Sample,
     Scores,
     Source,
@@ -86,12 +88,13 @@ def write_small_dataset(folder: Path, make_sample: Callable[[int], Sample]) -> P
         ),
     ]
     busy = replace(failed, clip_id=clip_id(2001), source=Source(id="2001", uri="videos/far.mp4"), kind=FailureKind.IO)
-    for name, records in {
+    tables: dict[str, Sequence[Sample | RejectedClip | FailedClip]] = {
         "samples/part-0001-000-00000.parquet": samples[:3],
         "samples/part-0001-000-00001.parquet": samples[3:],
         "rejections/part-0001-000-00000.parquet": rejections,
         "failures/part-0001-000-00000.parquet": [failed, busy],
-    }.items():
+    }
+    for name, records in tables.items():
         write_shard(folder / name, records)
     head = DatasetManifest(
         profile="embedded",
