@@ -1,9 +1,9 @@
 """Which address shows which page."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -31,6 +31,7 @@ from pipelines.browser.opened import BrowsedDataset, Opened
 from pipelines.browser.overview import OverviewCounter
 from pipelines.browser.pictures import PictureMaker
 from pipelines.browser.stored_clip import ClipReader, Record
+from pipelines.browser.what_if import Threshold, thresholds, what_if
 
 _CLIPS_A_PAGE: Final = 48
 _STATIC: Final = Path(__file__).parent / "static"
@@ -84,6 +85,7 @@ class Browser:
             Route("/", self.overview),
             Route("/clips", self.gallery),
             Route("/clip/{clip_id}", self.clip),
+            Route("/what-if", self.what_if),
             Route("/media/{clip_id}/{number:int}", self.payload),
             Route("/card/{clip_id}", self.card),
             Route("/frame/{clip_id}/{number:int}", self.frame),
@@ -116,7 +118,8 @@ class Browser:
             raise PageError(404, f"there is no page {asked.page}, the last one is {pages}")
         first = (asked.page - 1) * _CLIPS_A_PAGE
         places = found.page(asked.page, _CLIPS_A_PAGE)
-        cards = [(first + number, place, opened.clips.row(place)) for number, place in enumerate(places)]
+        rows = opened.clips.rows(places)
+        cards = [(first + number, place, row) for number, (place, row) in enumerate(zip(places, rows, strict=True))]
         return self._page(
             "gallery.html", opened, query=asked.query, total=len(found), page=asked.page, pages=pages, cards=cards
         )
@@ -125,8 +128,10 @@ class Browser:
         """One clip."""
         opened = self._opened()
         asked = _asked(request)
-        place, row = _clip(opened, request, asked)
         found = opened.clips.find(asked.query)
+        if asked.at is not None and asked.at < len(found):
+            asked = replace(asked, place=int(found.places[asked.at]))
+        place, row = _clip(opened, request, asked)
         at = asked.at if asked.at is not None and _is_at(found.places, asked.at, place) else found.position(place)
         steps = {} if at is None else {"previous": at - 1, "next": at + 1}
         neighbours = {
@@ -151,6 +156,18 @@ class Browser:
             has_video=is_shown_as_video(row),
             **told,
         )
+
+    def what_if(self, request: Request) -> Response:
+        """What other limits would change."""
+        opened = self._opened()
+        known, values, found, problem = [], {}, None, ""
+        try:
+            known = thresholds(opened)
+            values = _values(request, known)
+            found = what_if(opened, values) if values else None
+        except ValueError as error:
+            problem = str(error)
+        return self._page("what_if.html", opened, known=known, values=values, found=found, problem=problem)
 
     def payload(self, request: Request) -> Response:
         """A payload of a clip as it lies in its shard, or the range of it that is asked for."""
@@ -252,6 +269,26 @@ def _asked(request: Request) -> Asked:
     except ValueError as error:
         raise PageError(400, str(error)) from error
     return Asked(query, page=max(own.get(_PAGE, 1), 1), at=own.get(_AT), place=own.get(_PLACE))
+
+
+def _values(request: Request, known: Sequence[Threshold]) -> dict[str, float]:
+    """The limits of an address that are not those of the dataset.
+
+    Raises:
+        ValueError: there is no such limit, or its value is no number.
+    """
+    given = {each.name: each.value for each in known}
+    values: dict[str, float] = {}
+    for name, text in request.query_params.multi_items():
+        if name not in given:
+            raise ValueError(f"{name[:80]!r} is none of the limits of this dataset")
+        try:
+            value = float(text)
+        except ValueError as error:
+            raise ValueError(f"{name} is {text[:80]!r}, expected a number") from error
+        if value != given[name]:
+            values[name] = value
+    return values
 
 
 def _clip(opened: Opened, request: Request, asked: Asked) -> tuple[int, Row]:

@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, groupby
 from pathlib import Path
 from typing import Any, Final
 
@@ -135,26 +135,39 @@ class ClipTable:
 
     def row(self, place: int) -> Row:
         """What the index says of one clip, as far as pages show it."""
+        return self.rows([place])[0]
+
+    def rows(self, places: Sequence[int]) -> list[Row]:
+        """The same of several, in their order; those that lie together are read together."""
         with self._lock:
-            if place in self._rows:
-                self._rows.move_to_end(place)
-                return self._rows[place]
-        row = self._read(place)
+            found = {place: self._rows[place] for place in places if place in self._rows}
+        lacking = sorted(frozenset(places) - found.keys())
+        for _, together in groupby(lacking, key=self._group_of):
+            found |= self._read(list(together))
         with self._lock:
-            self._rows[place] = row
+            self._rows |= found
             while len(self._rows) > _ROWS_IN_MEMORY:
                 self._rows.popitem(last=False)
-        return row
+        return [found[place] for place in places]
 
-    def _read(self, place: int) -> Row:
+    def _group_of(self, place: int) -> tuple[int, int]:
+        """The part of a place, and the row group there."""
         number = bisect_right(self._starts, place, hi=len(self._parts) + 1) - 1
-        within = place - self._starts[number]
+        if number == len(self._parts):
+            return number, place
+        return number, bisect_right(self._parts[number].group_ends, place - self._starts[number])
+
+    def _read(self, places: Sequence[int]) -> dict[int, Row]:
+        """The rows at some places of one row group."""
+        number, _ = self._group_of(places[0])
+        first = places[0] - self._starts[number]
+        count = places[-1] - places[0] + 1
         if number < len(self._parts):
-            found = self._parts[number].read(range(within, within + 1), SHOWN)
+            found = self._parts[number].read(range(first, first + count), SHOWN)
         else:
-            found = self._unwritten.slice(within, 1).select(SHOWN)
-        (row,) = found.to_pylist()
-        return dict(row)
+            found = self._unwritten.slice(first, count).select(SHOWN)
+        wanted = found.take(pa.array([place - places[0] for place in places], pa.int64()))
+        return dict(zip(places, map(dict, wanted.to_pylist()), strict=True))
 
     def _create_view(self) -> None:
         """A view is text, so the names of the parts stand in it; they are the dataset's own, and quoted."""

@@ -53,3 +53,17 @@ for (const form of document.querySelectorAll("form.filters")) form.addEventListe
 window.addEventListener("pageshow", () => {
   for (const field of document.querySelectorAll("form.filters :disabled")) field.disabled = false;
 });
+
+// A limit that is moved asks at once; limits that are as they were are not in the address.
+for (const form of document.querySelectorAll("form.limits")) {
+  form.addEventListener("input", (event) => {
+    event.target.parentElement.querySelector("output").value = event.target.value;
+  });
+  form.addEventListener("change", () => form.requestSubmit());
+  form.addEventListener("submit", () => {
+    for (const field of form.querySelectorAll("input")) field.disabled = field.value === field.dataset.given;
+  });
+  window.addEventListener("pageshow", () => {
+    for (const field of form.querySelectorAll("input")) field.disabled = false;
+  });
+}

@@ -136,6 +136,19 @@ def test_pictures_that_nobody_sees_are_not_fetched(pages: Window, site: Served) 
     assert 0 < len(cards) < pages.value("document.images.length")
 
 
+def test_a_slider_shows_what_would_change_and_can_be_shared(pages: Window, site: Served) -> None:
+    pages.open(f"{home(site)}/what-if")
+    pages.value("document.querySelector('input[name=\"content_filter.min_desirable\"]').focus()")
+    pages.press("ArrowRight")
+    pages.wait_for("location.search === '?content_filter.min_desirable=0.31'")
+
+    assert "0.31" in pages.value("document.querySelector('.command').textContent")
+    assert pages.value("document.documentElement.scrollWidth <= innerWidth")
+    pages.open(f"{home(site)}/what-if?content_filter.min_desirable=0.82")
+    assert pages.value("document.querySelector('.changes .number:not(th)').textContent") == "3"
+    assert pages.value("document.querySelector('[name=\"content_filter.min_desirable\"]').value") == "0.82"
+
+
 def test_what_others_wrote_does_not_run(pages: Window, site: Served) -> None:
     pages.open(f"{home(site)}/clip/{clip_id(1001)}")
     wait_for_pictures(pages)
