@@ -80,7 +80,7 @@ class ClipQuery:
 
     def address(self) -> list[tuple[str, str]]:
         """The names and values that `read` reads as this query, always in the same order."""
-        found = {**self.texts, **{name: f"{value:g}" for name, value in self.bounds.items()}}
+        found = {**self.texts, **{name: _short(value) for name, value in self.bounds.items()}}
         if self.subjects is not None:
             found["subjects"] = str(self.subjects)
         return [(name, found[name]) for name in _NAMES if name in found]
@@ -165,6 +165,11 @@ def _number(name: str, value: str) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{name} is {value!r}, expected a number")
     return number
+
+
+def _short(value: float) -> str:
+    """The value in as few digits as give it back."""
+    return short if float(short := f"{value:g}") == value else repr(value)
 
 
 def _count(name: str, value: str) -> int:

@@ -76,7 +76,7 @@ def histogram_bars(histogram: Histogram) -> list[HistogramBar]:
     return [
         HistogramBar(
             low=histogram.low + number * step,
-            high=histogram.low + (number + 1) * step,
+            high=histogram.high if number + 1 == len(histogram.counts) else _below(histogram.low + (number + 1) * step),
             count=count,
             x=number * width,
             height=math.sqrt(count) / most * HISTOGRAM_HEIGHT,
@@ -85,6 +85,11 @@ def histogram_bars(histogram: Histogram) -> list[HistogramBar]:
         for number, count in enumerate(histogram.counts)
         if count
     ]
+
+
+def _below(value: float) -> float:
+    """The greatest number below: the value itself belongs to the next bar."""
+    return math.nextafter(value, -math.inf)
 
 
 def limit_lines(histogram: Histogram) -> list[tuple[float, str]]:

@@ -96,22 +96,29 @@ def limits_of(policy: Policy, score: str) -> tuple[Rule, ...]:
 
 
 def _histograms(clips: ClipTable, policy: Policy) -> Iterator[Histogram]:
-    ranges = ", ".join(f"min({name}), max({name})" for name in SCORE_NAMES)
-    (found,) = clips.ask(f"SELECT {ranges} FROM clips")
-    for name, least, greatest in zip(SCORE_NAMES, found[::2], found[1::2], strict=True):
-        if least is None:
-            continue
-        low, high = (0.0, 1.0) if name in SHARE_SCORES else (float(least), float(greatest))
-        high = high if high > low else low + 1.0
-        counted = dict(
-            clips.ask(
-                f"SELECT least(floor(({name} - ?) / ? * {BINS}), {BINS - 1})::INTEGER, count(*) FROM clips "
-                f"WHERE {name} IS NOT NULL GROUP BY 1",
-                (low, high - low),
-            )
-        )
-        counts = tuple(counted.get(number, 0) for number in range(BINS))
-        yield Histogram(name=name, low=low, high=high, counts=counts, rules=limits_of(policy, name))
+    """Of every score that was measured, all of them counted in one pass."""
+    ranges = _ranges(clips)
+    bins = (
+        f"histogram(least(floor(({name} - ?) / ? * {BINS}), {BINS - 1})::INTEGER) FILTER (WHERE {name} IS NOT NULL)"
+        for name in SCORE_NAMES
+    )
+    values = [value for low, high in ranges.values() for value in (low, high - low)]
+    (counted,) = clips.ask(f"SELECT {', '.join(bins)} FROM clips", values)
+    for (name, (low, high)), counts in zip(ranges.items(), counted, strict=True):
+        if counts:
+            found = tuple(counts.get(number, 0) for number in range(BINS))
+            yield Histogram(name=name, low=low, high=high, counts=found, rules=limits_of(policy, name))
+
+
+def _ranges(clips: ClipTable) -> dict[str, tuple[float, float]]:
+    """Of every score the least and the greatest value that its picture shows."""
+    unbounded = [name for name in SCORE_NAMES if name not in SHARE_SCORES]
+    (found,) = clips.ask(f"SELECT {', '.join(f'min({name}), max({name})' for name in unbounded)} FROM clips")
+    ends = {
+        name: (least or 0.0, most or 0.0) for name, least, most in zip(unbounded, found[::2], found[1::2], strict=True)
+    }
+    ends = {name: (low, high if high > low else low + 1.0) for name, (low, high) in ends.items()}
+    return {name: ends.get(name, (0.0, 1.0)) for name in SCORE_NAMES}
 
 
 def _buckets(clips: ClipTable) -> list[tuple[str, int]]:

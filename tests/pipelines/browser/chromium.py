@@ -60,7 +60,7 @@ class Window:
     def open(self, address: str) -> None:
         """Go to an address, and wait until it is there."""
         self.call("Page.navigate", url=address)
-        self.wait_for(f"document.readyState === 'complete' && location.href === {json.dumps(address)}")
+        self.wait_for(f"location.href === {json.dumps(address)}")
 
     def value(self, script: str) -> Any:
         """What a script gives."""
@@ -70,7 +70,7 @@ class Window:
         return found["result"].get("value")
 
     def wait_for(self, script: str) -> None:
-        """Until it is true.
+        """Until it is true of a page that is there.
 
         Raises:
             AssertionError: it does not become true.
@@ -78,7 +78,7 @@ class Window:
         until = time.monotonic() + _WAIT_S
         while time.monotonic() < until:
             try:
-                if self.value(f"Boolean({script})"):
+                if self.value(f"document.readyState === 'complete' && Boolean({script})"):
                     return
             except RuntimeError:
                 pass  # a page that goes away while it is asked
@@ -97,7 +97,7 @@ class Window:
 
     def press(self, key: str) -> None:
         """Press a key, once the page is ready for it."""
-        self.wait_for("document.readyState === 'complete'")
+        self.wait_for("true")
         name, code = _KEYS.get(key, (key, 13 if key == "Enter" else ord(key.upper()[0])))
         text = {"text": "\r"} if key == "Enter" else {"text": key} if len(key) == 1 else {}
         self.call("Input.dispatchKeyEvent", type="keyDown", key=name, windowsVirtualKeyCode=code, **text)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pipelines.browser.clip_query import NUMBERS, ClipQuery
 
-numbers = st.floats(allow_nan=False, allow_infinity=False).map(lambda value: float(f"{value:g}"))
+numbers = st.floats(allow_nan=False, allow_infinity=False)
 
 
 @given(
