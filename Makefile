@@ -47,7 +47,7 @@ option = $(if $($(1)),$(2) "$$$(1)")
 # in names of files, and in the first word.
 each_reference = readarray -t references < <(sed -E ':next; s/(=.*[^[:blank:]])[[:blank:]]+([^[:blank:]=\n]+=)/\1\n\2/; t next' <<< "$$REF")
 
-.PHONY: help setup demo prove prove-backbone ablations check test test-slow test-gpu test-legacy explain curate inspect select index repolicy merge diff compact export validate own-dataset describe cache train sample to-diffusers submit label-clips train-filter bench bench-quality bench-model bench-gpu bench-dataset clean
+.PHONY: help setup demo prove prove-backbone ablations check test test-slow test-gpu test-browser setup-browser test-legacy explain curate inspect browse select index repolicy merge diff compact export validate own-dataset describe cache train sample to-diffusers submit label-clips train-filter bench bench-quality bench-model bench-gpu bench-dataset bench-browse clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -89,6 +89,13 @@ test-slow: setup  ## what takes longer
 test-gpu: setup  ## what needs a GPU; fails where PyTorch finds none
 	$(VENV)/bin/pytest -m gpu $(ARGS)
 
+test-browser: setup  ## the dataset browser in a real Chromium, after make setup-browser
+	$(VENV)/bin/pytest -m browser tests/pipelines/browser $(ARGS)
+
+setup-browser:  ## install Chromium for make test-browser, by apt-get as root
+	apt-get update
+	apt-get install -y --no-install-recommends chromium
+
 test-legacy: $(LEGACY_VENV)/.ready  ## groundingdino-py and segment-anything, in an environment of their own
 	$(LEGACY_VENV)/bin/pytest tests/legacy -o filterwarnings=default $(ARGS)
 
@@ -112,6 +119,10 @@ curate: setup  ## videos and captions into a dataset: make curate INPUT=videos/ 
 inspect: setup  ## tables and contact sheets of a dataset: make inspect DATASET=out/dataset
 	$(call need,DATASET,name a dataset directory)
 	$(PYTHON) -m pipelines inspect --dataset "$$DATASET" $(ARGS)
+
+browse: setup  ## a dataset in your browser, on this machine alone: make browse DATASET=out/dataset [ARGS="--port 8200"]
+	$(call need,DATASET,name a dataset directory)
+	$(PYTHON) -m pipelines browse --dataset "$$DATASET" $(ARGS)
 
 select: setup  ## part of a dataset as a dataset: make select DATASET=out/dataset WHERE="scores.desirable >= 0.4" OUTPUT=out/desirable
 	$(call need,DATASET,name a dataset directory or a Parquet file of samples)$(call need,OUTPUT,name the new directory)
@@ -205,6 +216,9 @@ bench-gpu: setup  ## the model library on a GPU: steps and MFU of every bucket, 
 
 bench-dataset: setup  ## what a dataset of a million clips costs to read, beside its goals: make bench-dataset [ARGS="--folder DIR"]
 	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.dataset $(ARGS)
+
+bench-browse: setup  ## what the dataset browser costs over a million clips, beside its goals: make bench-browse [ARGS="--dataset DIR"]
+	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.browse $(ARGS)
 
 clean:  ## remove what the demo and the tests wrote
 	rm -rf out .pytest_cache .mypy_cache .ruff_cache

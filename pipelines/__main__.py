@@ -18,6 +18,7 @@ from pipelines.known_errors import BROKE, INTERRUPTED, TERMINATED, WRONG_INPUT, 
 _VERBS = {
     "curate": ("pipelines.verbs.curate", "videos and captions in, a dataset out"),
     "inspect": ("pipelines.verbs.inspect", "tables and contact sheets of a dataset"),
+    "browse": ("pipelines.verbs.browse", "a dataset as pages for a browser of this machine"),
     "explain": ("pipelines.verbs.explain", "what curation finds in one video, keeps and rejects, and why"),
     "select": ("pipelines.verbs.select", "part of a dataset as a dataset, by an SQL condition"),
     "index": ("pipelines.verbs.index", "one row for every clip of a dataset, to be queried"),

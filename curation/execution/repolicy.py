@@ -5,9 +5,9 @@ run with the new thresholds then does just that part.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +42,8 @@ from dataset_schema import (
 )
 from storage.address import Place
 from storage.holder import Holder
+
+Watch: TypeAlias = Callable[[Row, Row | LookAgain], None]
 
 _ROWS_AT_ONCE: Final = 1024
 _DECIDED: Final[dict[Kind, list[str]]] = {
@@ -93,7 +95,7 @@ class Changes:
         if new is old:
             return False
         if not isinstance(new, LookAgain):
-            self.changed[_what_happens(old, new)] += 1
+            self.changed[what_happens(old, new)] += 1
         return True
 
     def count_staying(self, rows: pa.Table, kind: Kind) -> None:
@@ -112,8 +114,13 @@ class Changes:
             self.failed += found
 
 
-def find_changes(dataset: Place, redecision: Redecision) -> Changes:
+def find_changes(dataset: Place, redecision: Redecision, *, watch: Watch = lambda _old, _new: None) -> Changes:
     """What the new thresholds would change. No picture and no video is read for it.
+
+    Args:
+        dataset: the directory.
+        redecision: what decides.
+        watch: is shown each row that changes, and what becomes of it.
 
     Raises:
         ValueError: a shard is damaged.
@@ -127,9 +134,16 @@ def find_changes(dataset: Place, redecision: Redecision) -> Changes:
                 changes.count_staying(_decided(file, kind).filter(pc.invert(rows)), kind)
                 light = _light_columns(file, pictures=redecision.judges_pictures)
                 old = _records(file, kind, rows, columns=light)
-                if sum(changes.count(row, redecision(row)) for row in old):
+                if sum(_counted(changes, row, redecision(row), watch) for row in old):
                     changes.shards.append(path)
     return changes
+
+
+def _counted(changes: Changes, old: Row, new: Row | LookAgain, watch: Watch) -> bool:
+    is_changed = changes.count(old, new)
+    if is_changed:
+        watch(old, new)
+    return is_changed
 
 
 def repolicy(
@@ -211,7 +225,8 @@ def _decided_again(
     yield kind, found.take(pa.array(order, pa.int64()))
 
 
-def _what_happens(old: Row, new: Row) -> str:
+def what_happens(old: Row, new: Row) -> str:
+    """In words, as `Changes` counts it."""
     match old, new:
         case Sample(), RejectedClip():
             return f"kept, now rejected by {_decisive(new)}"

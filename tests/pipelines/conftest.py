@@ -120,8 +120,8 @@ def make_sample(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Sam
     return make
 
 
-@pytest.fixture
-def rejected_clip() -> RejectedClip:
+def make_rejected_clip() -> RejectedClip:
+    """One with a picture, of two shots."""
     picture = np.full((54, 96, 3), (30, 160, 90), np.uint8)
     return RejectedClip(
         clip_id=clip_id(1000),
@@ -135,8 +135,8 @@ def rejected_clip() -> RejectedClip:
     )
 
 
-@pytest.fixture
-def failed_clip() -> FailedClip:
+def make_failed_clip() -> FailedClip:
+    """One whose file is no video."""
     return FailedClip(
         clip_id=clip_id(2000),
         source=Source(id="2000", uri="videos/note.mp4"),
@@ -145,3 +145,13 @@ def failed_clip() -> FailedClip:
         error_type="ClipError",
         message="videos/note.mp4 is no video: a text file; leave it out",
     )
+
+
+@pytest.fixture
+def rejected_clip() -> RejectedClip:
+    return make_rejected_clip()
+
+
+@pytest.fixture
+def failed_clip() -> FailedClip:
+    return make_failed_clip()

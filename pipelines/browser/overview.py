@@ -1,0 +1,143 @@
+"""What a dataset holds as a whole, counted from its index: reasons, scores, buckets, words."""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from curation.rules import About, Policy, Rule
+from dataset_schema import SHARE_SCORES, EntityKind, Outcome
+from dataset_schema.index.columns import SCORE_NAMES
+from pipelines.browser.clip_query import WORD_COLUMNS
+from pipelines.browser.clip_table import ClipTable
+from pipelines.browser.opened import Opened
+
+BINS: Final = 32
+_WORDS_SHOWN: Final = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Histogram:
+    """Of one score, over all clips on which it was measured.
+
+    Attributes:
+        counts: of `BINS` equal parts from `low` to `high`; the last one has its upper end.
+        rules: that hold it against a limit.
+    """
+
+    name: str
+    low: float
+    high: float
+    counts: tuple[int, ...]
+    rules: tuple[Rule, ...]
+
+    @property
+    def measured(self) -> int:
+        """On how many clips it was measured."""
+        return sum(self.counts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """Counts over the whole dataset.
+
+    Attributes:
+        reasons: outcome, stage, reason and number of clips, the most frequent first.
+        buckets: of kept clips, with their numbers; so are `words`, each counted once a clip.
+    """
+
+    counts: Mapping[Outcome, int]
+    reasons: Sequence[tuple[str, str, str, int]]
+    histograms: Sequence[Histogram]
+    buckets: Sequence[tuple[str, int]]
+    words: Mapping[EntityKind, Sequence[tuple[str, int]]]
+
+
+class OverviewCounter:
+    """Counts once for as long as the dataset stays the same."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._of: Opened | None = None
+        self._counted: Overview | None = None
+
+    def count(self, opened: Opened) -> Overview:
+        """The overview of a dataset."""
+        with self._lock:
+            if self._counted is None or self._of is not opened:
+                self._counted, self._of = count_overview(opened), opened
+            return self._counted
+
+
+def count_overview(opened: Opened) -> Overview:
+    """Count all of it."""
+    clips = opened.clips
+    reasons = clips.ask(
+        "SELECT outcome, stage, reason, count(*) FROM clips WHERE outcome <> 'kept' GROUP BY ALL ORDER BY 4 DESC, 2, 3"
+    )
+    return Overview(
+        counts=opened.index.counts,
+        reasons=[(outcome, stage, reason, count) for outcome, stage, reason, count in reasons],
+        histograms=list(_histograms(clips, opened.policy)),
+        buckets=sorted(_buckets(clips), key=_size_of_bucket),
+        words={kind: _words(clips, column) for kind, column in WORD_COLUMNS.items()},
+    )
+
+
+def limits_of(policy: Policy, score: str) -> tuple[Rule, ...]:
+    """The rules about clips and backgrounds that hold a score against a limit, each limit once."""
+    found = {
+        (rule.bound, rule.limit): rule
+        for rules in policy.values()
+        for rule in rules
+        if rule.reads == score and rule.limit is not None and rule.about in (About.CLIP, About.BACKGROUND)
+    }
+    return tuple(found.values())
+
+
+def _histograms(clips: ClipTable, policy: Policy) -> Iterator[Histogram]:
+    """Of every score that was measured, all of them counted in one pass."""
+    ranges = _ranges(clips)
+    bins = (
+        f"histogram(least(floor(({name} - ?) / ? * {BINS}), {BINS - 1})::INTEGER) FILTER (WHERE {name} IS NOT NULL)"
+        for name in SCORE_NAMES
+    )
+    values = [value for low, high in ranges.values() for value in (low, high - low)]
+    (counted,) = clips.ask(f"SELECT {', '.join(bins)} FROM clips", values)
+    for (name, (low, high)), counts in zip(ranges.items(), counted, strict=True):
+        if counts:
+            found = tuple(counts.get(number, 0) for number in range(BINS))
+            yield Histogram(name=name, low=low, high=high, counts=found, rules=limits_of(policy, name))
+
+
+def _ranges(clips: ClipTable) -> dict[str, tuple[float, float]]:
+    """Of every score the least and the greatest value that its picture shows."""
+    unbounded = [name for name in SCORE_NAMES if name not in SHARE_SCORES]
+    (found,) = clips.ask(f"SELECT {', '.join(f'min({name}), max({name})' for name in unbounded)} FROM clips")
+    ends = {
+        name: (least or 0.0, most or 0.0) for name, least, most in zip(unbounded, found[::2], found[1::2], strict=True)
+    }
+    ends = {name: (low, high if high > low else low + 1.0) for name, (low, high) in ends.items()}
+    return {name: ends.get(name, (0.0, 1.0)) for name in SCORE_NAMES}
+
+
+def _buckets(clips: ClipTable) -> list[tuple[str, int]]:
+    found = clips.ask("SELECT bucket, count(*) FROM clips WHERE outcome = 'kept' GROUP BY 1")
+    return [(bucket, count) for bucket, count in found]
+
+
+def _size_of_bucket(bucket: tuple[str, int]) -> list[int]:
+    frames, height, width = map(int, bucket[0].split("x"))
+    return [height, width, frames]
+
+
+def _words(clips: ClipTable, column: str) -> list[tuple[str, int]]:
+    found = clips.ask(
+        f"""
+        SELECT word, count(*) FROM (
+            SELECT unnest(list_distinct(list_transform({column}, lambda each: lower(each)))) AS word
+            FROM clips WHERE outcome = 'kept'
+        ) GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {_WORDS_SHOWN}
+        """
+    )
+    return [(word, count) for word, count in found]

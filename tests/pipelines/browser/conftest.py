@@ -1,0 +1,140 @@
+"""A small dataset with every kind of end, and a real server that shows it on loopback."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from curation.funnel import dataset_funnel
+from curation.profiles import CurationConfig, build_stages
+from curation.references.judging import scores_alone
+from dataset_schema import (
+    Annotator,
+    DatasetManifest,
+    FailedClip,
+    FailureKind,
+    Reason,
+    RejectedClip,
+    Sample,
+    Scores,
+    Source,
+    new_dataset_id,
+    refresh_index,
+    write_manifest,
+    write_shard,
+)
+from pipelines.browser.app import Browser
+from pipelines.browser.guard import Access
+from pipelines.browser.opened import BrowsedDataset
+from pipelines.verbs.browse import listening, server
+from storage.configs import to_plain
+from tests.pipelines.browser.asking import Served
+from tests.pipelines.conftest import clip_id, make_failed_clip, make_rejected_clip
+
+HOSTILE = """<script>alert("1")</script> & 'a dog' <img src=x onerror=alert(2)>"""
+DESIRABLE = (0.95, 0.9, 0.85, 0.8, 0.75, 0.7)
+CURATION = CurationConfig(buckets=("25x96x160",))
+
+
+def _scores(desirable: float) -> Scores:
+    rest = (1 - desirable) / 4
+    return Scores(
+        shot_change=1 - desirable,
+        desirable=desirable,
+        still_foreground=rest,
+        slight_motion=rest,
+        screen_in_screen=rest,
+        screen_recording=rest,
+        subject_confidence=0.8,
+        background_leak=0.05,
+    )
+
+
+def _sample(sample: Sample, desirable: float) -> Sample:
+    """With scores of its own, and with one more picture that is too small to be kept."""
+    first, *others = sample.entities
+    kept = [replace(picture, place=place) for place, picture in enumerate(first.references)]
+    small = replace(kept[0], area=0.001, place=len(kept), time_s=0.9)
+    entity = replace(first, references=tuple(kept), rejected_references=(scores_alone(small),))
+    return replace(sample, scores=_scores(desirable), entities=(entity, *others))
+
+
+def write_small_dataset(folder: Path, make_sample: Callable[[int], Sample]) -> Path:
+    """Six kept clips in two shards, three rejected ones, two failed ones."""
+    rejected, failed = make_rejected_clip(), make_failed_clip()
+    samples = [_sample(make_sample(index), desirable) for index, desirable in enumerate(DESIRABLE)]
+    rejections = [
+        replace(rejected, reasons=(replace(rejected.reasons[0], stage="single_shot_filter"),)),
+        replace(
+            rejected,
+            clip_id=clip_id(1001),
+            source=Source(id="1001", uri=f"videos/{HOSTILE}.mp4"),
+            caption=HOSTILE,
+            reasons=(Reason(stage="content_filter", reason="still_foreground", detail=f"desirable 0.1 {HOSTILE}"),),
+            scores=_scores(0.1),
+        ),
+        replace(
+            rejected,
+            clip_id=clip_id(1002),
+            source=Source(id="1002", uri="videos/silent.mp4"),
+            caption="",
+            reasons=(Reason(stage="entity_words", reason="no_caption", detail="the caption is empty"),),
+            scores=Scores(),
+            thumbnail=None,
+        ),
+    ]
+    busy = replace(failed, clip_id=clip_id(2001), source=Source(id="2001", uri="videos/far.mp4"), kind=FailureKind.IO)
+    tables: dict[str, Sequence[Sample | RejectedClip | FailedClip]] = {
+        "samples/part-0001-000-00000.parquet": samples[:3],
+        "samples/part-0001-000-00001.parquet": samples[3:],
+        "rejections/part-0001-000-00000.parquet": rejections,
+        "failures/part-0001-000-00000.parquet": [failed, busy],
+    }
+    for name, records in tables.items():
+        write_shard(folder / name, records)
+    head = DatasetManifest(
+        profile="embedded",
+        config={"sources": {}, "curation": to_plain(CURATION), "score_all": False},
+        annotators=(Annotator(job="shots", name="TransNetV2", revision="1.0.5", weights_sha256="ab" * 32),),
+        funnel=dataset_funnel(folder, ("read", *(stage.name for stage in build_stages(CURATION)))),
+        complete=True,
+        id=new_dataset_id(),
+    )
+    write_manifest(folder, head)
+    refresh_index(folder)
+    return folder
+
+
+@contextmanager
+def served(dataset: Path, scratch: Path, access: Access | None = None) -> Iterator[Served]:
+    """A server of this dataset for as long as the block lasts."""
+    browser = Browser(BrowsedDataset(dataset, scratch))
+    with listening("127.0.0.1", 0) as listener:
+        running = server(browser, access or Access())
+        thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
+        thread.start()
+        while not running.started and thread.is_alive():
+            time.sleep(0.01)
+        try:
+            yield Served(port=listener.getsockname()[1], browser=browser, dataset=dataset)
+        finally:
+            running.should_exit = True
+            thread.join()
+
+
+@pytest.fixture(scope="session")
+def small_dataset(tmp_path_factory: pytest.TempPathFactory, make_sample: Callable[[int], Sample]) -> Path:
+    """Not to be changed."""
+    folder = tmp_path_factory.mktemp("browsed") / "small"
+    return write_small_dataset(folder, make_sample)
+
+
+@pytest.fixture(scope="session")
+def site(small_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The pages over the small dataset."""
+    with served(small_dataset, tmp_path_factory.mktemp("scratch")) as site:
+        yield site
