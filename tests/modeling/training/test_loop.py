@@ -304,39 +304,6 @@ def test_a_finished_run_can_be_made_longer(make_dataset: MakeDataset, tmp_path: 
     assert same(*(read_tensors(checkpoint(tmp_path / name, 8)) for name in ("once", "twice")))
 
 
-COOLING = TrainingPhase(name="joint", steps=6, trainable=Trainable.ALL, warmup_steps=2, cooldown_steps=3)
-
-
-@pytest.mark.parametrize("killed_after", [2, 5])
-def test_a_run_that_cools_down_goes_on_before_and_while_it_does(
-    make_dataset: MakeDataset, tmp_path: Path, killed_after: int
-) -> None:
-    dataset, config = make_dataset({SMALL: 5}), run_config(COOLING, checkpoint_every_steps=1)
-    train(config, dataset=dataset, output=tmp_path / "whole")
-    with pytest.raises(KilledError):
-        train(config, dataset=dataset, output=tmp_path / "killed", on_step=kill_after(killed_after))
-
-    train(config, dataset=dataset, output=tmp_path / "killed")
-
-    assert same(*(read_tensors(checkpoint(tmp_path / name, 6)) for name in ("whole", "killed")))
-
-
-def test_a_run_may_be_made_longer_until_it_cools_down(make_dataset: MakeDataset, tmp_path: Path) -> None:
-    dataset, config = make_dataset({SMALL: 5}), run_config(COOLING, checkpoint_every_steps=1)
-    longer = run_config(replace(COOLING, steps=8), checkpoint_every_steps=1)
-    train(longer, dataset=dataset, output=tmp_path / "once")
-    with pytest.raises(KilledError):
-        train(config, dataset=dataset, output=tmp_path / "twice", on_step=kill_after(4))
-    shutil.copytree(tmp_path / "twice", tmp_path / "cooled")
-
-    train(longer, dataset=dataset, output=tmp_path / "twice")
-    train(config, dataset=dataset, output=tmp_path / "cooled")
-
-    assert same(*(read_tensors(checkpoint(tmp_path / name, 8)) for name in ("once", "twice")))
-    with pytest.raises(ValueError, match=r"training\.phases\[0\]\.steps is 6, expected 8"):
-        train(longer, dataset=dataset, output=tmp_path / "cooled")
-
-
 def test_a_run_may_be_made_longer_by_a_phase_that_trains_more(make_dataset: MakeDataset, tmp_path: Path) -> None:
     dataset = make_dataset({SMALL: 5})
     backbone = TrainingPhase(name="I", steps=4, trainable=Trainable.BACKBONE, uses_references=False)
@@ -470,7 +437,7 @@ def test_a_personal_fine_tune_changes_only_its_adapters_and_ends_as_a_plain_pipe
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert before.keys() == after.keys()
     assert changed
-    assert all(name.split(".")[-2] in config.pipeline.model.lora_layers for name in changed)
+    assert all(name.split(".")[-2] in personal.pipeline.model.lora_layers for name in changed)
     assert same(after, load_file(resumed / "model.safetensors"))
     for adapters in (tuned / "lora", exported / "lora"):
         loaded = Pipeline.from_pretrained(base)
