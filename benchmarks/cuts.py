@@ -2,7 +2,7 @@
 
     python -m benchmarks.cuts [VIDEO ...] [--height 576] [--width 1024] [--rounds 3]
 
-Each video is cut whole, at 24 frames per second, covering the size and cropped to it: by `curation.video.cutting`, and
+Each video is cut whole, at 24 frames per second, covering the size and cropped to it: by `video_reading.cutting`, and
 by FFmpeg's own filters (fps, scale, crop) between the same decoder and the same encoder with the same settings, in the
 same process (PyAV), which is the floor: it knows no rotation, no pixel shapes, no fields and no colors of high dynamic
 range. Without videos it draws one of six seconds at 1280x720, 30 frames per second. Threads: one.
@@ -30,11 +30,10 @@ from av.video.stream import VideoStream
 from benchmarks.measuring import cpu_seconds, machine, verdict
 from benchmarks.splitting import write_long_video
 from curation.records import Image
-from curation.video.cutting import ENCODING, cut
-from curation.video.requests import CutRequest
 from dataset_schema import FRAMES_PER_SECOND
 from video_reading.clip import open_clip
 from video_reading.constant_pace import images_at_pace
+from video_reading.cutting import ENCODING, cut_video
 from video_reading.part import Span, VideoPart
 
 _GOAL: Final = 1.15
@@ -68,11 +67,11 @@ def _drawn(folder: Path) -> Path:
 def _compare(video: Path, arguments: argparse.Namespace) -> tuple[float, float]:
     height, width = arguments.height, arguments.width
     part = VideoPart(file=video, span=Span())
-    request = CutRequest(part=part, fps=FRAMES_PER_SECOND, height=height, width=width)
+    ours = partial(cut_video, part, fps=FRAMES_PER_SECOND, size=(height, width), keeps_sound=False)
     by_filters = partial(_by_filters, video, height, width)
-    costs = cpu_seconds({"ours": partial(cut, request), "floor": by_filters}, rounds=arguments.rounds)
+    costs = cpu_seconds({"ours": ours, "floor": by_filters}, rounds=arguments.rounds)
     shown = list(_pictures(video, height, width))
-    quality = [_psnr(shown, list(_pictures(made, height, width))) for made in (cut(request).mp4, by_filters())]
+    quality = [_psnr(shown, list(_pictures(made, height, width))) for made in (ours().mp4, by_filters())]
     ratio = costs["ours"] / costs["floor"]
     figures = f"{costs['ours']:10.2f} {costs['floor']:7.2f} {ratio:6.2f} {quality[0]:8.2f} {quality[1]:8.2f}"
     print(f"{video.name[:32]:32} {figures}", flush=True)

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curation.video.requests import ListenRequest, Loudness
-from curation.video.sound import Sound, sound_of
+from video_reading.sound import Sound, sound_of
 
 # ITU-R BS.1770-4: the two stages of K-weighting as analog filters, a high shelf and a high pass (their corner in Hz and
 # quality; the shelf's gain), so that they can be made for any rate; at 48 kHz they are the tabled ones.

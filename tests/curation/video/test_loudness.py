@@ -11,7 +11,7 @@ import pytest
 from av.filter import Graph
 
 from curation.video.loudness import loudness_of
-from curation.video.sound import Sound
+from video_reading.sound import Sound
 
 RATE_HZ = 48_000
 

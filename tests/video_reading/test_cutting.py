@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 
 from curation.records import Image
-from curation.video.cutting import cut
-from curation.video.requests import CutRequest
 from tests.curation.made_videos import read_barcode
 from tests.video_reading.odd_files import HEIGHT, ODD_FILES, WIDTH, OddFile
 from video_reading.clip import open_clip
 from video_reading.constant_pace import images_at_pace
+from video_reading.cutting import cut_video
 from video_reading.part import Span, VideoPart
 
 # In levels of 255; what is measured is at most 2.1 in the colors, and 4.6 in pictures of which every second row was
@@ -33,7 +32,7 @@ def pictures(part: VideoPart, height: int, width: int) -> list[Image]:
 
 
 def cut_pictures(part: VideoPart, folder: Path, height: int = HEIGHT, width: int = WIDTH) -> list[Image]:
-    made = cut(CutRequest(part=part, fps=24, height=height, width=width))
+    made = cut_video(part, fps=24, size=(height, width), keeps_sound=False)
     (folder / "cut.mp4").write_bytes(made.mp4)
     found = pictures(part_of(folder / "cut.mp4"), height, width)
     assert len(found) == made.num_frames
@@ -109,7 +108,7 @@ def test_a_cut_of_another_shape_is_cropped_around_its_centre(tmp_path: Path) -> 
 def test_the_encoder_chooses_its_key_frames_and_there_is_one_every_second(tmp_path: Path) -> None:
     path = ODD_FILES["a span"].write(tmp_path)
 
-    made = cut(CutRequest(part=part_of(path), fps=24, height=HEIGHT, width=WIDTH))
+    made = cut_video(part_of(path), fps=24, size=(HEIGHT, WIDTH), keeps_sound=False)
 
     with av.open(io.BytesIO(made.mp4), "r") as container:
         keys = [packet.pts for packet in container.demux(video=0) if packet.is_keyframe and packet.pts is not None]

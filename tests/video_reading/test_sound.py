@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from curation.video.cutting import cut
-from curation.video.requests import Cut, CutRequest
+from video_reading.cutting import CutVideo, cut_video
 from video_reading.part import Span, VideoPart
 
 HEIGHT, WIDTH, FPS = 64, 96, 24
@@ -53,7 +52,7 @@ def chirps(*at_s: float, seconds: float = 3.0, rate_hz: int = 48_000, channels: 
     return np.tile((0.8 * np.sum(bursts, axis=0)).astype(np.float32), (channels, 1))
 
 
-def heard(made: Cut) -> tuple[Samples, int]:
+def heard(made: CutVideo) -> tuple[Samples, int]:
     """The sound of a file as a player decodes it, from its time zero on."""
     with av.open(io.BytesIO(made.mp4), "r") as container:
         track = container.streams.audio[0]
@@ -79,9 +78,11 @@ def peaks_s(samples: Samples, rate_hz: int) -> list[float]:
     return sorted(moments)
 
 
-def cut_of(path: Path, start_s: float | None = None, end_s: float | None = None, *, keeps_sound: bool = True) -> Cut:
+def cut_of(
+    path: Path, start_s: float | None = None, end_s: float | None = None, *, keeps_sound: bool = True
+) -> CutVideo:
     part = VideoPart(file=path, span=Span(start_s=start_s, end_s=end_s))
-    return cut(CutRequest(part=part, fps=FPS, height=HEIGHT, width=WIDTH, keeps_sound=keeps_sound))
+    return cut_video(part, fps=FPS, size=(HEIGHT, WIDTH), keeps_sound=keeps_sound)
 
 
 @pytest.mark.parametrize(
