@@ -15,8 +15,7 @@ from curation.thresholds import expect_only_thresholds
 from dataset_schema import SHARE_SCORES
 from pipelines.browser.opened import Opened
 from pipelines.browser.overview import limits_of
-from pipelines.preset_only import PRESET_ONLY
-from storage.configs import from_plain
+from storage.configs import PRESET_ONLY, from_plain
 
 # Our choice: a million rows of numbers are looked through in half a minute, which nobody waits for at a slider; so many
 # in one or two seconds. `make repolicy DRY_RUN=1` has no such limit.
