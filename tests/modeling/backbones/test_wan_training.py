@@ -276,6 +276,7 @@ def test_two_processes_that_share_the_weights_end_like_one(
 ODD = Bucket(9, 48, 48)
 
 
+@pytest.mark.slow  # processes that load torch and diffusers; those of Wan in bfloat16 are in the default suite
 def test_two_devices_that_divide_each_clip_train_what_one_trains(
     run: RunConfig, make_dataset: MakeDataset, tmp_path: Path
 ) -> None:
