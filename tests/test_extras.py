@@ -19,7 +19,11 @@ for module in pkgutil.walk_packages(part.__path__, "{package}."):
 """
 
 # Children of classes of diffusers, which only those import who have asked for its extra.
-OF_PAPER_ENCODERS = tuple(f"modeling.backbones.{name}_network" for name in ("published", "wan", "cogvideox", "ltx"))
+OF_PAPER_ENCODERS = (
+    *(f"modeling.backbones.{name}_network" for name in ("published", "wan", "cogvideox", "ltx")),
+    "modeling.backbones.wan_experts",
+    "modeling.backbones.personalized_wan",
+)
 
 
 def run_alone(extra: str, statement: str) -> subprocess.CompletedProcess[str]:

@@ -13,6 +13,7 @@ from ray.job_submission import JobStatus, JobSubmissionClient
 
 import curation
 import dataset_schema
+import exports
 import modeling
 import picture_reading
 import pipelines
@@ -30,6 +31,7 @@ _PATIENCE_S: Final = 60.0
 _PACKAGES: Final = (
     curation,
     dataset_schema,
+    exports,
     modeling,
     picture_reading,
     pipelines,

@@ -12,8 +12,8 @@ def test_importing_modeling_loads_no_cluster_table_or_command_line_library() -> 
     assert finished.returncode == 0, finished.stderr
 
 
-def test_the_front_door_is_sorted_and_everything_behind_it_is_there() -> None:
+def test_everything_that_the_front_door_names_is_there_once() -> None:
     import modeling
 
-    assert modeling.__all__ == sorted(modeling.__all__)
+    assert len(set(modeling.__all__)) == len(modeling.__all__)
     assert all(hasattr(modeling, name) for name in modeling.__all__)

@@ -442,6 +442,6 @@ def test_a_pipeline_with_adapters_beside_its_weights_is_not_written(base: Path, 
     loaded = Pipeline.from_pretrained(base)
     loaded.load_lora(adapters, merges=False)
 
-    with pytest.raises(ValueError, match="adapters beside its weights; merge them first"):
+    with pytest.raises(ValueError, match="adapters beside its weights; save them alone"):
         loaded.save_pretrained(tmp_path / "no")
     assert not (tmp_path / "no").exists()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dataset_schema import EntityKind, RejectedClip, Sample, read_shard, shard_paths
+from dataset_schema import SCHEMA_VERSION, EntityKind, RejectedClip, Sample, read_shard, shard_paths
 from tests.pipelines.browser.asking import Page, Served
 from tests.pipelines.browser.conftest import served
 from tests.pipelines.conftest import clip_id
@@ -265,7 +265,7 @@ def copy(small_dataset: Path, tmp_path: Path) -> Path:
 
 def test_a_dataset_of_another_version_is_said_on_the_page(copy: Path, tmp_path: Path) -> None:
     head = copy / "dataset.json"
-    head.write_text(head.read_text().replace('"schema_version": "3.3"', '"schema_version": "9.0"'))
+    head.write_text(head.read_text().replace(f'"schema_version": "{SCHEMA_VERSION}"', '"schema_version": "9.0"'))
 
     with served(copy, tmp_path) as site:
         answer = site.get("/clips")
