@@ -28,7 +28,8 @@ from storage.numbers import expect_at_least, expect_share
 _PATCH = 2
 _TIMESTEP_CHANNELS = 256
 
-# Of the index embedding at first: small beside the image tokens, which have unit variance.
+# Of the index embedding at first: small beside image tokens of unit variance, as the embedded encoders give them. What
+# the scales of DINOv2 and T5 do to binding, whose inputs are not normalised, is not known: that needs their weights.
 _INDEX_DEVIATION = 0.02
 
 _ZERO_AT_FIRST = ("final_modulation", "to_velocity")
