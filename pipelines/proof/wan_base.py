@@ -14,6 +14,7 @@ from torch import nn
 
 from modeling.backbones.wan import UnpublishedWan, WanConfig
 from modeling.backbones.wan_shape import WanShape
+from modeling.model.dit import initialize
 from modeling.model.parts import Trainable
 from modeling.model.weight_files import has_weights, read_weights
 from modeling.model.weights import seeded
@@ -55,6 +56,8 @@ def write_first_weights(run: RunConfig, directory: Path) -> Path:
                 nn.init.zeros_(weight)
             elif name.startswith("blocks.") and weight.ndim == 2:
                 nn.init.xavier_uniform_(weight)
+        for name, part in network.parts():  # untouched by the base's run, but of its pipeline
+            initialize(name, part)
     return write_pipeline(directory, run.pipeline, network.named_parameters())
 
 
