@@ -137,7 +137,7 @@ def test_encoders_that_give_shorter_texts_are_refused_where_padding_counts(
         replace(run.pipeline, model=model)
 
 
-@pytest.mark.slow  # processes that load torch and diffusers; those of Wan in bfloat16 are in the default suite
+@pytest.mark.slow  # processes that load torch and diffusers; those of the paper's model are in the default suite
 def test_two_processes_that_share_the_weights_end_like_one(
     run: RunConfig, family: Family, make_dataset: MakeDataset, tmp_path: Path
 ) -> None:

@@ -187,7 +187,7 @@ def test_a_killed_run_ends_bitwise_like_another_and_trains_the_layers_of_both(
     assert Pipeline.from_pretrained(whole)(PROMPT, sampling=SAMPLING).shape == (5, 32, 48, 3)
 
 
-@pytest.mark.slow  # processes that load torch and diffusers; those of Wan in bfloat16 are in the default suite
+@pytest.mark.slow  # processes that load torch and diffusers; those of the paper's model are in the default suite
 def test_two_processes_that_share_the_weights_end_like_one(run: RunConfig, dataset: Path, tmp_path: Path) -> None:
     data = replace(run.training.data, batching=BatchingConfig(tokens_per_device=12, devices_per_group=2))
     execution = replace(run.training.execution, precision=Precision.FLOAT32, recomputes_activations=True)

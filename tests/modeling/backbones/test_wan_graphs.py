@@ -28,7 +28,7 @@ PHASES = (
 )
 
 # Compilers are slow where a machine has other work.
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.mark.parametrize("precision", list(Precision))

@@ -251,9 +251,8 @@ def test_a_saved_pipeline_names_base_and_digest(
     assert model["digest"] == wan_config(tiny_wan).pinned().digest
 
 
-@pytest.mark.parametrize(
-    "precision", [pytest.param(Precision.FLOAT32, marks=pytest.mark.slow), Precision.BFLOAT16], ids=str
-)
+@pytest.mark.slow  # processes that load torch and diffusers; those of the paper's model are in the default suite
+@pytest.mark.parametrize("precision", [Precision.FLOAT32, Precision.BFLOAT16], ids=str)
 def test_two_processes_that_share_the_weights_end_like_one(
     run: RunConfig, make_dataset: MakeDataset, tmp_path: Path, precision: Precision
 ) -> None:
@@ -276,7 +275,7 @@ def test_two_processes_that_share_the_weights_end_like_one(
 ODD = Bucket(9, 48, 48)
 
 
-@pytest.mark.slow  # processes that load torch and diffusers; those of Wan in bfloat16 are in the default suite
+@pytest.mark.slow  # processes that load torch and diffusers; those of the paper's model are in the default suite
 def test_two_devices_that_divide_each_clip_train_what_one_trains(
     run: RunConfig, make_dataset: MakeDataset, tmp_path: Path
 ) -> None:

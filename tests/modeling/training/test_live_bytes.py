@@ -46,7 +46,7 @@ def config_of(kind: str) -> RunConfig:
     return replace(config, pipeline=replace(config.pipeline, model=replace(config.pipeline.model, width=128)))
 
 
-@pytest.mark.parametrize("devices", [1, 2])
+@pytest.mark.parametrize("devices", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_the_state_of_a_run_occupies_what_describe_says(
     devices: int, make_dataset: Callable[..., Path], tmp_path: Path
 ) -> None:

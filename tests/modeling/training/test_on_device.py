@@ -98,7 +98,10 @@ def test_an_interrupted_run_goes_on_on_a_device(make_dataset: MakeDataset, tmp_p
 
 @pytest.mark.parametrize(
     ("execution", "most"),
-    [(PLAIN, 1e-4), (HALF, 1e-2)],  # shards are rounded to bfloat16 as they are gathered
+    [
+        pytest.param(PLAIN, 1e-4, marks=pytest.mark.slow),
+        (HALF, 1e-2),
+    ],  # shards are rounded to bfloat16 as they are gathered
     ids=["float32", "bfloat16"],
 )
 def test_one_process_that_shards_takes_the_steps_of_one_that_does_not(

@@ -22,6 +22,7 @@ from storage.configs import to_plain
 from tests.pipelines.proof.small_proof import Proof, tiny, truths
 
 
+@pytest.mark.slow  # several trainings and their samples
 def test_ablations_train_only_where_they_must_and_start_from_the_same_text_model(
     proof: Proof, trained: list[Train]
 ) -> None:

@@ -125,7 +125,8 @@ def test_the_manifest_says_what_ran_and_what_became_of_every_clip(dataset: Path)
     assert manifest.config["curation"]["buckets"] == ["17x80x144"]
 
 
-@pytest.mark.parametrize("executor", ["processes", pytest.param("ray", marks=pytest.mark.slow)])
+@pytest.mark.slow  # the laws of both hold on scripted stages in tests/curation/execution
+@pytest.mark.parametrize("executor", ["processes", "ray"])
 def test_every_executor_publishes_the_same_rows(
     executor: Literal["processes", "ray"], dataset: Path, world: Path, tmp_path: Path
 ) -> None:
