@@ -128,6 +128,7 @@ def test_the_benchmark_of_a_gpu_takes_options() -> None:
     assert arguments("bench-gpu", ARGS="--blocks 12") == ["-m", "benchmarks.gpu", "--blocks", "12"]
 
 
+@pytest.mark.slow  # a whole start of pytest of its own
 def test_tests_for_a_gpu_fail_with_a_sentence_where_there_is_none() -> None:
     where = "tests/modeling/model/test_on_device.py"
 

@@ -134,7 +134,7 @@ def test_workers_give_way_to_fresh_ones_and_no_clip_is_lost(tmp_path: Path) -> N
     assert len(pids(tmp_path)) >= 3, "two workers would have done without the limit"
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+@pytest.mark.parametrize("how", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.slow)])
 def test_a_worker_killed_or_stopped_from_outside_costs_nothing(tmp_path: Path, how: signal.Signals) -> None:
     struck: list[int] = []
 

@@ -78,7 +78,11 @@ def with_textures_exchanged(shot: Shot) -> Shot:
     return replace(shot, subjects=(replace(one, texture=other.texture), replace(other, texture=one.texture)))
 
 
-@pytest.mark.parametrize("config", [WORLD, WIDE], ids=["two side by side", "three, off the grid"])
+@pytest.mark.parametrize(
+    "config",
+    [WORLD, pytest.param(WIDE, marks=pytest.mark.slow)],
+    ids=["two side by side", "three, off the grid"],
+)
 def test_a_real_clip_is_all_that_was_asked_for(config: SmallWorldConfig) -> None:
     clips = [held_out(config, index)[0] for index in range(config.clips)]
     judge = Judge(clips, candidates=8)
