@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-from modeling.model.backbone import BackboneConfig
+from modeling.backbones.personalized_shape import PersonalizedShape
 from modeling.model.costs import Flops, Workload, flops_of
 from modeling.model.parts import Part
 from storage.configs import strict
-from storage.numbers import expect_at_least
 
 # Sinusoids of a timestep, fixed in diffusers' class.
 _TIMESTEP_CHANNELS = 256
@@ -14,47 +13,22 @@ _TIMESTEP_CHANNELS = 256
 
 @strict
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LTXShape(BackboneConfig):
+class LTXShape(PersonalizedShape):
     """The defaults are those of the 2B.
 
     Attributes:
         width: latent token channels.
         text_tokens: to how many tokens every text is filled up; what is filled is masked.
-        null_text: what it reads where the text is dropped, in training and in guidance. Our choice: the empty text, as
-            diffusers' `LTXPipeline` has it where no negative prompt is given.
-        image_channels: of a token of a reference image.
-        max_images: reference images of a clip; more are an error.
-        words_per_image: K, the caption tokens bound to each image. Our choice: 3, as Figure 3 draws it.
-        binds_words: as `DiTConfig.binds_words`.
-        every_nth_block: only so many blocks have a personalization layer, the first among them. Our choice: every one,
-            as in the paper; every second halves what is trained.
     """
 
     width: int = 2048
     blocks: int = 28
     heads: int = 32
     latent_channels: int = 128
-    text_channels: int = 4096
     text_tokens: int = 128
-    null_text: str = ""
-    image_channels: int = 1024
-    max_images: int = 6
-    words_per_image: int = 3
-    binds_words: bool = True
-    every_nth_block: int = 1
 
     def __post_init__(self) -> None:
-        sizes = ("width", "blocks", "heads", "latent_channels", "text_channels", "text_tokens", "image_channels")
-        expect_at_least(1, "model", self, *sizes, "max_images", "words_per_image", "every_nth_block")
-        if self.width % self.heads or self.head_channels % 2:
-            raise ValueError(
-                f"model has width {self.width} and {self.heads} heads, expected head channels that are a multiple of 2"
-            )
-
-    @property
-    def head_channels(self) -> int:
-        """Channels of one attention head."""
-        return self.width // self.heads
+        self.expect_sizes(multiple=2)
 
     @property
     def mlp_width(self) -> int:
@@ -71,15 +45,9 @@ class LTXShape(BackboneConfig):
         """At which `LTXPipeline` lays out its videos in time, unless it is told otherwise."""
         return 25.0
 
-    def is_personalized(self, block: int) -> bool:
-        """Whether the block of this number has a personalization layer."""
-        return block % self.every_nth_block == 0
-
     def forward_flops(self, workload: Workload) -> Flops:
         """The operations of one forward pass; a multiplication and its addition count as two."""
-        tokens, text, images, width = workload.tokens, self.text_tokens, workload.image_tokens, self.width
-        personalized = sum(map(self.is_personalized, range(self.blocks))) if images else 0
-        bound_channels = self.image_channels + self.words_per_image * self.text_channels
+        tokens, text, width = workload.tokens, self.text_tokens, self.width
         return flops_of(
             workload,
             products={
@@ -87,15 +55,14 @@ class LTXShape(BackboneConfig):
                 Part.SELF_ATTENTION: self.blocks * tokens * 4 * width**2,
                 Part.TEXT_ATTENTION: self.blocks * (tokens + text) * 2 * width**2
                 + text * (self.text_channels + width) * width,
-                Part.PERSONALIZATION: personalized * (tokens * width + images * self.image_channels) * 2 * width,
+                **self.new_products(workload),
                 Part.MLP: self.blocks * tokens * 2 * self.mlp_width * width,
                 Part.MODULATION: 6 * width**2,
-                Part.BINDING: images * bound_channels * self.image_channels,
                 Part.REST: (_TIMESTEP_CHANNELS + width + tokens * self.latent_channels) * width,
             },
             scores={
                 Part.SELF_ATTENTION: self.blocks * tokens * tokens * width,
                 Part.TEXT_ATTENTION: self.blocks * tokens * text * width,
-                Part.PERSONALIZATION: personalized * tokens * images * width,
+                **self.new_scores(workload),
             },
         )

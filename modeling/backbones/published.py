@@ -49,11 +49,6 @@ class PublishedConfig(BackboneConfig):
         """All but the new layers."""
         return True
 
-    @property
-    def lora_layers(self) -> tuple[str, ...]:
-        """Of the published layers, all projections of attentions and MLPs; the new layers are trained themselves."""
-        return ("to_q", "to_k", "to_v", "to_out.0", "net.0.proj", "net.2")
-
     def pinned(self: Config) -> Config:
         """The same with the digest of what is published there now, if it has none yet."""
         if self.digest is not None:
