@@ -30,12 +30,13 @@ PROMPT ?=
 REF ?=
 BUCKET ?=
 LABELS ?=
+ANNOTATOR ?=
 CHECKPOINT ?=
 ARGS ?=
 
 # What the user wrote stays as it is: make would take the $5 of a caption for a variable. Recipes read most of them from
 # the environment, so that a caption may hold an apostrophe; ARGS is several words, quoted as in a shell.
-AS_WRITTEN := INPUT OUTPUT CAPTION VIDEO CONFIG DATASET TO WHERE VIDEOS ADDRESS MEDIA MODEL PROMPT REF BUCKET LABELS CHECKPOINT
+AS_WRITTEN := INPUT OUTPUT CAPTION VIDEO CONFIG DATASET TO WHERE VIDEOS ADDRESS MEDIA MODEL PROMPT REF BUCKET LABELS ANNOTATOR CHECKPOINT
 $(foreach name,$(AS_WRITTEN) ARGS DATASETS,$(eval override $(name) := $$(value $(name))))
 export $(AS_WRITTEN)
 
@@ -47,7 +48,7 @@ option = $(if $($(1)),$(2) "$$$(1)")
 # in names of files, and in the first word.
 each_reference = readarray -t references < <(sed -E ':next; s/(=.*[^[:blank:]])[[:blank:]]+([^[:blank:]=\n]+=)/\1\n\2/; t next' <<< "$$REF")
 
-.PHONY: help setup demo prove prove-backbone ablations check test test-slow test-gpu test-browser setup-browser test-legacy explain curate inspect browse select index repolicy merge diff compact export validate own-dataset describe cache train sample to-diffusers submit label-clips train-filter bench bench-quality bench-model bench-gpu bench-dataset bench-browse clean
+.PHONY: help setup demo prove prove-backbone ablations check test test-slow test-gpu test-browser setup-browser test-legacy explain curate inspect browse select index repolicy merge diff compact export validate own-dataset describe cache train sample to-diffusers submit label-clips label train-filter bench bench-quality bench-model bench-gpu bench-dataset bench-browse clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -187,6 +188,10 @@ submit: setup  ## curate as a job on a Ray cluster: make submit ADDRESS=http://h
 label-clips: setup  ## draw clips for people to label: make label-clips INPUT=videos/ OUTPUT=out/labels [ARGS="--clips 200"]
 	$(call need,INPUT,name a folder or a .csv .jsonl .parquet manifest)$(call need,OUTPUT,name a new folder)
 	$(PYTHON) -m pipelines label-clips --input "$$INPUT" --output "$$OUTPUT" $(ARGS)
+
+label: setup  ## label them in a browser, with five keys: make label LABELS=out/labels ANNOTATOR=anna
+	$(call need,LABELS,name a folder that make label-clips wrote)$(call need,ANNOTATOR,name who labels)
+	$(PYTHON) -m pipelines label --folder "$$LABELS" --annotator "$$ANNOTATOR" $(ARGS)
 
 train-filter: setup  ## train the content filter on drawn clips, or on labels: make train-filter OUTPUT=out/filter [LABELS=labels.csv] [CHECKPOINT=videomae/]
 	$(call need,OUTPUT,name the directory for the weights)

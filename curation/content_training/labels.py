@@ -9,7 +9,7 @@ import csv
 import io
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -86,6 +86,33 @@ def read_labels(files: Sequence[Path]) -> Labels:
     if problems:
         raise ValueError("\n".join([f"labels have {len(problems)} bad rows:", *problems]))
     return Labels(tuple(label for label, _ in given.values()), unlabelled)
+
+
+def listed_clips(file: Path) -> list[Source]:
+    """The clips of a label file, whether labelled or not, in the file's order; a clip of several rows once.
+
+    Raises:
+        FileNotFoundError: the file is missing.
+        ValueError: the file is no such CSV, or a row names no clip.
+    """
+    clips: dict[Source, None] = {}
+    for place, fields in _rows(file):
+        try:
+            clips[_source(fields, file.parent)] = None
+        except _RowError as error:
+            raise ValueError(f"{place}: {error}") from error
+    return list(clips)
+
+
+def label_file(labels: Iterable[tuple[Source, str, str]]) -> str:
+    """A label file of these clips, each with its label, empty while nobody has looked, and its annotator."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for source, label, annotator in labels:
+        start, end = ("" if seconds is None else repr(seconds) for seconds in (source.start_s, source.end_s))
+        writer.writerow((source.uri, start, end, label, annotator))
+    return text.getvalue()
 
 
 def decide_labels(given: Sequence[ClipLabel]) -> DecidedLabels:

@@ -4,13 +4,12 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
 import duckdb
 import pyarrow as pa
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -29,12 +28,12 @@ from pipelines.browser.guard import Access, Guard
 from pipelines.browser.media import HEAD_BYTES, MediaError, MediaReader, is_shown_as_video, media_type, stored_media
 from pipelines.browser.opened import BrowsedDataset, Opened
 from pipelines.browser.overview import OverviewCounter
+from pipelines.browser.pages import STATIC, page_templates
 from pipelines.browser.pictures import PictureMaker
 from pipelines.browser.stored_clip import ClipReader, Record
 from pipelines.browser.what_if import Threshold, thresholds, what_if
 
 _CLIPS_A_PAGE: Final = 48
-_STATIC: Final = Path(__file__).parent / "static"
 # A payload stays what it is for as long as its clip and its place are; a browser asks again after this.
 _KEPT_BY_BROWSERS: Final = {"Cache-Control": "private, max-age=600"}
 # Beside a query, what an address may hold.
@@ -89,7 +88,7 @@ class Browser:
             Route("/media/{clip_id}/{number:int}", self.payload),
             Route("/card/{clip_id}", self.card),
             Route("/frame/{clip_id}/{number:int}", self.frame),
-            Mount("/static", StaticFiles(directory=_STATIC)),
+            Mount("/static", StaticFiles(directory=STATIC)),
         ]
         handlers: Any = {
             HTTPException: self._problem,
@@ -309,13 +308,7 @@ def _is_at(places: Any, at: int, place: int) -> bool:
 
 
 def _templates() -> Environment:
-    templates = Environment(
-        loader=PackageLoader("pipelines.browser"),
-        autoescape=select_autoescape(default=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    templates = page_templates()
     templates.globals |= {
         "address": _address,
         "classes": CONTENT_CLASSES,
@@ -324,7 +317,6 @@ def _templates() -> Environment:
         "numbers": NUMBERS,
         "outcomes": list(Outcome),
     }
-    templates.filters["plain"] = lambda name: str(name).replace("_", " ")
     return templates
 
 

@@ -26,6 +26,8 @@ HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+_COOKIE: Final = "openalchemist-write"
+_TOKEN_HEADER: Final = "x-write-token"
 _LOOPBACK_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -36,10 +38,13 @@ class Access:
     Attributes:
         names: what a request may call this machine, without a port.
         password: None asks for none: loopback only.
+        write_token: whoever writes tells it twice, in a cookie that no other site's request carries, and in a header
+            that only a script of our own pages can set; None where nothing can be written.
     """
 
     names: tuple[str, ...] = _LOOPBACK_NAMES
     password: str | None = None
+    write_token: str | None = None
 
 
 class Guard:
@@ -60,17 +65,22 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
+        # Cookies are the same for all ports of a machine, and two servers have two tokens.
+        cookie = f"{_COOKIE}-{(scope.get('server') or ('', ''))[1]}"
+
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers[name] = value
+                if self._access.write_token is not None:
+                    headers["Set-Cookie"] = f"{cookie}={self._access.write_token}; Path=/; HttpOnly; SameSite=Strict"
             await send(message)
 
-        refusal = self._refusal(Headers(scope=scope), scope["method"])
+        refusal = self._refusal(Headers(scope=scope), scope["method"], cookie)
         await (refusal or self._app)(scope, receive, send_with_headers)
 
-    def _refusal(self, headers: Headers, method: str) -> PlainTextResponse | None:
+    def _refusal(self, headers: Headers, method: str, cookie: str) -> PlainTextResponse | None:
         host = headers.get("host", "")
         if _without_port(host).lower() not in self._access.names:
             return PlainTextResponse(
@@ -80,8 +90,12 @@ class Guard:
             return PlainTextResponse(
                 "a password is needed\n", 401, {"WWW-Authenticate": 'Basic realm="dataset", charset="UTF-8"'}
             )
-        if method not in ("GET", "HEAD"):
+        if method in ("GET", "HEAD"):
+            return None
+        if self._access.write_token is None or method != "POST":
             return PlainTextResponse("nothing here can be written; expected GET or HEAD\n", 405, {"Allow": "GET, HEAD"})
+        if not _may_write(headers, cookie, self._access.write_token):
+            return PlainTextResponse("only a page of this server may write; reload it\n", 403)
         return None
 
 
@@ -98,6 +112,15 @@ def is_loopback(host: str) -> bool:
 def _without_port(host: str) -> str:
     name, colon, port = host.rpartition(":")
     return name if colon and port.isdecimal() else host
+
+
+def _may_write(headers: Headers, cookie: str, token: str) -> bool:
+    cookies = (part.strip().partition("=") for part in headers.get("cookie", "").split(";"))
+    told = [value for name, _, value in cookies if name == cookie]
+    origin = headers.get("origin")
+    is_own = origin is None or origin.partition("://")[2] == headers.get("host")
+    given = (headers.get(_TOKEN_HEADER, ""), told[0] if len(told) == 1 else "")
+    return is_own and all(hmac.compare_digest(each.encode(), token.encode()) for each in given)
 
 
 def _has_password(headers: Headers, password: str) -> bool:

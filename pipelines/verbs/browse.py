@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import uvicorn
-
 from pipelines.browser.app import Browser
 from pipelines.browser.guard import Access, is_loopback
 from pipelines.browser.opened import BrowsedDataset
+from pipelines.browser.serving import address_of, listening, server
 from pipelines.config import parse
 
 PASSWORD: Final = "OPENALCHEMIST_BROWSE_PASSWORD"
@@ -64,8 +63,8 @@ def main(arguments: Sequence[str]) -> int:
         dataset.now()  # what is no dataset is told here, and not on a page
         browser = Browser(dataset)
         threading.Thread(target=browser.count_ahead, name="count-ahead", daemon=True).start()
-        print(f"open http://{_shown(command.host)}:{listener.getsockname()[1]}/   (Ctrl-C ends it)", flush=True)
-        server(browser, access).run(sockets=[listener])
+        print(f"open {address_of(command.host, listener)}   (Ctrl-C ends it)", flush=True)
+        server(browser.app(access)).run(sockets=[listener])
     return 0
 
 
@@ -85,40 +84,3 @@ def access_of(command: Browse) -> Access:
         )
     names = (*Access().names, command.host, socket.gethostname(), *command.names)
     return Access(names=tuple(name.lower() for name in names), password=password)
-
-
-def listening(host: str, port: int) -> socket.socket:
-    """A socket that listens.
-
-    Raises:
-        OSError: another program does there already, or this machine has no such address.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host.strip("[]"), port))
-        listener.listen()  # who asks before the server runs waits for it
-    except OSError as error:
-        listener.close()
-        raise type(error)(f"cannot listen at {host}, port {port} ({error.strerror}); choose another --port") from error
-    return listener
-
-
-def server(browser: Browser, access: Access) -> uvicorn.Server:
-    """What answers, once it runs."""
-    config = uvicorn.Config(
-        browser.app(access),
-        http="h11",
-        ws="none",
-        lifespan="off",
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-    )
-    return uvicorn.Server(config)
-
-
-def _shown(host: str) -> str:
-    return f"[{host}]" if ":" in host and not host.startswith("[") else host

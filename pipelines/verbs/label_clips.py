@@ -8,11 +8,13 @@ from typing import NamedTuple
 
 from curation.annotators.content.classifier import VideoMaeConfig, VideoMaeContentClassifier
 from curation.content_training.choosing import sample_sources, spread_over_classes
-from curation.content_training.label_page import SheetOfClip, label_file, label_page, write_sheet
+from curation.content_training.contact_sheets import write_sheet
+from curation.content_training.labels import label_file
 from curation.content_training.real_clips import Lost, RealClip, decode_clips
 from curation.records import Clip, Video
 from curation.sources import SourcesConfig
-from dataset_schema import FailedClip
+from dataset_schema import FailedClip, Source
+from pipelines.browser.label_folder import LABELS_FILE, sheet_name
 from pipelines.config import parse
 from pipelines.progress import Report, progress
 from pipelines.written_places import WRITES_FOLDER
@@ -25,9 +27,8 @@ _SHOWN = 5
 class LabelClips:
     """Draw clips at random and write what people need to label them for `train-filter`.
 
-    Open labels.html in OUTPUT with a browser, choose, and save labels.csv from there; or fill in the column `label` of
-    labels.csv by hand while looking at the pictures in sheets/. Example:
-    python -m pipelines label-clips --input videos/ --output out/labels --clips 200
+    `label` shows them in a browser; or fill in the column `label` of labels.csv by hand while looking at the pictures
+    in sheets/. Example: python -m pipelines label-clips --input videos/ --output out/labels --clips 200
 
     Attributes:
         input: as for `curate`: a folder, or a .csv, .jsonl or .parquet manifest.
@@ -39,7 +40,7 @@ class LabelClips:
             filter predicts are kept, so that people see rare classes too. 1 keeps a plain random sample, whose classes
             are as frequent as in the input.
         content: the filter that predicts; only asked when `spread` is more than 1.
-        annotator: stands in the last column; on the page everybody can write a name of their own.
+        annotator: stands in the last column of labels.csv, for whoever fills it in by hand.
         workers: processes that decode.
     """
 
@@ -63,9 +64,9 @@ class LabelClips:
 
 
 class LabelFolder(NamedTuple):
-    """What was written: the clips to label, and those that were drawn in vain."""
+    """What was written: the clips to label, in the order of their sheets, and those that were drawn in vain."""
 
-    sheets: Sequence[SheetOfClip]
+    clips: Sequence[Source]
     lost: Sequence[Lost]
 
 
@@ -73,10 +74,10 @@ def main(arguments: Sequence[str]) -> int:
     """Write the folder; the exit status is 0 although some clips cannot be decoded."""
     command = parse(LabelClips, arguments, verb="label-clips")
     written = label_clips(command)
-    print(f"{len(written.sheets)} clips to label; {len(written.lost)} lost, which no content filter would see either")
+    print(f"{len(written.clips)} clips to label; {len(written.lost)} lost, which no content filter would see either")
     for lost in written.lost[:_SHOWN]:
         print(f"lost: {lost.uri}: {lost.reason}")
-    print(f"open {command.output / 'labels.html'}, or fill in {command.output / 'labels.csv'}; then: make train-filter")
+    print(f"next: make label LABELS={command.output} ANNOTATOR=your-name, or fill in {LABELS_FILE} there by hand")
     return 0
 
 
@@ -94,7 +95,7 @@ def label_clips(command: LabelClips) -> LabelFolder:
     )
     clips = [row for row in drawn if isinstance(row, Clip)]
     lost = [Lost(row.source.uri, row.message) for row in drawn if isinstance(row, FailedClip)]
-    sheets: list[SheetOfClip] = []
+    sources: list[Source] = []
     with progress("decode clips", total=len(clips), unit="clip") as report:
         footage = _counted(decode_clips(clips, workers=command.workers), report)
         predict = _predictor(VideoMaeContentClassifier(command.content))
@@ -102,11 +103,13 @@ def label_clips(command: LabelClips) -> LabelFolder:
             if isinstance(item, Lost):
                 lost.append(item)
             else:
-                sheets.append(write_sheet(item, command.output / "sheets", len(sheets) + 1))
-    if not sheets:
+                write_sheet(item, command.output / sheet_name(len(sources)))
+                sources.append(item.clip.source)
+    if not sources:
         raise ValueError(f"none of {len(drawn)} clips can be decoded, the first: {lost[0].uri}: {lost[0].reason}")
-    _write(command, sheets)
-    return LabelFolder(sheets, lost)
+    rows = ((source, "", command.annotator) for source in sources)
+    (command.output / LABELS_FILE).write_text(label_file(rows), encoding="utf-8")
+    return LabelFolder(sources, lost)
 
 
 def _counted(footage: Iterable[RealClip], report: Report) -> Iterator[RealClip]:
@@ -117,9 +120,3 @@ def _counted(footage: Iterable[RealClip], report: Report) -> Iterator[RealClip]:
 
 def _predictor(classifier: VideoMaeContentClassifier) -> Callable[[Video], int]:
     return lambda frames: int(classifier.classify(frames[None])[0].argmax())
-
-
-def _write(command: LabelClips, sheets: Sequence[SheetOfClip]) -> None:
-    sources = [sheet.source for sheet in sheets]
-    (command.output / "labels.csv").write_text(label_file(sources, command.annotator), encoding="utf-8")
-    (command.output / "labels.html").write_text(label_page(sheets, command.annotator), encoding="utf-8")

@@ -1,19 +1,15 @@
 """Which clips people are asked to label, and what they look at."""
 
 import csv
-import re
 from collections import Counter
-from collections.abc import Iterator
-from html import unescape
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from curation.content_training.choosing import sample_sources, spread_over_classes
-from curation.content_training.label_page import SheetOfClip, contact_sheet, label_file, label_page
-from curation.content_training.labels import read_labels
+from curation.content_training.contact_sheets import contact_sheet
+from curation.content_training.labels import label_file, read_labels
 from curation.content_training.real_clips import Lost, RealClip, Seen, decode_clips
 from curation.records import Clip, Video
 from curation.sources import SourcesConfig
@@ -130,7 +126,7 @@ PLAIN = Source(id="1", uri="/videos/plain.mp4")
 
 def test_the_blank_label_file_is_one_that_can_be_read_and_filled(tmp_path: Path) -> None:
     file = tmp_path / "labels.csv"
-    file.write_text(label_file([HOSTILE, PLAIN], "Ann, B."))
+    file.write_text(label_file((source, "", "Ann, B.") for source in (HOSTILE, PLAIN)))
     blank = read_labels([file])
 
     filled = list(csv.DictReader(file.read_text().splitlines()))
@@ -143,38 +139,3 @@ def test_the_blank_label_file_is_one_that_can_be_read_and_filled(tmp_path: Path)
     one, two = read_labels([file]).given
     assert (one.source.uri, one.source.start_s, one.source.end_s) == (HOSTILE.uri, 1.5, 4.25)
     assert (one.annotator, two.source.uri, two.source.start_s) == ("Ann, B.", PLAIN.uri, None)
-
-
-class Page(HTMLParser):
-    """What a browser sees: every tag with its attributes."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def attributes(self, tag: str, name: str) -> Iterator[str]:
-        return (value for found, attrs in self.tags if found == tag and (value := attrs.get(name)) is not None)
-
-
-def test_the_page_offers_the_five_classes_for_every_clip_and_keeps_its_label_row() -> None:
-    sheets = [SheetOfClip(HOSTILE, "sheets/00001.png", 135, 240), SheetOfClip(PLAIN, "sheets/00002.png", 240, 135)]
-
-    page = Page(label_page(sheets, 'Ann "A"'))
-
-    rows = [next(csv.reader([fields])) for fields in page.attributes("section", "data-fields")]
-    assert rows == [[HOSTILE.uri, "1.5", "4.25"], [PLAIN.uri, "", ""]]
-    assert list(page.attributes("img", "src")) == ["sheets/00001.png", "sheets/00002.png"]
-    radios = Counter(attrs["name"] for tag, attrs in page.tags if tag == "input" and attrs.get("type") == "radio")
-    assert radios == {"clip0": 5, "clip1": 5}
-    assert 'Ann "A"' in page.attributes("input", "value")
-    assert next(page.attributes("a", "href")).startswith("file:///videos/a%20%22b%22")
-
-
-def test_the_page_loads_nothing_from_elsewhere() -> None:
-    text = unescape(label_page([SheetOfClip(PLAIN, "sheets/00001.png", 135, 240)], "Ann"))
-
-    assert set(re.findall(r"[a-z]+://", text)) == {"file://"}

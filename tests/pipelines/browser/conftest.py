@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from starlette.types import ASGIApp
 
 from curation.funnel import dataset_funnel
 from curation.profiles import CurationConfig, build_stages
@@ -30,9 +31,10 @@ from dataset_schema import (
 from pipelines.browser.app import Browser
 from pipelines.browser.guard import Access
 from pipelines.browser.opened import BrowsedDataset
-from pipelines.verbs.browse import listening, server
+from pipelines.browser.serving import listening, server
 from storage.configs import to_plain
 from tests.pipelines.browser.asking import Served
+from tests.pipelines.browser.chromium import Window, window
 from tests.pipelines.conftest import clip_id, make_failed_clip, make_rejected_clip
 
 HOSTILE = """<script>alert("1")</script> & 'a dog' <img src=x onerror=alert(2)>"""
@@ -113,14 +115,21 @@ def write_small_dataset(folder: Path, make_sample: Callable[[int], Sample]) -> P
 def served(dataset: Path, scratch: Path, access: Access | None = None) -> Iterator[Served]:
     """A server of this dataset for as long as the block lasts."""
     browser = Browser(BrowsedDataset(dataset, scratch))
+    with running_server(browser.app(access or Access())) as port:
+        yield Served(port=port, browser=browser, dataset=dataset)
+
+
+@contextmanager
+def running_server(app: ASGIApp) -> Iterator[int]:
+    """The port of a server that answers for as long as the block lasts."""
     with listening("127.0.0.1", 0) as listener:
-        running = server(browser, access or Access())
+        running = server(app)
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
         thread.start()
         while not running.started and thread.is_alive():
             time.sleep(0.01)
         try:
-            yield Served(port=listener.getsockname()[1], browser=browser, dataset=dataset)
+            yield listener.getsockname()[1]
         finally:
             running.should_exit = True
             thread.join()
@@ -138,3 +147,10 @@ def site(small_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """The pages over the small dataset."""
     with served(small_dataset, tmp_path_factory.mktemp("scratch")) as site:
         yield site
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Window]:
+    """A real browser without a window, for tests with the mark `browser`."""
+    with window(tmp_path_factory.mktemp("chromium")) as opened:
+        yield opened

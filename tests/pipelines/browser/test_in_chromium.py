@@ -8,18 +8,12 @@ import pytest
 
 from dataset_schema import Sample, read_shard, shard_paths
 from tests.pipelines.browser.asking import Served
-from tests.pipelines.browser.chromium import Window, window
+from tests.pipelines.browser.chromium import Window
 from tests.pipelines.conftest import clip_id
 
 pytestmark = pytest.mark.browser
 
 WIDTHS = (1280, 390)
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Window]:
-    with window(tmp_path_factory.mktemp("chromium")) as opened:
-        yield opened
 
 
 @pytest.fixture(params=WIDTHS)

@@ -43,7 +43,7 @@ def test_writes_what_people_need_and_says_what_was_lost(
     assert "broken.mp4: is a text file" in said
     sheets = sorted((output / "sheets").iterdir())
     assert [read_size(sheet) for sheet in sheets] == [(960, 540)] * 3
-    assert all(f'src="sheets/{sheet.name}"' in (output / "labels.html").read_text() for sheet in sheets)
+    assert [sheet.name for sheet in sheets] == ["00001.png", "00002.png", "00003.png"]
     file = output / "labels.csv"
     assert read_labels([file]).unlabelled == 3
     file.write_text(file.read_text().replace(",,,,Ann", f",,,{CONTENT_CLASSES[2]},Ann"))
