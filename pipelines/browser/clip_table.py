@@ -7,7 +7,7 @@ shows is read for its own clips, and the next clip of an order is the next numbe
 import threading
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby
 from pathlib import Path
@@ -31,6 +31,7 @@ Places = npt.NDArray[np.int64]
 _MEMORY: Final = "300MB"
 _ORDERS_IN_MEMORY: Final = 12
 _ROWS_IN_MEMORY: Final = 1000
+_ROWS_OF_BATCH: Final = 100_000
 
 _ASKED: Final = (
     *("clip_id", "outcome", "stage", "reason", "caption", "subjects", "objects", "backgrounds", "bucket"),
@@ -108,6 +109,10 @@ class ClipTable:
     def ask(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows of a statement over `clips`."""
         return self._database.cursor().execute(sql, list(values)).fetchall()
+
+    def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
+        """The rows of a statement over `clips`, some at a time."""
+        yield from self._database.cursor().sql(sql).to_arrow_reader(_ROWS_OF_BATCH)
 
     def find(self, query: ClipQuery) -> Found:
         """The places of the clips that a query finds, in its order."""

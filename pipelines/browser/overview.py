@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from curation.rules import About, Policy, Rule
 from dataset_schema import SHARE_SCORES, EntityKind, Outcome
 from dataset_schema.index.columns import SCORE_NAMES
@@ -98,16 +100,16 @@ def limits_of(policy: Policy, score: str) -> tuple[Rule, ...]:
 def _histograms(clips: ClipTable, policy: Policy) -> Iterator[Histogram]:
     """Of every score that was measured, all of them counted in one pass."""
     ranges = _ranges(clips)
-    bins = (
-        f"histogram(least(floor(({name} - ?) / ? * {BINS}), {BINS - 1})::INTEGER) FILTER (WHERE {name} IS NOT NULL)"
-        for name in SCORE_NAMES
-    )
-    values = [value for low, high in ranges.values() for value in (low, high - low)]
-    (counted,) = clips.ask(f"SELECT {', '.join(bins)} FROM clips", values)
-    for (name, (low, high)), counts in zip(ranges.items(), counted, strict=True):
-        if counts:
-            found = tuple(counts.get(number, 0) for number in range(BINS))
-            yield Histogram(name=name, low=low, high=high, counts=found, rules=limits_of(policy, name))
+    counted = {name: np.zeros(BINS, np.int64) for name in ranges}
+    for batch in clips.batches(f"SELECT {', '.join(ranges)} FROM clips"):
+        for name, (low, high) in ranges.items():
+            values = batch[name].drop_null().to_numpy(zero_copy_only=False)
+            parts = np.minimum((values - low) * (BINS / (high - low)), BINS - 1).astype(np.int64)
+            counted[name] += np.bincount(parts, minlength=BINS)
+    for name, (low, high) in ranges.items():
+        if counted[name].any():
+            counts = tuple(counted[name].tolist())
+            yield Histogram(name=name, low=low, high=high, counts=counts, rules=limits_of(policy, name))
 
 
 def _ranges(clips: ClipTable) -> dict[str, tuple[float, float]]:
@@ -132,11 +134,12 @@ def _size_of_bucket(bucket: tuple[str, int]) -> list[int]:
 
 
 def _words(clips: ClipTable, column: str) -> list[tuple[str, int]]:
+    """The most frequent words; many clips have the same ones, so each such list is taken apart once."""
     found = clips.ask(
         f"""
-        SELECT word, count(*) FROM (
-            SELECT unnest(list_distinct(list_transform({column}, lambda each: lower(each)))) AS word
-            FROM clips WHERE outcome = 'kept'
+        SELECT word, sum(clips)::BIGINT FROM (
+            SELECT unnest(list_distinct(list_transform(words, lambda each: lower(each)))) AS word, clips
+            FROM (SELECT {column} AS words, count(*) AS clips FROM clips WHERE outcome = 'kept' GROUP BY 1)
         ) GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {_WORDS_SHOWN}
         """
     )

@@ -30,7 +30,7 @@ def run_of_base(run: RunConfig, phases: Sequence[TrainingPhase]) -> RunConfig:
     return replace(
         run,
         pipeline=replace(run.pipeline, model=UnpublishedWan(**shape)),
-        training=replace(run.training, phases=tuple(phases)),
+        training=replace(run.training, phases=tuple(phases), lora=None),
     )
 
 
