@@ -48,7 +48,7 @@ option = $(if $($(1)),$(2) "$$$(1)")
 # in names of files, and in the first word.
 each_reference = readarray -t references < <(sed -E ':next; s/(=.*[^[:blank:]])[[:blank:]]+([^[:blank:]=\n]+=)/\1\n\2/; t next' <<< "$$REF")
 
-.PHONY: help setup demo prove prove-backbone ablations check test test-slow test-gpu test-browser setup-browser test-legacy explain curate inspect browse select index repolicy merge diff compact export validate own-dataset describe cache train sample to-diffusers submit label-clips label train-filter bench bench-quality bench-model bench-gpu bench-dataset bench-browse clean
+.PHONY: help setup demo prove prove-backbone ablations check test test-slow test-gpu test-browser setup-browser test-legacy explain curate inspect browse plots select index repolicy merge diff compact export validate own-dataset describe cache train sample to-diffusers submit label-clips label train-filter bench bench-quality bench-model bench-gpu bench-dataset bench-browse clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -124,6 +124,10 @@ inspect: setup  ## tables and contact sheets of a dataset: make inspect DATASET=
 browse: setup  ## a dataset in your browser, on this machine alone: make browse DATASET=out/dataset [ARGS="--port 8200"]
 	$(call need,DATASET,name a dataset directory)
 	$(PYTHON) -m pipelines browse --dataset "$$DATASET" $(ARGS)
+
+plots: setup  ## its funnel, scores, entity words and contact sheets as PNG and SVG: make plots DATASET=out/dataset OUTPUT=out/plots
+	$(call need,DATASET,name the output of make curate)$(call need,OUTPUT,name a folder)
+	$(PYTHON) -m pipelines plots --dataset "$$DATASET" --output "$$OUTPUT" $(ARGS)
 
 select: setup  ## part of a dataset as a dataset: make select DATASET=out/dataset WHERE="scores.desirable >= 0.4" OUTPUT=out/desirable
 	$(call need,DATASET,name a dataset directory or a Parquet file of samples)$(call need,OUTPUT,name the new directory)

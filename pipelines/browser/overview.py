@@ -15,7 +15,7 @@ from pipelines.browser.clip_table import ClipTable
 from pipelines.browser.opened import Opened
 
 BINS: Final = 32
-_WORDS_SHOWN: Final = 40
+_WORDS_COUNTED: Final = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +140,7 @@ def _words(clips: ClipTable, column: str) -> list[tuple[str, int]]:
         SELECT word, sum(clips)::BIGINT FROM (
             SELECT unnest(list_distinct(list_transform(words, lambda each: lower(each)))) AS word, clips
             FROM (SELECT {column} AS words, count(*) AS clips FROM clips WHERE outcome = 'kept' GROUP BY 1)
-        ) GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {_WORDS_SHOWN}
+        ) GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {_WORDS_COUNTED}
         """
     )
     return [(word, count) for word, count in found]

@@ -30,6 +30,7 @@ from pipelines.terminal import terminal
 from pipelines.verbs.cache import Cache, cache_with_bar
 from pipelines.verbs.curate import Curate, curate, show_result
 from pipelines.verbs.train import Train, train_with_bar
+from pipelines.views.charts import save_chart
 from pipelines.written_places import WRITES_FOLDER
 from storage.configs import PRESET_ONLY, to_plain
 from storage.devices import torch_device
@@ -346,4 +347,4 @@ def _write(command: Prove, found: Sequence[Figure], examples: Sequence[Example])
     write_whole_text(command.output / "proof.md", markdown_table(found) + "\n")
     examples_sheet(examples).save(command.output / "proof.png")
     logs = [(name, command.output / name / "metrics.jsonl") for name in ("text", "personalized")]
-    curves_chart(logs).save(command.output / "curves.png")
+    save_chart(curves_chart(logs), command.output / "curves.png")

@@ -7,18 +7,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.text import Annotation
 from PIL import Image, ImageColor
 from scipy.stats import binomtest
 
 from modeling.data.video import Video
-from pipelines.proof import curves, example_sheet
-from pipelines.proof.axis_ticks import even_ticks, logarithmic_ticks
+from pipelines.proof import example_sheet
 from pipelines.proof.curves import curves_chart
 from pipelines.proof.example_sheet import Example, examples_sheet
 from pipelines.proof.learning import read_learning, smoothed
 from pipelines.proof.scores import Condition, Figure, mean, share
 from pipelines.proof.table import console_table, markdown_table
 from pipelines.terminal import terminal
+from pipelines.views.charts import save_chart
 from pipelines.views.sheet_layout import BORDER
 
 Color = tuple[int, int, int]
@@ -26,25 +28,19 @@ Written = list[tuple[str, tuple[int, int]]]
 Pixels = npt.NDArray[np.bool_]
 
 ORDER = (Condition.WITHOUT, Condition.WITH, Condition.SWAPPED, Condition.REAL)
-BLUE, VERMILION = "#0072b2", "#d55e00"
-STAGE = "#a39e94"
-LOSS = "#1d2f4f"
 
 
 @pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch) -> Written:
     """What is written on pictures from now on, and where."""
     texts: Written = []
-    for module in (curves, example_sheet):
-        write = module.write
+    write = example_sheet.write
 
-        def recorded(
-            draw: Any, corner: tuple[int, int], runs: Any, *args: Any, write: Any = write, **kwargs: Any
-        ) -> int:
-            texts.append((runs if isinstance(runs, str) else "".join(run.text for run in runs), corner))
-            return int(write(draw, corner, runs, *args, **kwargs))
+    def recorded(draw: Any, corner: tuple[int, int], runs: Any, *args: Any, **kwargs: Any) -> int:
+        texts.append((runs if isinstance(runs, str) else "".join(run.text for run in runs), corner))
+        return int(write(draw, corner, runs, *args, **kwargs))
 
-        monkeypatch.setattr(module, "write", recorded)
+    monkeypatch.setattr(example_sheet, "write", recorded)
     return texts
 
 
@@ -164,69 +160,42 @@ def two_runs(tmp_path: Path) -> list[tuple[str, Path]]:
     ]
 
 
-def line_row(image: Image.Image, color: str, columns: slice = slice(None)) -> float:
-    """The middle row of a level line, where no mark lies on it."""
-    pixels = in_color(image, color)[:, columns]
-    counts = pixels.sum(axis=0)
-    thin = pixels[:, counts == counts[counts > 0].min()]
-    return float(np.nonzero(thin)[0].mean())
+def lines_of(axes: Axes) -> dict[str, list[tuple[float, float]]]:
+    """The lines of a chart by their names in its legend, or by their colors."""
+    return {
+        str(line.get_label() if not str(line.get_label()).startswith("_") else line.get_color()): list(
+            zip(np.asarray(line.get_xdata(), float), np.asarray(line.get_ydata(), float), strict=True)
+        )
+        for line in axes.get_lines()
+    }
 
 
-def test_a_gain_is_drawn_at_the_height_of_its_label(two_runs: list[tuple[str, Path]], written: Written) -> None:
-    chart = curves_chart(two_runs)
+def test_curves_have_the_values_that_were_logged_at_steps_that_are_counted_on(two_runs: list[tuple[str, Path]]) -> None:
+    loss, below = curves_chart(two_runs).axes
 
-    per_unit = (place_of("0.4", written)[1] - place_of("0.1", written)[1]) / 0.3
-    found = {color: line_row(chart, color) for color in (BLUE, VERMILION)}
-    assert found[VERMILION] - found[BLUE] == pytest.approx(0.3 * per_unit, abs=1.5)
-    # Letters of a label stand on both sides of its height.
-    assert 0 < found[BLUE] - place_of("0.2", written)[1] < 26
-    assert found[BLUE] - place_of("0.2", written)[1] == pytest.approx(
-        found[VERMILION] - place_of("0.5", written)[1], abs=1.5
-    )
+    gains = lines_of(below)
+    for name, gain in (("t = 0.3", 0.2), ("t = 0.6", 0.5)):
+        assert np.array(gains[name]) == pytest.approx(np.array([(step, gain) for step in range(101, 201)]))
+    assert loss.get_yscale() == "log"
+    assert {value for curve in lines_of(loss).values() for _, value in curve if value > 1} == {7.0}
+    assert loss.get_xlim() == below.get_xlim() == (0, 200)
 
 
-def test_steps_of_the_second_run_are_counted_on_after_the_first(
-    two_runs: list[tuple[str, Path]], written: Written
-) -> None:
-    chart = curves_chart(two_runs)
+def test_training_phases_are_named_where_they_begin(two_runs: list[tuple[str, Path]]) -> None:
+    loss, _ = curves_chart(two_runs).axes
 
-    lines = np.flatnonzero(in_color(chart, STAGE).sum(axis=0) > 600)
-    first, second, third = (float(line.mean()) for line in np.split(lines, np.flatnonzero(np.diff(lines) > 1) + 1))
-    end = int(np.flatnonzero(in_color(chart, BLUE).any(axis=0))[-1]) - 10  # a mark ends the curve
-    assert second == pytest.approx((first + end) / 2, abs=3)
-    assert third == pytest.approx((second + end) / 2, abs=3)
-    begin = np.flatnonzero(in_color(chart, VERMILION)[900:].any(axis=0) | in_color(chart, BLUE)[900:].any(axis=0))[0]
-    assert second <= begin + 12
-    names = [place_of(name, written)[0] for name in ("text: I", "personalized: II-a", "personalized: II-b")]
-    assert all(0 < name - line < 30 for name, line in zip(names, (first, second, third), strict=True))
+    found = {text.get_text(): text.xy[0] for text in loss.texts if isinstance(text, Annotation)}
+    assert found == {"text: I": 0, "personalized: II-a": 100, "personalized: II-b": 150}
 
 
-def test_names_of_training_phases_do_not_overlap(tmp_path: Path, written: Written) -> None:
-    lines = [{"step": step, "training_phase": "short" if step < 4 else "long"} for step in range(1, 101)]
+def test_the_file_is_a_picture_and_the_same_each_time(two_runs: list[tuple[str, Path]], tmp_path: Path) -> None:
+    for name in ("a.png", "a.svg", "b.svg"):
+        save_chart(curves_chart(two_runs), tmp_path / name)
 
-    curves_chart([("run", write_log(tmp_path / "log.jsonl", lines))])
-
-    assert place_of("run: long", written)[1] >= place_of("run: short", written)[1] + 26
-
-
-def test_the_loss_is_drawn_on_a_logarithmic_axis(tmp_path: Path, written: Written) -> None:
-    lines = [{"step": step, "loss": 1.0 if step <= 50 else 0.1} for step in range(1, 101)]
-
-    chart = curves_chart([("run", write_log(tmp_path / "log.jsonl", lines))])
-
-    early, late = (line_row(chart, LOSS, columns) for columns in (slice(130, 800), slice(1100, 1770)))
-    heights = {label: place_of(label, written)[1] for label in ("1", "0.5", "0.2", "0.1")}
-    assert late - early == pytest.approx(heights["0.1"] - heights["1"], abs=2)
-    share_of_half = (heights["0.5"] - heights["1"]) / (heights["0.1"] - heights["1"])
-    assert share_of_half == pytest.approx(math.log10(2), abs=0.01)
-
-
-@pytest.mark.parametrize("loss", [0.0613, 0.5, 0.87, 3.1])
-def test_the_axis_of_a_level_loss_has_labels_above_and_below_it(tmp_path: Path, written: Written, loss: float) -> None:
-    curves_chart([("run", write_log(tmp_path / "log.jsonl", [{"step": 1, "loss": loss}]))])
-
-    labels = [float(text) for text, (x, _) in written if x < 115 and text[0].isdigit()]
-    assert min(labels) < loss < max(labels)
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.size == (1440, 960)
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    assert ">personalized: II-b<" in (tmp_path / "a.svg").read_text()
 
 
 def test_what_was_not_a_number_is_left_out(tmp_path: Path) -> None:
@@ -249,10 +218,10 @@ def test_what_was_not_a_number_is_left_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("loss", [None, 0.5])
-def test_a_run_without_gains_is_drawn(tmp_path: Path, written: Written, loss: float | None) -> None:
-    curves_chart([("run", write_log(tmp_path / "log.jsonl", [{"step": 1, "loss": loss}]))])
+def test_a_run_without_gains_is_drawn(tmp_path: Path, loss: float | None) -> None:
+    _, gain = curves_chart([("run", write_log(tmp_path / "log.jsonl", [{"step": 1, "loss": loss}]))]).axes
 
-    assert place_of("not measured", written)
+    assert [text.get_text() for text in gain.texts] == ["not measured"]
 
 
 def test_a_run_that_reported_nothing_is_named(tmp_path: Path) -> None:
@@ -270,24 +239,6 @@ def test_one_outlier_does_not_show_in_the_running_median() -> None:
     assert list(found) == list(range(100))
     assert found[30] == 2.0
     assert (found[40], found[60]) == (2.0, 1.0)
-
-
-@pytest.mark.parametrize(("low", "high"), [(0, 0), (0, 0.3), (-0.07, 0.42), (-3, -1), (0.2, 0.9), (0, 4000)])
-def test_even_ticks_enclose_zero_and_the_values(low: float, high: float) -> None:
-    ticks = even_ticks(low, high)
-
-    assert 0 in ticks
-    assert ticks[0] <= low <= high <= ticks[-1]
-    assert 2 <= len(ticks) <= 9
-    assert np.diff(ticks) == pytest.approx(ticks[1] - ticks[0])
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "ticks"),
-    [(0.09, 2.1, [0.1, 0.2, 0.5, 1, 2]), (0.21, 0.45, [0.25, 0.3, 0.4]), (1, 10, [1, 2, 5, 10])],
-)
-def test_logarithmic_ticks_lie_between_the_values(low: float, high: float, ticks: list[float]) -> None:
-    assert logarithmic_ticks(low, high) == ticks
 
 
 def figure(name: str, value: float, low: float, high: float, **more: Any) -> Figure:

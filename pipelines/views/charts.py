@@ -1,0 +1,35 @@
+"""Charts for pages and papers: one look, and files as PNG and SVG."""
+
+from pathlib import Path
+from typing import Final
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+_LOOK: Final = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": "#a39e94",
+    "axes.grid": True,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "font.size": 10,
+    "grid.color": "#e2ded6",
+    "svg.fonttype": "none",  # text stays text, in the reader's own font
+    "svg.hashsalt": "openalchemist",  # the same chart is the same file
+}
+
+
+def new_charts(rows: int, columns: int, *, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    """A figure of so many inches, which nobody has to close, with empty charts row by row."""
+    with rc_context(_LOOK):
+        figure = Figure(figsize=(width, height), dpi=160, layout="constrained")
+        FigureCanvasAgg(figure)
+        return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
+
+
+def save_chart(figure: Figure, path: Path) -> None:
+    """Write a figure; the suffix says as what, `.png` or `.svg`."""
+    with rc_context(_LOOK):
+        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
