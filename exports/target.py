@@ -72,3 +72,8 @@ class Target:
     pictures: PictureNeeds = field(default_factory=PictureNeeds)
     groups_by_references: bool = False
     groups_by_frames: bool = False
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether the reader takes any."""
+        return self.most_references > 0
