@@ -37,7 +37,7 @@ def write_part(rendered: Iterable[RenderedClip | RefusedEntry], folder: Path, *,
     with ExitStack() as stack:
         threads = stack.enter_context(ThreadPoolExecutor(_THREADS))
         packed = (
-            None if tar is None else stack.enter_context(tarfile.open(folder / tar, "w", copybufsize=_COPIED_BYTES))
+            None if tar is None else stack.enter_context(tarfile.TarFile(folder / tar, "w", copybufsize=_COPIED_BYTES))
         )
         for each in rendered:
             ahead.append(each if isinstance(each, RefusedEntry) else _begin(each, folder, packed, threads))
