@@ -12,7 +12,7 @@ class File:
     """A file of the export.
 
     Attributes:
-        name: below the export's folder.
+        name: below the export's folder; empty where a format writes none.
         sha256: empty until it is written; so is its size.
     """
 

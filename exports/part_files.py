@@ -78,7 +78,7 @@ def _finish(begun: _Begun | RefusedEntry) -> Entry:
     clip, found = begun.clip, {name: hashed.result() for name, hashed in begun.files.items()}
     clip = replace(
         clip,
-        video=replace(clip.video, file=found[clip.video.file.name]),
+        video=replace(clip.video, file=found.get(clip.video.file.name, File(name=""))),
         pictures=tuple(replace(picture, file=found[picture.file.name]) for picture in clip.pictures),
         texts=tuple(found[text.name] for text in clip.texts),
     )

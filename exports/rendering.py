@@ -52,15 +52,18 @@ def render(planned: PlannedClip, sample: Sample, form: Format, config: ExportCon
     files: dict[str, bytes] = {}
     video = planned.clip.video
     content, has_sound, is_copy = _video_bytes(planned.cut, sample, form)
-    files[video.file.name] = content
+    if form.target.takes_videos:
+        files[video.file.name] = content
     for picture, painted in zip(
         planned.clip.pictures, _painted(planned, sample, cutouts_of(form, config)), strict=True
     ):
         files[picture.file.name] = painted
     clip = replace(planned.clip, video=replace(video, has_sound=has_sound, is_copy=is_copy))
-    more = form.more_files(clip, sample)
+    more = form.more_files(clip, sample, content)
     clip = replace(clip, texts=tuple(File(name=name) for name in more))
-    return RenderedClip(clip=clip, row=form.row(clip, sample), files={**files, **more})
+    return RenderedClip(
+        clip=clip, row={**form.row(clip, sample), **form.details(clip, sample)}, files={**files, **more}
+    )
 
 
 def _video_bytes(cut: CutPlan, sample: Sample, form: Format) -> tuple[bytes, bool, bool]:

@@ -55,6 +55,8 @@ class Target:
         forms: of captions, the usual one first.
         cutouts: what usually stands around an entity.
         pictures: what pictures need.
+        takes_videos: without, none is written.
+        takes_masks: pictures are looked at for their masks, whether or not they are written.
         groups_by_references: a reader wants the same number of them in every row of a dataset.
         groups_by_frames: likewise frames.
     """
@@ -70,10 +72,12 @@ class Target:
     forms: tuple[CaptionForm, ...] = (CaptionForm.AS_WRITTEN,)
     cutouts: Cutouts = Cutouts.WHITE
     pictures: PictureNeeds = field(default_factory=PictureNeeds)
+    takes_videos: bool = True
+    takes_masks: bool = False
     groups_by_references: bool = False
     groups_by_frames: bool = False
 
     @property
     def has_pictures(self) -> bool:
-        """Whether the reader takes any."""
-        return self.most_references > 0
+        """Whether pictures are needed at all."""
+        return self.most_references > 0 or self.takes_masks

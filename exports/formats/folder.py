@@ -27,7 +27,12 @@ class FolderFormat:
         del group
         return f"references/{clip_id}-{number}.png"
 
-    def more_files(self, clip: ExportedClip, sample: Sample) -> Mapping[str, bytes]:
+    def more_files(self, clip: ExportedClip, sample: Sample, video: bytes) -> Mapping[str, bytes]:
+        """None."""
+        del clip, sample, video
+        return {}
+
+    def details(self, clip: ExportedClip, sample: Sample) -> Row:
         """None."""
         del clip, sample
         return {}

@@ -52,8 +52,9 @@ class WebDataset:
         del group
         return f"{clip_id}.ref{number - 1}.png"
 
-    def more_files(self, clip: ExportedClip, sample: Sample) -> Mapping[str, bytes]:
+    def more_files(self, clip: ExportedClip, sample: Sample, video: bytes) -> Mapping[str, bytes]:
         """Caption, facts, background, and the slots that hold nothing."""
+        del video
         background = sample.background.image.bytes if sample.background is not None else None
         empty = {f"{clip.clip_id}.ref{slot}.png": _pixel() for slot in range(len(clip.pictures), _SLOTS)}
         return {
@@ -67,6 +68,11 @@ class WebDataset:
         """The tars say all."""
         del sample
         return {"clip_id": clip.clip_id, "licence": clip.licence}
+
+    def details(self, clip: ExportedClip, sample: Sample) -> Row:
+        """None."""
+        del clip, sample
+        return {}
 
     def problems(self, row: Row, clip: ExportedClip) -> Iterator[str]:
         """An id with a dot would be taken for another clip's."""
