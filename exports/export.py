@@ -13,6 +13,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
+from dataset_schema import write_row_groups
 from exports.clip import ExportedClip
 from exports.config import ExportConfig
 from exports.form import Format, Group, Row
@@ -196,7 +197,8 @@ def _rendered(
     if isinstance(planned, RefusedEntry):
         return planned
     try:
-        return render(planned, row.with_video(file), form, config)
+        sample = row.with_video(file) if form.target.reads_videos else row.sample
+        return render(planned, sample, form, config)
     except Refused as refused:
         return RefusedEntry(clip_id=planned.clip.clip_id, reason=refused.reason, detail=refused.detail)
 
@@ -256,6 +258,8 @@ def _write_heads(ledger: Ledger, form: Format, output: Path, groups: tuple[Group
     written = _Written(output=output, groups=groups, ledger=ledger)
     for name, lines in form.heads(written):
         _write_lines(ledger.folder / name, lines)
+    for name, schema, groups_of_rows in form.tables(written):
+        write_row_groups(ledger.folder / name, schema, groups_of_rows)
     command = form.command(written)
     written_lines = (line["written"]["clip"] for line in ledger.lines() if "written" in line)
     _write_lines(ledger.folder / MANIFEST, (json.dumps(clip, ensure_ascii=False) for clip in written_lines))

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeAlias
 
+import pyarrow as pa
+
 from dataset_schema import Sample
 from exports.clip import ExportedClip
 from exports.target import Target
@@ -94,6 +96,10 @@ class Format(Protocol):
 
     def heads(self, written: Written) -> Iterator[tuple[str, Iterable[str]]]:
         """The format's own files: names, and their lines."""
+        ...
+
+    def tables(self, written: Written) -> Iterator[tuple[str, pa.Schema, Iterable[pa.Table]]]:
+        """Those of them that are Parquet: names, schemas, and their row groups."""
         ...
 
     def command(self, written: Written) -> str:

@@ -51,8 +51,10 @@ def render(planned: PlannedClip, sample: Sample, form: Format, config: ExportCon
     """
     files: dict[str, bytes] = {}
     video = planned.clip.video
-    content, has_sound, is_copy = _video_bytes(planned.cut, sample, form)
-    if form.target.takes_videos:
+    content, has_sound, is_copy = b"", video.has_sound, video.is_copy
+    if form.target.reads_videos:
+        content, has_sound, is_copy = _video_bytes(planned.cut, sample, form)
+    if form.target.writes_videos:
         files[video.file.name] = content
     for picture, painted in zip(
         planned.clip.pictures, _painted(planned, sample, cutouts_of(form, config)), strict=True

@@ -30,7 +30,7 @@ class Coco(FolderFormat):
     name: ClassVar[str] = "coco"
     summary: ClassVar[str] = "COCO: the frames in which entities were segmented, with boxes and masks, for FiftyOne"
     target: ClassVar[Target] = Target(
-        grid=FrameGrid(), least_references=0, most_references=0, takes_videos=False, takes_masks=True
+        grid=FrameGrid(), least_references=0, most_references=0, writes_videos=False, takes_masks=True
     )
 
     def more_files(self, clip: ExportedClip, sample: Sample, video: bytes) -> Mapping[str, bytes]:

@@ -13,6 +13,7 @@ from exports.formats.diffsynth_wan import DiffSynthFun, DiffSynthVace
 from exports.formats.ltx2 import Ltx2, Ltx2Numbered
 from exports.formats.musubi import Musubi
 from exports.formats.opens2v import OpenS2V
+from exports.formats.phantom import Phantom
 from exports.formats.plain import Plain
 from exports.formats.videox_fun import VideoXFun
 from exports.formats.webdataset import WebDataset
@@ -35,6 +36,7 @@ class FormatName(StrEnum):
     OPENS2V = "opens2v"
     YOUTUBE_VIS = "youtube-vis"
     COCO = "coco"
+    PHANTOM = "phantom"
 
 
 FORMATS: Final[Mapping[FormatName, Format]] = MappingProxyType(
@@ -54,6 +56,7 @@ FORMATS: Final[Mapping[FormatName, Format]] = MappingProxyType(
             OpenS2V(),
             YoutubeVis(),
             Coco(),
+            Phantom(),
         )
     }
 )

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import ClassVar
 
+import pyarrow as pa
+
 from dataset_schema import Sample
 from exports.clip import ExportedClip
 from exports.form import Row, Written
@@ -43,6 +45,11 @@ class FolderFormat:
         return iter(())
 
     def heads(self, written: Written) -> Iterator[tuple[str, Iterable[str]]]:
+        """None."""
+        del written
+        return iter(())
+
+    def tables(self, written: Written) -> Iterator[tuple[str, pa.Schema, Iterable[pa.Table]]]:
         """None."""
         del written
         return iter(())

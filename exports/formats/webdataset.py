@@ -17,6 +17,7 @@ from PIL import Image
 from dataset_schema import Entity, Sample
 from exports.clip import ExportedClip
 from exports.form import Row, Written
+from exports.formats.folder import FolderFormat
 from exports.grids import FrameGrid
 from exports.target import CaptionForm, Cutouts, Target
 
@@ -25,7 +26,7 @@ _SLOTS: Final = 8
 _TAR_BYTES: Final = 200 << 20
 
 
-class WebDataset:
+class WebDataset(FolderFormat):
     """Tars at the top of the folder, and a card."""
 
     name: ClassVar[str] = "webdataset"
@@ -68,11 +69,6 @@ class WebDataset:
         """The tars say all."""
         del sample
         return {"clip_id": clip.clip_id, "licence": clip.licence}
-
-    def details(self, clip: ExportedClip, sample: Sample) -> Row:
-        """None."""
-        del clip, sample
-        return {}
 
     def problems(self, row: Row, clip: ExportedClip) -> Iterator[str]:
         """An id with a dot would be taken for another clip's."""
