@@ -16,11 +16,13 @@ _TERMS: Final = (
     *("column", "equivalentProperty", "extract", "field", "fileProperty", "fileObject", "fileSet", "format"),
     *("includes", "isLiveDataset", "jsonPath", "key", "md5", "parentField", "path", "recordSet", "references", "regex"),
     *("repeated", "replace", "separator", "source", "subField", "transform", "citeAs"),
+    "samplingRate",
 )
 _CONTEXT: Final[Mapping[str, Any]] = {
     "@language": "en",
     "@vocab": "https://schema.org/",
     "cr": _CROISSANT,
+    "rai": f"{_CROISSANT}RAI/",
     "sc": "https://schema.org/",
     "dct": "http://purl.org/dc/terms/",
     "conformsTo": "dct:conformsTo",

@@ -125,7 +125,8 @@ def _seen(reference: ReferenceScores, sample: Sample) -> Row:
     place = [round(edge * scale, 2) for edge in (box.x0, box.y0, box.x1, box.y1)]
     if is_outside(reference, sample):
         return {"vid": _named(sample, time_s, time_s + _INSTANT_S), "frame_idx": 0.0, "bbox_loc": place}
-    return {"vid": _vid(sample), "frame_idx": (time_s - start_s) / (end_s - start_s), "bbox_loc": place}
+    middle_s = time_s + 0.5 / sample.media.fps  # of the frame, so that rounding gives no other
+    return {"vid": _vid(sample), "frame_idx": (middle_s - start_s) / (end_s - start_s), "bbox_loc": place}
 
 
 def _span(sample: Sample) -> tuple[float, float]:

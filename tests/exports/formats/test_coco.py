@@ -2,14 +2,19 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from exports.config import ExportConfig
+from exports.export import export
+from exports.formats.every_format import FORMATS, FormatName
+from exports.published import open_dataset
 from exports.refusal import Reason
 from tests.exports.formats.conftest import ONE, SHORT, TWO, Exported
 from tests.exports.formats.reading import disc_in_frame, mask_of_runs, rgb
-from tests.exports.made_clips import grey
+from tests.exports.made_clips import grey, make_sample, video_bytes, write_dataset
 
 BOX = (10, 8, 40, 48)
 
@@ -52,3 +57,14 @@ def test_no_video_is_written_and_none_is_named(exported: Callable[..., Exported]
 
 def test_a_clip_that_shows_none_of_its_pictures_is_refused(exported: Callable[..., Exported]) -> None:
     assert exported("coco").finished.counts.refused == {Reason.NOT_FOR_READER: 1}
+
+
+def test_a_clip_whose_video_ends_before_its_frame_is_refused(tmp_path: Path) -> None:
+    kept, shrunk = make_sample(0), make_sample(1, video=video_bytes(frames=20))  # its row says 130 frames
+    dataset = open_dataset(write_dataset(tmp_path / "dataset", [kept, shrunk]))
+
+    finished = export(dataset, FORMATS[FormatName.COCO], tmp_path / "out", ExportConfig())
+
+    assert finished.counts.refused == {Reason.UNREADABLE_VIDEO: 1}
+    assert "ends before frame 24" in finished.counts.examples[Reason.UNREADABLE_VIDEO]
+    assert [path.name for path in (tmp_path / "out" / "images").iterdir()] == [f"{kept.clip_id}-00024.jpg"]

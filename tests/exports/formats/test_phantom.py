@@ -64,10 +64,11 @@ def read(folder: Path) -> dict[str, dict[str, list[tuple[str, float, list[float]
 def resolved(picture: Any, box: list[float], spans: Any) -> tuple[str, float, list[float]]:
     span = spans[picture["vid"]]
     _, start_s, end_s = picture["vid"].rsplit("_", 2)
-    time_s = float(start_s) + picture["frame_idx"] * (float(end_s) - float(start_s))
+    frames = round((float(end_s) - float(start_s)) * span["fps"])
+    time_s = float(start_s) + int(frames * picture["frame_idx"]) / span["fps"]  # as Phantom-Data's README says
     assert span["timestamp"] == f"[{start_s}, {end_s}]"
     scale = max(span["width"], span["height"]) / 768
-    return span["uri"], round(time_s, 3), [round(edge * scale) for edge in box]
+    return span["uri"], time_s, [round(edge * scale) for edge in box]
 
 
 def test_times_and_boxes_come_back(tmp_path: Path) -> None:
