@@ -5,6 +5,7 @@ SHELL := /bin/bash
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 LEGACY_VENV := .venv-legacy
+READERS_VENV := .venv-readers
 PIP_FLAGS := --quiet --disable-pip-version-check -c constraints.txt
 
 INPUT ?=
@@ -48,7 +49,7 @@ option = $(if $($(1)),$(2) "$$$(1)")
 # in names of files, and in the first word.
 each_reference = readarray -t references < <(sed -E ':next; s/(=.*[^[:blank:]])[[:blank:]]+([^[:blank:]=\n]+=)/\1\n\2/; t next' <<< "$$REF")
 
-.PHONY: help setup demo prove prove-backbone ablations check test test-slow test-gpu test-browser setup-browser test-legacy explain curate inspect browse plots select index repolicy merge diff compact export validate own-dataset describe cache train sample to-diffusers submit label-clips label train-filter bench bench-quality bench-model bench-gpu bench-dataset bench-browse clean
+.PHONY: help setup demo prove prove-backbone ablations check test test-slow test-gpu test-browser setup-browser test-readers setup-readers test-legacy explain curate inspect browse plots select index repolicy merge diff compact export validate own-dataset describe cache train sample to-diffusers submit label-clips label train-filter bench bench-quality bench-model bench-gpu bench-dataset bench-browse clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -96,6 +97,16 @@ test-browser: setup  ## the dataset browser in a real Chromium, after make setup
 setup-browser:  ## install Chromium for make test-browser, by apt-get as root
 	apt-get update
 	apt-get install -y --no-install-recommends chromium
+
+test-readers: setup  ## exports, read by the packages that other trainers and tools read with, after make setup-readers
+	@test -x $(READERS_VENV)/bin/python || { echo "there is no $(READERS_VENV); run make setup-readers, which downloads packages, 800 MB on the disk" >&2; exit 1; }
+	READERS_VENV="$(abspath $(READERS_VENV))" $(VENV)/bin/pytest -m readers tests/exports $(ARGS)
+
+# Without its dependencies the last one is its reader, which is all that is wanted of it.
+setup-readers:  ## the packages for make test-readers, in an environment of their own
+	test -x $(READERS_VENV)/bin/python || python3.11 -m venv $(READERS_VENV)
+	$(READERS_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints-readers.txt labelformat pycocotools webdataset mlcroissant pylance 'imageio[ffmpeg]' einops
+	$(READERS_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints-readers.txt --no-deps diffsynth
 
 test-legacy: $(LEGACY_VENV)/.ready  ## groundingdino-py and segment-anything, in an environment of their own
 	$(LEGACY_VENV)/bin/pytest tests/legacy -o filterwarnings=default $(ARGS)

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
@@ -26,22 +27,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from PIL import Image
 
+from benchmarks.drawn_clips import draw_clips
 from benchmarks.measuring import Run, machine, peak_mib, verdict
-from dataset_schema import (
-    Box,
-    DatasetManifest,
-    Entity,
-    EntityKind,
-    FunnelRow,
-    MediaFacts,
-    Payload,
-    ReferenceImage,
-    Sample,
-    Scores,
-    Source,
-    write_manifest,
-    write_shard,
-)
+from dataset_schema import DatasetManifest, FunnelRow, Payload, Sample, write_manifest, write_shard
 from exports.config import ExportConfig
 from exports.export import export
 from exports.formats.every_format import FORMATS, FormatName
@@ -51,7 +39,7 @@ from exports.survey import survey
 _FORMATS: Final = (FormatName.PLAIN, FormatName.WEBDATASET, FormatName.LTX2, FormatName.MUSUBI)
 _GOAL: Final = 0.5
 _CLIPS_PER_SHARD: Final = 100
-_CAPTION: Final = "A woman walks her dog along the beach."
+_DRAWN: Final = 200
 _FLAT: Final = 1.25
 _MORE: Final = 4
 # Of a video where memory is measured: it is the number of clips that must not matter.
@@ -62,9 +50,10 @@ def write_clips(folder: Path, *, clips: int, size_bytes: int) -> None:
     """A finished dataset of clips that nobody could play."""
     rng = np.random.default_rng(0)
     picture = _picture(rng)
+    drawn = cycle([outcome for outcome in draw_clips(_DRAWN, seed=0) if isinstance(outcome, Sample)])
     for first in range(0, clips, _CLIPS_PER_SHARD):
         numbers = range(first, min(clips, first + _CLIPS_PER_SHARD))
-        samples = [_sample(number, rng.bytes(size_bytes), picture) for number in numbers]
+        samples = [_as_large(next(drawn), number, rng.bytes(size_bytes), picture) for number in numbers]
         write_shard(folder / "samples" / f"part-{first:06d}.parquet", samples)
     published = FunnelRow(stage="publish", entered=clips, passed=clips)
     head = DatasetManifest(profile="none", config={}, annotators=(), funnel=(published,), complete=True, id="drawn")
@@ -89,64 +78,25 @@ def _picture(rng: np.random.Generator) -> bytes:
     return file.getvalue()
 
 
-def _sample(number: int, video: bytes, picture: bytes) -> Sample:
-    media = MediaFacts(
-        container="mov,mp4",
-        codec="h264",
-        width=832,
-        height=480,
-        declared_frames=130,
-        decoded_frames=130,
-        duration_s=130 / 24,
-        fps=24.0,
-        is_vfr=False,
-        rotation_deg=0,
-        sample_aspect_ratio=1.0,
-        color_transfer=None,
-        is_interlaced=False,
-        has_audio=False,
+def _as_large(drawn: Sample, number: int, video: bytes, picture: bytes) -> Sample:
+    """A drawn clip with media as large as real ones, of a form that every trainer takes."""
+    media = replace(
+        drawn.media, container="mov,mp4", codec="h264", width=832, height=480, decoded_frames=130, has_audio=False
     )
-    reference = ReferenceImage(
-        frame_index=1,
-        time_s=1.0,
-        box=Box(x0=0, y0=0, x1=300, y1=400),
-        detection_score=1.0,
-        mask_score=1.0,
-        area=0.1,
-        sharpness=1.0,
-        largest_fragment=1.0,
-        solidity=1.0,
-        fill=1.0,
-        border_contact=0.0,
-        overlap=0.0,
-        agreement=None,
-        likeness_to_clip=None,
-        is_face=False,
-        image=Payload(bytes=picture),
-    )
+    image = Payload(bytes=picture)
     entities = tuple(
-        Entity(
-            word=word,
-            kind=EntityKind.SUBJECT,
-            start=_CAPTION.index(word),
-            end=_CAPTION.index(word) + len(word),
-            references=(replace(reference, place=0),),
-        )
-        for word in ("woman", "dog")
+        replace(entity, references=tuple(replace(each, image=image) for each in entity.references[:1]))
+        for entity in drawn.entities
     )
-    return Sample(
+    return replace(
+        drawn,
         clip_id=f"{number:016x}",
-        source=Source(id=str(number), uri=f"/nowhere/{number}.mp4"),
-        caption=_CAPTION,
+        source=replace(drawn.source, uri=f"/nowhere/{number}.mp4"),
         video=Payload(bytes=video, path="clip.mp4"),
-        video_start_s=0.0,
-        num_frames=130,
-        fps=24.0,
-        height=480,
-        width=832,
-        bucket="121x288x512",
-        media=media,
-        scores=Scores(),
+        num_frames=media.decoded_frames,
+        height=media.height,
+        width=media.width,
+        media=replace(media, duration_s=media.decoded_frames / media.fps, damage=None),
         entities=entities,
         background=None,
     )

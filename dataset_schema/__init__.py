@@ -1,13 +1,15 @@
 """The contract between curation and modeling: what one published clip is, and how it lies on disk.
 
 `records.py` holds the frozen records, `arrow.py` their Arrow schema, `shard.py` one atomic writer and one reader,
-`layout.py` how rows lie in a file, `media_places.py` where in it their media stand, `manifest.py` what made a dataset,
-`replacing.py` how shards take the place of others, `index/` one row for every clip of a dataset, without its pictures
-and its video, `buckets.py` the sizes of Table 6, `words.py` where a word stands in a caption or a prompt.
+`layout.py` how rows lie in a file, `media_places.py` where in it their media stand, `byte_ranges.py` reads them there,
+`manifest.py` what made a dataset, `replacing.py` how shards take the place of others, `index/` one row for every clip
+of a dataset, without its pictures and its video, `buckets.py` the sizes of Table 6, `words.py` where a word stands in a
+caption or a prompt.
 """
 
 from dataset_schema.arrow import FAILURES_SCHEMA, REJECTIONS_SCHEMA, SAMPLES_SCHEMA, Kind
 from dataset_schema.buckets import FRAMES_PER_SECOND, TABLE_6_BUCKETS, Bucket, largest_bucket, shortest_duration_s
+from dataset_schema.byte_ranges import ByteRange, read_ranges
 from dataset_schema.index import INDEX_SCHEMA, Index, Outcome, open_index, refresh_index
 from dataset_schema.manifest import (
     UNCURATED,
@@ -57,6 +59,7 @@ from dataset_schema.shard import (
     dataset_root,
     from_rows,
     leaves,
+    leaves_without,
     open_shard,
     read_shard,
     read_tables,
@@ -88,6 +91,7 @@ __all__ = [
     "Background",
     "Box",
     "Bucket",
+    "ByteRange",
     "DatasetManifest",
     "Entity",
     "EntityKind",
@@ -121,11 +125,13 @@ __all__ = [
     "is_dataset",
     "largest_bucket",
     "leaves",
+    "leaves_without",
     "media_places",
     "new_dataset_id",
     "open_index",
     "open_shard",
     "read_manifest",
+    "read_ranges",
     "read_shard",
     "read_tables",
     "refresh_index",

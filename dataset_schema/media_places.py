@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from dataset_schema.byte_ranges import ByteRange
+
 PLACES_KEY: Final = b"openalchemist_media_places"
 
 _ENDS_KEY: Final = b"group_ends"
@@ -34,6 +36,11 @@ class MediaPlaces:
 
     offsets: pa.ListArray
     lengths: pa.ListArray
+
+    def of_row(self, row: int) -> tuple[ByteRange | None, ...]:
+        """The payloads of a row in their order; None for one without bytes."""
+        pairs = zip(self.offsets[row].as_py(), self.lengths[row].as_py(), strict=True)
+        return tuple(None if offset is None else ByteRange(offset, length) for offset, length in pairs)
 
 
 def media_places(file: pq.ParquetFile) -> MediaPlaces | None:

@@ -262,5 +262,12 @@ def leaves(file: pq.ParquetFile, names: Iterable[str]) -> list[str]:
     return [path for path in paths if _without_list_levels(path) in wanted]
 
 
+def leaves_without(file: pq.ParquetFile, names: Iterable[str]) -> list[str]:
+    """All Parquet paths but those of columns such as `entities.word`."""
+    left_out = frozenset(names)
+    paths = [file.schema.column(number).path for number in range(len(file.schema))]
+    return [path for path in paths if _without_list_levels(path) not in left_out]
+
+
 def _without_list_levels(path: str) -> str:
     return ".".join(level for level in path.split(".") if level not in _LIST_LEVELS)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from dataset_schema import Entity, EntityKind, ReferenceImage, Sample
+from dataset_schema import Entity, EntityKind, ReferenceImage, ReferenceScores, Sample
 from exports.captions import NamedEntity, render_caption, tag_in
 from exports.naming import described
 from exports.refusal import Reason, Refused
@@ -95,7 +95,7 @@ def ranked(references: Sequence[ReferenceImage], sample: Sample) -> list[Referen
     )
 
 
-def is_outside(reference: ReferenceImage, sample: Sample) -> bool:
+def is_outside(reference: ReferenceScores, sample: Sample) -> bool:
     """Whether a picture was cut at another time than the clip shows; of given pictures nobody knows."""
     source = sample.source
     if reference.time_s is None:

@@ -1,6 +1,8 @@
 """What is written of a clip: facts that the rows of every format are made of, known before the clip is written."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, Self
 
 from dataset_schema import EntityKind, Source
 
@@ -10,7 +12,7 @@ class File:
     """A file of the export.
 
     Attributes:
-        name: below the export's folder.
+        name: below the export's folder; empty where a format writes none.
         sha256: empty until it is written; so is its size.
     """
 
@@ -88,3 +90,20 @@ class ExportedClip:
     video: ExportedVideo
     pictures: tuple[ExportedPicture, ...] = ()
     texts: tuple[File, ...] = field(default=())
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """What JSON of its fields says."""
+        video = content["video"]
+        pictures = (
+            {**each, "file": File(**each["file"]), "kind": EntityKind(each["kind"])} for each in content["pictures"]
+        )
+        return cls(
+            **{
+                **content,
+                "source": Source(**content["source"]),
+                "video": ExportedVideo(**{**video, "file": File(**video["file"])}),
+                "pictures": tuple(ExportedPicture(**each) for each in pictures),
+                "texts": tuple(File(**each) for each in content["texts"]),
+            }
+        )

@@ -118,16 +118,18 @@ def plan_cut(sample: Sample, target: Target, config: CutConfig, *, root: Place, 
         Refused: it cannot be had, or does not fit.
     """
     published = _published(sample) if has_bytes else None
-    source = _source(sample, root, has_bytes=has_bytes)
-    if config.footage is not Footage.SOURCE and published is not None:
-        is_only = config.footage is Footage.PUBLISHED or source is None or not is_cut(sample)
-        lacks_sound = target.uses_sound and config.keeps_sound and not published.has_sound and sample.media.has_audio
-        frames = _frames(published, target, config)
-        if _is_fitting(published, frames, target) and (is_only or not lacks_sound):
-            return _plan(published, frames, published.fps, target, config, is_copy=True)
-        footage = published if is_only or source is None else source
+    if config.footage is Footage.SOURCE or published is None:
+        footage = _any_of(sample, _source(sample, root, has_bytes=has_bytes), published)
     else:
-        footage = _any_of(sample, source, published)
+        frames = _frames(published, target, config)
+        is_fitting = _is_fitting(published, frames, target)
+        lacks_sound = target.uses_sound and config.keeps_sound and not published.has_sound and sample.media.has_audio
+        source = None  # it may lie in a store, which is asked only where the published bytes will not do
+        if is_cut(sample) and config.footage is not Footage.PUBLISHED and (lacks_sound or not is_fitting):
+            source = _source(sample, root, has_bytes=has_bytes)
+        if is_fitting and source is None:
+            return _plan(published, frames, published.fps, target, config, is_copy=True)
+        footage = source or published
     frames = _frames(footage, target, config)
     return _sized(sample, _plan(footage, frames, target.grid.fps or footage.fps, target, config, is_copy=False), target)
 

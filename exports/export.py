@@ -1,29 +1,29 @@
 """Writes an export: parts of the dataset one after the other, then what the trainer opens first, then the end mark."""
 
-import io
 import json
 import shutil
-import tarfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
+from dataset_schema import write_row_groups
 from exports.clip import ExportedClip
 from exports.config import ExportConfig
 from exports.form import Format, Group, Row
-from exports.ledger import WORK, Entry, Ledger, Part, RefusedEntry, WrittenEntry
+from exports.ledger import WORK, Ledger, Part, RefusedEntry, WrittenEntry
+from exports.part_files import write_part
 from exports.planning import PlannedClip
 from exports.published import PublishedDataset, PublishedRow, rows_of
 from exports.refusal import Refused
 from exports.rendering import RenderedClip, render
 from exports.survey import Counts, Planner
-from storage.address import Place
 from storage.configs import to_plain
 from storage.local_copy import local_copy
 from storage.lock import held_alone
@@ -92,7 +92,7 @@ def export(
         command = _write_heads(ledger, form, output, groups)
         _write_end_mark(ledger, identity, counts, command)
         shutil.rmtree(ledger.folder / WORK)
-        publish(output)
+        publish(output, are_files_synced=True)  # parts are when they are noted, heads when they are written
     return Finished(counts=counts, command=command, is_new=True)
 
 
@@ -148,7 +148,7 @@ def _write_parts(
         pool = None
         if config.workers > 1:
             pool = stack.enter_context(ProcessPoolExecutor(config.workers, mp_context=get_context("spawn")))
-        for number, (shard, _) in enumerate(dataset.shards):
+        for number, (shard, size_bytes) in enumerate(dataset.shards):
             before = done.get(number)
             for line in ledger.lines(number) if before else ():
                 planner.pass_over(_clip_id(line))
@@ -156,30 +156,31 @@ def _write_parts(
             if before is not None and before.is_last:
                 continue
             with local_copy(shard) as file:
-                for part, held in _parts(shard, file, number, before.end if before else 0, form.part_bytes):
+                rows_left = rows_of(shard, size_bytes, pictures=form.target.has_pictures, copy=file)
+                for part, held in _parts(rows_left, number, before.end if before else 0, form.part_bytes):
                     jobs = [(_planned(planner, row), row, file) for row in held]
-                    entries = _write_part(map(make, jobs) if pool is None else pool.map(make, jobs), form, ledger, part)
+                    rendered = map(make, jobs) if pool is None else pool.map(make, jobs)
+                    tar = f"{part.name}.tar" if form.packs else None
+                    entries = write_part(rendered, ledger.stage(part), tar=tar)
                     ledger.commit(part, entries)
                     rows += len(entries)
                     on_row(rows)
 
 
 def _parts(
-    shard: Place, file: Path, number: int, first: int, part_bytes: int
+    rows: Iterable[PublishedRow], shard: int, first: int, part_bytes: int
 ) -> Iterator[tuple[Part, list[PublishedRow]]]:
     """The rows of a shard from `first` on, in parts of some megabytes; the last one may be empty."""
     held: list[PublishedRow] = []
     size_bytes = 0
     at = first
-    for place, row in enumerate(rows_of(shard, copy=file)):
-        if place < first:
-            continue
+    for row in islice(rows, first, None):
         if held and (len(held) >= _ROWS_AT_ONCE or size_bytes >= part_bytes):
-            yield Part(shard=number, first=at, end=at + len(held), is_last=False), held
+            yield Part(shard=shard, first=at, end=at + len(held), is_last=False), held
             at, held, size_bytes = at + len(held), [], 0
         held.append(row)
-        size_bytes += row.at[1] if row.at is not None else len(row.sample.video.bytes or b"")
-    yield Part(shard=number, first=at, end=at + len(held), is_last=True), held
+        size_bytes += row.video_bytes
+    yield Part(shard=shard, first=at, end=at + len(held), is_last=True), held
 
 
 def _planned(planner: Planner, row: PublishedRow) -> PlannedClip | RefusedEntry:
@@ -196,39 +197,10 @@ def _rendered(
     if isinstance(planned, RefusedEntry):
         return planned
     try:
-        return render(planned, row.with_video(file), form, config)
+        sample = row.with_video(file) if form.target.reads_videos else row.sample
+        return render(planned, sample, form, config)
     except Refused as refused:
         return RefusedEntry(clip_id=planned.clip.clip_id, reason=refused.reason, detail=refused.detail)
-
-
-def _write_part(
-    rendered: Iterable[RenderedClip | RefusedEntry], form: Format, ledger: Ledger, part: Part
-) -> list[Entry]:
-    folder = ledger.stage(part)
-    entries: list[Entry] = []
-    with ExitStack() as stack:
-        tar = stack.enter_context(tarfile.open(folder / f"{part.name}.tar", "w")) if form.packs else None
-        for each in rendered:
-            if isinstance(each, RefusedEntry):
-                entries.append(each)
-                continue
-            for name, content in each.files.items():
-                _put(folder / name, content) if tar is None else _pack(tar, name, content)
-            entries.append(WrittenEntry(clip=each.clip, row=each.row))
-    if form.packs and not any(isinstance(entry, WrittenEntry) for entry in entries):
-        (folder / f"{part.name}.tar").unlink()
-    return entries
-
-
-def _put(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-
-
-def _pack(tar: tarfile.TarFile, name: str, content: bytes) -> None:
-    member = tarfile.TarInfo(name)
-    member.size = len(content)
-    tar.addfile(member, io.BytesIO(content))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,6 +258,8 @@ def _write_heads(ledger: Ledger, form: Format, output: Path, groups: tuple[Group
     written = _Written(output=output, groups=groups, ledger=ledger)
     for name, lines in form.heads(written):
         _write_lines(ledger.folder / name, lines)
+    for name, schema, groups_of_rows in form.tables(written):
+        write_row_groups(ledger.folder / name, schema, groups_of_rows)
     command = form.command(written)
     written_lines = (line["written"]["clip"] for line in ledger.lines() if "written" in line)
     _write_lines(ledger.folder / MANIFEST, (json.dumps(clip, ensure_ascii=False) for clip in written_lines))

@@ -1,9 +1,12 @@
 """What a format is: the names and rows of one trainer, and the rules by which its reader drops a row or stops."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeAlias
+
+import pyarrow as pa
 
 from dataset_schema import Sample
 from exports.clip import ExportedClip
@@ -75,12 +78,16 @@ class Format(Protocol):
         """Where the picture of this number lies, from 1 on."""
         ...
 
-    def more_files(self, clip: ExportedClip, sample: Sample) -> Mapping[str, bytes]:
-        """What lies beside, such as a caption of the same name, by file name."""
+    def more_files(self, clip: ExportedClip, sample: Sample, video: bytes) -> Mapping[str, bytes]:
+        """What lies beside, such as a caption of the same name, by file name. The video is as it is written."""
         ...
 
     def row(self, clip: ExportedClip, sample: Sample) -> Row:
         """What the format's own files say of a clip."""
+        ...
+
+    def details(self, clip: ExportedClip, sample: Sample) -> Row:
+        """What else the row says, as far as it takes looking into pictures: found when the clip is written."""
         ...
 
     def problems(self, row: Row, clip: ExportedClip) -> Iterator[str]:
@@ -91,17 +98,43 @@ class Format(Protocol):
         """The format's own files: names, and their lines."""
         ...
 
+    def tables(self, written: Written) -> Iterator[tuple[str, pa.Schema, Iterable[pa.Table]]]:
+        """Those of them that are Parquet: names, schemas, and their row groups."""
+        ...
+
     def command(self, written: Written) -> str:
         """The trainer's command that comes next."""
         ...
 
 
-def json_list(rows: Iterator[str]) -> Iterator[str]:
+def json_list(items: Iterable[str]) -> Iterator[str]:
     """Texts of JSON as one list, a line each."""
     yield "["
-    line = next(rows, None)
+    yield from _with_commas(items)
+    yield "]"
+
+
+def json_members(members: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Names and texts of JSON as one object, a line each."""
+    yield "{"
+    yield from _with_commas(f"{json.dumps(name)}: {text}" for name, text in members)
+    yield "}"
+
+
+def json_lists(lists: Iterable[tuple[str, Iterable[str]]]) -> Iterator[str]:
+    """Lists of texts of JSON in one object, a line for each text."""
+    begins = "{"
+    for name, items in lists:
+        yield f"{begins}{json.dumps(name)}: ["
+        yield from _with_commas(items)
+        begins = "], "
+    yield "]}"
+
+
+def _with_commas(items: Iterable[str]) -> Iterator[str]:
+    rest = iter(items)
+    line = next(rest, None)
     while line is not None:
-        following = next(rows, None)
+        following = next(rest, None)
         yield f"  {line}{',' if following is not None else ''}"
         line = following
-    yield "]"

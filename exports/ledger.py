@@ -6,18 +6,16 @@ place is always whole and always told of, and whatever a killed process leaves i
 """
 
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
 from exports.clip import ExportedClip
 from exports.form import Row
-from storage.configs import from_plain
-from storage.whole_files import unfinished, write_whole_text
+from storage.whole_files import sync, unfinished, write_whole_text
 
 WORK: Final = ".export"
 _BEGUN: Final = "begun.json"
@@ -125,10 +123,10 @@ class Ledger:
         staged = self._staged / part.name
         paths = [path for path in staged.rglob("*") if path.is_file()]
         with ThreadPoolExecutor(_SYNCED_AT_ONCE) as pool:
-            list(pool.map(_sync, paths))
+            list(pool.map(sync, paths))
         files = {str(path.relative_to(staged)): path.stat().st_size for path in paths}
         lines = [json.dumps({"part": asdict(part), "files": files})]
-        lines += [json.dumps(_entry_to_json(entry), ensure_ascii=False) for entry in entries]
+        lines += [json.dumps(_named(entry), ensure_ascii=False, default=_fields_of) for entry in entries]
         write_whole_text(self._page(part.name), "\n".join(lines) + "\n")
         self._move(part.name)
 
@@ -182,14 +180,6 @@ class Ledger:
         shutil.rmtree(staged)
 
 
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _head(page: Path) -> dict[str, Any]:
     with page.open(encoding="utf-8") as lines:
         head: dict[str, Any] = json.loads(next(lines))
@@ -203,12 +193,17 @@ def _size(path: Path) -> int | None:
         return None
 
 
-def _entry_to_json(entry: Entry) -> dict[str, Any]:
-    return {"written": asdict(entry)} if isinstance(entry, WrittenEntry) else {"refused": asdict(entry)}
+def _named(entry: Entry) -> dict[str, Entry]:
+    return {"written" if isinstance(entry, WrittenEntry) else "refused": entry}
+
+
+def _fields_of(record: Any) -> dict[str, Any]:
+    """A record as JSON has it; in time less than a tenth of `asdict`'s, which copies every text."""
+    return {each.name: getattr(record, each.name) for each in fields(record)}
 
 
 def _entry_of_json(content: dict[str, Any]) -> Entry:
     if "refused" in content:
         return RefusedEntry(**content["refused"])
     written = content["written"]
-    return WrittenEntry(clip=from_plain(ExportedClip, written["clip"]), row=written["row"])
+    return WrittenEntry(clip=ExportedClip.from_json(written["clip"]), row=written["row"])

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from exports.png_row import first_row
 from exports.refusal import Reason, Refused
 from exports.target import Cutouts, PictureNeeds
 from picture_reading.opening import open_picture
@@ -92,12 +93,20 @@ def placed(
     return Placement(scaled=_within(scaled, canvas), canvas=canvas)
 
 
-def render_picture(content: bytes, placement: Placement, *, is_transparent: bool) -> bytes:
+def render_picture(content: bytes, placement: Placement, *, is_transparent: bool, is_cutout: bool) -> bytes:
     """The picture as PNG: RGB on white, or RGBA with white below what is transparent.
+
+    Args:
+        content: of the picture.
+        placement: on its canvas.
+        is_transparent: whether it stays transparent.
+        is_cutout: curation cut it, and so painted one color below all that is transparent.
 
     Raises:
         Refused: it cannot be decoded.
     """
+    if is_transparent and is_cutout and _is_finished(content, placement):
+        return content
     try:
         picture = open_picture(content)
     except ValueError as error:
@@ -132,6 +141,15 @@ def _scaled(size: tuple[int, int], scale: float) -> tuple[int, int]:
 
 def _within(size: tuple[int, int], canvas: tuple[int, int]) -> tuple[int, int]:
     return min(size[0], canvas[0]), min(size[1], canvas[1])
+
+
+def _is_finished(content: bytes, placement: Placement) -> bool:
+    """Whether a cut-out is white below already, as its first row shows, and has its size."""
+    row = first_row(content)
+    if row is None or (row.height, len(row.pixels)) != placement.canvas:
+        return False
+    below = row.pixels[row.pixels[:, 3] == 0]
+    return len(below) > 0 and bool((below[:, :3] == WHITE).all())
 
 
 def _is_white_below(picture: Image.Image) -> bool:

@@ -1,25 +1,31 @@
 """The rows of a dataset as an export reads them: what they say first, and a video when its clip is written."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final, TypeAlias
 
 from dataset_schema import (
+    ByteRange,
     DatasetManifest,
-    MediaPlaces,
     Sample,
     dataset_root,
-    from_rows,
+    leaves_without,
     media_places,
     open_shard,
     read_manifest,
+    read_ranges,
     sized_shards,
 )
+from dataset_schema.rows import Row, from_row
 from storage.address import Place
 
-_VIDEO_BYTES = "video.bytes"
-_ROWS_AT_ONCE = 64
-_BUFFER_BYTES = 2**18
+_Places: TypeAlias = tuple[ByteRange | None, ...]
+
+_VIDEO: Final = "video.bytes"
+_PICTURES: Final = ("entities.references.image.bytes", "background.image.bytes")
+_ROWS_AT_ONCE: Final = 64
+_BUFFER_BYTES: Final = 2**18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,30 +35,29 @@ class PublishedRow:
     Attributes:
         sample: with an empty video where the shard holds one; of an older shard with the video itself.
         has_bytes: whether the shard holds its video.
-        at: first byte and length of the video in the shard's file; None where the sample has it.
+        at: where the video stands in the shard's file; None where the sample has it.
+        shard_bytes: of the file.
     """
 
     sample: Sample
     has_bytes: bool
-    at: tuple[int, int] | None
+    at: ByteRange | None
+    shard_bytes: int
+
+    @property
+    def video_bytes(self) -> int:
+        """How large the video is."""
+        return self.at.length if self.at is not None else len(self.sample.video.bytes or b"")
 
     def with_video(self, file: Path) -> Sample:
         """The sample with its video, from the shard's file. As in training, no checksum covers it: `validate` looks.
 
         Raises:
-            ValueError: the file ends before it.
+            ValueError: the file is another one by now.
         """
         if self.at is None:
             return self.sample
-        offset, length = self.at
-        with file.open("rb", buffering=0) as opened:
-            opened.seek(offset)
-            content = opened.read(length)
-        if len(content) < length:
-            raise ValueError(
-                f"shard {file} ends within the video of clip {self.sample.clip_id}; bring the whole file back, or "
-                "delete it and curate again to redo its clips"
-            )
+        (content,) = _read(file, [self.at], self.shard_bytes, self.sample.clip_id)
         return replace(self.sample, video=replace(self.sample.video, bytes=content))
 
 
@@ -110,41 +115,60 @@ def expect_all(dataset: PublishedDataset, found: int) -> None:
         )
 
 
-def rows_of(shard: Place, *, copy: Path | None = None) -> Iterator[PublishedRow]:
+def rows_of(shard: Place, size_bytes: int, *, pictures: bool, copy: Path | None = None) -> Iterator[PublishedRow]:
     """The rows of a shard; of their videos nothing is read, unless an older shard does not say where they stand.
 
     Args:
         shard: its place.
+        size_bytes: of its file.
+        pictures: whether pictures are wanted; else nothing of them is read either.
         copy: where its content is read from instead (`local_copy`).
 
     Raises:
         ValueError: the shard is damaged.
     """
-    with open_shard(shard, Sample, copy=copy, buffer_bytes=_BUFFER_BYTES) as file:
-        places = media_places(file)
-        paths = [file.schema.column(number).path for number in range(len(file.schema))]
-        wanted = [path for path in paths if places is None or path != _VIDEO_BYTES]
-        first = 0
-        for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE, columns=wanted, use_threads=False):
-            rows = batch.to_pylist()
-            found = [_video_at(places, first + number) for number in range(len(rows))]
-            first += len(rows)
-            if places is not None:
-                for row, at in zip(rows, found, strict=True):
-                    row["video"] = {"bytes": None if at is None else b"", "path": (row["video"] or {}).get("path")}
-            for sample, at in zip(_samples(rows, shard), found, strict=True):
-                yield PublishedRow(sample=sample, has_bytes=sample.video.bytes is not None, at=at)
+    file = copy or shard
+    with open_shard(shard, Sample, copy=copy, buffer_bytes=_BUFFER_BYTES) as opened:
+        places = media_places(opened)
+        sought = file if pictures and isinstance(file, Path) else None  # in a store each range would be a request
+        by_column = pictures and sought is None
+        columns = leaves_without(opened, () if places is None else (_VIDEO, *(() if by_column else _PICTURES)))
+        number = 0
+        for batch in opened.iter_batches(batch_size=_ROWS_AT_ONCE, columns=columns, use_threads=False):
+            for row in batch.to_pylist():
+                at = None if places is None else places.of_row(number)
+                number += 1
+                if at is not None and not by_column:
+                    _fill_pictures(row, at[1:], sought, size_bytes)
+                yield _published(row, at, shard, size_bytes)
 
 
-def _video_at(places: MediaPlaces | None, row: int) -> tuple[int, int] | None:
-    """The video is the first payload of its row."""
-    if places is None or not places.offsets[row][0].is_valid:
-        return None
-    return places.offsets[row][0].as_py(), places.lengths[row][0].as_py()
-
-
-def _samples(rows: list[dict[str, object]], shard: Place) -> list[Sample]:
+def _published(row: Row, at: _Places | None, shard: Place, shard_bytes: int) -> PublishedRow:
+    if at is not None:  # the video is the first payload of its row
+        row["video"] = {"bytes": None if at[0] is None else b"", "path": (row["video"] or {}).get("path")}
     try:
-        return list(from_rows(rows, Sample))
+        sample: Sample = from_row(row, Sample)
     except ValueError as error:
         raise ValueError(f"shard {shard}: {error}") from error
+    has_bytes = sample.video.bytes is not None
+    return PublishedRow(sample=sample, has_bytes=has_bytes, at=at[0] if at else None, shard_bytes=shard_bytes)
+
+
+def _fill_pictures(row: Row, places: _Places, file: Path | None, shard_bytes: int) -> None:
+    """Put in the pictures from where they stand; without a file, empty ones."""
+    there = [place for place in places if place is not None]
+    found = iter([b""] * len(there) if file is None else _read(file, there, shard_bytes, row["clip_id"]))
+    payloads = [each["image"] for entity in row["entities"] or () for each in entity["references"] or ()]
+    payloads += [row["background"]["image"]] if row["background"] else []
+    for payload, place in zip(payloads, places, strict=True):
+        payload["bytes"] = None if place is None else next(found)
+
+
+def _read(file: Path, places: Sequence[ByteRange], shard_bytes: int, clip_id: str) -> list[bytes]:
+    try:
+        return read_ranges(file, places, size_bytes=shard_bytes)
+    except OSError as error:
+        raise ValueError(
+            f"shard {file} cannot be read at clip {clip_id} ({error}); bring the whole file back, or delete it and "
+            "curate again to redo its clips"
+        ) from error

@@ -9,6 +9,7 @@ from PIL import Image
 from dataset_schema import Box, ReferenceImage, Sample
 from exports.binding import is_outside
 from exports.cutting import CutPlan, is_cut, source_place
+from exports.placing import covered
 from exports.refusal import Reason, Refused
 from storage.address import Place
 from video_reading.clip import open_clip
@@ -85,27 +86,14 @@ def cut_rectangle(reference: ReferenceImage, sample: Sample, plan: CutPlan, cont
             image = look.painter(*look.size)(shown.frame)
     except VideoError as error:
         raise Refused(Reason.NO_RECTANGLE, f"the frame of a picture cannot be had: its video {error}") from error
-    top, left, bottom, right = _covered(where.box, sample, look.size)
-    image = image[max(0, top) : max(bottom, top + 1), max(0, left) : max(right, left + 1)]
+    top, left, bottom, right = covered(where.box, sample, look.size)
+    image = image[max(0, top) : bottom, max(0, left) : right]
     written = io.BytesIO()
     Image.fromarray(image).save(written, "PNG", compress_level=1)
     return written.getvalue()
 
 
-def _covered(box: Box, sample: Sample, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Top, left, bottom and right of a box in a picture of the frame, which covers its size and is cropped to it."""
-    media = sample.media
-    scale = max(size[0] / media.height, size[1] / media.width)
-    above, before = (media.height * scale - size[0]) / 2, (media.width * scale - size[1]) / 2
-    return (
-        round(box.y0 * scale - above),
-        round(box.x0 * scale - before),
-        round(box.y1 * scale - above),
-        round(box.x1 * scale - before),
-    )
-
-
 def _is_within_cut(box: Box, sample: Sample) -> bool:
-    top, left, bottom, right = _covered(box, sample, (sample.height, sample.width))
+    top, left, bottom, right = covered(box, sample, (sample.height, sample.width))
     is_cropped = top < -1 or left < -1 or bottom > sample.height + 1 or right > sample.width + 1
     return not is_cropped

@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from typing import Final
 
 from dataset_schema import Sample
-from exports.clip import ExportedClip, ExportedPicture, ExportedVideo, File
+from exports.clip import ExportedClip, File
 from exports.config import ExportConfig
 from exports.cutting import CutPlan
 from exports.encoding import encode, is_sound_whole
@@ -28,7 +27,7 @@ class RenderedClip:
     """A clip as it is written.
 
     Attributes:
-        clip: its facts, with the hashes of its files.
+        clip: its facts; files have no hash yet.
         row: what the format's own files say of it.
         files: contents by name.
     """
@@ -52,20 +51,21 @@ def render(planned: PlannedClip, sample: Sample, form: Format, config: ExportCon
     """
     files: dict[str, bytes] = {}
     video = planned.clip.video
-    content, has_sound, is_copy = _video_bytes(planned.cut, sample, form)
-    files[video.file.name] = content
+    content, has_sound, is_copy = b"", video.has_sound, video.is_copy
+    if form.target.reads_videos:
+        content, has_sound, is_copy = _video_bytes(planned.cut, sample, form)
+    if form.target.writes_videos:
+        files[video.file.name] = content
     for picture, painted in zip(
         planned.clip.pictures, _painted(planned, sample, cutouts_of(form, config)), strict=True
     ):
         files[picture.file.name] = painted
-    clip = replace(
-        planned.clip,
-        video=_hashed_video(replace(video, has_sound=has_sound, is_copy=is_copy), content),
-        pictures=tuple(_hashed_picture(picture, files[picture.file.name]) for picture in planned.clip.pictures),
+    clip = replace(planned.clip, video=replace(video, has_sound=has_sound, is_copy=is_copy))
+    more = form.more_files(clip, sample, content)
+    clip = replace(clip, texts=tuple(File(name=name) for name in more))
+    return RenderedClip(
+        clip=clip, row={**form.row(clip, sample), **form.details(clip, sample)}, files={**files, **more}
     )
-    more = form.more_files(clip, sample)
-    clip = replace(clip, texts=tuple(_hashed(File(name=name), each) for name, each in more.items()))
-    return RenderedClip(clip=clip, row=form.row(clip, sample), files={**files, **more})
 
 
 def _video_bytes(cut: CutPlan, sample: Sample, form: Format) -> tuple[bytes, bool, bool]:
@@ -102,17 +102,6 @@ def _painted(planned: PlannedClip, sample: Sample, cutouts: Cutouts) -> list[byt
         else:
             content = image_of(bound, sample)
         is_transparent = cutouts is Cutouts.TRANSPARENT and bound.reference is not None
-        painted.append(render_picture(content, placement, is_transparent=is_transparent))
+        is_cutout = bound.reference is not None and bound.reference.mask_score is not None
+        painted.append(render_picture(content, placement, is_transparent=is_transparent, is_cutout=is_cutout))
     return painted
-
-
-def _hashed(file: File, content: bytes) -> File:
-    return replace(file, sha256=sha256(content).hexdigest(), size_bytes=len(content))
-
-
-def _hashed_video(video: ExportedVideo, content: bytes) -> ExportedVideo:
-    return replace(video, file=_hashed(video.file, content))
-
-
-def _hashed_picture(picture: ExportedPicture, content: bytes) -> ExportedPicture:
-    return replace(picture, file=_hashed(picture.file, content))

@@ -122,8 +122,8 @@ def survey(
         ValueError: a shard is damaged, or missing.
     """
     counts, planner = Counts(), Planner(dataset, form, config)
-    for shard, _ in dataset.shards:
-        for row in rows_of(shard):
+    for shard, size_bytes in dataset.shards:
+        for row in rows_of(shard, size_bytes, pictures=form.target.has_pictures):
             try:
                 counts.add(planner.plan(row.sample, has_bytes=row.has_bytes).clip)
             except Refused as refused:

@@ -55,6 +55,9 @@ class Target:
         forms: of captions, the usual one first.
         cutouts: what usually stands around an entity.
         pictures: what pictures need.
+        writes_videos: without, none is written.
+        reads_videos: without, none is looked at either.
+        takes_masks: pictures are looked at for their masks, whether or not they are written.
         groups_by_references: a reader wants the same number of them in every row of a dataset.
         groups_by_frames: likewise frames.
     """
@@ -70,5 +73,13 @@ class Target:
     forms: tuple[CaptionForm, ...] = (CaptionForm.AS_WRITTEN,)
     cutouts: Cutouts = Cutouts.WHITE
     pictures: PictureNeeds = field(default_factory=PictureNeeds)
+    writes_videos: bool = True
+    reads_videos: bool = True
+    takes_masks: bool = False
     groups_by_references: bool = False
     groups_by_frames: bool = False
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether pictures are needed at all."""
+        return self.most_references > 0 or self.takes_masks

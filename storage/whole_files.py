@@ -69,9 +69,23 @@ def unfinished(path: Path) -> Path:
     return path.with_name(f".{path.name}.tmp")
 
 
-def publish(path: Path) -> None:
-    """Put what lies at `unfinished(path)` in its place; an older folder there is removed just before."""
-    _put(unfinished(path), path)
+def publish(path: Path, *, are_files_synced: bool = False) -> None:
+    """Put what lies at `unfinished(path)` in its place; an older folder there is removed just before.
+
+    Args:
+        path: its place.
+        are_files_synced: all files in it are on disk already; only their names may not be.
+    """
+    _put(unfinished(path), path, are_files_synced=are_files_synced)
+
+
+def sync(path: Path) -> None:
+    """Make sure that a file is on disk, or the names in a directory: a rename lives there, not in the file."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _send(file: IO[bytes], address: Address) -> None:
@@ -83,19 +97,11 @@ def _send(file: IO[bytes], address: Address) -> None:
         address.bucket.put(address.key, content)
 
 
-def _put(written: Path, path: Path) -> None:
+def _put(written: Path, path: Path, *, are_files_synced: bool = False) -> None:
     for part in (*written.rglob("*"), written):
-        _sync(part)
+        if not are_files_synced or part.is_dir():
+            sync(part)
     if written.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     written.replace(path)
-    _sync(path.parent)
-
-
-def _sync(path: Path) -> None:
-    """Make sure that a file is on disk, or the names in a directory: a rename lives there, not in the file."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(path.parent)

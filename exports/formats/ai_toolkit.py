@@ -41,9 +41,9 @@ class AiToolkit(FolderFormat):
         """Of the same stem as the video, in the folder of its number."""
         return f"{group}/ref{number}/{clip_id}.png"
 
-    def more_files(self, clip: ExportedClip, sample: Sample) -> Mapping[str, bytes]:
+    def more_files(self, clip: ExportedClip, sample: Sample, video: bytes) -> Mapping[str, bytes]:
         """The caption, beside the video."""
-        del sample
+        del sample, video
         return {f"{clip.group}/videos/{clip.clip_id}.txt": clip.caption.encode()}
 
     def row(self, clip: ExportedClip, sample: Sample) -> Row:

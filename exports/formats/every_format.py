@@ -7,13 +7,17 @@ from typing import Final
 
 from exports.form import Format
 from exports.formats.ai_toolkit import AiToolkit
+from exports.formats.coco import Coco
 from exports.formats.diffsynth_h3 import DiffSynthH3
 from exports.formats.diffsynth_wan import DiffSynthFun, DiffSynthVace
 from exports.formats.ltx2 import Ltx2, Ltx2Numbered
 from exports.formats.musubi import Musubi
+from exports.formats.opens2v import OpenS2V
+from exports.formats.phantom import Phantom
 from exports.formats.plain import Plain
 from exports.formats.videox_fun import VideoXFun
 from exports.formats.webdataset import WebDataset
+from exports.formats.youtube_vis import YoutubeVis
 
 
 class FormatName(StrEnum):
@@ -29,6 +33,10 @@ class FormatName(StrEnum):
     PLAIN = "plain"
     VIDEOX_FUN = "videox-fun"
     WEBDATASET = "webdataset"
+    OPENS2V = "opens2v"
+    YOUTUBE_VIS = "youtube-vis"
+    COCO = "coco"
+    PHANTOM = "phantom"
 
 
 FORMATS: Final[Mapping[FormatName, Format]] = MappingProxyType(
@@ -45,6 +53,10 @@ FORMATS: Final[Mapping[FormatName, Format]] = MappingProxyType(
             Plain(),
             VideoXFun(),
             WebDataset(),
+            OpenS2V(),
+            YoutubeVis(),
+            Coco(),
+            Phantom(),
         )
     }
 )

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import ClassVar
 
+import pyarrow as pa
+
 from dataset_schema import Sample
 from exports.clip import ExportedClip
 from exports.form import Row, Written
@@ -27,7 +29,12 @@ class FolderFormat:
         del group
         return f"references/{clip_id}-{number}.png"
 
-    def more_files(self, clip: ExportedClip, sample: Sample) -> Mapping[str, bytes]:
+    def more_files(self, clip: ExportedClip, sample: Sample, video: bytes) -> Mapping[str, bytes]:
+        """None."""
+        del clip, sample, video
+        return {}
+
+    def details(self, clip: ExportedClip, sample: Sample) -> Row:
         """None."""
         del clip, sample
         return {}
@@ -38,6 +45,11 @@ class FolderFormat:
         return iter(())
 
     def heads(self, written: Written) -> Iterator[tuple[str, Iterable[str]]]:
+        """None."""
+        del written
+        return iter(())
+
+    def tables(self, written: Written) -> Iterator[tuple[str, pa.Schema, Iterable[pa.Table]]]:
         """None."""
         del written
         return iter(())

@@ -29,9 +29,9 @@ class Plain(FolderFormat):
         grid=FrameGrid(), uses_sound=True, least_references=0, most_references=0, forms=(CaptionForm.AS_WRITTEN,)
     )
 
-    def more_files(self, clip: ExportedClip, sample: Sample) -> Mapping[str, bytes]:
+    def more_files(self, clip: ExportedClip, sample: Sample, video: bytes) -> Mapping[str, bytes]:
         """The caption, beside the video."""
-        del sample
+        del sample, video
         return {f"videos/{clip.clip_id}.txt": clip.caption.encode()}
 
     def row(self, clip: ExportedClip, sample: Sample) -> Row:

@@ -17,16 +17,34 @@ from PIL import Image
 from dataset_schema import Entity, Sample
 from exports.clip import ExportedClip
 from exports.form import Row, Written
+from exports.formats.croissant import RowsFile, croissant
+from exports.formats.folder import FolderFormat
+from exports.formats.hub_card import card
 from exports.grids import FrameGrid
 from exports.target import CaptionForm, Cutouts, Target
 
 _SLOTS: Final = 8
+_TARS: Final = "*.tar"
+_ROWS: Final = "clips.jsonl"
+_COLUMNS: Final = {
+    "clip_id": str,
+    "caption": str,
+    "frames": int,
+    "fps": float,
+    "height": int,
+    "width": int,
+    "references": int,
+    "source": str,
+    "start_s": float,
+    "end_s": float,
+    "licence": str,
+}
 # Our choice: what the hub's viewer asks for, 100 to 300 MB.
 _TAR_BYTES: Final = 200 << 20
 
 
-class WebDataset:
-    """Tars at the top of the folder, and a card."""
+class WebDataset(FolderFormat):
+    """Tars at the top of the folder, a card, and the rows by themselves."""
 
     name: ClassVar[str] = "webdataset"
     summary: ClassVar[str] = "WebDataset tars with a card: everything but rejected pictures, for loaders of one's own"
@@ -52,8 +70,9 @@ class WebDataset:
         del group
         return f"{clip_id}.ref{number - 1}.png"
 
-    def more_files(self, clip: ExportedClip, sample: Sample) -> Mapping[str, bytes]:
+    def more_files(self, clip: ExportedClip, sample: Sample, video: bytes) -> Mapping[str, bytes]:
         """Caption, facts, background, and the slots that hold nothing."""
+        del video
         background = sample.background.image.bytes if sample.background is not None else None
         empty = {f"{clip.clip_id}.ref{slot}.png": _pixel() for slot in range(len(clip.pictures), _SLOTS)}
         return {
@@ -64,9 +83,21 @@ class WebDataset:
         }
 
     def row(self, clip: ExportedClip, sample: Sample) -> Row:
-        """The tars say all."""
-        del sample
-        return {"clip_id": clip.clip_id, "licence": clip.licence}
+        """What is worth knowing before a tar is opened."""
+        video = clip.video
+        return {
+            "clip_id": clip.clip_id,
+            "caption": clip.caption,
+            "frames": video.num_frames,
+            "fps": video.fps,
+            "height": video.height,
+            "width": video.width,
+            "references": len(clip.pictures),
+            "source": sample.source.uri,
+            "start_s": sample.source.start_s,
+            "end_s": sample.source.end_s,
+            "licence": clip.licence,
+        }
 
     def problems(self, row: Row, clip: ExportedClip) -> Iterator[str]:
         """An id with a dot would be taken for another clip's."""
@@ -75,10 +106,21 @@ class WebDataset:
             yield "its id has a dot, at which the reader cuts names"
 
     def heads(self, written: Written) -> Iterator[tuple[str, Iterable[str]]]:
-        """The card."""
-        licences = sorted({str(row["licence"] or "not said") for row in written.rows()})
+        """The rows, the card and their description for catalogues."""
+        yield _ROWS, map(_as_text, written.rows())
+        licences = sorted({row["licence"] for row in written.rows()}, key=str)
         clips = sum(group.clips for group in written.groups)
-        yield "README.md", _card(licences, clips)
+        yield "README.md", _readme(licences, clips)
+        yield (
+            "croissant.json",
+            croissant(
+                RowsFile(name=_ROWS, lines=map(_as_text, written.rows()), columns=_COLUMNS),
+                name=written.output.name,
+                description="Clips with their captions, entity words and reference images",
+                licences=[each for each in licences if each],
+                media={_TARS: "application/x-tar"},
+            ),
+        )
 
     def command(self, written: Written) -> str:
         """As `datasets` opens it."""
@@ -119,18 +161,15 @@ def _pixel() -> bytes:
     return file.getvalue()
 
 
-def _card(licences: list[str], clips: int) -> Iterator[str]:
-    size = next((name for most, name in _SIZES if clips < most), "n>1M")
-    yield from ("---", "configs:", "- config_name: default", "  data_files: '*.tar'")
-    yield from ("task_categories:", "- text-to-video", "tags:", "- subject-to-video", "- webdataset")
-    yield from ("size_categories:", f"- {size}", "---", "")
-    yield "# Clips, entity words and reference images"
-    yield ""
-    yield f"{clips} clips. `manifest.jsonl` names the source of each and the hash of every file."
+def _as_text(row: Row) -> str:
+    return json.dumps(row, ensure_ascii=False)
+
+
+def _readme(licences: list[str | None], clips: int) -> Iterator[str]:
+    yield from card(data_files=_TARS, tags=["webdataset"], licences=licences, clips=clips)
+    yield f"{clips} clips. `clips.jsonl` has the caption of each, `manifest.jsonl` the hash of every file."
     yield "`json` lists entities with their places in the caption, and the slots `refK.png` that hold their pictures;"
     yield "slots that it does not list hold a transparent pixel, and so does `background.png` without `has_background`."
     yield ""
-    yield f"Licences of the sources: {'; '.join(licences)}. Say here under what terms the clips may be used."
-
-
-_SIZES: Final = ((1000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+    said = "; ".join(each or "not said" for each in licences)
+    yield f"Licences of the sources: {said}. Say here under what terms the clips may be used."

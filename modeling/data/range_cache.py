@@ -14,7 +14,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from modeling.data.byte_ranges import ByteRange, expect_size, fetch_ranges
+from dataset_schema.byte_ranges import ByteRange, expect_size, fetch_ranges
 from storage.address import Address
 from storage.bucket import ObjectFacts
 from storage.configs import strict

@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple
 import pyarrow.parquet as pq
 
 from dataset_schema import Index, Payload, Sample, leaves, open_shard
+from dataset_schema.byte_ranges import ByteRange, read_ranges
 from dataset_schema.rows import Row
-from modeling.data.byte_ranges import ByteRange, read_ranges
 from modeling.data.range_cache import RangeCache
 from modeling.data.row_groups import RowGroupReader
 from storage.address import Address, Place

@@ -1,12 +1,12 @@
 """The media of a clip, read from its shard by the byte ranges that the index names, and no other byte of the disk."""
 
-import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from dataset_schema.byte_ranges import ByteRange, read_ranges
 from dataset_schema.rows import Row
 from pipelines.browser.opened import Opened
 
@@ -58,7 +58,8 @@ class MediaReader:
         """
         wanted = range(media.length) if part is None else part
         try:
-            content = _read(media, wanted)
+            place = ByteRange(media.offset + wanted.start, len(wanted))
+            (content,) = read_ranges(media.shard, [place], size_bytes=media.shard_bytes)
         except OSError as error:
             raise MediaError(
                 f"shard {media.shard.name} cannot be read any more ({error}); put it back, or reload the page to see "
@@ -97,18 +98,6 @@ def stored_media(opened: Opened, row: Row, number: int) -> StoredMedia:
     if not (offsets[number] >= 0 and lengths[number] >= 0 and offsets[number] + lengths[number] <= size):
         raise MediaError(f"the index places a payload of clip {row['clip_id']} outside of its shard; make index anew")
     return StoredMedia(shard.path, size, offsets[number], lengths[number])
-
-
-def _read(media: StoredMedia, wanted: range) -> bytes:
-    """Our choice: the shard is opened every time, so that one which was replaced is seen to be another."""
-    with media.shard.open("rb") as file:
-        if (found := os.fstat(file.fileno()).st_size) != media.shard_bytes:
-            raise OSError(f"it has {found} bytes, expected the {media.shard_bytes} that it had")
-        file.seek(media.offset + wanted.start)
-        content = file.read(len(wanted))
-    if len(content) < len(wanted):
-        raise OSError(f"it ends within the payload at byte {media.offset}")
-    return content
 
 
 def media_type(head: bytes) -> str:

@@ -60,8 +60,8 @@ def test_what_was_black_below_transparency_is_white_in_every_way_to_read_it() ->
     content = cutout(RED, below=0)
     place = Placement(scaled=(40, 30), canvas=(60, 60))
 
-    white = render_picture(content, place, is_transparent=False)
-    clear = render_picture(content, place, is_transparent=True)
+    white = render_picture(content, place, is_transparent=False, is_cutout=False)
+    clear = render_picture(content, place, is_transparent=True, is_cutout=False)
 
     assert pixels(white).shape == (60, 60, 3)
     assert pixels(clear).shape == (60, 60, 4)
@@ -74,9 +74,9 @@ def test_what_was_black_below_transparency_is_white_in_every_way_to_read_it() ->
 
 
 def test_a_cutout_that_needs_nothing_keeps_its_bytes() -> None:
-    stored = cutout(RED, below=255)
+    stored, place = cutout(RED, below=255), Placement(scaled=(40, 30), canvas=(40, 30))
 
-    assert render_picture(stored, Placement(scaled=(40, 30), canvas=(40, 30)), is_transparent=True) == stored
+    assert render_picture(stored, place, is_transparent=True, is_cutout=False) == stored
 
 
 def test_what_is_no_picture_is_refused() -> None:
@@ -84,3 +84,15 @@ def test_what_is_no_picture_is_refused() -> None:
         size_of(b"no picture")
 
     assert caught.value.reason is Reason.UNREADABLE_PICTURE
+
+
+@pytest.mark.parametrize("below", [0, 90, 255])
+def test_a_cut_out_that_is_white_below_already_is_left_as_it_is_and_any_other_is_made_so(below: int) -> None:
+    stored = cutout(RED, below=below)
+
+    written = render_picture(stored, Placement(scaled=(40, 30), canvas=(40, 30)), is_transparent=True, is_cutout=True)
+
+    found = pixels(written)
+    assert (written == stored) == (below == 255)
+    assert np.unique(found[found[..., 3] == 0], axis=0).tolist() == [[255, 255, 255, 0]]
+    assert np.array_equal(found[..., 3], pixels(stored)[..., 3])

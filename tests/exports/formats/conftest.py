@@ -32,20 +32,22 @@ class Exported:
         return {row["clip_id"]: row for row in map(json.loads, lines)}
 
 
-def samples() -> list[Sample]:
+@cache
+def samples() -> tuple[Sample, ...]:
+    """Made once: it is their videos that take the time of these tests."""
     alone = "A dog sleeps."
     single = replace(
         make_sample(1, sound_s=130 / 24),
         caption=alone,
         entities=(entity(alone, "dog", reference(cutout(BLUE, size=(20, 60)))),),
     )
-    return [
+    return (
         make_sample(0, sound_s=130 / 24),
         single,
         make_sample(2, frames=190, fps=30.0, sound_s=190 / 30),
         make_sample(3, sound_s=2.0),
         make_sample(4, frames=20),
-    ]
+    )
 
 
 @pytest.fixture(scope="session")

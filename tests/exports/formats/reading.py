@@ -56,3 +56,38 @@ def expect_frames(path: Path, numbers: list[int]) -> None:
     found = shown(path)[: len(numbers)]
     assert len(found) == len(numbers)
     assert max(abs(level - grey(number)) for level, number in zip(found, numbers, strict=True)) <= 2
+
+
+def mask_of_runs(lengths: list[int], size: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """A mask of runs, column by column; they have to cover it."""
+    flat = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths)
+    return flat.reshape(size[::-1]).T
+
+
+def mask_of_letters(letters: str, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """A mask of letters, as COCO's tools decode them."""
+    lengths: list[int] = []
+    value = shift = 0
+    for letter in letters:
+        bits = ord(letter) - 48
+        value |= (bits & 31) << shift
+        shift += 5
+        if not bits & 32:
+            value -= (bits & 16) and 1 << shift
+            lengths.append(value + (lengths[-2] if len(lengths) > 2 else 0))
+            value = shift = 0
+    return mask_of_runs(lengths, size)
+
+
+def disc_in_frame(
+    size: tuple[int, int], box: tuple[int, int, int, int], picture: tuple[int, int]
+) -> npt.NDArray[np.bool_]:
+    """Where a made cut-out of a size lies in a frame, whose box (x0, y0, x1, y1) it fills; pixels by their middles."""
+    height, width = picture
+    down, across = np.mgrid[:height, :width]
+    disc = ((down - height / 2) / (height / 2)) ** 2 + ((across - width / 2) / (width / 2)) ** 2 <= 1
+    x0, y0, x1, y1 = box
+    rows, columns = ((2 * np.arange(to) + 1) * of // (2 * to) for to, of in ((y1 - y0, height), (x1 - x0, width)))
+    frame = np.zeros(size, bool)
+    frame[y0:y1, x0:x1] = disc[np.ix_(rows, columns)]
+    return frame

@@ -5,6 +5,7 @@ import json
 import tarfile
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import datasets
@@ -15,6 +16,7 @@ from PIL import Image
 
 from dataset_schema import Source
 from exports.clip import ExportedClip, ExportedVideo, File
+from exports.formats.hub_card import card
 from exports.formats.webdataset import WebDataset
 from tests.exports.formats.conftest import ONE, TWO, Exported
 from tests.exports.formats.reading import rgb
@@ -73,13 +75,16 @@ def test_datasets_opens_it_as_its_card_says(
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
     monkeypatch.setattr(datasets.config, "TORCHCODEC_AVAILABLE", False)  # as without FFmpeg: nothing is decoded
     found = exported("webdataset")
-    card = (found.folder / "README.md").read_text(encoding="utf-8").split("---")[1]
+    head = yaml.safe_load((found.folder / "README.md").read_text(encoding="utf-8").split("---")[1])
 
     rows = datasets.load_dataset(
         "webdataset", data_files=str(found.folder / "*.tar"), split="train", streaming=True
     ).decode(False)
 
-    assert yaml.safe_load(card)["configs"] == [{"config_name": "default", "data_files": "*.tar"}]
+    assert head["configs"] == [{"config_name": "default", "data_files": "*.tar"}]
+    assert (head["license"], head["task_categories"]) == ("cc-by-4.0", ["text-to-video"])
+    assert {"subject-to-video", "webdataset"} <= set(head["tags"])
+    assert head["size_categories"] == ["n<1K"]
     assert {row["__key__"]: row["txt"] for row in rows} == {
         sample.clip_id: sample.caption for sample in found.samples.values()
     }
@@ -116,3 +121,44 @@ def test_an_id_with_a_dot_would_merge_clips_and_is_found() -> None:
 def test_the_schema_lets_no_dot_into_an_id() -> None:
     with pytest.raises(ValueError, match=r"clip id is '0123456789abcdef\.0', expected 16 to 64 hexadecimal digits"):
         replace(make_sample(video=b"-"), clip_id="0123456789abcdef.0")
+
+
+def test_croissant_tells_the_columns_of_the_rows_and_the_hash_of_their_file(exported: Callable[..., Exported]) -> None:
+    found = exported("webdataset")
+    told = json.loads((found.folder / "croissant.json").read_text(encoding="utf-8"))
+    content = (found.folder / "clips.jsonl").read_bytes()
+    rows = [json.loads(line) for line in content.splitlines()]
+
+    files = {each["@id"]: each for each in told["distribution"]}
+    fields = {field["name"]: field["dataType"] for field in told["recordSet"][0]["field"]}
+
+    assert files["clips.jsonl"]["sha256"] == sha256(content).hexdigest()
+    assert list(found.folder.glob(files["*.tar"]["includes"])) == list(found.folder.glob("*.tar"))
+    assert told["license"] == ["CC-BY-4.0"]
+    assert {row["clip_id"]: row["caption"] for row in rows} == {
+        sample.clip_id: sample.caption for sample in found.samples.values()
+    }
+    kinds = {"sc:Text": str, "sc:Integer": int, "sc:Float": float | int}
+    for row in rows:
+        assert set(row) == set(fields)
+        assert all(isinstance(row[name], kinds[kind] | None) for name, kind in fields.items())
+
+
+@pytest.mark.parametrize(
+    ("licences", "told"),
+    [
+        (["CC BY 4.0"], "cc-by-4.0"),
+        (["CC0"], "cc0-1.0"),
+        (["CC0", None], "other"),
+        (["CC-BY-4.0", "CC0"], "other"),
+        (["ask me"], "other"),
+        ([], "other"),
+    ],
+)
+def test_the_hub_is_told_a_licence_only_where_all_sources_have_one_that_it_knows(
+    licences: list[str | None], told: str
+) -> None:
+    lines = list(card(data_files="*.tar", tags=[], licences=licences, clips=2000))
+
+    head = yaml.safe_load("\n".join(lines[1 : lines.index("---", 1)]))
+    assert (head["license"], head["size_categories"]) == (told, ["1K<n<10K"])

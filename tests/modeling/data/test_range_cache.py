@@ -5,10 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from modeling.data.byte_ranges import ByteRange, joined
+from dataset_schema.byte_ranges import ByteRange
 from modeling.data.range_cache import RangeCache, RangeCacheConfig
 from storage.address import Address
 from tests.object_store import Proxy, bucket, proxy, put, session_proxy, store_url
@@ -20,7 +18,7 @@ CONTENT = bytes(number * 7 % 251 for number in range(4000))
 READ_ALL = """
 import sys
 from pathlib import Path
-from modeling.data.byte_ranges import ByteRange
+from dataset_schema.byte_ranges import ByteRange
 from modeling.data.range_cache import RangeCache
 from storage.address import Address
 cache = RangeCache(Path(sys.argv[2]), max_bytes=1000)
@@ -39,21 +37,6 @@ def kept_bytes(folder: Path) -> int:
 def shard(bucket: str) -> Address:
     put(f"{bucket}/shard", CONTENT)
     return Address(f"{bucket}/shard")
-
-
-RANGES = st.lists(st.builds(ByteRange, st.integers(0, 3000), st.integers(0, 500)), min_size=1, max_size=12)
-
-
-@given(RANGES)
-def test_joined_ranges_hold_all_bytes_and_little_else(ranges: list[ByteRange]) -> None:
-    joint = joined(ranges)
-
-    wanted = {byte for each in ranges for byte in range(each.offset, each.end)}
-    fetched = [byte for each in joint for byte in range(each.offset, each.end)]
-    assert wanted <= set(fetched)
-    assert len(fetched) == len(set(fetched))
-    assert len(fetched) <= 1.05 * len(wanted)
-    assert len(joint) <= len(ranges)
 
 
 def test_ranges_are_what_stands_there_and_neighbours_cost_one_request(

@@ -1,0 +1,52 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dataset_schema import Payload, Sample
+from exports.published import open_dataset, rows_of
+from tests.exports.made_clips import make_sample, write_dataset
+
+SAMPLE = make_sample(video=b"the video")
+BARE = replace(make_sample(1, video=b"another"), entities=(), background=None)
+SPAN = replace(make_sample(2, video=b"-"), video=Payload(path="elsewhere.mp4"))
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    return write_dataset(tmp_path / "dataset", [SAMPLE, BARE, SPAN])
+
+
+def without_pictures(sample: Sample) -> Sample:
+    empty = Payload(bytes=b"")
+    return replace(
+        sample,
+        entities=tuple(
+            replace(entity, references=tuple(replace(each, image=empty) for each in entity.references))
+            for entity in sample.entities
+        ),
+        background=replace(sample.background, image=empty) if sample.background else None,
+    )
+
+
+@pytest.mark.parametrize("pictures", [True, False])
+def test_rows_have_the_media_that_are_asked_for(dataset: Path, pictures: bool) -> None:
+    ((shard, size_bytes),) = open_dataset(dataset).shards
+    assert isinstance(shard, Path)
+
+    rows = list(rows_of(shard, size_bytes, pictures=pictures))
+
+    assert [row.sample.video.bytes for row in rows] == [b"", b"", None]
+    assert [row.has_bytes for row in rows] == [True, True, False]
+    expected = [SAMPLE, BARE, SPAN] if pictures else [without_pictures(each) for each in (SAMPLE, BARE, SPAN)]
+    assert [row.with_video(shard) for row in rows] == expected
+
+
+def test_a_shard_that_is_another_by_now_is_told_by_its_clip(dataset: Path) -> None:
+    ((shard, size_bytes),) = open_dataset(dataset).shards
+    assert isinstance(shard, Path)
+    row = next(rows_of(shard, size_bytes, pictures=False))
+    shard.write_bytes(shard.read_bytes()[:-1])
+
+    with pytest.raises(ValueError, match=f"cannot be read at clip {SAMPLE.clip_id} .*; bring the whole file back"):
+        row.with_video(shard)
