@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 from curation.media_limits import FRAME_SCORES, MediaLimits, measured_media, with_frame_scores
 from curation.records import Clip
 from curation.rules import Bound, Rule
-from curation.stage import Resources, Stage
+from curation.stage import ClipError, Resources, Stage
 from curation.video.child import Child, ChildConfig
 from curation.video.requests import Decoded, DecodeRequest, part_of
 from curation.video.shot_division import Division
@@ -16,6 +16,7 @@ from dataset_schema import (
     FRAMES_PER_SECOND,
     TABLE_6_BUCKETS,
     Bucket,
+    FailureKind,
 )
 from storage.configs import PRESET_ONLY, strict
 
@@ -168,9 +169,23 @@ class Decode(Stage):
             reference_long_side=self._config.reference_long_side,
             division=self._limits.division,
             keeps_footage=self._keeps_footage,
+            wanted=clip.given.own_frames if clip.given is not None else (),
         )
         decoded: Decoded = self._child.ask(request, where=source.uri)
+        _expect_annotated_frames(clip, decoded)
         if decoded.clip_end_s is not None:
             source = replace(source, end_s=decoded.clip_end_s)
         clip = replace(clip, source=source, media=decoded.media, frames=decoded.frames)
         return with_frame_scores(clip, decoded.frames)
+
+
+def _expect_annotated_frames(clip: Clip, decoded: Decoded) -> None:
+    """Masks are given by frame numbers, which mean nothing in another version of the video."""
+    expected = clip.given.num_frames if clip.given is not None else None
+    found = decoded.media.decoded_frames
+    if expected is not None and decoded.media.damage is None and found != expected:
+        raise ClipError(
+            FailureKind.INPUT,
+            f"{clip.source.uri}: the clip has {found} frames, and {expected} were annotated; this is another version "
+            "of the video, or one of another frame rate",
+        )

@@ -5,12 +5,13 @@ from dataclasses import replace
 from typing import Final
 
 import av
+import numpy as np
 from av.video.reformatter import Interpolation
 
 from curation.records import Frames, Image
 from curation.stage import ClipError
 from curation.video.facts_of_part import facts_of_part
-from curation.video.plan import FramePlan, plan_frames, plan_stills
+from curation.video.plan import ROUNDING_S, FramePlan, Times, plan_frames, plan_stills
 from curation.video.planned_pictures import PlannedPictures, Use
 from curation.video.requests import Decoded, DecodeRequest
 from curation.video.sampling import CONTENT_SIDE, NEIGHBOUR_LONG_SIDE, THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH
@@ -37,7 +38,7 @@ def decode(request: DecodeRequest) -> Decoded:
         if duration_s <= request.max_duration_s:
             return _decode(clip, request)
     span = Span(start_s=start_s, end_s=start_s + _GLANCE_S)
-    request = replace(request, part=replace(request.part, span=span), division=None, keeps_footage=False)
+    request = replace(request, part=replace(request.part, span=span), division=None, keeps_footage=False, wanted=())
     with open_clip(request.part) as clip:
         glance = _decode(clip, request)
     return replace(glance, media=replace(glance.media, duration_s=duration_s))
@@ -45,14 +46,34 @@ def decode(request: DecodeRequest) -> Decoded:
 
 def _decode(clip: OpenedClip, request: DecodeRequest) -> Decoded:
     timeline, is_whole = clip.timeline, request.part.span.is_whole
-    plan = plan_frames(timeline.times_s, timeline.end_s, request.division)
+    plan = _planned(clip, request)
     look, frames = _gather(clip, plan, request)
+    if request.wanted:
+        _expect_wanted(frames, plan, timeline.times_s)
     media = media_facts(clip, look, frames.times_s)
     damage = describe_damage(media, timeline, clip.frames.trouble, is_whole=is_whole)
     media = replace(media, damage=damage, declared_frames=media.declared_frames if is_whole else None)
     if plan.clip_end_s is not None:
         media = facts_of_part(media, frames.times_s, plan.clip_end_s)
     return Decoded(media=media, frames=frames, clip_end_s=plan.clip_end_s)
+
+
+def _planned(clip: OpenedClip, request: DecodeRequest) -> FramePlan:
+    timeline = clip.timeline
+    try:
+        return plan_frames(timeline.times_s, timeline.end_s, request.division, request.wanted)
+    except ValueError as error:
+        raise ClipError(
+            FailureKind.INPUT, f"{error}; this is another version of the video than the annotated one"
+        ) from error
+
+
+def _expect_wanted(frames: Frames, plan: FramePlan, times_s: Times) -> None:
+    """Where a frame cannot be decoded, the one before stays on show, and masks would lie on the wrong picture."""
+    wanted_s = times_s[np.searchsorted(times_s, plan.references_s, side="right") - 1]
+    shown_s = np.array([reference.time_s for reference in frames.reference_frames])
+    if shown_s.shape != wanted_s.shape or np.abs(shown_s - wanted_s).max() > ROUNDING_S:
+        raise ClipError(FailureKind.CORRUPT, "an annotated frame cannot be decoded; fetch the video again")
 
 
 def _gather(clip: OpenedClip, plan: FramePlan, request: DecodeRequest) -> tuple[Look, Frames]:
