@@ -82,14 +82,15 @@ class GivenMask:
     """Where a word's entity is in one of the given frames.
 
     Attributes:
-        start: where the word begins in the caption.
+        start: where the word begins in the caption; None where no word of it names the thing, which then is only kept
+            out of the background.
         frame: index into the given frames.
         score: how sure whoever made it was; 1 where nobody said.
         is_ambiguous: the word has masks of several things in the frame, and nothing says which one is meant.
         face: the face in it.
     """
 
-    start: int
+    start: int | None
     frame: int
     shape: Shape
     score: float = 1.0

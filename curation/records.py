@@ -49,6 +49,7 @@ class ReferenceFrame:
         is_outside: taken from another time of the same shot than the clip, so that what is cut from it is no copy of
             what the clip shows.
         is_elsewhere: a frame of another video than the clip's: its index and time say nothing about the clip.
+        unnamed: what came with the clip as a thing in this frame, and no word of it names.
     """
 
     index: int
@@ -59,6 +60,7 @@ class ReferenceFrame:
     centre: int
     is_outside: bool = False
     is_elsewhere: bool = False
+    unnamed: Mask | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

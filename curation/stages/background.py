@@ -153,7 +153,7 @@ def _hole(clip: Clip, config: BackgroundConfig) -> _EntityHole | None:
     if not to_cut:
         return None
     middle = to_cut[len(to_cut) // 2]
-    entities = _entities(clip.located, middle)
+    entities = _entities(clip.frames, clip.located, middle)
     if entities is None or not entities.any():
         return None
     frame = frames[middle]
@@ -169,10 +169,13 @@ def _hole(clip: Clip, config: BackgroundConfig) -> _EntityHole | None:
     return _EntityHole(frame, entities, mask, rest, subject_words, clip.frames.background)
 
 
-def _entities(located: Sequence[LocatedEntity], frame: int) -> Mask | None:
-    """Every entity of a frame; None where none was located."""
+def _entities(frames: Frames, located: Sequence[LocatedEntity], frame: int) -> Mask | None:
+    """Every entity of a frame, with those that no word names; None where none was located."""
     masks = [entity.mask for entity in located if entity.reference_index == frame]
-    return np.logical_or.reduce(masks) if masks else None
+    if not masks:
+        return None
+    unnamed = frames.reference_frames[frame].unnamed
+    return np.logical_or.reduce(masks if unnamed is None else [*masks, unnamed])
 
 
 def _views(frames: Frames, located: Sequence[LocatedEntity], middle: int, config: BackgroundConfig) -> list[View]:
@@ -181,7 +184,7 @@ def _views(frames: Frames, located: Sequence[LocatedEntity], middle: int, config
     shape = frames.reference_frames[middle].image.shape
     views = []
     for index, frame in enumerate(frames.reference_frames):
-        entities = _entities(located, index)
+        entities = _entities(frames, located, index)
         known = {entity.word_index for entity in located if entity.reference_index == index}
         if (
             index != middle

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from curation.given import GivenFrame
+from curation.given_shapes import lay
 from curation.records import Clip, Image, ReferenceFrame
 from curation.stage import ClipError, Resources, Stage
 from curation.video.child import Child, ChildConfig
@@ -40,7 +41,7 @@ class GivenFrames(Stage):
     """Makes the reference frames those of the masks, one for each, in their order; it measures nothing."""
 
     name: ClassVar[str] = "given_frames"
-    reads: ClassVar[frozenset[str]] = frozenset({"given", "media", "frames"})
+    reads: ClassVar[frozenset[str]] = frozenset({"given", "media", "frames", "entity_words"})
     adds: ClassVar[frozenset[str]] = frozenset({"frames"})
 
     def __init__(self, config: GivenFramesConfig) -> None:
@@ -70,13 +71,13 @@ class GivenFrames(Stage):
             raise ClipError(
                 FailureKind.INPUT, f"{clip.source.uri}: it came without masks; the profile `given` is for `import`"
             )
-        own = _own_frames(clip)
+        own = [_with_unnamed(frame, number, clip) for number, frame in enumerate(_own_frames(clip))]
         frames = tuple(
             self._elsewhere(frame, frame.elsewhere) if frame.elsewhere is not None else own[number]
             for number, frame in enumerate(clip.given.frames)
         )
         background = None
-        if clip.given.background is not None:
+        if clip.given.background is not None and own:
             background = _picture(clip.given.background, like=own[len(own) // 2].image)
         return replace(clip, frames=replace(clip.frames, reference_frames=frames, background=background))
 
@@ -97,7 +98,7 @@ class GivenFrames(Stage):
 
 def _own_frames(clip: Clip) -> list[ReferenceFrame]:
     """The clip's own given frames, which decoding found, in the order in which they are given."""
-    if clip.given is None or clip.frames is None or clip.media is None:
+    if clip.given is None or clip.frames is None or clip.media is None or not clip.given.own_frames:
         return []
     try:
         indices = [at.among(clip.media.decoded_frames) for at in clip.given.own_frames]
@@ -112,6 +113,13 @@ def _own_frames(clip: Clip) -> list[ReferenceFrame]:
         image = frame.image if given.picture is None else _picture(given.picture, like=frame.image)
         frames.append(replace(frame, image=image))
     return frames
+
+
+def _with_unnamed(frame: ReferenceFrame, number: int, clip: Clip) -> ReferenceFrame:
+    named = {word.start for word in clip.entity_words or ()}
+    masks = clip.given.masks if clip.given is not None else ()
+    unnamed = [lay(mask.shape, frame.image) for mask in masks if mask.frame == number and mask.start not in named]
+    return replace(frame, unnamed=np.logical_or.reduce(unnamed)) if unnamed else frame
 
 
 def _picture(file: Path, *, like: Image) -> Image:

@@ -6,6 +6,7 @@ from typing import ClassVar, Final, Literal
 
 from curation.annotators.protocols import EntityLocator, Scene
 from curation.given import GivenMask
+from curation.given_shapes import lay
 from curation.records import LocatedEntity, ReferenceFrame
 from curation.stage import Resources
 from dataset_schema import Annotator
@@ -62,8 +63,6 @@ def _locate(scene: Scene) -> list[LocatedEntity]:
 
 
 def _laid(mask: GivenMask, word_index: int, frame: ReferenceFrame) -> LocatedEntity:
-    from curation.annotators.given.shapes import lay
-
     return LocatedEntity(
         word_index=word_index,
         reference_index=mask.frame,

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any, Final
 
-import cv2 as _cv2
 import numpy as np
 
+from curation.deferred import Deferred
 from curation.given import RunLengths, Shape
 from curation.records import Image, Mask
 from curation.run_lengths import mask_of
@@ -13,7 +13,7 @@ from curation.stage import ClipError
 from dataset_schema import Box, FailureKind
 from picture_reading.opening import open_picture
 
-cv2: Any = _cv2
+cv2: Any = Deferred("cv2")
 
 # Our choice: levels, of 255, by which a cut-out may differ from its frame in the mean. The same JPEG differs by less
 # from one decoder to another; the next frame of a video differs by more.
