@@ -63,14 +63,14 @@ class RunLengths:
     """A mask as COCO's compressed run lengths.
 
     Attributes:
-        x0: where it lies in the frame, if the annotated picture was cropped out of it; so does `y0`.
+        crop: x0 and y0 of where it lies in a larger frame, which the annotated picture was cropped out of; None where
+            it has to be as large as its frame.
     """
 
     counts: str
     height: int
     width: int
-    x0: int = 0
-    y0: int = 0
+    crop: tuple[int, int] | None = None
 
 
 # A path is a cut-out of the frame with its alpha, of which nobody noted where it lies.

@@ -41,8 +41,17 @@ def lay(shape: Shape, image: Image) -> Mask:
         raise ClipError(FailureKind.INPUT, str(error)) from error
 
 
+def beyond(shape: Shape, image: Image) -> Mask | None:
+    """What the frame has outside the picture that a mask was made for; None where that is all of the frame."""
+    if not isinstance(shape, RunLengths) or shape.crop is None or image.shape[:2] == (shape.height, shape.width):
+        return None
+    outside = np.ones(image.shape[:2], bool)
+    outside[_window(shape, shape.crop)] = False
+    return outside
+
+
 def _of_run_lengths(shape: RunLengths, image: Image) -> Mask:
-    """In a video that was cropped already the mask has the frame's size, and lies at its corner."""
+    """In a video that was cropped already the mask has the frame's size."""
     try:
         inner = mask_of(shape.counts, height=shape.height, width=shape.width)
     except ValueError as error:
@@ -50,14 +59,20 @@ def _of_run_lengths(shape: RunLengths, image: Image) -> Mask:
     height, width = image.shape[:2]
     if inner.shape == (height, width):
         return inner
-    if not (shape.x0 or shape.y0) or shape.y0 + shape.height > height or shape.x0 + shape.width > width:
-        raise ValueError(
-            f"a mask is of {shape.width}x{shape.height} pixels at ({shape.x0}, {shape.y0}), and its frame has "
-            f"{width}x{height}; give the video in the size that was annotated"
-        )
     mask = np.zeros((height, width), bool)
-    mask[shape.y0 : shape.y0 + shape.height, shape.x0 : shape.x0 + shape.width] = inner
+    if shape.crop is None or mask[_window(shape, shape.crop)].shape != inner.shape:
+        raise ValueError(
+            f"a mask is of {shape.width}x{shape.height} pixels, and its frame has {width}x{height}; give the video in "
+            "the size that was annotated, cropped where its annotation crops it, or take it whole: --options.cropped "
+            "whole"
+        )
+    mask[_window(shape, shape.crop)] = inner
     return mask
+
+
+def _window(shape: RunLengths, crop: tuple[int, int]) -> tuple[slice, slice]:
+    x0, y0 = crop
+    return slice(y0, y0 + shape.height), slice(x0, x0 + shape.width)
 
 
 def _of_box(box: Box, image: Image) -> Mask:

@@ -49,7 +49,7 @@ class ReferenceFrame:
         is_outside: taken from another time of the same shot than the clip, so that what is cut from it is no copy of
             what the clip shows.
         is_elsewhere: a frame of another video than the clip's: its index and time say nothing about the clip.
-        unnamed: what came with the clip as a thing in this frame, and no word of it names.
+        unnamed: what no word of a clip names that came with masks, or what they leave out, and is no background.
     """
 
     index: int

@@ -58,6 +58,7 @@ class ForeignClip:
         frames: those of the clip first.
         background: a file with the middle one of the clip's frames without its entities.
         num_frames: by the annotation.
+        is_cropped: masks are of a part of the picture.
         facts: other columns, for the row.
     """
 
@@ -70,6 +71,7 @@ class ForeignClip:
     end_s: float | None = None
     background: Path | None = None
     num_frames: int | None = None
+    is_cropped: bool = False
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 

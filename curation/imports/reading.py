@@ -2,23 +2,19 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
-from curation.given import Given, GivenMask
 from curation.imports.config import ImportConfig
-from curation.imports.doubles import without_doubles
-from curation.imports.foreign import ForeignClip, ForeignMask, ForeignRow, Layout
-from curation.imports.layouts.every_layout import LAYOUTS, LayoutName
+from curation.imports.foreign import ForeignClip, ForeignRow, Layout
+from curation.imports.masks import given_of
 from curation.imports.unmapped import Unmapped, UnmappedCounts
 from curation.imports.videos import VideoFolder
-from curation.imports.words import best_caption, find_words, is_place
-from curation.records import Clip, EntityWord
+from curation.imports.words import best_caption, find_words
+from curation.records import Clip
 from curation.sources.records import STAGE, clip_id_of
-from dataset_schema import EntityKind, FailedClip, FailureKind, Source
-
-Words: TypeAlias = dict[str, EntityWord]
+from dataset_schema import FailedClip, FailureKind, Source
 
 # As curation calls the column of a manifest that exports write into their own.
 _LICENCE: Final = "licence"
@@ -32,7 +28,6 @@ class ForeignDataset:
         unmapped: of the latest iteration, as far as it went.
     """
 
-    name: LayoutName
     layout: Layout
     source: Path
     videos: VideoFolder
@@ -45,10 +40,12 @@ class ForeignDataset:
         return self.config.licence or self.layout.licence
 
     def __iter__(self) -> Iterator[Clip | FailedClip]:
+        """A record a row; of rows of one name, the first is one, and each further one a failure."""
         self.unmapped = UnmappedCounts()
         places: dict[str, str] = {}  # id -> the row that had it first
         for row in self.layout.rows(self.source):
-            clip_id = self._id(row)
+            # A row that fails has the id of its clip, so that `--retry` finds it.
+            clip_id = clip_id_of(f"{self.layout.title}/{row.key or row.place}", None, None)
             first = places.setdefault(clip_id, row.place)
             if first != row.place:
                 again = f"{clip_id}-{clip_id_of(row.place, None, None)[:8]}"
@@ -67,7 +64,9 @@ class ForeignDataset:
         where = row.key or row.place
         caption = best_caption(foreign.captions, foreign.words) if foreign.captions else ""
         words = find_words(caption, foreign.words, where=where, unmapped=unmapped)
-        given = self._given(foreign, words, where, unmapped)
+        if foreign.is_cropped and self.config.cropped == "whole":
+            unmapped.add(Unmapped.CROPPED, where, foreign.video.name)
+        given = given_of(foreign, words, self.config, where=where, unmapped=unmapped)
         self.unmapped.add_all(unmapped)
         return Clip(
             clip_id=clip_id,
@@ -78,65 +77,16 @@ class ForeignDataset:
             entity_words=tuple({word.start: word for word in words.values()}.values()),
         )
 
-    def _given(self, foreign: ForeignClip, words: Words, where: str, unmapped: UnmappedCounts) -> Given:
-        groups: dict[tuple[int, int], list[ForeignMask]] = {}
-        masks: list[GivenMask] = []
-        for mask in foreign.masks:
-            if _is_place(mask.word, foreign, words):
-                unmapped.add(Unmapped.MASK_OF_PLACE, where, repr(mask.word))
-            elif mask.word in words:
-                groups.setdefault((words[mask.word].start, mask.frame), []).append(mask)
-            else:
-                unmapped.add(Unmapped.MASK_WITHOUT_WORD, where, repr(mask.word))
-                masks.append(_given_mask(mask, None, mask.frame))
-        several: dict[int, str] = {}
-        for (start, frame), same in groups.items():
-            kept = without_doubles(same, above_iou=self.config.double_iou)
-            for _ in same[len(kept) :]:
-                unmapped.add(Unmapped.DOUBLE_MASK, where, repr(same[0].word))
-            if len(kept) > 1:
-                several.setdefault(start, same[0].word)
-            masks += [_given_mask(mask, start, frame, is_ambiguous=len(kept) > 1) for mask in kept]
-        for word in several.values():
-            unmapped.add(Unmapped.SEVERAL_THINGS, where, repr(word))
-        return self._within_limit(foreign, masks, where, unmapped)
-
-    def _within_limit(
-        self, foreign: ForeignClip, masks: list[GivenMask], where: str, unmapped: UnmappedCounts
-    ) -> Given:
-        """With as many pictures from elsewhere as are taken, and no frame that nothing was taken of."""
-        taken: dict[int, int] = {}
-        kept = []
-        for mask in masks:
-            if foreign.frames[mask.frame].elsewhere is not None:
-                if mask.start is None:
-                    continue
-                if taken.get(mask.start, 0) >= self.config.pictures_from_elsewhere:
-                    unmapped.add(Unmapped.MORE_PICTURES, where, f"a picture of the word at {mask.start}")
-                    continue
-                taken[mask.start] = taken.get(mask.start, 0) + 1
-            kept.append(mask)
-        used = sorted({mask.frame for mask in kept} | {n for n, f in enumerate(foreign.frames) if f.elsewhere is None})
-        number = {frame: place for place, frame in enumerate(used)}
-        return Given(
-            frames=tuple(foreign.frames[frame] for frame in used),
-            masks=tuple(replace(mask, frame=number[mask.frame]) for mask in kept),
-            background=foreign.background,
-            num_frames=foreign.num_frames,
-        )
-
     def _extra(self, row: ForeignRow, foreign: ForeignClip, unmapped: UnmappedCounts) -> str:
         columns = {
             **foreign.facts,
             _LICENCE: self.licence,
             "imported_from": self.layout.title,
-            "imported_id": row.key,
-            "not_mapped": {reason.value: count for reason, count in unmapped.counts.items()},
+            "imported_id": row.key or row.place,
         }
-        return json.dumps({name: value for name, value in columns.items() if value}, ensure_ascii=False)
-
-    def _id(self, row: ForeignRow) -> str:
-        return clip_id_of(f"{self.name}/{row.key or row.place}", None, None)
+        if unmapped.counts:
+            columns["not_mapped"] = {reason.value: count for reason, count in unmapped.counts.items()}
+        return json.dumps(columns, ensure_ascii=False)
 
     def _failure(self, row: ForeignRow, clip_id: str, problem: str) -> FailedClip:
         return FailedClip(
@@ -149,11 +99,11 @@ class ForeignDataset:
         )
 
 
-def open_foreign(name: LayoutName, source: Path, videos: Path | None, config: ImportConfig) -> ForeignDataset:
+def open_foreign(layout: Layout, source: Path, videos: Path | None, config: ImportConfig) -> ForeignDataset:
     """A dataset of a known layout.
 
     Args:
-        name: of the layout.
+        layout: how it lies there.
         source: where its annotations lie.
         videos: the folder of the user's videos; None where they lie within the dataset.
         config: what of it is taken.
@@ -162,7 +112,6 @@ def open_foreign(name: LayoutName, source: Path, videos: Path | None, config: Im
         FileNotFoundError: there is no such place.
         ValueError: the layout has no videos of its own, and none were named, or the other way round.
     """
-    layout = LAYOUTS[name]
     if not source.exists():
         raise FileNotFoundError(f"input {source} does not exist; expected annotations of {layout.title}")
     if videos is None and not layout.has_videos:
@@ -172,18 +121,5 @@ def open_foreign(name: LayoutName, source: Path, videos: Path | None, config: Im
     if videos is not None and not videos.is_dir():
         raise FileNotFoundError(f"videos {videos} is no folder, expected the one that the videos lie in")
     return ForeignDataset(
-        name=name, layout=layout, source=source, videos=VideoFolder((videos or source).absolute()), config=config
+        layout=layout, source=source, videos=VideoFolder((videos or source).absolute()), config=config
     )
-
-
-def _given_mask(mask: ForeignMask, start: int | None, frame: int, *, is_ambiguous: bool = False) -> GivenMask:
-    return GivenMask(
-        start=start, frame=frame, shape=mask.shape, score=mask.score, is_ambiguous=is_ambiguous, face=mask.face
-    )
-
-
-def _is_place(word: str, foreign: ForeignClip, words: Words) -> bool:
-    """By the rules of A.2 in its caption; a word that the caption does not have by itself."""
-    if word in words:
-        return words[word].kind is EntityKind.BACKGROUND
-    return is_place(word, foreign.words.get(word, EntityKind.OBJECT))

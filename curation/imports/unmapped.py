@@ -20,7 +20,7 @@ class Unmapped(StrEnum):
     MORE_PICTURES = "more_pictures"  # from elsewhere than are taken
     FACE_WITHOUT_PICTURE = "face_without_picture"  # its person has none in that frame
     SAME_FILE_NAME = "same_file_name"  # of two words: nobody knows whose picture it is
-    CROPPED = "cropped"  # the annotation cuts the picture; clips are published whole
+    CROPPED = "cropped"  # the annotation cuts the picture, and the clip is published whole
 
 
 PLAIN = {

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from curation.given import GivenFrame
-from curation.given_shapes import lay
+from curation.given_shapes import beyond, lay
 from curation.records import Clip, Image, ReferenceFrame
 from curation.stage import ClipError, Resources, Stage
 from curation.video.child import Child, ChildConfig
@@ -116,9 +116,11 @@ def _own_frames(clip: Clip) -> list[ReferenceFrame]:
 
 
 def _with_unnamed(frame: ReferenceFrame, number: int, clip: Clip) -> ReferenceFrame:
+    """With what no word names, and with what nobody annotated: entities may go on there, and marks stand there."""
     named = {word.start for word in clip.entity_words or ()}
-    masks = clip.given.masks if clip.given is not None else ()
-    unnamed = [lay(mask.shape, frame.image) for mask in masks if mask.frame == number and mask.start not in named]
+    masks = [mask for mask in clip.given.masks if mask.frame == number] if clip.given is not None else []
+    unnamed = [lay(mask.shape, frame.image) for mask in masks if mask.start not in named]
+    unnamed += [outside for mask in masks if (outside := beyond(mask.shape, frame.image)) is not None]
     return replace(frame, unnamed=np.logical_or.reduce(unnamed)) if unnamed else frame
 
 

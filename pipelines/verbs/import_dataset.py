@@ -14,7 +14,7 @@ from curation.execution.executor import Executor
 from curation.execution.local import LocalExecutor
 from curation.execution.run import CurationRun, RunResult, run_curation
 from curation.funnel import Counts
-from curation.imports import ForeignDataset, ImportConfig, LayoutName, UnmappedCounts, open_foreign
+from curation.imports import LAYOUTS, ForeignDataset, ImportConfig, LayoutName, UnmappedCounts, open_foreign
 from curation.imports.unmapped import PLAIN
 from curation.profiles import CurationConfig, EmbeddedAnnotators, build_stages
 from curation.stage import Stage
@@ -86,7 +86,7 @@ class ImportDataset:
 def main(arguments: Sequence[str]) -> int:
     """Import; the exit status is 0 although clips are rejected or fail: the tables say which and why."""
     command = parse(ImportDataset, arguments, verb="import")
-    foreign = open_foreign(command.layout, command.input, command.videos, command.options)
+    foreign = open_foreign(LAYOUTS[command.layout], command.input, command.videos, command.options)
     result = import_dataset(command, foreign)
     counts = result.counts
     console = terminal()

@@ -17,6 +17,7 @@ VERBS = {
     "repolicy": ["--dataset", "ds"],
     "validate": ["--dataset", "ds"],
     "own-dataset": ["--input", "my_dog", "--output", "out"],
+    "import": ["--from", "opens2v", "--input", "jsons", "--videos", "videos", "--output", "out"],
     "to-pipeline": ["--checkpoint", "step", "--output", "out"],
     "to-diffusers": ["--model", "model", "--output", "out"],
     "label-clips": ["--input", "videos", "--output", "out"],

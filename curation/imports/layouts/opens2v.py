@@ -66,6 +66,7 @@ class OpenS2V:
             start_s=(first - 0.5) / fps if first else None,
             end_s=(end - 0.5) / fps,
             num_frames=end - first,
+            is_cropped=_is_cropped(metadata),
             captions=_captions(metadata),
             words=_words(a_mapping(row.content, "word_tags"), a_mapping(annotation, "mask_map")),
             frames=tuple(GivenFrame(at=FrameAt(index=index)) for index in frames),
@@ -143,13 +144,12 @@ def _masks(
     unmapped: UnmappedCounts,
 ) -> tuple[list[int], list[ForeignMask]]:
     """The annotated frames of the clip, by their index in it, and the masks on them."""
-    x0, _, y0, _ = crop = whole_numbers(metadata, "crop", 4)
+    x0, _, y0, _ = whole_numbers(metadata, "crop", 4)
     classes, boxes = a_mapping(annotation, "mask_map"), _boxes(annotation)
     on_frames = a_mapping(annotation, "mask_annotation")
     where = row.key or row.place
     frames: list[int] = []
     masks: list[ForeignMask] = []
-    size = None
     for number in sorted(on_frames, key=int):
         index = int(number) - span[0]
         on_frame = a_mapping(on_frames, number)
@@ -160,7 +160,7 @@ def _masks(
         for key in on_frame:
             mask = a_mapping(on_frame, key)
             size = whole_numbers(mask, "size", 2)
-            shape = RunLengths(counts=a_text(mask, "counts"), height=size[0], width=size[1], x0=x0, y0=y0)
+            shape = RunLengths(counts=a_text(mask, "counts"), height=size[0], width=size[1], crop=(x0, y0))
             masks.append(
                 ForeignMask(
                     word=_class_of(classes, key),
@@ -171,7 +171,6 @@ def _masks(
                 )
             )
         frames.append(index)
-    _note_crop(crop, metadata, where, unmapped)
     return frames, masks
 
 
@@ -186,10 +185,9 @@ def _score(mask: Mapping[str, Any]) -> float:
     return min(1.0, max(0.0, a_number({"score": value}, "score")))
 
 
-def _note_crop(crop: tuple[int, ...], metadata: Mapping[str, Any], where: str, unmapped: UnmappedCounts) -> None:
+def _is_cropped(metadata: Mapping[str, Any]) -> bool:
     """`resolution` is that of the file."""
     size = metadata.get("resolution")
-    x0, x1, y0, y1 = crop
-    whole = (a_number(size, "width"), a_number(size, "height")) if isinstance(size, dict) else None
-    if x0 or y0 or (whole is not None and (x1, y1) != whole):
-        unmapped.add(Unmapped.CROPPED, where, f"x {x0} to {x1}, y {y0} to {y1}")
+    x0, x1, y0, y1 = whole_numbers(metadata, "crop", 4)
+    whole = (a_number(size, "width"), a_number(size, "height")) if isinstance(size, dict) else (x1, y1)
+    return bool(x0 or y0 or (x1, y1) != whole)
