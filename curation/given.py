@@ -109,13 +109,15 @@ class Given:
     Attributes:
         frames: those of the clip first, in their order.
         background: a file that holds the middle one of the clip's given frames with all entities painted out.
-        num_frames: how many frames the clip has, by its annotation; None where it does not say.
+        frame_span: the clip in frames of its file, where the annotation counts these; when they are, the file tells.
+        fps: of the file that was annotated, where that is known.
     """
 
     frames: tuple[GivenFrame, ...]
     masks: tuple[GivenMask, ...]
     background: Path | None = None
-    num_frames: int | None = None
+    frame_span: tuple[int, int] | None = None
+    fps: float | None = None
 
     @property
     def own_frames(self) -> tuple[FrameAt, ...]:

@@ -57,7 +57,7 @@ class ForeignClip:
         words: and what the dataset says they are; where it does not say, an object, which the rules of A.2 correct.
         frames: those of the clip first.
         background: a file with the middle one of the clip's frames without its entities.
-        num_frames: by the annotation.
+        frame_span: the clip in frames of its file, and `fps` the file's, where the annotation says so.
         is_cropped: masks are of a part of the picture.
         facts: other columns, for the row.
     """
@@ -70,7 +70,8 @@ class ForeignClip:
     start_s: float | None = None
     end_s: float | None = None
     background: Path | None = None
-    num_frames: int | None = None
+    frame_span: tuple[int, int] | None = None
+    fps: float | None = None
     is_cropped: bool = False
     facts: Mapping[str, Any] = field(default_factory=dict)
 

@@ -51,7 +51,8 @@ def given_of(
         frames=tuple(foreign.frames[frame] for frame in number),
         masks=tuple(replace(mask, frame=number[mask.frame]) for mask in kept),
         background=foreign.background,
-        num_frames=foreign.num_frames,
+        frame_span=foreign.frame_span,
+        fps=foreign.fps,
     )
 
 

@@ -24,6 +24,9 @@ from storage.configs import PRESET_ONLY, strict
 _PICTURES_BYTES: Final = 512 << 20
 _FOOTAGE_BYTES: Final = 1 << 30
 
+# Our choice: 24 and 25 frames per second are two versions of a video, 23.976 and 24 are one.
+_PACE_TOLERANCE: Final = 0.03
+
 
 class ReferenceTimes(StrEnum):
     """When the frames are shown that references are cut from."""
@@ -169,23 +172,25 @@ class Decode(Stage):
             reference_long_side=self._config.reference_long_side,
             division=self._limits.division,
             keeps_footage=self._keeps_footage,
-            wanted=clip.given.own_frames if clip.given is not None else (),
+            wanted=() if clip.given is None else clip.given.own_frames,
+            frame_span=None if clip.given is None else clip.given.frame_span,
         )
         decoded: Decoded = self._child.ask(request, where=source.uri)
-        _expect_annotated_frames(clip, decoded)
+        _expect_annotated_pace(clip, decoded)
+        if decoded.span is not None:
+            source = replace(source, start_s=decoded.span.start_s, end_s=decoded.span.end_s)
         if decoded.clip_end_s is not None:
             source = replace(source, end_s=decoded.clip_end_s)
         clip = replace(clip, source=source, media=decoded.media, frames=decoded.frames)
         return with_frame_scores(clip, decoded.frames)
 
 
-def _expect_annotated_frames(clip: Clip, decoded: Decoded) -> None:
-    """Masks are given by frame numbers, which mean nothing in another version of the video."""
-    expected = clip.given.num_frames if clip.given is not None else None
-    found = decoded.media.decoded_frames
-    if expected is not None and decoded.media.damage is None and found != expected:
+def _expect_annotated_pace(clip: Clip, decoded: Decoded) -> None:
+    """Masks are given by frame numbers, which mean other frames in a version of another pace."""
+    annotated, found = clip.given.fps if clip.given is not None else None, decoded.media.fps
+    if annotated is not None and abs(found - annotated) > _PACE_TOLERANCE * annotated:
         raise ClipError(
             FailureKind.INPUT,
-            f"{clip.source.uri}: the clip has {found} frames, and {expected} were annotated; this is another version "
-            "of the video, or one of another frame rate",
+            f"{clip.source.uri}: it has {found:.3g} frames per second, and was annotated with {annotated:.3g}; this is "
+            "another version of the video",
         )

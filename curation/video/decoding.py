@@ -20,7 +20,7 @@ from video_reading.clip import OpenedClip, open_clip
 from video_reading.damage import describe_damage
 from video_reading.look import Look, shrunk
 from video_reading.media_facts import media_facts
-from video_reading.part import Span
+from video_reading.part import Span, VideoPart
 
 # How much of a clip that is too long is decoded: enough to see what it is.
 _GLANCE_S: Final = 2.0
@@ -30,9 +30,13 @@ def decode(request: DecodeRequest) -> Decoded:
     """Probe a clip and decode it once.
 
     Raises:
-        ClipError: no frame can be decoded.
+        ClipError: no frame can be decoded, or an annotated one is not there.
         VideoError: there is no such clip.
     """
+    if request.frame_span is not None:
+        span = _span_of_frames(request.part, request.frame_span)
+        found = decode(replace(request, part=replace(request.part, span=span), frame_span=None))
+        return replace(found, span=span)
     with open_clip(request.part) as clip:
         start_s, duration_s = float(clip.timeline.times_s[0]), clip.timeline.duration_s
         if duration_s <= request.max_duration_s:
@@ -42,6 +46,26 @@ def decode(request: DecodeRequest) -> Decoded:
     with open_clip(request.part) as clip:
         glance = _decode(clip, request)
     return replace(glance, media=replace(glance.media, duration_s=duration_s))
+
+
+def _span_of_frames(part: VideoPart, frame_span: tuple[int, int]) -> Span:
+    """When frames of a file are shown, from before the first to before the one after the last.
+
+    Many files do not begin at 0, and some keep no pace, so that no number of frames per second tells.
+    """
+    first, end = frame_span
+    with open_clip(part) as clip:
+        times_s = clip.timeline.times_s
+    if end > len(times_s):
+        raise ClipError(
+            FailureKind.INPUT,
+            f"frames [{first}, {end}) were annotated, and the file has {len(times_s)}; this is another version of the "
+            "video",
+        )
+    return Span(
+        start_s=float(times_s[first - 1 : first + 1].mean()) if first else None,
+        end_s=float(times_s[end - 1 : end + 1].mean()) if end < len(times_s) else None,
+    )
 
 
 def _decode(clip: OpenedClip, request: DecodeRequest) -> Decoded:

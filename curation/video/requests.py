@@ -35,6 +35,7 @@ class DecodeRequest:
         division: where references of another time than the clip are asked for.
         keeps_footage: the answer's frames are `Footage`, so that the video can be split.
         wanted: the reference frames, instead of those at 5, 50 and 95 %.
+        frame_span: the part is these frames of the file.
     """
 
     part: VideoPart
@@ -43,6 +44,7 @@ class DecodeRequest:
     division: Division | None = None
     keeps_footage: bool = False
     wanted: tuple[FrameAt, ...] = ()
+    frame_span: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,11 +54,13 @@ class Decoded:
     Attributes:
         media: facts about the clip, without the rest of a divided shot.
         clip_end_s: where the clip of a divided shot ends.
+        span: when the frames are shown that were asked for by their numbers.
     """
 
     media: MediaFacts
     frames: Frames
     clip_end_s: float | None = None
+    span: Span | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

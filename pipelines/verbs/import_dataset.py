@@ -49,7 +49,7 @@ class ImportDataset:
 
     Words, masks and pictures are taken as they come; shots, content, pictures and backgrounds are checked. Run it again
     after an interruption: it goes on where it stopped. Example:
-    python -m pipelines import --from opens2v --input OpenS2V-5M/Jsons --videos OpenS2V-5M/Videos --output out/dataset
+    python -m pipelines import --from opens2v --input Jsons/mask_and_bbox --videos Videos --output out/dataset
 
     Attributes:
         layout: whose dataset it is; docs/imports.md says what of each is kept and lost.

@@ -62,10 +62,8 @@ class OpenS2V:
         frames, masks = _masks(annotation, metadata, (first, end), row, unmapped)
         return ForeignClip(
             video=videos.by_path(a_text(metadata, "path")),
-            # Half a frame early, so that rounding cannot take a neighbour for it.
-            start_s=(first - 0.5) / fps if first else None,
-            end_s=(end - 0.5) / fps,
-            num_frames=end - first,
+            frame_span=(first, end),
+            fps=fps,
             is_cropped=_is_cropped(metadata),
             captions=_captions(metadata),
             words=_words(a_mapping(row.content, "word_tags"), a_mapping(annotation, "mask_map")),

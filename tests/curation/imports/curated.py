@@ -1,7 +1,7 @@
 """The stages of an import with annotators that a test knows, and videos whose every pixel it has drawn."""
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -112,8 +112,8 @@ def moving_frames(count: int, *, seed: int = 0) -> list[Pixels]:
     return [np.where(dog_at(index)[..., None], np.roll(fur, 2 * index, axis=1), meadow) for index in range(count)]
 
 
-def write_lossless(path: Path, frames: Iterable[Pixels]) -> Path:
+def write_lossless(path: Path, frames: Iterable[Pixels], *, times_s: Sequence[float] | None = None) -> Path:
     """A video whose frames are decoded as they were drawn."""
     path.parent.mkdir(parents=True, exist_ok=True)
     settings = {"codec": "png", "pix_fmt": "rgb24", "options": {"threads": "1"}}
-    return write_video(path, frames, container="mov", **settings)
+    return write_video(path, frames, times_s=times_s, container="mov", **settings)

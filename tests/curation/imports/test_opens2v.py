@@ -87,6 +87,18 @@ def test_a_mask_becomes_the_picture_that_it_cuts_out_of_its_frame(
     assert dataset.unmapped.counts == {Unmapped.MASK_OF_PLACE: 1}
 
 
+def test_frames_are_counted_and_not_timed(tmp_path: Path, chain: StageChain) -> None:
+    times_s = [0.5 + index / 24 + (index % 2) / 60 for index in range(30)]  # begins late, and limps
+    write_lossless(tmp_path / "videos" / "part1" / "dog.mov", FRAMES, times_s=times_s)
+    dataset = opened(tmp_path, tmp_path / "videos", {"c1": clip_of()})
+
+    (sample,) = samples(outcomes(chain, dataset))
+
+    assert_shows(sample.entities[0].references[0], FRAMES[10], dog_at(10))
+    assert sample.entities[0].references[0].time_s == pytest.approx(times_s[10], abs=1e-3)
+    assert sample.num_frames == 20
+
+
 def test_the_row_says_where_it_is_from_and_under_which_licence(tmp_path: Path, videos: Path) -> None:
     (usual,) = opened(tmp_path / "a", videos, {"c1": clip_of()})
     (other,) = opened(tmp_path / "b", videos, {"c1": clip_of()}, licence="CC0-1.0")
@@ -207,8 +219,8 @@ def test_each_row_that_cannot_be_read_says_why_and_costs_only_itself(
     assert "a mask cannot be read" in failure(mask).message
     assert isinstance(frame, RejectedClip)
     assert [reason.reason for reason in frame.reasons] == ["no_subject_located"]
-    assert "the clip has 16 frames, and 20 were annotated" in failure(frames).message
-    assert "the video ends at 1.25 s" in failure(end).message
+    assert "it has 24 frames per second, and was annotated with 30" in failure(frames).message
+    assert "frames [8, 48) were annotated, and the file has 30" in failure(end).message
     samples([good])
     assert len({each.clip_id for each in found}) == 9
 
