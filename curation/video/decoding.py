@@ -49,7 +49,7 @@ def decode(request: DecodeRequest) -> Decoded:
 
 
 def _span_of_frames(part: VideoPart, frame_span: tuple[int, int]) -> Span:
-    """When frames of a file are shown, from before the first to before the one after the last.
+    """When frames of a file are shown, from the first to the one after the last.
 
     Many files do not begin at 0, and some keep no pace, so that no number of frames per second tells.
     """
@@ -63,8 +63,8 @@ def _span_of_frames(part: VideoPart, frame_span: tuple[int, int]) -> Span:
             "video",
         )
     return Span(
-        start_s=float(times_s[first - 1 : first + 1].mean()) if first else None,
-        end_s=float(times_s[end - 1 : end + 1].mean()) if end < len(times_s) else None,
+        start_s=float(times_s[first]) if first else None,
+        end_s=float(times_s[end]) if end < len(times_s) else None,
     )
 
 

@@ -37,7 +37,7 @@ PATHS = [
     (verb, option)
     for verb, options in VERBS.items()
     for option in options
-    if option.startswith("--") and option not in ("--prompt", "--where", "--address")
+    if option.startswith("--") and option not in ("--prompt", "--where", "--address", "--from")
 ]
 # What may lie in a store too.
 PLACES = [
@@ -53,6 +53,7 @@ PLACES = [
     ("repolicy", "--dataset"),
     ("validate", "--dataset"),
     ("merge", "--output"),
+    ("import", "--output"),
     ("label-clips", "--input"),
     ("submit", "--input"),
     ("submit", "--output"),

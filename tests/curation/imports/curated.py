@@ -115,5 +115,5 @@ def moving_frames(count: int, *, seed: int = 0) -> list[Pixels]:
 def write_lossless(path: Path, frames: Iterable[Pixels], *, times_s: Sequence[float] | None = None) -> Path:
     """A video whose frames are decoded as they were drawn."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    settings = {"codec": "png", "pix_fmt": "rgb24", "options": {"threads": "1"}}
-    return write_video(path, frames, times_s=times_s, container="mov", **settings)
+    codec, options = ("libx264rgb", {"qp": "0"}) if path.suffix == ".mkv" else ("png", {"threads": "1"})
+    return write_video(path, frames, times_s=times_s, codec=codec, pix_fmt="rgb24", options=options)
