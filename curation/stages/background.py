@@ -175,7 +175,8 @@ def _entities(frames: Frames, located: Sequence[LocatedEntity], frame: int) -> M
     if not masks:
         return None
     unnamed = frames.reference_frames[frame].unnamed
-    return np.logical_or.reduce(masks if unnamed is None else [*masks, unnamed])
+    entities: Mask = np.logical_or.reduce(masks if unnamed is None else [*masks, unnamed])
+    return entities
 
 
 def _views(frames: Frames, located: Sequence[LocatedEntity], middle: int, config: BackgroundConfig) -> list[View]:

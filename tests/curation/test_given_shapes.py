@@ -17,7 +17,8 @@ IMAGE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
 
 def ellipse(height: int, width: int) -> np.ndarray:
     rows, columns = np.mgrid[:height, :width]
-    return ((rows - height / 2) / (height / 2)) ** 2 + ((columns - width / 2) / (width / 2)) ** 2 < 0.9
+    shape: np.ndarray = ((rows - height / 2) / (height / 2)) ** 2 + ((columns - width / 2) / (width / 2)) ** 2 < 0.9
+    return shape
 
 
 def run_lengths(mask: np.ndarray, crop: tuple[int, int] | None = None) -> RunLengths:

@@ -96,7 +96,8 @@ def assert_shows(reference: ReferenceImage, frame: Pixels, mask: Mask) -> None:
 def ellipse(x: float, y: float, width: float, height: float) -> Mask:
     """Around (x, y)."""
     rows, columns = np.mgrid[:HEIGHT, :WIDTH]
-    return ((rows - y) / (height / 2)) ** 2 + ((columns - x) / (width / 2)) ** 2 < 1
+    shape: Mask = ((rows - y) / (height / 2)) ** 2 + ((columns - x) / (width / 2)) ** 2 < 1
+    return shape
 
 
 def dog_at(index: int) -> Mask:

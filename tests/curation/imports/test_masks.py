@@ -44,7 +44,8 @@ def taken(
     foreign = ForeignClip(video=Path("v.mp4"), captions=(CAPTION,), words=WORDS, frames=frames, masks=masks)
     words = find_words(CAPTION, WORDS, where="clip", unmapped=UnmappedCounts())
     given = given_of(foreign, words, config or ImportConfig(), where="clip", unmapped=unmapped)
-    names = {None: None, **{word.start: word.word for word in words.values()}}
+    names: dict[int | None, str | None] = {None: None}
+    names |= {word.start: word.word for word in words.values()}
     size = {coco_text(block(x0, x1)): 10 * (x1 - x0) for x0 in range(0, 100, 5) for x1 in range(x0 + 5, 101, 5)}
     found = []
     for mask in given.masks:

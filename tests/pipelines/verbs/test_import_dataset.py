@@ -2,7 +2,7 @@
 
 import json
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
 from shutil import copytree
@@ -60,10 +60,8 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Over one good clip, one without a subject, and one without a video."""
     home = tmp_path_factory.mktemp("home")
     write_lossless(home / "videos" / "dog.mov", moving_frames(20))
-    clips = {"good": CLIP, "words": CLIP.to_json(), "gone": CLIP.to_json()}
-    clips["words"]["metadata"]["face_cap_qwen"] = "Nothing of it."
-    clips["gone"]["metadata"]["path"] = "gone.mov"
-    write_opens2v(home / "jsons" / "part.json", clips)
+    words, gone = replace(CLIP, caption="Nothing of it."), replace(CLIP, path="gone.mov")
+    write_opens2v(home / "jsons" / "part.json", {"good": CLIP, "words": words, "gone": gone})
     return Run(home, run(home, home / "out"))
 
 
