@@ -19,6 +19,7 @@ from curation.imports.unmapped import PLAIN
 from curation.profiles import CurationConfig, EmbeddedAnnotators, build_stages
 from curation.stage import Stage
 from curation.stages.decode import DecodeConfig
+from curation.stages.entity_words import EntityWordsConfig
 from curation.stages.reference_images import ReferenceImagesConfig
 from dataset_schema import FailureKind
 from pipelines.config import arg, parse
@@ -33,11 +34,12 @@ from storage.configs import to_plain, undecisive_fields
 def given_annotators() -> CurationConfig:
     """Curation of clips that come with their words and masks.
 
-    Frames are not shrunk, because masks are given in their pixels. Two words are second names of one thing from the IoU
-    on from which OpenS2V-5M takes masks for doubles.
+    Frames are not shrunk, because masks are given in their pixels, and no detector loses words when there are many. Two
+    words are names of one thing from the IoU on from which OpenS2V-5M takes masks for doubles.
     """
     return CurationConfig(
         annotators=EmbeddedAnnotators(words=GivenWordsConfig(), masks=GivenMasksConfig()),
+        entity_words=EntityWordsConfig(max_words=64),
         decode=DecodeConfig(reference_long_side=8192),
         reference_images=ReferenceImagesConfig(same_mask_iou=0.8),
     )

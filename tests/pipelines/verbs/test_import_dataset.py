@@ -14,6 +14,7 @@ from curation.stage import Stage
 from dataset_schema import FailedClip, RejectedClip, Sample, read_manifest, read_shard, shard_paths
 from pipelines.__main__ import main
 from pipelines.verbs import import_dataset
+from pipelines.verbs.import_dataset import ImportDataset
 from storage.configs import from_plain
 from tests.curation.imports.curated import HEIGHT, WIDTH, dog_at, import_stages, moving_frames, write_lossless
 from tests.curation.imports.foreign_datasets import OpenS2VClip, write_opens2v
@@ -113,7 +114,6 @@ def test_the_head_of_the_dataset_says_how_it_was_made(first: Run) -> None:
         (["--from", "coco"], "--from"),
         (["--input", "nowhere"], "input nowhere does not exist; expected annotations of OpenS2V-5M"),
         (["--videos", "nowhere"], "videos nowhere is no folder"),
-        (["--curation.annotators.masks.profile", "moving_object"], "expected `given` for both"),
     ],
 )
 def test_a_wrong_argument_is_told(
@@ -127,3 +127,8 @@ def test_a_wrong_argument_is_told(
 
     assert status == 2
     assert problem in capsys.readouterr().err
+
+
+def test_an_import_does_not_look_for_masks() -> None:
+    with pytest.raises(ValueError, match="masks has profile detected_object, expected `given`"):
+        ImportDataset(layout="opens2v", input=Path("in"), output=Path("out"), curation=CurationConfig())

@@ -26,7 +26,7 @@ from tests.curation.imports.curated import (
 from tests.curation.imports.foreign_datasets import write_msrvtt_clip
 from tests.curation.made_videos import decoded_images
 
-REAL = Path(__file__).parents[4] / "shared" / "media" / "msrvttp"
+REAL = Path(__file__).parents[5] / "shared" / "media" / "msrvttp"
 
 FRAMES = moving_frames(20)
 SHOWN = (1, 10, 19)  # at 5, 50 and 95 %
