@@ -37,7 +37,7 @@ ARGS ?=
 
 # What the user wrote stays as it is: make would take the $5 of a caption for a variable. Recipes read most of them from
 # the environment, so that a caption may hold an apostrophe; ARGS is several words, quoted as in a shell.
-AS_WRITTEN := INPUT OUTPUT CAPTION VIDEO CONFIG DATASET TO WHERE VIDEOS ADDRESS MEDIA MODEL PROMPT REF BUCKET LABELS ANNOTATOR CHECKPOINT
+AS_WRITTEN := INPUT OUTPUT CAPTION VIDEO CONFIG DATASET TO FROM WHERE VIDEOS ADDRESS MEDIA MODEL PROMPT REF BUCKET LABELS ANNOTATOR CHECKPOINT
 $(foreach name,$(AS_WRITTEN) ARGS DATASETS,$(eval override $(name) := $$(value $(name))))
 export $(AS_WRITTEN)
 
@@ -49,7 +49,7 @@ option = $(if $($(1)),$(2) "$$$(1)")
 # in names of files, and in the first word.
 each_reference = readarray -t references < <(sed -E ':next; s/(=.*[^[:blank:]])[[:blank:]]+([^[:blank:]=\n]+=)/\1\n\2/; t next' <<< "$$REF")
 
-.PHONY: help setup demo prove prove-backbone ablations check test test-slow test-gpu test-browser setup-browser test-readers setup-readers test-legacy explain curate inspect browse plots select index repolicy merge diff compact export validate own-dataset describe cache train sample to-diffusers submit label-clips label train-filter bench bench-quality bench-model bench-gpu bench-dataset bench-browse clean
+.PHONY: help setup demo prove prove-backbone ablations check test test-slow test-gpu test-browser setup-browser test-readers setup-readers test-legacy explain curate import inspect browse plots select index repolicy merge diff compact export validate own-dataset describe cache train sample to-diffusers submit label-clips label train-filter bench bench-quality bench-model bench-gpu bench-dataset bench-browse clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -127,6 +127,11 @@ curate: setup  ## videos and captions into a dataset: make curate INPUT=videos/ 
 	$(call need,INPUT,name a folder or a .csv .jsonl .parquet manifest)$(call need,OUTPUT,name the dataset directory to write)
 	$(PYTHON) -m pipelines curate --input "$$INPUT" --output "$$OUTPUT" $(call option,CONFIG,--config) \
 		$(call option,CAPTION,--sources.caption) $(if $(SCORE_ALL),--score-all) $(ARGS)
+
+import: setup  ## an annotated dataset of others into a dataset (docs/imports.md): make import FROM=opens2v INPUT=Jsons VIDEOS=Videos OUTPUT=out/dataset
+	$(call need,FROM,name a layout such as opens2v; docs/imports.md lists them)$(call need,INPUT,name where its annotations lie)$(call need,OUTPUT,name the dataset directory to write)
+	$(PYTHON) -m pipelines import --from "$$FROM" --input "$$INPUT" --output "$$OUTPUT" $(call option,CONFIG,--config) \
+		$(call option,VIDEOS,--videos) $(ARGS)
 
 inspect: setup  ## tables and contact sheets of a dataset: make inspect DATASET=out/dataset
 	$(call need,DATASET,name a dataset directory)

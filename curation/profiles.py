@@ -7,6 +7,8 @@ from curation.annotators.content.classifier import VideoMaeConfig
 from curation.annotators.detected_object.locator import DetectedObjectConfig
 from curation.annotators.device import Device
 from curation.annotators.faces import BlazeFaceConfig
+from curation.annotators.given.masks import GivenMasksConfig
+from curation.annotators.given.words import GivenWordsConfig
 from curation.annotators.grounding.locator import GroundedMasksConfig
 from curation.annotators.grounding_legacy.locator import LegacyGroundedMasksConfig
 from curation.annotators.inpainting.exemplar import ExemplarConfig
@@ -27,9 +29,10 @@ from curation.stage import Stage
 from curation.stages.background import BackgroundConfig, BackgroundPicture
 from curation.stages.captions import Captions, CaptionsConfig
 from curation.stages.content_filter import ContentFilter, ContentFilterConfig
-from curation.stages.decode import Decode, DecodeConfig
+from curation.stages.decode import Decode, DecodeConfig, ReferenceTimes
 from curation.stages.entity_masks import EntityMasks, EntityMasksConfig
 from curation.stages.entity_words import EntityWords, EntityWordsConfig
+from curation.stages.given_frames import GivenFrames, GivenFramesConfig
 from curation.stages.publish import Publish, PublishConfig
 from curation.stages.reference_images import ReferenceImages, ReferenceImagesConfig
 from curation.stages.shot_frames import ShotFrames
@@ -38,9 +41,11 @@ from curation.stages.split_shots import SplitShots, SplitShotsConfig
 from dataset_schema import TABLE_6_BUCKETS, Bucket
 from storage.configs import PRESET_ONLY, strict
 
-WordsConfig: TypeAlias = LexiconConfig | ChatServerConfig | VllmChatConfig | TransformersChatConfig
+WordsConfig: TypeAlias = LexiconConfig | ChatServerConfig | VllmChatConfig | TransformersChatConfig | GivenWordsConfig
 ShotsConfig: TypeAlias = TransNetV2Config | SceneDetectConfig
-MasksConfig: TypeAlias = DetectedObjectConfig | MovingObjectConfig | GroundedMasksConfig | LegacyGroundedMasksConfig
+MasksConfig: TypeAlias = (
+    DetectedObjectConfig | MovingObjectConfig | GroundedMasksConfig | LegacyGroundedMasksConfig | GivenMasksConfig
+)
 LikenessConfig: TypeAlias = HistogramConfig | Dinov2Config
 InpaintingConfig: TypeAlias = ExemplarConfig | StableDiffusionConfig
 LeakConfig: TypeAlias = ColorLeakConfig | DetectorLeakConfig
@@ -129,6 +134,7 @@ class CurationConfig:
     single_shot: SingleShotConfig = field(default_factory=SingleShotConfig)
     split_shots: SplitShotsConfig = field(default_factory=SplitShotsConfig)
     content_filter: ContentFilterConfig = field(default_factory=ContentFilterConfig)
+    given_frames: GivenFramesConfig = field(default_factory=GivenFramesConfig, metadata=PRESET_ONLY)
     entity_masks: EntityMasksConfig = field(default_factory=EntityMasksConfig)
     reference_images: ReferenceImagesConfig = field(default_factory=ReferenceImagesConfig)
     background: BackgroundConfig = field(default_factory=BackgroundConfig)
@@ -139,6 +145,7 @@ class CurationConfig:
             raise ValueError("curation has no buckets, expected at least one size such as 17x144x256")
         for bucket in self.buckets:
             Bucket.parse(bucket)
+        _check_given(self)
 
 
 def build_stages(config: CurationConfig) -> list[Stage]:
@@ -156,6 +163,7 @@ def build_stages(config: CurationConfig) -> list[Stage]:
         reading = [*looking, Captions(config.captions, config.captioner.build()), words]
     return [
         *reading,
+        *([GivenFrames(config.given_frames)] if isinstance(jobs.masks, GivenMasksConfig) else []),
         EntityMasks(config.entity_masks, jobs.masks.build()),
         ReferenceImages(config.reference_images, jobs.faces.build(), jobs.likeness.build()),
         BackgroundPicture(config.background, jobs.inpainting.build(), jobs.leaks.build(jobs.masks.build())),
@@ -179,4 +187,24 @@ def _check_leaks(masks: MasksConfig, leaks: LeakConfig) -> None:
     if leaks.looks_for_words and not masks.reads_words:
         raise ValueError(
             f"leaks has profile {leaks.profile} and masks {masks.profile}, expected masks that read words; or color"
+        )
+
+
+def _check_given(config: CurationConfig) -> None:
+    """Words and masks that come with a clip are of its caption and its frames as they were annotated."""
+    jobs = config.annotators
+    has_words, has_masks = isinstance(jobs.words, GivenWordsConfig), isinstance(jobs.masks, GivenMasksConfig)
+    if has_words != has_masks:
+        raise ValueError(
+            f"words has profile {jobs.words.profile} and masks {jobs.masks.profile}, expected `given` for both or none"
+        )
+    if not has_masks:
+        return
+    if config.several_shots != "reject" or config.decode.reference_times is not ReferenceTimes.WITHIN:
+        raise ValueError(
+            "clips that come with masks cannot be divided, expected several_shots `reject` and reference_times `within`"
+        )
+    if config.captions.which != "none":
+        raise ValueError(
+            f"captions is {config.captions.which}, expected none: the words that come are of their caption"
         )

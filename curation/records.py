@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from curation.given import Given
 from dataset_schema import (
     CORE_SCORES,
     Background,
@@ -47,6 +48,8 @@ class ReferenceFrame:
         neighbour_times_s: their presentation times.
         is_outside: taken from another time of the same shot than the clip, so that what is cut from it is no copy of
             what the clip shows.
+        is_elsewhere: a frame of another video than the clip's: its index and time say nothing about the clip.
+        unnamed: what no word of a clip names that came with masks, or what they leave out, and is no background.
     """
 
     index: int
@@ -56,6 +59,8 @@ class ReferenceFrame:
     neighbour_times_s: tuple[float, ...]
     centre: int
     is_outside: bool = False
+    is_elsewhere: bool = False
+    unnamed: Mask | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -67,7 +72,9 @@ class Frames:
         times_s: presentation time of every frame.
         content: 16 frames spread evenly over the clip, 224 x 224, squeezed, for the content filter.
         content_times_s: their presentation times.
-        reference_frames: those at 5, 50 and 95 %, in time order; fewer where a short clip makes them the same frame.
+        reference_frames: those at 5, 50 and 95 %, in time order; fewer where a short clip makes them the same frame. Of
+            a clip that came with masks, the frames that those are of.
+        background: the middle one of them without its entities, where it came with the clip.
     """
 
     thumbnails: Video
@@ -75,6 +82,7 @@ class Frames:
     content: Video
     content_times_s: npt.NDArray[np.float64]
     reference_frames: tuple[ReferenceFrame, ...]
+    background: Image | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -88,6 +96,7 @@ class LocatedEntity:
         detection_score: how sure the localiser is that the word's entity is here, in [0, 1].
         mask_score: how sure the segmenter is of the outline, in [0, 1].
         is_ambiguous: the word fits another place of the frame about as well, and nothing says which one is meant.
+        face: the face in it, where it came with the clip.
     """
 
     word_index: int
@@ -96,6 +105,7 @@ class LocatedEntity:
     detection_score: float
     mask_score: float
     is_ambiguous: bool = False
+    face: Mask | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -103,6 +113,7 @@ class Clip:
     """A time span of one video on its way through the stages. A field is None until its stage has run.
 
     Attributes:
+        given: what came with it from another dataset; its entity words then are given too.
         word_problems: every rule of A.2 that the caption or the answer about it breaks.
         cut_times_s: presentation times at which a new shot starts.
         reasons: why an earlier stage rejected it, in a run that scores every clip all the same.
@@ -113,6 +124,7 @@ class Clip:
     source: Source
     caption: str
     extra: str = "{}"
+    given: Given | None = None
     entity_words: tuple[EntityWord, ...] | None = None
     word_problems: tuple[Reason, ...] = ()
     media: MediaFacts | None = None

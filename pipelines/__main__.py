@@ -17,6 +17,7 @@ from pipelines.known_errors import BROKE, INTERRUPTED, TERMINATED, WRONG_INPUT, 
 
 _VERBS = {
     "curate": ("pipelines.verbs.curate", "videos and captions in, a dataset out"),
+    "import": ("pipelines.verbs.import_dataset", "an annotated dataset of others in, a dataset out"),
     "inspect": ("pipelines.verbs.inspect", "tables and contact sheets of a dataset"),
     "browse": ("pipelines.verbs.browse", "a dataset as pages for a browser of this machine"),
     "explain": ("pipelines.verbs.explain", "what curation finds in one video, keeps and rejects, and why"),

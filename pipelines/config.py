@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar, get_args
 
 import tyro
 from tyro.conf import Positional as Positional  # of an argument without a flag
+from tyro.conf import arg as arg  # `Annotated[str, arg(name="from")]`: a flag that no field can be named like
 from tyro.constructors import (
     ConstructorRegistry,
     PrimitiveConstructorSpec,

@@ -56,6 +56,7 @@ def test_whatever_a_variable_holds_arrives_whole(variable: str) -> None:
         ("curate", ("INPUT", "OUTPUT", "CAPTION", "CONFIG")),
         ("sample", ("PROMPT", "OUTPUT", "MODEL", "REF", "BUCKET")),
         ("export", ("DATASET", "TO", "OUTPUT")),
+        ("import", ("FROM", "INPUT", "VIDEOS", "OUTPUT", "CONFIG")),
         ("train", ("DATASET", "OUTPUT", "CONFIG")),
         ("train-filter", ("OUTPUT", "LABELS", "CHECKPOINT")),
         ("submit", ("ADDRESS", "INPUT", "OUTPUT")),

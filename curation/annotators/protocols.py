@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curation.entity_words import Answer
+from curation.given import GivenMask
 from curation.records import Cutout, EntityWord, Frames, Image, LocatedEntity, Mask, ReferenceFrame, Video
 from curation.stage import Resources
 from dataset_schema import Annotator
@@ -77,11 +78,16 @@ class Captioner(AnnotatorLike, Protocol):
 
 
 class Scene(NamedTuple):
-    """The reference frames of one clip, the words whose entities they may show, and the caption that has them."""
+    """The reference frames of one clip, the words whose entities they may show, and the caption that has them.
+
+    Attributes:
+        given: the masks that came with the clip.
+    """
 
     frames: Sequence[ReferenceFrame]
     words: Sequence[EntityWord]
     caption: str = ""
+    given: Sequence[GivenMask] = ()
 
 
 class EntityLocator(AnnotatorLike, Protocol):

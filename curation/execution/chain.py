@@ -15,7 +15,7 @@ from dataset_schema import Reason
 Item = TypeVar("Item")
 
 # What stages leave for each other and no table holds. All else stays, for the rows of rejected clips.
-WORKING_FIELDS: Final = frozenset({"frames", "located", "background"})
+WORKING_FIELDS: Final = frozenset({"given", "frames", "located", "background"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -112,7 +112,7 @@ def thumbnail(clip: Clip) -> Payload | None:
 
 def _middle_picture(frames: Frames) -> Image | None:
     """The best picture that was decoded: reference frames are large, the other frames small and squeezed."""
-    if references := [reference for reference in frames.reference_frames if not reference.is_outside]:
+    if references := [each for each in frames.reference_frames if not (each.is_outside or each.is_elsewhere)]:
         return references[len(references) // 2].image
     for video in (frames.content, frames.thumbnails):
         if len(video):

@@ -22,7 +22,7 @@ READ_STAGE: Final = "read"
 # What rules may read although no stage says that it adds it.
 _KNOWN_FACTS: Final = CORE_SCORES | MediaFacts.__dataclass_fields__.keys() | DERIVED_FACTS
 
-_FRESH_FIELDS: Final = frozenset({"clip_id", "source", "caption", "extra"})
+_FRESH_FIELDS: Final = frozenset({"clip_id", "source", "caption", "extra", "given"})
 
 # Our choice: CPU shares are how Ray counts, not how the system schedules, so a stage that asks for one CPU runs on a
 # tenth of one, slower; below that, the machine is too small to make sense of.

@@ -27,6 +27,7 @@ class ReferenceCrop:
             show the same thing.
         short_side: of the crop, or of the face itself.
         face_inside: share of a face's box that the person's mask covers.
+        given_face: of a whole picture, the face in it that came with the clip.
     """
 
     word_index: int
@@ -39,6 +40,7 @@ class ReferenceCrop:
     is_for_comparison: bool
     short_side: int
     face_inside: float | None = None
+    given_face: Mask | None = None
 
     @property
     def box(self) -> tuple[int, int, int, int]:
@@ -51,14 +53,15 @@ class ReferenceCrop:
         return cut_out(self.frame.image, self.mask, self.box)
 
     def reference(self, media: MediaFacts, *, place: int, likeness: Sequence[float | None]) -> ReferenceImage:
-        """As a record; its box in pixels of the video, of which the frame may be a smaller picture."""
-        height, width = self.mask.shape
-        across, down = media.width / width, media.height / height
-        x0, y0, x1, y1 = self.box
+        """As a record; its box in pixels of the video, of which the frame may be a smaller picture.
+
+        A picture from another video has no place in this one.
+        """
+        is_of_clip = not self.frame.is_elsewhere
         return ReferenceImage(
-            frame_index=self.frame.index,
-            time_s=self.frame.time_s,
-            box=Box(x0=x0 * across, y0=y0 * down, x1=x1 * across, y1=y1 * down),
+            frame_index=self.frame.index if is_of_clip else None,
+            time_s=self.frame.time_s if is_of_clip else None,
+            box=self._box_in(media) if is_of_clip else None,
             detection_score=self.detection_score,
             mask_score=self.mask_score,
             agreement=None,
@@ -72,6 +75,12 @@ class ReferenceCrop:
             likeness=tuple(likeness),
             **self.quality._asdict(),
         )
+
+    def _box_in(self, media: MediaFacts) -> Box:
+        height, width = self.mask.shape
+        across, down = media.width / width, media.height / height
+        x0, y0, x1, y1 = self.box
+        return Box(x0=x0 * across, y0=y0 * down, x1=x1 * across, y1=y1 * down)
 
 
 def located_words(clip: Clip) -> tuple[Frames, tuple[EntityWord, ...], tuple[LocatedEntity, ...]]:
@@ -114,6 +123,7 @@ def cut_references(clip: Clip, duplicate_words: Mapping[int, int]) -> list[Refer
                 is_face=False,
                 is_for_comparison=entity.reference_index not in to_cut,
                 short_side=_short_side(mask_box(entity.mask)),
+                given_face=entity.face,
             )
         )
     return pictures
@@ -129,12 +139,26 @@ def cut_face(person: ReferenceCrop, face: FaceBox) -> ReferenceCrop | None:
     inside = person.mask[y0:y1, x0:x1]
     if not mask.any() or not inside.size:
         return None
+    return _face(person, mask, inside, score=face.score)
+
+
+def cut_given_face(person: ReferenceCrop) -> ReferenceCrop | None:
+    """The face that came with a picture, by its own outline; None where none did."""
+    mask = person.given_face
+    if mask is None or not mask.any():
+        return None
+    x0, y0, x1, y1 = mask_box(mask)
+    return _face(person, mask, person.mask[y0:y1, x0:x1], score=1.0)
+
+
+def _face(person: ReferenceCrop, mask: Mask, inside: Mask, *, score: float) -> ReferenceCrop:
+    """`inside` is the person's mask in the face's own box."""
     quality = measure(person.frame.image, mask, [])._replace(overlap=person.quality.overlap)
     return ReferenceCrop(
         word_index=person.word_index,
         frame=person.frame,
         mask=mask,
-        detection_score=face.score,
+        detection_score=score,
         mask_score=person.mask_score,
         quality=quality,
         is_face=True,

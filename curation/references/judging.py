@@ -148,8 +148,10 @@ class _Judging:
         return replace(picture, agreement=beside.get("agreement"), likeness_to_clip=beside.get("likeness_to_clip"))
 
 
-def _frame(picture: ReferenceScores) -> tuple[int | None, bool]:
-    return picture.frame_index, picture.is_for_comparison
+def _frame(picture: ReferenceScores) -> tuple[int, bool]:
+    """What pictures of one frame have in common; one from elsewhere has a frame of its own."""
+    frame = -1 - picture.place if picture.frame_index is None else picture.frame_index
+    return frame, picture.is_for_comparison
 
 
 def _mean_likeness(picture: ReferenceScores, others: Sequence[ReferenceScores]) -> float | None:

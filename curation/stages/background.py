@@ -1,6 +1,7 @@
 """The middle one of the frames that references are cut from, with every entity painted out (3.1).
 
-Where another frame of the clip shows what is behind an entity, that is painted; an inpainter invents the rest.
+Where another frame of the clip shows what is behind an entity, that is painted; an inpainter invents the rest. Where a
+painted picture came with the clip, it is looked for leaks like one of our own.
 """
 
 from collections.abc import Sequence
@@ -56,6 +57,7 @@ class _EntityHole(NamedTuple):
         entities: in the frame, before they were grown to the hole.
         mask: the whole hole.
         rest: of the frame with what other frames show, and what of the hole none of them does.
+        given: the painted picture that came with the clip.
     """
 
     frame: ReferenceFrame
@@ -63,6 +65,7 @@ class _EntityHole(NamedTuple):
     mask: Mask
     rest: Hole
     subject_words: tuple[EntityWord, ...]
+    given: Image | None
 
     def painted(self, image: Image) -> Painted:
         """As the leak check asks for it."""
@@ -127,8 +130,9 @@ class BackgroundPicture(Stage):
         asked = [hole for hole in holes if hole is not None]
         if not asked:
             return list(clips)
-        images = self._inpainter.inpaint([hole.rest for hole in asked])
-        painted = [hole.painted(image) for hole, image in zip(asked, images, strict=True)]
+        to_paint = [hole.rest for hole in asked if hole.given is None]
+        images = iter(self._inpainter.inpaint(to_paint) if to_paint else ())
+        painted = [hole.painted(next(images) if hole.given is None else hole.given) for hole in asked]
         answers = iter(zip(painted, self._leak_check.leaks(painted), strict=True))
         return [
             clip if hole is None else _with_background(clip, *next(answers))
@@ -144,26 +148,35 @@ def _hole(clip: Clip, config: BackgroundConfig) -> _EntityHole | None:
     """What to paint out of the middle frame; None where nobody knows, or nothing would be left."""
     if clip.frames is None or clip.located is None or clip.entity_words is None:
         raise ValueError(f"clip {clip.clip_id} has no frames, words or masks, expected all of them; check the plan")
-    to_cut = frames_to_cut(clip.frames)
+    frames = clip.frames.reference_frames
+    to_cut = [index for index in frames_to_cut(clip.frames) if not frames[index].is_elsewhere]
+    if not to_cut:
+        return None
     middle = to_cut[len(to_cut) // 2]
-    entities = _entities(clip.located, middle)
+    entities = _entities(clip.frames, clip.located, middle)
     if entities is None or not entities.any():
         return None
-    frame = clip.frames.reference_frames[middle]
+    frame = frames[middle]
     mask = grow_to_hole(entities, config.dilation)
     if mask.all():
         return None
     word = next((word.word for word in clip.entity_words if word.kind is EntityKind.BACKGROUND), None)
     subject_words = tuple(word for word in clip.entity_words if word.kind is EntityKind.SUBJECT)
-    views = _views(clip.frames, clip.located, middle, config) if config.max_view_difference else []
+    looks_further = config.max_view_difference and clip.frames.background is None
+    views = _views(clip.frames, clip.located, middle, config) if looks_further else []
     plate = paint_seen_background(frame.image, mask, views, max_difference=config.max_view_difference)
-    return _EntityHole(frame, entities, mask, Hole(plate.image, plate.unseen, word), subject_words)
+    rest = Hole(plate.image, plate.unseen, word)
+    return _EntityHole(frame, entities, mask, rest, subject_words, clip.frames.background)
 
 
-def _entities(located: Sequence[LocatedEntity], frame: int) -> Mask | None:
-    """Every entity of a frame; None where none was located."""
+def _entities(frames: Frames, located: Sequence[LocatedEntity], frame: int) -> Mask | None:
+    """Every entity of a frame, with those that no word names; None where none was located."""
     masks = [entity.mask for entity in located if entity.reference_index == frame]
-    return np.logical_or.reduce(masks) if masks else None
+    if not masks:
+        return None
+    unnamed = frames.reference_frames[frame].unnamed
+    entities: Mask = np.logical_or.reduce(masks if unnamed is None else [*masks, unnamed])
+    return entities
 
 
 def _views(frames: Frames, located: Sequence[LocatedEntity], middle: int, config: BackgroundConfig) -> list[View]:
@@ -172,9 +185,15 @@ def _views(frames: Frames, located: Sequence[LocatedEntity], middle: int, config
     shape = frames.reference_frames[middle].image.shape
     views = []
     for index, frame in enumerate(frames.reference_frames):
-        entities = _entities(located, index)
+        entities = _entities(frames, located, index)
         known = {entity.word_index for entity in located if entity.reference_index == index}
-        if index != middle and entities is not None and words <= known and frame.image.shape == shape:
+        if (
+            index != middle
+            and not frame.is_elsewhere
+            and entities is not None
+            and words <= known
+            and frame.image.shape == shape
+        ):
             views.append(View(frame.image, grow_to_hole(entities, config.dilation)))
     return views
 

@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 from curation.media_limits import FRAME_SCORES, MediaLimits, measured_media, with_frame_scores
 from curation.records import Clip
 from curation.rules import Bound, Rule
-from curation.stage import Resources, Stage
+from curation.stage import ClipError, Resources, Stage
 from curation.video.child import Child, ChildConfig
 from curation.video.requests import Decoded, DecodeRequest, part_of
 from curation.video.shot_division import Division
@@ -16,12 +16,16 @@ from dataset_schema import (
     FRAMES_PER_SECOND,
     TABLE_6_BUCKETS,
     Bucket,
+    FailureKind,
 )
 from storage.configs import PRESET_ONLY, strict
 
 # The pictures of one clip, and some room; and ten minutes of footage, which are half of this.
 _PICTURES_BYTES: Final = 512 << 20
 _FOOTAGE_BYTES: Final = 1 << 30
+
+# Our choice: 24 and 25 frames per second are two versions of a video, 23.976 and 24 are one.
+_PACE_TOLERANCE: Final = 0.03
 
 
 class ReferenceTimes(StrEnum):
@@ -168,9 +172,25 @@ class Decode(Stage):
             reference_long_side=self._config.reference_long_side,
             division=self._limits.division,
             keeps_footage=self._keeps_footage,
+            wanted=() if clip.given is None else clip.given.own_frames,
+            frame_span=None if clip.given is None else clip.given.frame_span,
         )
         decoded: Decoded = self._child.ask(request, where=source.uri)
+        _expect_annotated_pace(clip, decoded)
+        if decoded.span is not None:
+            source = replace(source, start_s=decoded.span.start_s, end_s=decoded.span.end_s)
         if decoded.clip_end_s is not None:
             source = replace(source, end_s=decoded.clip_end_s)
         clip = replace(clip, source=source, media=decoded.media, frames=decoded.frames)
         return with_frame_scores(clip, decoded.frames)
+
+
+def _expect_annotated_pace(clip: Clip, decoded: Decoded) -> None:
+    """Masks are given by frame numbers, which mean other frames in a version of another pace."""
+    annotated, found = clip.given.fps if clip.given is not None else None, decoded.media.fps
+    if annotated is not None and abs(found - annotated) > _PACE_TOLERANCE * annotated:
+        raise ClipError(
+            FailureKind.INPUT,
+            f"{clip.source.uri}: it has {found:.3g} frames per second, and was annotated with {annotated:.3g}; this is "
+            "another version of the video",
+        )

@@ -38,7 +38,7 @@ class EntityMasks(Stage):
     """
 
     name: ClassVar[str] = "entity_masks"
-    reads: ClassVar[frozenset[str]] = frozenset({"frames", "entity_words"})
+    reads: ClassVar[frozenset[str]] = frozenset({"given", "frames", "entity_words"})
     adds: ClassVar[frozenset[str]] = frozenset({"located", "subject_confidence", "ambiguous_subjects"})
 
     def __init__(self, config: EntityMasksConfig, locator: EntityLocator) -> None:
@@ -122,7 +122,8 @@ def _count(clip: Clip, index: int) -> int:
 def _scene(clip: Clip) -> Scene:
     if clip.frames is None or clip.entity_words is None:
         raise ValueError(f"clip {clip.clip_id} has no frames or no entity words, expected both; check the plan")
-    return Scene(clip.frames.reference_frames, clip.entity_words, clip.caption)
+    given = () if clip.given is None else clip.given.masks
+    return Scene(clip.frames.reference_frames, clip.entity_words, clip.caption, given)
 
 
 def _with_located(clip: Clip, located: tuple[LocatedEntity, ...]) -> Clip:

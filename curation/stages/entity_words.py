@@ -94,13 +94,21 @@ class EntityWords(Stage):
         self._extractor.load()
 
     def score(self, clips: Sequence[Clip]) -> list[Clip]:
-        """The clips with their words; a clip whose caption or answer is no good has none, and a problem instead."""
+        """The clips with their words; a clip whose caption or answer is no good has none, and a problem instead.
+
+        Words that came with a clip are held to the same rules as an answer.
+        """
         refused = [self._refuse(clip.caption) for clip in clips]
-        asked = [clip.caption for clip, problem in zip(clips, refused, strict=True) if problem is None]
+        given = [clip.entity_words if clip.given is not None else None for clip in clips]
+        asked = [
+            clip.caption
+            for clip, problem, words in zip(clips, refused, given, strict=True)
+            if problem is None and words is None
+        ]
         answers = iter(self._extractor.extract(asked) if asked else ())
         return [
-            self._fill(clip, problem or self._check(clip.caption, next(answers)))
-            for clip, problem in zip(clips, refused, strict=True)
+            self._fill(clip, problem or self._check(clip.caption, next(answers) if words is None else words))
+            for clip, problem, words in zip(clips, refused, given, strict=True)
         ]
 
     def measured(self, clip: Clip) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from curation.annotators.protocols import CutoutEncoder, FaceBox, FaceDetector
 from curation.entity_words.phrases import names_person
 from curation.records import Clip, EntityWord
-from curation.references.crops import ReferenceCrop, cut_face, cut_references, located_words
+from curation.references.crops import ReferenceCrop, cut_face, cut_given_face, cut_references, located_words
 from curation.references.duplicates import duplicate_words
 from curation.references.quality import Vector, cosines
 from curation.rules import About, Bound, Facts, Rule
@@ -165,11 +165,17 @@ class ReferenceImages(Stage):
         return f"{counts}{f'; {faces} of them faces' if faces else ''}"
 
     def _crops(self, clip: Clip) -> list[ReferenceCrop]:
-        """Every mask's picture, in order of words and frames, and then the faces in those of people."""
+        """Every mask's picture, in order of words and frames, and then the faces in those of people.
+
+        Where faces came with the clip, none is looked for. Nor is one in pictures from other videos: the frame of a
+        face tells whose it is, and those have none in the dataset.
+        """
         _, words, _ = located_words(clip)
         wholes = cut_references(clip, self._duplicates(clip))
-        people = [crop for crop in wholes if _is_person(words[crop.word_index])]
-        faces = [cut_face(person, face) for person in people for face in self._faces_in(person)]
+        faces = [cut_given_face(whole) for whole in wholes]
+        if not any(faces):
+            people = [w for w in wholes if _is_person(words[w.word_index]) and not w.frame.is_elsewhere]
+            faces = [cut_face(person, face) for person in people for face in self._faces_in(person)]
         return wholes + [face for face in faces if face is not None]
 
     def _faces_in(self, person: ReferenceCrop) -> list[FaceBox]:

@@ -1,12 +1,14 @@
 """Which moments of a clip are kept as pictures, decided from its timeline before anything is decoded."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from curation.given import FrameAt
 from curation.video.sampling import (
     CONTENT_FRAMES,
     MAX_LARGE_STILLS,
@@ -18,7 +20,7 @@ from curation.video.sampling import (
 from curation.video.shot_division import Division
 
 # Some containers round times to milliseconds; a moment this close to the next frame belongs to it.
-_ROUNDING_S: Final = 2e-3
+ROUNDING_S: Final = 2e-3
 
 Times = npt.NDArray[np.float64]
 
@@ -54,11 +56,17 @@ class StillsPlan:
     large_step_s: float
 
 
-def plan_frames(times_s: Times, end_s: float, division: Division | None = None) -> FramePlan:
+def plan_frames(
+    times_s: Times, end_s: float, division: Division | None = None, wanted: Sequence[FrameAt] = ()
+) -> FramePlan:
     """Spread the moments over a clip whose frames appear at `times_s` and whose last one ends at `end_s`.
 
     Where the shot is divided, the content frames are the clip's, as is the first reference frame, its middle one, to
     compare with; the others are at 5, 50 and 95 % of the rest. A shot too short for the division is not divided.
+    Where frames are wanted, they are the reference frames.
+
+    Raises:
+        ValueError: a wanted frame is not there.
     """
     middles = frame_middles(times_s, end_s)
     start_s = float(times_s[0])
@@ -71,6 +79,8 @@ def plan_frames(times_s: Times, end_s: float, division: Division | None = None) 
         references_s = np.append(_spread(start_s, clip_end_s, np.array([0.5])), rest_s)
     content_s = _spread(start_s, clip_end_s or end_s, (np.arange(CONTENT_FRAMES) + 0.5) / CONTENT_FRAMES)
     references = np.unique(_shown_at(times_s, references_s))
+    if wanted:
+        references = np.unique([at.among(len(times_s)) for at in wanted])
     return FramePlan(
         content_s=tuple(middles[_shown_at(times_s, content_s)].tolist()),
         references_s=tuple(middles[references].tolist()),
@@ -120,4 +130,4 @@ def _spread(start_s: float, end_s: float, positions: Times) -> Times:
 
 def _shown_at(times_s: Times, moments_s: Times) -> npt.NDArray[np.intp]:
     """Index of the frame on show at each moment."""
-    return np.clip(np.searchsorted(times_s, moments_s + _ROUNDING_S, side="right") - 1, 0, None)
+    return np.clip(np.searchsorted(times_s, moments_s + ROUNDING_S, side="right") - 1, 0, None)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from curation.given import FrameAt
 from curation.records import Frames
 from curation.stage import ClipError
 from curation.video.shot_division import Division
@@ -33,6 +34,8 @@ class DecodeRequest:
         reference_long_side: reference frames are shrunk to this.
         division: where references of another time than the clip are asked for.
         keeps_footage: the answer's frames are `Footage`, so that the video can be split.
+        wanted: the reference frames, instead of those at 5, 50 and 95 %.
+        frame_span: the part is these frames of the file.
     """
 
     part: VideoPart
@@ -40,6 +43,8 @@ class DecodeRequest:
     reference_long_side: int
     division: Division | None = None
     keeps_footage: bool = False
+    wanted: tuple[FrameAt, ...] = ()
+    frame_span: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,11 +54,21 @@ class Decoded:
     Attributes:
         media: facts about the clip, without the rest of a divided shot.
         clip_end_s: where the clip of a divided shot ends.
+        span: when the frames are shown that were asked for by their numbers.
     """
 
     media: MediaFacts
     frames: Frames
     clip_end_s: float | None = None
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameRequest:
+    """Decode one frame of a clip, at full size; the answer is an `Image`."""
+
+    part: VideoPart
+    at: FrameAt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

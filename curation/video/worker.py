@@ -22,7 +22,8 @@ from curation.video.child_messages import Defect, Done, Lost, Ready, read_from, 
 from curation.video.cutting import cut
 from curation.video.decoding import decode
 from curation.video.loudness import listen
-from curation.video.requests import CutRequest, DecodeRequest, ListenRequest
+from curation.video.one_frame import grab_frame
+from curation.video.requests import CutRequest, DecodeRequest, FrameRequest, ListenRequest
 from dataset_schema import FailureKind
 from video_reading.video_error import VideoError
 
@@ -55,8 +56,8 @@ def serve(answer: Callable[[Any], Any], *, parent: int, memory_bytes: int, timeo
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def answer_video_request(request: DecodeRequest | CutRequest | ListenRequest) -> Any:
-    """Decode, cut or listen, whichever is asked.
+def answer_video_request(request: DecodeRequest | FrameRequest | CutRequest | ListenRequest) -> Any:
+    """Decode all of it or one frame, cut or listen, whichever is asked.
 
     Raises:
         ClipError: the video is at fault; so it is whenever the decoding library gives up.
@@ -65,6 +66,8 @@ def answer_video_request(request: DecodeRequest | CutRequest | ListenRequest) ->
         match request:
             case DecodeRequest():
                 return decode(request)
+            case FrameRequest():
+                return grab_frame(request)
             case CutRequest():
                 return cut(request)
             case ListenRequest():

@@ -17,6 +17,7 @@ VERBS = {
     "repolicy": ["--dataset", "ds"],
     "validate": ["--dataset", "ds"],
     "own-dataset": ["--input", "my_dog", "--output", "out"],
+    "import": ["--from", "opens2v", "--input", "jsons", "--videos", "videos", "--output", "out"],
     "to-pipeline": ["--checkpoint", "step", "--output", "out"],
     "to-diffusers": ["--model", "model", "--output", "out"],
     "label-clips": ["--input", "videos", "--output", "out"],
@@ -36,7 +37,7 @@ PATHS = [
     (verb, option)
     for verb, options in VERBS.items()
     for option in options
-    if option.startswith("--") and option not in ("--prompt", "--where", "--address")
+    if option.startswith("--") and option not in ("--prompt", "--where", "--address", "--from")
 ]
 # What may lie in a store too.
 PLACES = [
@@ -52,6 +53,7 @@ PLACES = [
     ("repolicy", "--dataset"),
     ("validate", "--dataset"),
     ("merge", "--output"),
+    ("import", "--output"),
     ("label-clips", "--input"),
     ("submit", "--input"),
     ("submit", "--output"),
