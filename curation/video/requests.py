@@ -1,11 +1,13 @@
 """What the supervised child is asked, and what it answers. Nothing here loads a decoder."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from curation.records import Frames
 from curation.stage import ClipError
 from curation.video.shot_division import Division
 from dataset_schema import FailureKind, MediaFacts, Source
+from storage.address import Address
 from storage.places import place_of
 from video_reading.part import Span, VideoPart
 
@@ -24,6 +26,14 @@ def part_of(source: Source, *, max_pixels: int, max_fetched_bytes: int) -> Video
     return VideoPart(file=file, span=span, max_pixels=max_pixels, max_fetched_bytes=max_fetched_bytes)
 
 
+class ContentHash(StrEnum):
+    """Whose bytes are hashed."""
+
+    AT_HAND = "at_hand"  # of files on this machine, and of whole videos in a store, which are fetched whole anyway
+    ALWAYS = "always"  # also of a video in a store of which only a span is decoded: the rest is fetched for it
+    NEVER = "never"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodeRequest:
     """Probe a clip and decode it once.
@@ -33,6 +43,7 @@ class DecodeRequest:
         reference_long_side: reference frames are shrunk to this.
         division: where references of another time than the clip are asked for.
         keeps_footage: the answer's frames are `Footage`, so that the video can be split.
+        content_hash: whether its file is hashed.
     """
 
     part: VideoPart
@@ -40,6 +51,13 @@ class DecodeRequest:
     reference_long_side: int
     division: Division | None = None
     keeps_footage: bool = False
+    content_hash: ContentHash = ContentHash.NEVER
+
+    @property
+    def wants_content_hash(self) -> bool:
+        """Whether this one's is."""
+        is_at_hand = not isinstance(self.part.file, Address) or self.part.span.is_whole
+        return self.content_hash is ContentHash.ALWAYS or (self.content_hash is ContentHash.AT_HAND and is_at_hand)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,11 +67,13 @@ class Decoded:
     Attributes:
         media: facts about the clip, without the rest of a divided shot.
         clip_end_s: where the clip of a divided shot ends.
+        content_sha256: of the whole file, where it was asked for.
     """
 
     media: MediaFacts
     frames: Frames
     clip_end_s: float | None = None
+    content_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
