@@ -64,8 +64,8 @@ class Source:
         id: names the manifest row, so that all clips of one source can be found.
         start_s: None for a whole file; so is `end_s`.
         num_clips: how many clips of the source there are.
-        licence: as the manifest has it, word for word, as are consent and rights holder; None where it says nothing, and
-            before schema 3.5.
+        licence: word for word as the manifest has it, as are consent and rights holder; None where it says nothing,
+            and before schema 3.5.
         content_sha256: SHA-256 of the whole file's bytes, also where the source is a span of it; None where nobody read
             them: a clip that was rejected by its caption, or that could not be opened.
         perceptual_hash: of what the source shows, where that was asked for (`--curation.decode.perceptual-hash`).

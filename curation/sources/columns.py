@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from curation.sources.column_names import is_called, is_in_other_unit, is_length, is_whole_span, looks_like, plain
+from curation.sources.column_names import is_called, is_in_other_unit, is_length, is_whole_span, looks_like
 from curation.sources.config import SourcesConfig
 from curation.sources.rows import Row
 

@@ -20,8 +20,8 @@ class SourcesConfig:
         start_column: start of the span in seconds of presentation time; may be absent or empty.
         end_column: end of the span, not included; may be absent or empty.
         id_column: a name of your own for each row; may be absent.
-        licence_column: under which terms the video may be used, as it is to be passed on; may be absent, as may the next
-            two. The column may also be spelt `license`.
+        licence_column: under which terms the video may be used, as it is to be passed on; may be absent, and spelt
+            `license`. So may the next two be absent.
         consent_column: that of the people in it, in your own words, such as the number of a release.
         rights_holder_column: whose video it is.
     """

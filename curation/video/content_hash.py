@@ -1,4 +1,4 @@
-"""SHA-256 of a source's bytes, taken while its file is at hand, so that nothing is fetched or looked up for it again."""
+"""SHA-256 of a source's bytes, taken while its file is at hand, so that nothing is fetched again for it."""
 
 from functools import lru_cache
 from hashlib import sha256
