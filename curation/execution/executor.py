@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from curation.execution.plan import Machine, Plan
+from curation.execution.withheld import Withheld
 from curation.execution.writer import Destination
 from curation.funnel import Counts
-from curation.opt_outs import OptOuts
 from curation.records import Clip
 from dataset_schema import FailedClip, RejectedClip
 
@@ -22,7 +22,7 @@ class Job:
     plan: Plan
     score_all: bool
     destination: Destination
-    opt_outs: OptOuts = field(default_factory=OptOuts)
+    withheld: Withheld = field(default_factory=Withheld)
 
 
 class BrokenRunError(RuntimeError):

@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from curation.execution.chain import PlannedStage, StageChain
 from curation.execution.guard import StageSetupError
 from curation.execution.outcomes import Outcome, finished
-from curation.opt_outs import OptOuts
+from curation.execution.withheld import Withheld
 from curation.orphan import end_with_parent
 
 
@@ -60,7 +60,7 @@ class Broke:
 
 
 def serve(
-    pipe: Connection, stages: Sequence[PlannedStage], *, score_all: bool, opt_outs: OptOuts, worker: str, parent: int
+    pipe: Connection, stages: Sequence[PlannedStage], *, score_all: bool, withheld: Withheld, worker: str, parent: int
 ) -> None:
     """Answer units of records until a None comes, or the other end is gone."""
     import cv2
@@ -71,7 +71,7 @@ def serve(
     # OMP_NUM_THREADS, which torch reads, OpenCV does not.
     cv2.setNumThreads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     log = _PipedCrashLog(pipe)
-    chain = StageChain(stages, score_all=score_all, opt_outs=opt_outs, crash_log=log, worker=worker)
+    chain = StageChain(stages, score_all=score_all, withheld=withheld, crash_log=log, worker=worker)
     try:
         while (unit := pipe.recv()) is not None:
             for records in chain.stream(unit):

@@ -28,9 +28,9 @@ from curation.execution.guard import StageSetupError
 from curation.execution.outcomes import Record, finished
 from curation.execution.plan import Machine, Plan
 from curation.execution.ray_start import join_cluster, start_here
+from curation.execution.withheld import Withheld
 from curation.execution.writer import Destination, open_writer
 from curation.funnel import Counts
-from curation.opt_outs import OptOuts
 
 logger = logging.getLogger(__name__)
 
@@ -136,14 +136,14 @@ class _StageWorker:
     """One worker of a stage group."""
 
     def __init__(
-        self, stages: Sequence[PlannedStage], *, score_all: bool, opt_outs: OptOuts, feed: Any, recycle_after: int
+        self, stages: Sequence[PlannedStage], *, score_all: bool, withheld: Withheld, feed: Any, recycle_after: int
     ) -> None:
         # Ray keeps torch to this worker's share by OMP_NUM_THREADS, which OpenCV does not read.
         cv2.setNumThreads(1)
         self._feed = feed
         worker = str(ray.get_runtime_context().get_actor_id())
         log = _FedCrashLog(feed)
-        self._chain = StageChain(stages, score_all=score_all, opt_outs=opt_outs, crash_log=log, worker=worker)
+        self._chain = StageChain(stages, score_all=score_all, withheld=withheld, crash_log=log, worker=worker)
         self._clips_left = recycle_after
 
     def __call__(self, units: pa.Table) -> pa.Table:
@@ -221,7 +221,7 @@ def _dataset(job: Job, feed: Any, recycle_after: int) -> Dataset:
             fn_constructor_args=(group.stages,),
             fn_constructor_kwargs={
                 "score_all": job.score_all,
-                "opt_outs": job.opt_outs,
+                "withheld": job.withheld,
                 "feed": feed,
                 "recycle_after": recycle_after,
             },

@@ -12,6 +12,7 @@ from curation.execution.lock import expect_held_for, locked_for_run
 from curation.execution.outcomes import opted_out
 from curation.execution.plan import READ_STAGE, Plan, check, place
 from curation.execution.settings import changed_settings
+from curation.execution.withheld import Withheld
 from curation.execution.writer import Destination, ShardLimits
 from curation.funnel import Counts, dataset_counts, dataset_funnel
 from curation.opt_outs import OptOuts, dataset_opt_outs
@@ -47,7 +48,7 @@ class CurationRun:
             another machine may go on with a dataset.
         score_all: every stage scores every clip, also those that an earlier one rejected.
         retry: failures of these kinds are taken out of the dataset and tried again.
-        opt_outs: what may not come in, beside what the dataset was told to forget.
+        withheld: what does not come in, beside what the dataset was told to forget.
     """
 
     stages: Sequence[Stage]
@@ -57,7 +58,7 @@ class CurationRun:
     undecisive: frozenset[str] = frozenset()
     score_all: bool = False
     retry: frozenset[FailureKind] = frozenset()
-    opt_outs: OptOuts = field(default_factory=OptOuts)
+    withheld: Withheld = field(default_factory=Withheld)
     limits: ShardLimits = field(default_factory=ShardLimits)
 
 
@@ -106,9 +107,10 @@ def run_curation(
         write_card(run.output, manifest)
         ledger = read_ledger(run.output)
         on_progress(ledger.counts)
-        opt_outs = run.opt_outs | dataset_opt_outs(run.output)  # nobody can add to the list while the lock is held
+        # Read here, because nobody can add to the list while the lock is held.
+        opt_outs = run.withheld.opt_outs | dataset_opt_outs(run.output)
         written = executor.run(
-            replace(_job(run, plan, ledger, holder), opt_outs=opt_outs),
+            replace(_job(run, plan, ledger, holder), withheld=replace(run.withheld, opt_outs=opt_outs)),
             _pending(records, ledger.done, opt_outs),
             lambda counts: on_progress(ledger.counts + counts),
         )

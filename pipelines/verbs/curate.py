@@ -15,6 +15,7 @@ from curation.execution.local import LocalExecutor
 from curation.execution.plan import Plan, make_plan
 from curation.execution.processes import ProcessExecutor
 from curation.execution.run import CurationRun, RunResult, run_curation
+from curation.execution.withheld import Withheld
 from curation.funnel import Counts
 from curation.opt_outs import OptOuts, dataset_opt_outs, read_opt_outs
 from curation.profiles import CurationConfig, build_stages
@@ -141,7 +142,7 @@ def run_of(command: Curate) -> CurationRun:
         ),
         score_all=command.score_all,
         retry=frozenset(command.retry),
-        opt_outs=opt_outs,
+        withheld=Withheld(opt_outs=opt_outs, thumbnails=command.curation.other_faces == "blur"),
     )
 
 

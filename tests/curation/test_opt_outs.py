@@ -7,6 +7,7 @@ import pytest
 
 from curation.execution.local import LocalExecutor
 from curation.execution.processes import ProcessExecutor
+from curation.execution.withheld import Withheld
 from curation.opt_outs import OPT_OUT_NAME, OptOuts, dataset_opt_outs, read_opt_outs, write_opt_outs
 from curation.records import Clip
 from curation.stage import Stage
@@ -58,7 +59,9 @@ def test_content_on_a_list_is_rejected_as_soon_as_it_is_known(tmp_path: Path, sc
     opt_outs = OptOuts(contents=frozenset({HASH}))
     clips = [make_clip(n) for n in range(3)]
 
-    counts = curate(clips, tmp_path, LocalExecutor(), stages, opt_outs=opt_outs, score_all=score_all).counts
+    counts = curate(
+        clips, tmp_path, LocalExecutor(), stages, withheld=Withheld(opt_outs=opt_outs), score_all=score_all
+    ).counts
 
     assert (counts.kept, counts.rejected) == (2, 1)
     (row,) = rejections(tmp_path)
@@ -71,7 +74,9 @@ def test_content_on_a_list_is_rejected_as_soon_as_it_is_known(tmp_path: Path, sc
 def test_worker_processes_know_the_list_too(tmp_path: Path) -> None:
     opt_outs = OptOuts(uris=frozenset({sha256(b"2.mp4").hexdigest()}))
 
-    counts = curate([make_clip(n) for n in range(4)], tmp_path, ProcessExecutor(), opt_outs=opt_outs).counts
+    counts = curate(
+        [make_clip(n) for n in range(4)], tmp_path, ProcessExecutor(), withheld=Withheld(opt_outs=opt_outs)
+    ).counts
 
     assert (counts.kept, counts.rejected) == (3, 1)
     assert [row.clip_id for row in rejections(tmp_path)] == [make_id(2)]
