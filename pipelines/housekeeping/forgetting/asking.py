@@ -63,7 +63,7 @@ class Asked:
             case By.RIGHTS_HOLDER:
                 return pc.fill_null(pc.equal(rows["rights_holder"], self.value), False)
             case By.HASHES:
-                return _opted_out(rows, self.listed)
+                return opted_out_rows(rows, self.listed)
 
 
 def _addresses(given: str) -> Iterator[str]:
@@ -73,7 +73,8 @@ def _addresses(given: str) -> Iterator[str]:
         yield str(Path(given).expanduser().absolute())
 
 
-def _opted_out(rows: pa.Table, opt_outs: OptOuts) -> pa.ChunkedArray:
+def opted_out_rows(rows: pa.Table, opt_outs: OptOuts) -> pa.ChunkedArray:
+    """Of every row of an index, with the columns `TOLD_BY`, whether it is of a source that is opted out."""
     told = rows.select(TOLD_BY).rename_columns(["id", "uri", *TOLD_BY[2:]]).to_pylist()
     return pa.chunked_array([pa.array([opt_outs.why(source_of(row)) is not None for row in told], pa.bool_())])
 

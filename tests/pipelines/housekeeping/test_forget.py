@@ -465,3 +465,27 @@ def test_records_of_every_kind_are_there_to_begin_with(made: Path, records: dict
         assert id_of(name).encode() in content
     for looked_for in (WORD.encode(), b"A. Person", records["span"].thumbnail.bytes, f"{VIDEO}'".encode()):
         assert looked_for in content
+
+
+def test_a_dataset_made_of_one_that_forgot_keeps_out_the_same(
+    forgotten: tuple[Path, Forgotten], made: Path, tmp_path: Path, records: dict[str, Any]
+) -> None:
+    dataset = forgotten[0] / "dataset"
+
+    assert main(["select", "--dataset", str(dataset), "--output", str(tmp_path / "chosen")]) == 0
+
+    assert dataset_opt_outs(tmp_path / "chosen") == dataset_opt_outs(dataset)
+    assert dataset_opt_outs(dataset).why(records["whole"].source) is not None
+
+
+def test_what_one_dataset_forgot_does_not_come_back_by_a_merge(
+    forgotten: tuple[Path, Forgotten], made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dataset, other = forgotten[0] / "dataset", made / "dataset"
+
+    assert main(["merge", str(dataset), str(other), "--output", str(tmp_path / "both")]) == 2
+
+    said = capsys.readouterr().err
+    assert f"dataset {other} holds 4 clips of what {dataset} was told to forget; take them out first" in said
+    assert f"make forget DATASET={other} HASHES={dataset / OPT_OUT_NAME}" in said
+    assert not (tmp_path / "both").exists()
