@@ -6,6 +6,7 @@ and say so in the changelog.
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from dataset_schema import (
     Background,
@@ -244,8 +245,8 @@ def _as_in_version_3_3(sample: Sample) -> Sample:
 
 def _as_in_version_3_4(sample: Sample) -> Sample:
     """Version 3.5 added the terms of a source, and the hashes of its content."""
-    names = ("licence", "consent", "rights_holder", "content_sha256", "perceptual_hash")
-    return replace(sample, source=replace(sample.source, **dict.fromkeys(names)))
+    added: dict[str, Any] = dict.fromkeys(("licence", "consent", "rights_holder", "content_sha256", "perceptual_hash"))
+    return replace(sample, source=replace(sample.source, **added))
 
 
 GOLDEN_SAMPLES_3_4 = tuple(map(_as_in_version_3_4, GOLDEN_SAMPLES))

@@ -10,17 +10,17 @@ import pytest
 from exports.config import ExportConfig
 from exports.export import END_MARK, MANIFEST, export
 from exports.forgetting import expect_finished, exported_from, find_exported, forget_exported, is_export
-from exports.formats.every_format import FORMATS
+from exports.formats.every_format import FORMATS, FormatName
 from exports.published import open_dataset
 from storage.whole_files import unfinished
 from tests.exports.made_clips import clip_id, make_sample, video_bytes, write_dataset
 
 # What says how many clips there are, or which settings: it stays as it was.
 _SETTINGS = {END_MARK, "README.md", "dataset.toml", "datasets.yaml"}
-_DEFAULT = ("musubi", "webdataset")
+_DEFAULT = (FormatName.MUSUBI, FormatName.WEBDATASET)
 
 
-def written(dataset: Path, name: str, output: Path) -> Path:
+def written(dataset: Path, name: FormatName, output: Path) -> Path:
     export(open_dataset(dataset), FORMATS[name], output, ExportConfig(workers=1))
     return output
 
@@ -46,7 +46,7 @@ def datasets(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     "name", [name if name in _DEFAULT else pytest.param(name, marks=pytest.mark.slow) for name in sorted(FORMATS)]
 )
 def test_every_format_forgets_as_if_the_clip_had_never_been_there(
-    datasets: tuple[Path, Path], tmp_path: Path, name: str
+    datasets: tuple[Path, Path], tmp_path: Path, name: FormatName
 ) -> None:
     output = written(datasets[0], name, tmp_path / "out")
     before = tree(output)
@@ -70,7 +70,7 @@ def test_every_format_forgets_as_if_the_clip_had_never_been_there(
 
 
 def test_clips_of_an_export_are_found_with_all_their_files(datasets: tuple[Path, Path], tmp_path: Path) -> None:
-    output = written(datasets[0], "musubi", tmp_path / "out")
+    output = written(datasets[0], FormatName.MUSUBI, tmp_path / "out")
 
     (entry,) = find_exported(output, lambda entry: entry.source["id"] == "2")
 

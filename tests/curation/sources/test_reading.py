@@ -25,7 +25,7 @@ def test_csv_rows_become_clips_with_absolute_paths_and_extra_columns(tmp_path: P
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
 def test_terms_of_use_are_passed_on_word_for_word(tmp_path: Path, ending: str) -> None:
-    rows = [
+    rows: list[dict[str, str | None]] = [
         {
             "video": "a.mp4",
             "caption": "A dog.",
