@@ -19,6 +19,11 @@ DATASET ?=
 DATASETS ?=
 WHERE ?=
 TO ?=
+SOURCE ?=
+SUBJECT ?=
+RIGHTS_HOLDER ?=
+HASHES ?=
+EXPORT ?=
 DRY_RUN ?=
 VIDEOS ?=
 ADDRESS ?=
@@ -37,7 +42,7 @@ ARGS ?=
 
 # What the user wrote stays as it is: make would take the $5 of a caption for a variable. Recipes read most of them from
 # the environment, so that a caption may hold an apostrophe; ARGS is several words, quoted as in a shell.
-AS_WRITTEN := INPUT OUTPUT CAPTION VIDEO CONFIG DATASET TO FROM WHERE VIDEOS ADDRESS MEDIA MODEL PROMPT REF BUCKET LABELS ANNOTATOR CHECKPOINT
+AS_WRITTEN := INPUT OUTPUT CAPTION VIDEO CONFIG DATASET TO SOURCE SUBJECT RIGHTS_HOLDER HASHES EXPORT FROM WHERE VIDEOS ADDRESS MEDIA MODEL PROMPT REF BUCKET LABELS ANNOTATOR CHECKPOINT
 $(foreach name,$(AS_WRITTEN) ARGS DATASETS,$(eval override $(name) := $$(value $(name))))
 export $(AS_WRITTEN)
 
@@ -49,7 +54,7 @@ option = $(if $($(1)),$(2) "$$$(1)")
 # in names of files, and in the first word.
 each_reference = readarray -t references < <(sed -E ':next; s/(=.*[^[:blank:]])[[:blank:]]+([^[:blank:]=\n]+=)/\1\n\2/; t next' <<< "$$REF")
 
-.PHONY: help setup demo prove prove-backbone ablations check test test-slow test-gpu test-browser setup-browser test-readers setup-readers test-legacy explain curate import inspect browse plots select index repolicy merge diff compact export validate own-dataset describe cache train sample to-diffusers submit label-clips label train-filter bench bench-quality bench-model bench-gpu bench-dataset bench-browse clean
+.PHONY: help setup demo prove prove-backbone ablations check test test-slow test-gpu test-browser setup-browser test-readers setup-readers test-legacy explain curate import inspect browse plots select index repolicy merge diff compact forget export validate own-dataset describe cache train sample to-diffusers submit label-clips label train-filter bench bench-quality bench-model bench-gpu bench-dataset bench-browse clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -160,6 +165,13 @@ merge: setup  ## several datasets or runs into one: make merge DATASETS="out/mon
 diff: setup  ## in what two datasets of the same clips differ: make diff DATASETS="out/before out/after"
 	$(call need,DATASETS,name two dataset directories)
 	$(PYTHON) -m pipelines diff $(ARGS) -- $(DATASETS) || test $$? -eq 3
+
+# Something that is left (status 3) is an answer, and fails all the same: somebody has to look at it.
+forget: setup  ## what comes from a source leaves a dataset and is kept out (docs/forget.md): make forget DATASET=out/dataset SOURCE=dog.mp4 | SUBJECT=dog | HASHES=list.txt [EXPORT=out/musubi] [DRY_RUN=1]
+	$(call need,DATASET,name a dataset directory)
+	$(PYTHON) -m pipelines forget --dataset "$$DATASET" $(call option,SOURCE,--source) $(call option,SUBJECT,--subject) \
+		$(call option,RIGHTS_HOLDER,--rights-holder) $(call option,HASHES,--hashes) $(call option,EXPORT,--export) \
+		$(if $(DRY_RUN),--dry-run) $(ARGS)
 
 compact: setup  ## few shards of many, in the newest layout, also of older datasets: make compact DATASET=out/dataset
 	$(call need,DATASET,name a dataset directory)

@@ -27,13 +27,14 @@ from curation.annotators.moving_object.locator import MovingObjectConfig
 from curation.annotators.shots.detectors import SceneDetectConfig, TransNetV2Config
 from curation.stage import Stage
 from curation.stages.background import BackgroundConfig, BackgroundPicture
+from curation.stages.blur_faces import BlurFaces, BlurFacesConfig
 from curation.stages.captions import Captions, CaptionsConfig
 from curation.stages.content_filter import ContentFilter, ContentFilterConfig
 from curation.stages.decode import Decode, DecodeConfig, ReferenceTimes
 from curation.stages.entity_masks import EntityMasks, EntityMasksConfig
 from curation.stages.entity_words import EntityWords, EntityWordsConfig
 from curation.stages.given_frames import GivenFrames, GivenFramesConfig
-from curation.stages.publish import Publish, PublishConfig
+from curation.stages.publish import PayloadMode, Publish, PublishConfig
 from curation.stages.reference_images import ReferenceImages, ReferenceImagesConfig
 from curation.stages.shot_frames import ShotFrames
 from curation.stages.single_shot import SingleShotConfig, SingleShotFilter
@@ -121,6 +122,9 @@ class CurationConfig:
             what the paper throws away.
         instruction: what a language model is asked for entity words.
         captioner: who writes captions where `captions` says so.
+        other_faces: `blur` those of people that no entity word names, as far as the face detector finds them, in all
+            pictures that are stored; rejected clips then have no thumbnail. It asks for `publish.mode` `span`: videos
+            are not blurred, and so must not be stored. What is seen of training, and of a captioner, is not either.
     """
 
     annotators: EmbeddedAnnotators | PaperAnnotators = field(default_factory=EmbeddedAnnotators)
@@ -139,8 +143,15 @@ class CurationConfig:
     reference_images: ReferenceImagesConfig = field(default_factory=ReferenceImagesConfig)
     background: BackgroundConfig = field(default_factory=BackgroundConfig)
     publish: PublishConfig = field(default_factory=PublishConfig)
+    other_faces: Literal["keep", "blur"] = "keep"
+    blur_faces: BlurFacesConfig = field(default_factory=BlurFacesConfig, metadata=PRESET_ONLY)
 
     def __post_init__(self) -> None:
+        if self.other_faces == "blur" and self.publish.mode is not PayloadMode.SPAN:
+            raise ValueError(
+                f"other_faces is blur and publish.mode {self.publish.mode}, expected span: {self.publish.mode} stores "
+                "the video, in which no face is blurred"
+            )
         if not self.buckets:
             raise ValueError("curation has no buckets, expected at least one size such as 17x144x256")
         for bucket in self.buckets:
@@ -165,6 +176,7 @@ def build_stages(config: CurationConfig) -> list[Stage]:
         *reading,
         *([GivenFrames(config.given_frames)] if isinstance(jobs.masks, GivenMasksConfig) else []),
         EntityMasks(config.entity_masks, jobs.masks.build()),
+        *([BlurFaces(config.blur_faces, jobs.faces.build())] if config.other_faces == "blur" else []),
         ReferenceImages(config.reference_images, jobs.faces.build(), jobs.likeness.build()),
         BackgroundPicture(config.background, jobs.inpainting.build(), jobs.leaks.build(jobs.masks.build())),
         Publish(config.publish, buckets),

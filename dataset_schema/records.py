@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 _ID = re.compile(r"[0-9a-f]{16,64}(-[0-9a-z]+)*")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 # Which feature of the `datasets` library shows a payload; without it, `Image`.
 SHOWN_AS_VIDEO: Mapping[str, Any] = MappingProxyType({"feature": {"_type": "Video", "decode": False}})
@@ -59,8 +60,15 @@ class FailureKind(StrEnum):
 class Source:
     """Where a clip comes from.
 
-    `id` names the manifest row, so that all clips of one source can be found; `num_clips` says how many there are.
-    `start_s` and `end_s` are None for a whole file.
+    Attributes:
+        id: names the manifest row, so that all clips of one source can be found.
+        start_s: None for a whole file; so is `end_s`.
+        num_clips: how many clips of the source there are.
+        licence: word for word as the manifest has it, as are consent and rights holder; None where it says nothing,
+            and before schema 3.5.
+        content_sha256: SHA-256 of the whole file's bytes, also where the source is a span of it; None where nobody read
+            them: a clip that was rejected by its caption, or that could not be opened.
+        perceptual_hash: of what the source shows, where that was asked for (`--curation.decode.perceptual-hash`).
     """
 
     id: str
@@ -68,8 +76,17 @@ class Source:
     start_s: float | None = None
     end_s: float | None = None
     num_clips: int = 1
+    licence: str | None = None
+    consent: str | None = None
+    rights_holder: str | None = None
+    content_sha256: str | None = None
+    perceptual_hash: str | None = None
 
     def __post_init__(self) -> None:
+        if self.content_sha256 is not None and not _SHA256.fullmatch(self.content_sha256):
+            raise ValueError(
+                f"source {self.uri} has content_sha256 {self.content_sha256!r}, expected 64 hexadecimal digits"
+            )
         if self.start_s is not None and self.end_s is not None and not 0 <= self.start_s < self.end_s:
             raise ValueError(f"source {self.uri} has span [{self.start_s}, {self.end_s}), expected 0 <= start < end")
         if self.num_clips < 1:

@@ -29,11 +29,11 @@ class SchemaVersion(NamedTuple):
         return cls(int(major), int(minor or "0"))
 
 
-SCHEMA_VERSION = SchemaVersion(3, 4)
+SCHEMA_VERSION = SchemaVersion(3, 5)
 
 # Version 3 only added columns to version 2. Version 3.2 divides rows otherwise and says where media stand; no column is
 # new. Version 3.3 lets a given picture have no scores; a reader of before refuses such a row, and reads all others.
-# Version 3.4 adds two scores, of the sound.
+# Version 3.4 adds two scores, of the sound. Version 3.5 adds to a source its terms and the hashes of its content.
 _READABLE = (2, 3)
 
 

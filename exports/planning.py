@@ -15,7 +15,7 @@ from exports.refusal import Reason, Refused
 from exports.target import Cutouts, Target
 from storage.address import Place
 
-# What manifests call the terms of a video.
+# What manifests call the terms of a video; before schema 3.5 they stand among the other columns.
 _LICENCE_COLUMNS = ("licence", "license")
 
 
@@ -155,6 +155,8 @@ def _picture(
 
 
 def _licence(sample: Sample) -> str | None:
+    if sample.source.licence is not None:
+        return sample.source.licence
     extra = json.loads(sample.extra)
     found = (extra.get(name) for name in _LICENCE_COLUMNS if isinstance(extra, dict))
     return next((str(value) for value in found if value), None)

@@ -27,6 +27,7 @@ _VERBS = {
     "merge": ("pipelines.verbs.merge", "several datasets or runs into one"),
     "diff": ("pipelines.verbs.diff", "what became of the clips of one dataset in another, and what changed"),
     "compact": ("pipelines.verbs.compact", "few shards of many, in the newest layout"),
+    "forget": ("pipelines.verbs.forget", "all that comes from a source leaves a dataset, and cannot come back"),
     "validate": ("pipelines.verbs.validate", "look whether everything in a dataset is as it should be"),
     "own-dataset": ("pipelines.verbs.own_dataset", "your own videos and pictures in, a dataset, not curated, out"),
     "export": ("pipelines.verbs.export", "a dataset in the form that another trainer reads"),
@@ -57,7 +58,7 @@ def main(arguments: list[str]) -> int:
     | 0 | done |
     | 1 | the run broke off, and one sentence says why; or the program has a defect, and a traceback shows it |
     | 2 | wrong input: an option, a file, a place to write, a library that is not installed |
-    | 3 | the answer is no: `explain` rejects the video, `validate` finds something wrong, `diff` a difference |
+    | 3 | the answer is no: `explain` rejects the video, `validate` a fault, `diff` a difference, `forget` a rest |
     | 4 | `explain` only: the video is lost to an error |
     | 75 | another process works there; the same command can work later |
     | 130, 143 | stopped by Ctrl-C, or by SIGTERM; the same command goes on |

@@ -63,7 +63,8 @@ def select(dataset: Place, where: str, output: Place) -> Counts:
         raise ValueError(f"no sample of {dataset} fulfils {where}; nothing is written. Look at the scores: inspect")
     with whole_dataset(output, _LIMITS, what=_WHAT) as destination:
         selection, ends = _write_tables(dataset, destination, where, kept)
-        write_head(destination, _described(dataset, manifest, selection, ends))
+        described = _described(dataset, manifest, selection, ends)
+        write_head(destination, described, made_of=[dataset_root(dataset)])
     return ends.counts
 
 

@@ -1,7 +1,7 @@
 """A dataset made of others, there all at once: on a disk written beside its place, in a store hidden until its end."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from curation.execution.card import write_card
 from curation.execution.lock import LOCKS, expect_held_for, locked_for_run
 from curation.execution.outcomes import Outcome
 from curation.execution.writer import Destination, ShardLimits
+from curation.opt_outs import OptOuts, dataset_opt_outs, write_opt_outs
 from dataset_schema import (
     WHOLE_RUN,
     DatasetManifest,
@@ -70,10 +71,18 @@ def whole_dataset(output: Place, limits: ShardLimits, *, what: str) -> Iterator[
         publish(output)
 
 
-def write_head(destination: Destination, manifest: DatasetManifest) -> None:
-    """Write `dataset.json`, from which on the shards are seen, the index and the card."""
+def write_head(destination: Destination, manifest: DatasetManifest, *, made_of: Iterable[Place]) -> None:
+    """Write what the datasets that it is made of keep out, `dataset.json`, from which on the shards are seen, and more.
+
+    What was forgotten from one of them may not come into this one either.
+    """
     if destination.holder is not None:
         expect_held_for(destination.dataset, destination.holder)
+    opt_outs = OptOuts()
+    for dataset in made_of:
+        opt_outs |= dataset_opt_outs(dataset)
+    if opt_outs:
+        write_opt_outs(destination.dataset, opt_outs)
     write_manifest(destination.dataset, manifest)
     refresh_index(destination.dataset)
     write_card(destination.dataset, manifest)

@@ -23,9 +23,11 @@ class OpenedClip:
     """A clip whose file is open.
 
     Attributes:
+        file: at hand while the clip is open.
         frames: to be taken once.
     """
 
+    file: VideoFile
     video: OpenedVideo
     timeline: Timeline
     frames: ShownFrames
@@ -45,12 +47,12 @@ def open_clip(part: VideoPart, *, enough_s: float | None = None) -> Iterator[Ope
         with read_packets(file, part, enough_s=enough_s) as packets:
             timeline = timeline_of(packets)
             if packets.kept is not None:
-                yield _opened(packets.video, timeline, part, chain(packets.kept, [_ending(packets.video)]))
+                yield _opened(file, packets.video, timeline, part, chain(packets.kept, [_ending(packets.video)]))
                 return
         with open_video(file, max_pixels=part.max_pixels) as video:
             if timeline.seek_s is not None:
                 video.seek(timeline.seek_s)
-            yield _opened(video, timeline, part, video.container.demux(video.stream))
+            yield _opened(file, video, timeline, part, video.container.demux(video.stream))
 
 
 @contextmanager
@@ -64,8 +66,10 @@ def file_at_hand(part: VideoPart, enough_s: float | None = None) -> Iterator[Vid
         yield file
 
 
-def _opened(video: OpenedVideo, timeline: Timeline, part: VideoPart, packets: "Iterator[av.Packet[Any]]") -> OpenedClip:
-    return OpenedClip(video=video, timeline=timeline, frames=ShownFrames(video, timeline, part, packets))
+def _opened(
+    file: VideoFile, video: OpenedVideo, timeline: Timeline, part: VideoPart, packets: "Iterator[av.Packet[Any]]"
+) -> OpenedClip:
+    return OpenedClip(file=file, video=video, timeline=timeline, frames=ShownFrames(video, timeline, part, packets))
 
 
 def _ending(video: OpenedVideo) -> "av.Packet[Any]":

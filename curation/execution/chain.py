@@ -7,7 +7,8 @@ from typing import Any, Final, TypeVar
 
 from curation.execution.crash_log import CrashLog
 from curation.execution.guard import Guard, StageError, Verdict
-from curation.execution.outcomes import Record, failed, rejected, thumbnail
+from curation.execution.outcomes import Record, failed, opted_out, rejected, thumbnail
+from curation.execution.withheld import Withheld
 from curation.records import Clip
 from curation.stage import SplittingStage, Stage
 from dataset_schema import Reason
@@ -16,6 +17,9 @@ Item = TypeVar("Item")
 
 # What stages leave for each other and no table holds. All else stays, for the rows of rejected clips.
 WORKING_FIELDS: Final = frozenset({"given", "frames", "located", "background"})
+
+
+_NOTHING: Final = Withheld()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +43,7 @@ class StageChain:
             a rejected clip.
         crash_log: where the guards note what they do; None where nobody watches this process.
         worker: which worker this is, for the crash log.
+        withheld: what does not come into the dataset.
     """
 
     def __init__(
@@ -48,9 +53,11 @@ class StageChain:
         score_all: bool,
         crash_log: CrashLog | None = None,
         worker: str = "",
+        withheld: Withheld = _NOTHING,
     ) -> None:
         self._links = [(Guard(planned.stage, crash_log=crash_log, worker=worker), planned.drops) for planned in stages]
         self._score_all = score_all
+        self._withheld = withheld
         self._handful = max(planned.stage.resources.batch_size for planned in stages)
 
     def run(self, records: Sequence[Record]) -> list[Record]:
@@ -103,10 +110,13 @@ class StageChain:
                 return failed(clip, stage.name, answer)
             trouble = Reason(stage=stage.name, reason=f"{answer.kind}_error", detail=answer.message)
             return replace(clip, reasons=(*clip.reasons, trouble))
+        if why := self._withheld.opt_outs.why(answer.clip.source):
+            return opted_out(answer.clip, stage.name, why)
         scored = replace(answer.clip, reasons=(*answer.clip.reasons, *answer.reasons))
         if not scored.reasons:
             return scored
-        scored = replace(scored, thumbnail=scored.thumbnail or thumbnail(scored))
+        if not self._withheld.thumbnails:
+            scored = replace(scored, thumbnail=scored.thumbnail or thumbnail(scored))
         return scored if self._score_all else rejected(scored)
 
 

@@ -1,10 +1,11 @@
 """What an executor is: something that runs the stages of a plan on records and writes what becomes of them."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from curation.execution.plan import Machine, Plan
+from curation.execution.withheld import Withheld
 from curation.execution.writer import Destination
 from curation.funnel import Counts
 from curation.records import Clip
@@ -21,6 +22,7 @@ class Job:
     plan: Plan
     score_all: bool
     destination: Destination
+    withheld: Withheld = field(default_factory=Withheld)
 
 
 class BrokenRunError(RuntimeError):

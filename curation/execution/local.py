@@ -22,7 +22,7 @@ class LocalExecutor:
     def run(self, job: Job, records: Iterator[SourceRecord], on_progress: OnProgress) -> Counts:
         """See `Executor`."""
         stages = [planned for group in job.plan.groups for planned in group.stages]
-        chain = StageChain(stages, score_all=job.score_all)
+        chain = StageChain(stages, score_all=job.score_all, withheld=job.withheld)
         try:
             with open_writer(job.destination) as writer:
                 while some := list(islice(records, job.plan.batch_size)):

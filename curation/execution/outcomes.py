@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from curation.execution.guard import StageError
+from curation.opt_outs import OPTED_OUT
 from curation.records import Clip, Frames, Image
 from curation.references.judging import scores_alone
 from dataset_schema import (
@@ -21,6 +22,7 @@ from dataset_schema import (
     ReferenceScores,
     RejectedClip,
     Sample,
+    Scores,
 )
 
 Record: TypeAlias = Clip | RejectedClip | FailedClip | Sample
@@ -43,6 +45,13 @@ def rejected(clip: Clip) -> RejectedClip:
         thumbnail=clip.thumbnail,
         entities=_words(clip) if clip.entities is None else without_images(clip.entities),
     )
+
+
+def opted_out(clip: Clip, stage: str, why: str) -> RejectedClip:
+    """The row of a clip that an opt-out list keeps out: nothing of its content, and nothing that was said of it."""
+    source = replace(clip.source, licence=None, consent=None, rights_holder=None)
+    reason = Reason(stage=stage, reason=OPTED_OUT, detail=f"{why}; nothing of it is kept")
+    return RejectedClip(clip_id=clip.clip_id, source=source, caption="", reasons=(reason,), scores=Scores())
 
 
 def passed_over(sample: Sample, *reasons: Reason) -> RejectedClip:

@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection
 from curation.execution.chain import PlannedStage, StageChain
 from curation.execution.guard import StageSetupError
 from curation.execution.outcomes import Outcome, finished
+from curation.execution.withheld import Withheld
 from curation.orphan import end_with_parent
 
 
@@ -58,7 +59,9 @@ class Broke:
     message: str
 
 
-def serve(pipe: Connection, stages: Sequence[PlannedStage], *, score_all: bool, worker: str, parent: int) -> None:
+def serve(
+    pipe: Connection, stages: Sequence[PlannedStage], *, score_all: bool, withheld: Withheld, worker: str, parent: int
+) -> None:
     """Answer units of records until a None comes, or the other end is gone."""
     import cv2
 
@@ -67,7 +70,8 @@ def serve(pipe: Connection, stages: Sequence[PlannedStage], *, score_all: bool, 
     end_with_parent(parent)
     # OMP_NUM_THREADS, which torch reads, OpenCV does not.
     cv2.setNumThreads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    chain = StageChain(stages, score_all=score_all, crash_log=_PipedCrashLog(pipe), worker=worker)
+    log = _PipedCrashLog(pipe)
+    chain = StageChain(stages, score_all=score_all, withheld=withheld, crash_log=log, worker=worker)
     try:
         while (unit := pipe.recv()) is not None:
             for records in chain.stream(unit):

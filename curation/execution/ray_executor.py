@@ -28,6 +28,7 @@ from curation.execution.guard import StageSetupError
 from curation.execution.outcomes import Record, finished
 from curation.execution.plan import Machine, Plan
 from curation.execution.ray_start import join_cluster, start_here
+from curation.execution.withheld import Withheld
 from curation.execution.writer import Destination, open_writer
 from curation.funnel import Counts
 
@@ -134,12 +135,15 @@ class _FedCrashLog:
 class _StageWorker:
     """One worker of a stage group."""
 
-    def __init__(self, stages: Sequence[PlannedStage], *, score_all: bool, feed: Any, recycle_after: int) -> None:
+    def __init__(
+        self, stages: Sequence[PlannedStage], *, score_all: bool, withheld: Withheld, feed: Any, recycle_after: int
+    ) -> None:
         # Ray keeps torch to this worker's share by OMP_NUM_THREADS, which OpenCV does not read.
         cv2.setNumThreads(1)
         self._feed = feed
         worker = str(ray.get_runtime_context().get_actor_id())
-        self._chain = StageChain(stages, score_all=score_all, crash_log=_FedCrashLog(feed), worker=worker)
+        log = _FedCrashLog(feed)
+        self._chain = StageChain(stages, score_all=score_all, withheld=withheld, crash_log=log, worker=worker)
         self._clips_left = recycle_after
 
     def __call__(self, units: pa.Table) -> pa.Table:
@@ -215,7 +219,12 @@ def _dataset(job: Job, feed: Any, recycle_after: int) -> Dataset:
         dataset = dataset.map_batches(
             _StageWorker,
             fn_constructor_args=(group.stages,),
-            fn_constructor_kwargs={"score_all": job.score_all, "feed": feed, "recycle_after": recycle_after},
+            fn_constructor_kwargs={
+                "score_all": job.score_all,
+                "withheld": job.withheld,
+                "feed": feed,
+                "recycle_after": recycle_after,
+            },
             batch_size=units if units > 1 else None,  # a number makes Ray wait for so many units
             batch_format="pyarrow",
             compute=ActorPoolStrategy(size=group.workers, max_tasks_in_flight_per_actor=_CALLS_AT_WORKER),

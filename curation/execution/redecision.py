@@ -12,6 +12,7 @@ from curation.decisions import Decision, decide
 from curation.execution.affected import Affected
 from curation.execution.outcomes import passed_over, without_images
 from curation.execution.plan import READ_STAGE
+from curation.opt_outs import OPTED_OUT
 from curation.rules import About, Policy, Rule
 from curation.stage import Stage
 from curation.stages.background import BackgroundPicture
@@ -97,6 +98,8 @@ class Redecision:
 
     def _of_rejected(self, row: RejectedClip) -> Row | LookAgain:
         first = row.reasons[0]
+        if first.reason == OPTED_OUT:
+            return row
         reached = {name for name, place in self._places.items() if place <= self._places[first.stage]}
         policy = {name: rules for name, rules in self._policy.items() if self._score_all or name in reached}
         if not policy:

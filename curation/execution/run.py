@@ -9,10 +9,14 @@ from curation.execution.card import write_card
 from curation.execution.executor import BrokenRunError, Executor, Job, OnProgress, SourceRecord
 from curation.execution.ledger import Ledger, drop_failures, read_ledger, remove_unfinished
 from curation.execution.lock import expect_held_for, locked_for_run
-from curation.execution.plan import Plan, check, place
+from curation.execution.outcomes import opted_out
+from curation.execution.plan import READ_STAGE, Plan, check, place
 from curation.execution.settings import changed_settings
+from curation.execution.withheld import Withheld
 from curation.execution.writer import Destination, ShardLimits
 from curation.funnel import Counts, dataset_counts, dataset_funnel
+from curation.opt_outs import OptOuts, dataset_opt_outs
+from curation.records import Clip
 from curation.stage import Stage
 from dataset_schema import (
     Annotator,
@@ -44,6 +48,7 @@ class CurationRun:
             another machine may go on with a dataset.
         score_all: every stage scores every clip, also those that an earlier one rejected.
         retry: failures of these kinds are taken out of the dataset and tried again.
+        withheld: what does not come in, beside what the dataset was told to forget.
     """
 
     stages: Sequence[Stage]
@@ -53,6 +58,7 @@ class CurationRun:
     undecisive: frozenset[str] = frozenset()
     score_all: bool = False
     retry: frozenset[FailureKind] = frozenset()
+    withheld: Withheld = field(default_factory=Withheld)
     limits: ShardLimits = field(default_factory=ShardLimits)
 
 
@@ -101,9 +107,11 @@ def run_curation(
         write_card(run.output, manifest)
         ledger = read_ledger(run.output)
         on_progress(ledger.counts)
+        # Read here, because nobody can add to the list while the lock is held.
+        opt_outs = run.withheld.opt_outs | dataset_opt_outs(run.output)
         written = executor.run(
-            _job(run, plan, ledger, holder),
-            _pending(records, ledger.done),
+            replace(_job(run, plan, ledger, holder), withheld=replace(run.withheld, opt_outs=opt_outs)),
+            _pending(records, ledger.done, opt_outs),
             lambda counts: on_progress(ledger.counts + counts),
         )
         expect_held_for(run.output, holder)
@@ -116,8 +124,12 @@ def run_curation(
         return RunResult(counts=counts, funnel=funnel)
 
 
-def _pending(records: Iterable[SourceRecord], done: Set[str]) -> Iterator[SourceRecord]:
-    return (record for record in records if record.source.id not in done)
+def _pending(records: Iterable[SourceRecord], done: Set[str], opt_outs: OptOuts) -> Iterator[SourceRecord]:
+    for record in records:
+        if record.source.id in done:
+            continue
+        why = opt_outs.why(record.source) if isinstance(record, Clip) else None
+        yield opted_out(record, READ_STAGE, why) if isinstance(record, Clip) and why else record
 
 
 def _job(run: CurationRun, plan: Plan, ledger: Ledger, holder: Holder) -> Job:

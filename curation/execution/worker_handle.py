@@ -57,7 +57,7 @@ class Worker:
         self._process = _CONTEXT.Process(
             target=serve,
             args=(theirs, group.stages),
-            kwargs={"score_all": job.score_all, "worker": name, "parent": os.getpid()},
+            kwargs={"score_all": job.score_all, "withheld": job.withheld, "worker": name, "parent": os.getpid()},
             name=f"curation {name}",
             daemon=True,
         )

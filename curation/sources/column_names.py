@@ -21,8 +21,11 @@ _ALIKE: Final[Mapping[str, re.Pattern[str]]] = {
     ),
     "start": re.compile(f"{_PART}(start|begin){_UNIT}|onset"),
     "end": re.compile(f"{_PART}(end|stop){_UNIT}|offset"),
-    "id": re.compile("(?!)"),  # a name of one's own has any name
+    # A name of one's own has any name, and whoever says nothing of terms may mean anything by a word.
+    **dict.fromkeys(("id", "licence", "consent", "rights_holder"), re.compile("(?!)")),
 }
+
+_SPELLINGS: Final = frozenset({"licence", "license"})
 
 # Spans in another form; a run that passed over them would curate whole files.
 _OTHER_UNIT: Final[Mapping[str, re.Pattern[str]]] = {
@@ -36,6 +39,11 @@ _LENGTH: Final = re.compile("(clip)?(duration|length)s?(sec|seconds)?")
 def plain(name: str) -> str:
     """The name as it is compared: without outer blanks and marks that nobody sees, in lower case."""
     return name.strip().strip("\ufeff\u200b").strip().casefold()
+
+
+def is_called(name: str, wanted: str) -> bool:
+    """Whether a column has the wanted name; `license` is a spelling of `licence`."""
+    return plain(name) == plain(wanted) or {plain(name), plain(wanted)} == _SPELLINGS
 
 
 def looks_like(role: str, name: str) -> bool:

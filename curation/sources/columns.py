@@ -9,16 +9,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from curation.sources.column_names import is_in_other_unit, is_length, is_whole_span, looks_like, plain
+from curation.sources.column_names import is_called, is_in_other_unit, is_length, is_whole_span, looks_like
 from curation.sources.config import SourcesConfig
 from curation.sources.rows import Row
 
-_ROLES: Final = ("video", "caption", "start", "end", "id")
+# Under which terms a video may be used: passed on as they stand there.
+TERMS: Final = ("licence", "consent", "rights_holder")
+
+_ROLES: Final = ("video", "caption", "start", "end", "id", *TERMS)
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """What each column that curation reads is to it: `video`, `caption`, `start`, `end` or `id`, by its own name."""
+    """What each column that curation reads is to it, such as `video` or `rights_holder`, by its own name."""
 
     roles: Mapping[str, str]
 
@@ -48,7 +51,7 @@ def find_columns(names: Sequence[str], config: SourcesConfig, *, where: str) -> 
     problems = [f"{name!r} stands there twice: rename one" for name in sorted({n for n in names if names.count(n) > 1})]
     for role in _ROLES:
         wanted = _wanted(role, config)
-        alike = [name for name in dict.fromkeys(names) if wanted and plain(name) == plain(wanted)]
+        alike = [name for name in dict.fromkeys(names) if wanted and is_called(name, wanted)]
         if len(alike) > 1:
             problems.append(f"{' and '.join(map(repr, alike))} are both {wanted!r} but for blanks and case: rename one")
         if alike:

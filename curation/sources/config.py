@@ -1,8 +1,8 @@
 """How to read the input."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from storage.configs import strict
+from storage.configs import UNDECISIVE, strict
 
 
 @strict
@@ -20,6 +20,10 @@ class SourcesConfig:
         start_column: start of the span in seconds of presentation time; may be absent or empty.
         end_column: end of the span, not included; may be absent or empty.
         id_column: a name of your own for each row; may be absent.
+        licence_column: under which terms the video may be used, as it is to be passed on; may be absent, and spelt
+            `license`. So may the next two be absent.
+        consent_column: that of the people in it, in your own words, such as the number of a release.
+        rights_holder_column: whose video it is.
     """
 
     caption: str | None = None
@@ -28,6 +32,9 @@ class SourcesConfig:
     start_column: str = "start_s"
     end_column: str = "end_s"
     id_column: str = "id"
+    licence_column: str = field(default="licence", metadata=UNDECISIVE)
+    consent_column: str = field(default="consent", metadata=UNDECISIVE)
+    rights_holder_column: str = field(default="rights_holder", metadata=UNDECISIVE)
 
     def __post_init__(self) -> None:
         if not self.video_column.strip():

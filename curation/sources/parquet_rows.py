@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curation.sources.columns import Columns, find_columns
+from curation.sources.columns import TERMS, Columns, find_columns
 from curation.sources.config import SourcesConfig
 from curation.sources.rows import Listing, Row
 from storage.address import Place
@@ -85,7 +85,8 @@ def _look_through(path: Place, place: str, config: SourcesConfig) -> _Part:
     columns = find_columns([*schema.names, *partition], config, where=f"manifest {path}")
     own = columns.roles.keys() & set(schema.names)
     for name in sorted(own):
-        _check_type(path, name, schema.field(name).type)
+        if columns.roles[name] not in TERMS:
+            _check_type(path, name, schema.field(name).type)
     names = [field.name for field in schema if field.name in own or not _holds_bytes(field.type)]
     return _Part(path, place, partition, names, columns, count)
 

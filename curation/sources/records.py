@@ -10,10 +10,11 @@ from typing import Final
 from urllib.parse import unquote
 
 from curation.records import Clip
+from curation.sources.columns import TERMS
 from curation.sources.config import SourcesConfig
 from curation.sources.rows import Row
 from curation.sources.same_video import VideoNames
-from curation.sources.values import read_caption, read_extra, read_seconds, read_text_field
+from curation.sources.values import read_caption, read_extra, read_seconds, read_terms, read_text_field
 from dataset_schema import FailedClip, FailureKind, Source
 from storage.address import Address, Place
 
@@ -65,15 +66,29 @@ def _clip(row: Row, folder: Place, config: SourcesConfig, names: VideoNames) -> 
     own_id = read_text_field(row.id, f"column {config.id_column!r}")
     clip_id = clip_id_of(own_id or name, start_s, end_s)
     place = folder / name if isinstance(row.video, PurePath) else _place(name, folder)
+    licence, consent, rights_holder = (_term(name, row, config) for name in TERMS)
     clip = Clip(
         clip_id=clip_id,
-        source=Source(id=clip_id, uri=str(place), start_s=start_s, end_s=end_s),
+        source=Source(
+            id=clip_id,
+            uri=str(place),
+            start_s=start_s,
+            end_s=end_s,
+            licence=licence,
+            consent=consent,
+            rights_holder=rights_holder,
+        ),
         caption=read_caption(row.caption, f"column {config.caption_column!r}") or config.caption or "",
         extra=read_extra(row.extra),
     )
     if own_id:
         return clip, (clip_id,)
     return clip, (clip_id, clip_id_of(names.of(place), start_s or None, end_s))
+
+
+def _term(name: str, row: Row, config: SourcesConfig) -> str | None:
+    """One of the terms under which the video may be used, as the row says it."""
+    return read_terms(getattr(row, name), f"column {getattr(config, f'{name}_column')!r}")
 
 
 def _place(name: str, folder: Place) -> Place:

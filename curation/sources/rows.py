@@ -25,6 +25,9 @@ class Row:
     start: Any = None
     end: Any = None
     id: Any = None
+    licence: Any = None
+    consent: Any = None
+    rights_holder: Any = None
     extra: Mapping[str, Any] = field(default_factory=dict)
     problem: str | None = None
 

@@ -39,6 +39,16 @@ def read_caption(value: Any, what: str) -> str:
     return "" if text.casefold() in _NOTHING else text
 
 
+def read_terms(value: Any, what: str) -> str | None:
+    """As `read_text_field`, also of yes or no and of nested values, which become JSON; None where it is missing.
+
+    Consent of "none" is an answer, and no missing one.
+    """
+    if isinstance(value, bool | dict | list):
+        return _checked(json.dumps(_json_value(value), ensure_ascii=False, default=str), what)
+    return read_text_field(value, what) or None
+
+
 def read_seconds(value: Any, what: str) -> float | None:
     """Seconds from a number, its text, or hours, minutes and seconds with colons; None where it is missing.
 

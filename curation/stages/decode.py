@@ -10,7 +10,8 @@ from curation.records import Clip
 from curation.rules import Bound, Rule
 from curation.stage import ClipError, Resources, Stage
 from curation.video.child import Child, ChildConfig
-from curation.video.requests import Decoded, DecodeRequest, part_of
+from curation.video.perceptual_hash import perceptual_hash
+from curation.video.requests import ContentHash, Decoded, DecodeRequest, part_of
 from curation.video.shot_division import Division
 from dataset_schema import (
     FRAMES_PER_SECOND,
@@ -18,7 +19,7 @@ from dataset_schema import (
     Bucket,
     FailureKind,
 )
-from storage.configs import PRESET_ONLY, strict
+from storage.configs import PRESET_ONLY, UNDECISIVE, strict
 
 # The pictures of one clip, and some room; and ten minutes of footage, which are half of this.
 _PICTURES_BYTES: Final = 512 << 20
@@ -57,6 +58,10 @@ class DecodeConfig:
             Its clips are shorter, and a shot too short to be divided is rejected; `Division` says how.
         reference_gap_s: between a clip and the references after it. Our choice: a second, in which people and animals
             change their pose.
+        content_hash: whose bytes are hashed (SHA-256, `source.content_sha256`). An opt-out list that names hashes of
+            content needs `always`, and `curate` sees to it.
+        perceptual_hash: whether `source.perceptual_hash` tells what the source looks like. Our choice: off, because
+            nobody but an opt-out list reads it.
     """
 
     child: ChildConfig = field(default_factory=ChildConfig, metadata=PRESET_ONLY)
@@ -68,6 +73,8 @@ class DecodeConfig:
     blank_range: int = field(default=8, metadata=PRESET_ONLY)
     reference_times: ReferenceTimes = ReferenceTimes.WITHIN
     reference_gap_s: float = field(default=1.0, metadata=PRESET_ONLY)
+    content_hash: ContentHash = field(default=ContentHash.AT_HAND, metadata=UNDECISIVE)
+    perceptual_hash: bool = field(default=False, metadata=UNDECISIVE)
 
     def __post_init__(self) -> None:
         for name in ("min_frames", "max_duration_s", "max_frame_s", "max_pixels", "reference_long_side"):
@@ -174,11 +181,14 @@ class Decode(Stage):
             keeps_footage=self._keeps_footage,
             wanted=() if clip.given is None else clip.given.own_frames,
             frame_span=None if clip.given is None else clip.given.frame_span,
+            content_hash=self._config.content_hash,
         )
         decoded: Decoded = self._child.ask(request, where=source.uri)
         _expect_annotated_pace(clip, decoded)
         if decoded.span is not None:
             source = replace(source, start_s=decoded.span.start_s, end_s=decoded.span.end_s)
+        looks = perceptual_hash(decoded.frames.thumbnails) if self._config.perceptual_hash else None
+        source = replace(source, content_sha256=decoded.content_sha256, perceptual_hash=looks)
         if decoded.clip_end_s is not None:
             source = replace(source, end_s=decoded.clip_end_s)
         clip = replace(clip, source=source, media=decoded.media, frames=decoded.frames)

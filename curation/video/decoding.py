@@ -10,6 +10,7 @@ from av.video.reformatter import Interpolation
 
 from curation.records import Frames, Image
 from curation.stage import ClipError
+from curation.video.content_hash import content_sha256
 from curation.video.facts_of_part import facts_of_part
 from curation.video.plan import ROUNDING_S, FramePlan, Times, plan_frames, plan_stills
 from curation.video.planned_pictures import PlannedPictures, Use
@@ -39,13 +40,16 @@ def decode(request: DecodeRequest) -> Decoded:
         return replace(found, span=span)
     with open_clip(request.part) as clip:
         start_s, duration_s = float(clip.timeline.times_s[0]), clip.timeline.duration_s
-        if duration_s <= request.max_duration_s:
-            return _decode(clip, request)
+        decoded = _decode(clip, request) if duration_s <= request.max_duration_s else None
+        # Last: what a store gave for the frames is at hand then.
+        content = content_sha256(clip.file) if request.wants_content_hash else None
+    if decoded is not None:
+        return replace(decoded, content_sha256=content)
     span = Span(start_s=start_s, end_s=start_s + _GLANCE_S)
     request = replace(request, part=replace(request.part, span=span), division=None, keeps_footage=False, wanted=())
     with open_clip(request.part) as clip:
         glance = _decode(clip, request)
-    return replace(glance, media=replace(glance.media, duration_s=duration_s))
+    return replace(glance, media=replace(glance.media, duration_s=duration_s), content_sha256=content)
 
 
 def _span_of_frames(part: VideoPart, frame_span: tuple[int, int]) -> Span:

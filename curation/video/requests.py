@@ -1,12 +1,14 @@
 """What the supervised child is asked, and what it answers. Nothing here loads a decoder."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from curation.given import FrameAt
 from curation.records import Frames
 from curation.stage import ClipError
 from curation.video.shot_division import Division
 from dataset_schema import FailureKind, MediaFacts, Source
+from storage.address import Address
 from storage.places import place_of
 from video_reading.part import Span, VideoPart
 
@@ -25,6 +27,14 @@ def part_of(source: Source, *, max_pixels: int, max_fetched_bytes: int) -> Video
     return VideoPart(file=file, span=span, max_pixels=max_pixels, max_fetched_bytes=max_fetched_bytes)
 
 
+class ContentHash(StrEnum):
+    """Whose bytes are hashed."""
+
+    AT_HAND = "at_hand"  # of files on this machine, and of whole videos in a store, which are fetched whole anyway
+    ALWAYS = "always"  # also of a video in a store of which only a span is decoded: the rest is fetched for it
+    NEVER = "never"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodeRequest:
     """Probe a clip and decode it once.
@@ -36,6 +46,7 @@ class DecodeRequest:
         keeps_footage: the answer's frames are `Footage`, so that the video can be split.
         wanted: the reference frames, instead of those at 5, 50 and 95 %.
         frame_span: the part is these frames of the file.
+        content_hash: whether its file is hashed.
     """
 
     part: VideoPart
@@ -45,6 +56,13 @@ class DecodeRequest:
     keeps_footage: bool = False
     wanted: tuple[FrameAt, ...] = ()
     frame_span: tuple[int, int] | None = None
+    content_hash: ContentHash = ContentHash.NEVER
+
+    @property
+    def wants_content_hash(self) -> bool:
+        """Whether this one's is."""
+        is_at_hand = not isinstance(self.part.file, Address) or self.part.span.is_whole
+        return self.content_hash is ContentHash.ALWAYS or (self.content_hash is ContentHash.AT_HAND and is_at_hand)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,6 +73,7 @@ class Decoded:
         media: facts about the clip, without the rest of a divided shot.
         clip_end_s: where the clip of a divided shot ends.
         span: when the frames are shown that were asked for by their numbers.
+        content_sha256: of the whole file, where it was asked for.
     """
 
     media: MediaFacts
@@ -69,6 +88,7 @@ class FrameRequest:
 
     part: VideoPart
     at: FrameAt
+    content_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from dataset_schema.arrow import Kind
 from dataset_schema.records import CORE_SCORES, FailedClip, RejectedClip, Sample, Scores
 
 # Of what a row means: an index of another version is built anew.
-INDEX_VERSION: Final = 1
+INDEX_VERSION: Final = 2
 
 
 class Outcome(StrEnum):
@@ -57,6 +57,11 @@ INDEX_SCHEMA: Final = pa.schema(
         pa.field("source_start_s", pa.float64()),
         pa.field("source_end_s", pa.float64()),
         pa.field("num_clips", pa.int32()),  # of the source
+        pa.field("licence", pa.string()),
+        pa.field("consent", pa.string()),
+        pa.field("rights_holder", pa.string()),
+        pa.field("content_sha256", pa.string()),
+        pa.field("perceptual_hash", pa.string()),
         pa.field("caption", pa.string()),
         pa.field("subjects", pa.list_(pa.string())),
         pa.field("objects", pa.list_(pa.string())),

@@ -17,7 +17,8 @@ from dataset_schema.shard import leaves
 _ROWS_AT_ONCE: Final = 4096
 
 _SOURCE: Final = {f"source_{name}": ("source", name) for name in ("id", "uri", "start_s", "end_s")} | {
-    "num_clips": ("source", "num_clips")
+    name: ("source", name)
+    for name in ("num_clips", "licence", "consent", "rights_holder", "content_sha256", "perceptual_hash")
 }
 _SCORES: Final = {name: ("scores", name) for name in SCORE_NAMES}
 

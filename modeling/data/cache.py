@@ -6,6 +6,7 @@ Reference images are not here, because Table 4 changes them every time. What lie
 
 import copy
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -218,13 +219,23 @@ def write_cache(
         BusyError: another run writes the cache.
         ValueError: the dataset lies in a store of objects.
     """
-    root = _root(store)
-    busy = f"the cache of dataset {root} is being written by another run; wait for its end, or stop it"
-    with held_alone(root / "cache" / _LOCK_NAME, busy=busy):
+    with held_for_writing(_root(store)):
         writer = _CacheWriter(store, encoders, device)
         if null_text is not None:
             writer.encode_null_text(null_text)
         return _write(writer, store, windows, on_window)
+
+
+@contextmanager
+def held_for_writing(dataset: Path) -> Iterator[None]:
+    """Hold the cache of a dataset within the block.
+
+    Raises:
+        BusyError: another command writes it.
+    """
+    busy = f"the cache of dataset {dataset} is being written by another run; wait for its end, or stop it"
+    with held_alone(dataset / "cache" / _LOCK_NAME, busy=busy):
+        yield
 
 
 def count_cached_windows(store: SampleStore, windows: int) -> int:

@@ -133,8 +133,7 @@ class CacheTable:
 
     def write_shard(self, entries: Sequence[Entry]) -> Path:
         """Write a shard, named after its keys: one that is written twice is there once."""
-        keys = blake2b(repr([entry.key for entry in entries]).encode(), digest_size=8).hexdigest()
-        path = self.folder / f"part-{keys}.parquet"
+        path = self.folder / shard_of_keys([entry.key for entry in entries])
         metadata = {_VERSION_KEY: str(CACHE_VERSION), b"kind": self._kind, b"encoder": self._encoder}
         write_row_groups(path, _SCHEMA.with_metadata(metadata), _row_groups(entries))
         return path
@@ -160,6 +159,11 @@ class CacheTable:
             file.close()
             raise ValueError(f"cache shard {path} has layout {found}, expected {CACHE_VERSION}; {self._advice}")
         return file
+
+
+def shard_of_keys(keys: Sequence[EntryKey]) -> str:
+    """The file name of a shard with these entries."""
+    return f"part-{blake2b(repr(list(keys)).encode(), digest_size=8).hexdigest()}.parquet"
 
 
 def _row_groups(entries: Sequence[Entry]) -> Iterator[pa.Table]:

@@ -7,7 +7,7 @@ of one frame, losslessly, and fills the buckets of one frame.
 
 import io
 from collections.abc import Mapping, Sequence
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 from pathlib import Path
 from shutil import rmtree
 from typing import Final
@@ -158,7 +158,7 @@ def _sample(clip: OwnClip, buckets: Sequence[Bucket]) -> Sample:
     name = clip.file.name if video is content else clip.file.with_suffix(".mov").name
     return Sample(
         clip_id=clip_id,
-        source=Source(id=clip_id, uri=str(clip.file)),
+        source=Source(id=clip_id, uri=str(clip.file), content_sha256=sha256(content).hexdigest()),
         caption=clip.caption,
         video=Payload(bytes=video, path=name),
         video_start_s=0.0,

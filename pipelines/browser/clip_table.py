@@ -40,6 +40,7 @@ _ASKED: Final = (
 )
 SHOWN: Final = (
     *("clip_id", "outcome", "stage", "reason", "detail", "source_uri", "source_start_s", "source_end_s", "num_clips"),
+    *("licence", "consent", "rights_holder", "content_sha256", "perceptual_hash"),
     *("caption", "entities", "num_references", "num_faces", "has_background", "bucket", "num_frames", "fps", "height"),
     *("width", "duration_s", "shard", "row", "video_path", "video_start_s", "media_offsets", "media_lengths"),
     *SCORE_NAMES,

@@ -5,12 +5,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from curation.execution.outcomes import Outcome
 from curation.execution.settings import changed_settings
 from curation.execution.table_writer import TableWriter
 from curation.execution.writer import Destination, ShardLimits
 from curation.funnel import Counts, Ends, dataset_counts
+from curation.opt_outs import OPT_OUT_NAME, OPTED_OUT, dataset_opt_outs
 from curation.profiles import CurationConfig
 from curation.sources.config import SourcesConfig
 from dataset_schema import (
@@ -18,10 +20,12 @@ from dataset_schema import (
     DatasetManifest,
     MergedDataset,
     new_dataset_id,
+    open_index,
     read_manifest,
     read_tables,
     shard_paths,
 )
+from pipelines.housekeeping.forgetting.asking import TOLD_BY, opted_out_rows
 from pipelines.housekeeping.overlap import LeftOut, NumberedShard, rows_to_leave_out
 from pipelines.whole_dataset import expect_new, rows_with_whole_paths, whole_dataset, write_head
 from storage.address import Place
@@ -46,17 +50,18 @@ def merge(datasets: Sequence[Place], output: Place, *, first_wins: bool = False,
         BusyError: another command writes there.
         FileNotFoundError: there is no dataset.
         ValueError: something is there, a dataset is damaged, unfinished or named twice; or the datasets differ, about a
-            clip or in their configuration.
+            clip or in their configuration; or one holds what another was told to forget.
     """
     expect_new(output, what=_WHAT)
     if len({dataset.absolute() for dataset in datasets}) < max(2, len(datasets)):
         raise ValueError(f"{', '.join(map(str, datasets))} cannot be merged, expected two or more different datasets")
     heads = [_finished(dataset) for dataset in datasets]
+    _expect_nothing_forgotten(datasets)
     is_mixed = _expect_same_settings(datasets, heads, mix_configs=mix_configs)
     left_out = rows_to_leave_out(datasets, first_wins=first_wins)
     with whole_dataset(output, _LIMITS, what=_WHAT) as destination:
         ends = _write_tables(datasets, destination, left_out)
-        write_head(destination, _described(datasets, heads, ends, left_out, is_mixed=is_mixed))
+        write_head(destination, _described(datasets, heads, ends, left_out, is_mixed=is_mixed), made_of=datasets)
     return ends.counts
 
 
@@ -65,6 +70,19 @@ def _finished(dataset: Place) -> DatasetManifest:
     if not manifest.complete:
         raise ValueError(f"dataset {dataset} is not finished; curate again to go on, then merge")
     return manifest
+
+
+def _expect_nothing_forgotten(datasets: Sequence[Place]) -> None:
+    for told in datasets:
+        kept_out = dataset_opt_outs(told)
+        for dataset in datasets if kept_out else ():
+            rows = open_index(dataset).table([*TOLD_BY, "reason"])
+            is_in = pc.fill_null(pc.not_equal(rows["reason"], OPTED_OUT), True)
+            if count := pc.sum(pc.and_(opted_out_rows(rows, kept_out), is_in)).as_py():
+                raise ValueError(
+                    f"dataset {dataset} holds {count} clips of what {told} was told to forget; take them out first: "
+                    f"make forget DATASET={dataset} HASHES={told / OPT_OUT_NAME}"
+                )
 
 
 def _expect_same_settings(datasets: Sequence[Place], heads: Sequence[DatasetManifest], *, mix_configs: bool) -> bool:

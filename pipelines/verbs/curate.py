@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from rich.box import SIMPLE
@@ -15,10 +15,13 @@ from curation.execution.local import LocalExecutor
 from curation.execution.plan import Plan, make_plan
 from curation.execution.processes import ProcessExecutor
 from curation.execution.run import CurationRun, RunResult, run_curation
+from curation.execution.withheld import Withheld
 from curation.funnel import Counts
+from curation.opt_outs import OptOuts, dataset_opt_outs, read_opt_outs
 from curation.profiles import CurationConfig, build_stages
 from curation.sources import SourcesConfig, read_sources
 from curation.stage import Stage
+from curation.video.requests import ContentHash
 from dataset_schema import FailureKind
 from pipelines.config import parse
 from pipelines.progress import progress
@@ -51,6 +54,9 @@ class Curate:
         executor: `processes` uses every core of this machine, `ray` also its GPUs, or a cluster; `auto` takes `ray`
             where there is an address or a stage on a GPU, else `processes`. `local` is this process, for debugging.
         address: of a Ray cluster to join, such as `auto`; None stays on this machine.
+        opt_out: a list of what may not come in, beside what was forgotten from the output (`forget`). A line is the
+            SHA-256 of a video file, a perceptual hash, or the id or address of a source; `opt_out.jsonl` of a dataset
+            is such a list.
         recycle_after: clips after which a worker process gives way to a fresh one, since libraries leak.
     """
 
@@ -63,6 +69,7 @@ class Curate:
     dry_run: bool = False
     executor: Literal["auto", "processes", "ray", "local"] = "auto"
     address: str | None = None
+    opt_out: Place | None = None
     recycle_after: int = 5000
 
     def __post_init__(self) -> None:
@@ -120,8 +127,11 @@ def run_of(command: Curate) -> CurationRun:
         "curation": to_plain(command.curation),
         "score_all": command.score_all,
     }
+    opt_outs = dataset_opt_outs(command.output)
+    if command.opt_out is not None:
+        opt_outs |= read_opt_outs(command.opt_out)
     return CurationRun(
-        stages=build_stages(command.curation),
+        stages=build_stages(_telling(command.curation, opt_outs)),
         output=command.output,
         profile=command.curation.annotators.profile,
         config=config,
@@ -132,7 +142,18 @@ def run_of(command: Curate) -> CurationRun:
         ),
         score_all=command.score_all,
         retry=frozenset(command.retry),
+        withheld=Withheld(opt_outs=opt_outs, thumbnails=command.curation.other_faces == "blur"),
     )
+
+
+def _telling(curation: CurationConfig, opt_outs: OptOuts) -> CurationConfig:
+    """The same, with all that tells whether a source is on the list."""
+    decode = curation.decode
+    if opt_outs.contents:
+        decode = replace(decode, content_hash=ContentHash.ALWAYS)
+    if opt_outs.looks:
+        decode = replace(decode, perceptual_hash=True)
+    return replace(curation, decode=decode)
 
 
 def _executor_of(command: Curate, stages: Sequence[Stage]) -> Executor:

@@ -171,6 +171,10 @@ def _print_summary(console: Console, summary: Summary) -> None:
     references = Counter({str(number): count for number, count in sorted(summary.references.items())})
     console.print(Columns([words, buckets, _histogram("reference images per entity", references)]))
     console.print(f"face crops: {summary.faces}   clips with a background image: {summary.backgrounds}")
+    licences = ", ".join(f"{name or 'none said'} {count}" for name, count in summary.licences.most_common(_TOP_WORDS))
+    told = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in summary.told.items() if count)
+    said = f"licences of kept clips: {licences or '-'}   their sources also say: {told or 'nothing'}"
+    console.print(said, soft_wrap=True)
 
 
 def _bucket_size(item: tuple[str, int]) -> tuple[int, ...]:

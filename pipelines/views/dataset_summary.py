@@ -1,7 +1,7 @@
 """What a dataset holds, counted from its index without reading a picture or a video."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import pyarrow as pa
@@ -15,7 +15,8 @@ _WORDS: Final = {
     EntityKind.OBJECT: "objects",
     EntityKind.BACKGROUND: "backgrounds",
 }
-_COLUMNS: Final = ("bucket", "has_background", "entities", *_WORDS.values())
+_TOLD: Final = ("consent", "rights_holder", "content_sha256", "perceptual_hash")
+_COLUMNS: Final = ("bucket", "has_background", "entities", "licence", *_TOLD, *_WORDS.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,8 @@ class Summary:
         references: how many subjects and objects have so many reference images.
         faces: reference images that are face crops.
         backgrounds: clips with a background image.
+        licences: clips by the licence of their source, None where nothing is said.
+        told: clips whose source says consent, a rights holder, or the hash of its content.
     """
 
     words: dict[EntityKind, Counter[str]] = field(default_factory=lambda: {kind: Counter() for kind in EntityKind})
@@ -34,6 +37,8 @@ class Summary:
     references: Counter[int] = field(default_factory=Counter)
     faces: int = 0
     backgrounds: int = 0
+    licences: Counter[str | None] = field(default_factory=Counter)
+    told: Counter[str] = field(default_factory=Counter)
 
 
 def summarize(dataset: Place) -> Summary:
@@ -42,20 +47,20 @@ def summarize(dataset: Place) -> Summary:
     Raises:
         ValueError: a shard cannot be read.
     """
-    words: dict[EntityKind, Counter[str]] = {kind: Counter() for kind in EntityKind}
-    buckets: Counter[str] = Counter()
-    references: Counter[int] = Counter()
-    faces = backgrounds = 0
+    summary = Summary()
     for batch in open_index(dataset).batches(_COLUMNS, outcome=Outcome.KEPT):
         clips = batch.combine_chunks()
         for kind, column in _WORDS.items():
-            words[kind] += _clips_by_word(clips[column])
-        buckets += _counted(clips["bucket"])
-        backgrounds += pc.sum(clips["has_background"]).as_py()
+            summary.words[kind].update(_clips_by_word(clips[column]))
+        summary.buckets.update(_counted(clips["bucket"]))
+        summary.licences.update(_counted(clips["licence"]))
+        summary.told.update({name: len(clips) - clips[name].null_count for name in _TOLD})
         pictured = _faces_of_pictured(clips["entities"])
-        references += _counted(pc.list_value_length(pictured))
-        faces += pc.sum(pc.list_flatten(pictured)).as_py() or 0
-    return Summary(words=words, buckets=buckets, references=references, faces=faces, backgrounds=backgrounds)
+        summary.references.update(_counted(pc.list_value_length(pictured)))
+        faces = pc.sum(pc.list_flatten(pictured)).as_py() or 0
+        backgrounds = pc.sum(clips["has_background"]).as_py()
+        summary = replace(summary, faces=summary.faces + faces, backgrounds=summary.backgrounds + backgrounds)
+    return summary
 
 
 def _clips_by_word(words: pa.ChunkedArray) -> Counter[str]:

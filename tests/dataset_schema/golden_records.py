@@ -6,6 +6,7 @@ and say so in the changelog.
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from dataset_schema import (
     Background,
@@ -24,6 +25,7 @@ from dataset_schema import (
 
 _FOLDER = Path(__file__).parent / "golden"
 GOLDEN_SHARD = _FOLDER / "samples.parquet"
+GOLDEN_SHARD_3_4 = _FOLDER / "samples-3.4.parquet"
 GOLDEN_SHARD_3_3 = _FOLDER / "samples-3.3.parquet"
 GOLDEN_SHARD_3_2 = _FOLDER / "samples-3.2.parquet"
 GOLDEN_SHARD_3_1 = _FOLDER / "samples-3.1.parquet"
@@ -121,7 +123,15 @@ _REJECTED_FACE = ReferenceScores(
 GOLDEN_SAMPLES = (
     Sample(
         clip_id="00112233445566778899aabbccddeeff",
-        source=Source(id="00112233445566778899aabbccddeeff", uri="/videos/dog.mp4"),
+        source=Source(
+            id="00112233445566778899aabbccddeeff",
+            uri="/videos/dog.mp4",
+            licence="CC BY 4.0",
+            consent="release 17",
+            rights_holder="A. Persön",
+            content_sha256="ab" * 32,
+            perceptual_hash="0123456789abcdef" * 3,
+        ),
         caption="A dög runs across a meadow.",
         video=Payload(bytes=b"not really a video", path="dog.mp4"),
         video_start_s=0.0,
@@ -233,7 +243,14 @@ def _as_in_version_3_3(sample: Sample) -> Sample:
     return replace(sample, scores=replace(sample.scores, loudness_lufs=None, silence=None))
 
 
-GOLDEN_SAMPLES_3_3 = tuple(map(_as_in_version_3_3, GOLDEN_SAMPLES))
+def _as_in_version_3_4(sample: Sample) -> Sample:
+    """Version 3.5 added the terms of a source, and the hashes of its content."""
+    added: dict[str, Any] = dict.fromkeys(("licence", "consent", "rights_holder", "content_sha256", "perceptual_hash"))
+    return replace(sample, source=replace(sample.source, **added))
+
+
+GOLDEN_SAMPLES_3_4 = tuple(map(_as_in_version_3_4, GOLDEN_SAMPLES))
+GOLDEN_SAMPLES_3_3 = tuple(map(_as_in_version_3_3, GOLDEN_SAMPLES_3_4))
 GOLDEN_SAMPLES_3_2 = GOLDEN_SAMPLES_3_3[:2]
 GOLDEN_SAMPLES_3_0 = tuple(map(_as_in_version_3_0, GOLDEN_SAMPLES_3_2))
 GOLDEN_SAMPLES_2 = tuple(map(_as_in_version_2, GOLDEN_SAMPLES_3_0))

@@ -17,6 +17,7 @@ def test_the_reader_reads_the_published_shard() -> None:
 
 
 def test_the_reader_reads_shards_of_the_versions_before() -> None:
+    assert tuple(read_shard(golden.GOLDEN_SHARD_3_4, Sample)) == golden.GOLDEN_SAMPLES_3_4
     assert tuple(read_shard(golden.GOLDEN_SHARD_3_3, Sample)) == golden.GOLDEN_SAMPLES_3_3
     assert tuple(read_shard(golden.GOLDEN_SHARD_3_2, Sample)) == golden.GOLDEN_SAMPLES_3_2
     assert tuple(read_shard(golden.GOLDEN_SHARD_3_1, Sample)) == golden.GOLDEN_SAMPLES_3_2

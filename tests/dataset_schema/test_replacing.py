@@ -1,8 +1,4 @@
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -24,44 +20,12 @@ from dataset_schema import (
     write_shard,
 )
 from tests.curation.scripted_stages import make_failed_clip, make_rejected_clip
-
-_CHANGES = frozenset({"open", "os.rename", "os.remove", "os.mkdir"})
-
-
-class Killed(BaseException):
-    """What a process that is no more does about a file: nothing."""
+from tests.killing import Killed, Killer, the_killer
 
 
-class Killer:
-    """Lets a number of changes of files below a folder happen, and none after those: as if the process were dead."""
-
-    def __init__(self) -> None:
-        self.folder: str | None = None
-        self.left = 0
-
-    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if self.folder is None or event not in _CHANGES or not str(arguments[0]).startswith(self.folder):
-            return
-        if event == "open" and not arguments[2] & 0o103:  # for reading
-            return
-        if self.left == 0:
-            raise Killed
-        self.left -= 1
-
-    @contextmanager
-    def kills(self, folder: Path, *, after: int) -> Iterator[None]:
-        self.folder, self.left = str(folder), after
-        try:
-            yield
-        finally:
-            self.folder = None
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture
 def killer() -> Killer:
-    found = Killer()
-    sys.addaudithook(found)
-    return found
+    return the_killer()
 
 
 def test_whoever_is_killed_anywhere_leaves_the_old_dataset_or_the_new_one(tmp_path: Path, killer: Killer) -> None:

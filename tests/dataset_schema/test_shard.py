@@ -138,7 +138,7 @@ def test_a_version_that_is_no_number_is_refused(tmp_path: Path) -> None:
     write_shard(tmp_path / "part.parquet", [failure(1)])
     path = with_version(tmp_path / "part.parquet", "three")
 
-    with pytest.raises(ValueError, match=r"schema version is 'three', expected one such as 3\.4"):
+    with pytest.raises(ValueError, match=r"schema version is 'three', expected one such as 3\.5"):
         list(read_shard(path, FailedClip))
 
 
@@ -168,7 +168,7 @@ def test_the_manifest_comes_back_as_it_was_written(tmp_path: Path) -> None:
     write_manifest(tmp_path, manifest)
 
     assert read_manifest(tmp_path) == manifest
-    assert read_manifest(tmp_path).schema_version == "3.4"
+    assert read_manifest(tmp_path).schema_version == "3.5"
     assert [path.name for path in tmp_path.iterdir()] == ["dataset.json"]
 
 

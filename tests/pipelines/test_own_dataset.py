@@ -89,7 +89,7 @@ def test_compact_leaves_the_rows_as_they_are_and_says_that_nobody_measured_them(
     assert samples(dataset) == before
     assert len(shard_paths(dataset, Sample)) == 1
     assert validate(dataset).findings == []
-    assert "OpenAlchemist measured nothing on them; schema 3.4" in (dataset / "README.md").read_text()
+    assert "OpenAlchemist measured nothing on them; schema 3.5" in (dataset / "README.md").read_text()
 
 
 def test_repolicy_is_told_that_there_is_nothing_to_decide(write: Write, capsys: pytest.CaptureFixture[str]) -> None:

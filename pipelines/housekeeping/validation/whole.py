@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 from curation.funnel import dataset_funnel
 from dataset_schema import TABLES, DatasetManifest, FunnelRow, open_index, shard_paths
 from dataset_schema.shard import INDEX_FOLDER
+from pipelines.housekeeping.forgetting.journal import JOURNAL_NAME
 from pipelines.housekeeping.identities import identities
 from pipelines.housekeeping.validation.findings import REDO, Check, Finding
 from storage.address import Place, path_below, sized_files, to_read
@@ -83,7 +84,11 @@ def check_files(dataset: Place) -> Iterator[Finding]:
         others = sorted(each for each in sized_files(dataset / folder, "*") if each[0] not in shards)
         yield from (_stranger(dataset, path) for path, _ in others)
     beside: Iterator[Place] = dataset.iterdir()
-    yield from (_stranger(dataset, path) for path in sorted(beside) if _is_leftover(path))
+    for path in sorted(beside):
+        if path.name == JOURNAL_NAME:
+            yield _begun_forgetting(path)
+        elif _is_leftover(path):
+            yield _stranger(dataset, path)
 
 
 def check_index(dataset: Place) -> Iterator[Finding]:
@@ -138,6 +143,16 @@ def _stranger(dataset: Place, path: Place) -> Finding:
         found="what a command that was killed left" if _is_leftover(path) else "a file that is no shard",
         expected="shards alone",
         remedy="delete it, or let the command go on" if _is_leftover(path) else "move it elsewhere",
+    )
+
+
+def _begun_forgetting(path: Place) -> Finding:
+    return Finding(
+        check=Check.FILE,
+        where=path.name,
+        found="a forgetting that was begun",
+        expected="none, or its end",
+        remedy="ask for it again: `forget` first finishes what it began",
     )
 
 

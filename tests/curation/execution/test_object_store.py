@@ -1,4 +1,6 @@
+from dataclasses import replace
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +11,14 @@ from curation.execution.executor import BrokenRunError
 from curation.execution.local import LocalExecutor
 from curation.execution.lock import DatasetBusyError, locked_for_run
 from curation.funnel import Counts
+from curation.video.decoding import decode
+from curation.video.requests import ContentHash
 from dataset_schema import INDEX_FOLDER, Sample, open_index, read_manifest, read_shard, shard_paths
 from storage.address import Address
+from tests.curation.made_videos import decode_request, write_barcodes
 from tests.curation.scripted_stages import MeasureStage, curate, mixed_clips, read_tables, three_stages
-from tests.object_store import KEY, SECRET, Proxy, bucket, proxy, session_proxy, store_url
+from tests.object_store import KEY, SECRET, Proxy, bucket, proxy, put, session_proxy, store_url
+from video_reading.part import Span
 
 __all__ = ["bucket", "proxy", "session_proxy", "store_url"]
 
@@ -120,3 +126,21 @@ def test_an_index_of_another_dataset_is_told_and_counts_for_nothing(
     assert result.counts.read == open_index(dataset).num_rows == 10
     assert len(open_index(dataset).unwritten()) == 0
     assert read_tables(dataset) == local_tables(tmp_path, clips=10, slow=False)
+
+
+def test_a_video_in_a_store_is_not_fetched_twice_for_its_hash(tmp_path: Path, bucket: str, proxy: Proxy) -> None:
+    video = write_barcodes(tmp_path / "a.mp4", 48)
+    content = video.read_bytes()
+    put(f"{bucket}/a.mp4", content)
+    request = decode_request(video)
+    request = replace(request, part=replace(request.part, file=Address(f"{bucket}/a.mp4")))
+    proxy.plan(0, 0)
+
+    found = decode(replace(request, content_hash=ContentHash.AT_HAND))
+
+    assert found.content_sha256 == sha256(content).hexdigest()
+    assert proxy.served_bytes < 1.1 * len(content)
+
+    span = replace(request, part=replace(request.part, span=Span(start_s=0.5, end_s=1.0)))
+    assert decode(replace(span, content_hash=ContentHash.AT_HAND)).content_sha256 is None
+    assert decode(replace(span, content_hash=ContentHash.ALWAYS)).content_sha256 == sha256(content).hexdigest()

@@ -47,13 +47,15 @@ def test_text_of_every_kind_is_a_path_and_a_caption(tmp_path: Path, kind: pa.Dat
         plain = pa.array(values)
         return plain.dictionary_encode() if pa.types.is_dictionary(kind) else plain.cast(kind)
 
-    path = write_parquet(
-        tmp_path / "m.parquet", video=stored("ä.mp4", "b.mp4"), caption=stored(None, "A dög."), licence=["CC0", None]
-    )
+    columns = {"video": stored("ä.mp4", "b.mp4"), "caption": stored(None, "A dög."), "licence": stored("CC0", None)}
+    path = write_parquet(tmp_path / "m.parquet", **columns, year=[2024, 2025])
 
-    found = [(Path(clip.source.uri).name, clip.caption, clip.extra) for clip in clips(read(path, caption="A cat."))]
+    found = [
+        (Path(clip.source.uri).name, clip.caption, clip.source.licence, clip.extra)
+        for clip in clips(read(path, caption="A cat."))
+    ]
 
-    assert found == [("ä.mp4", "A cat.", '{"licence": "CC0"}'), ("b.mp4", "A dög.", "{}")]
+    assert found == [("ä.mp4", "A cat.", "CC0", '{"year": 2024}'), ("b.mp4", "A dög.", None, '{"year": 2025}')]
 
 
 def test_bytes_that_are_no_text_fail_alone(tmp_path: Path) -> None:

@@ -11,16 +11,61 @@ from tests.curation.sources.inputs import clips, failures, read, write
 
 
 def test_csv_rows_become_clips_with_absolute_paths_and_extra_columns(tmp_path: Path) -> None:
-    manifest = write(tmp_path / "m.csv", 'video,caption,licence\na.mp4,"A dog, running.",CC0\nsub/b.mp4,A cat.,\n')
+    manifest = write(tmp_path / "m.csv", 'video,caption,series\na.mp4,"A dog, running.",Dogs\nsub/b.mp4,A cat.,\n')
 
     first, second = clips(read(manifest))
 
     assert (first.source.uri, first.caption, json.loads(first.extra)) == (
         str(tmp_path / "a.mp4"),
         "A dog, running.",
-        {"licence": "CC0"},
+        {"series": "Dogs"},
     )
     assert (second.source.uri, json.loads(second.extra)) == (str(tmp_path / "sub/b.mp4"), {})
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_terms_of_use_are_passed_on_word_for_word(tmp_path: Path, ending: str) -> None:
+    rows: list[dict[str, str | None]] = [
+        {
+            "video": "a.mp4",
+            "caption": "A dog.",
+            "License": "CC BY 4.0",
+            "consent": "none",
+            "rights_holder": "A. Person",
+        },
+        {"video": "b.mp4", "caption": "A cat.", "License": "", "consent": "release 17", "rights_holder": None},
+    ]
+    manifest = tmp_path / f"m.{ending}"
+    match ending:
+        case "csv":
+            lines = [",".join(rows[0]), *(",".join(row[name] or "" for name in rows[0]) for row in rows)]
+            write(manifest, "\n".join(lines))
+        case "jsonl":
+            write(manifest, "\n".join(map(json.dumps, rows)))
+        case _:
+            pq.write_table(pa.Table.from_pylist(rows), manifest)
+
+    found = [
+        (clip.source.licence, clip.source.consent, clip.source.rights_holder, clip.extra)
+        for clip in clips(read(manifest))
+    ]
+
+    assert found == [("CC BY 4.0", "none", "A. Person", "{}"), (None, "release 17", None, "{}")]
+
+
+def test_terms_may_be_yes_or_no_nested_or_in_a_column_of_another_name(tmp_path: Path) -> None:
+    rows = [
+        {"video": "a.mp4", "consent": True, "licence": {"name": "CC0", "year": 2024}, "owner": 7},
+        {"video": "b.mp4", "consent": False, "licence": None, "owner": None},
+    ]
+    jsonl = write(tmp_path / "m.jsonl", "\n".join(map(json.dumps, rows)))
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "m.parquet")
+
+    for manifest in (jsonl, tmp_path / "m.parquet"):
+        first, second = clips(read(manifest, caption="A dog.", rights_holder_column="owner"))
+        assert json.loads(str(first.source.licence)) == {"name": "CC0", "year": 2024}
+        assert (first.source.consent, first.source.rights_holder) == ("true", "7")
+        assert (second.source.consent, second.source.licence, second.source.rights_holder) == ("false", None, None)
 
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])

@@ -60,7 +60,8 @@ def about(record: Sample | RejectedClip | FailedClip) -> Row:
 
 def about_source(source: Source) -> Row:
     names = ("id", "uri", "start_s", "end_s")
-    return {f"source_{name}": getattr(source, name) for name in names} | {"num_clips": source.num_clips}
+    same = ("num_clips", "licence", "consent", "rights_holder", "content_sha256", "perceptual_hash")
+    return {f"source_{name}": getattr(source, name) for name in names} | {name: getattr(source, name) for name in same}
 
 
 def about_scores(scores: Scores) -> Row:

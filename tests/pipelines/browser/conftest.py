@@ -89,7 +89,16 @@ def write_small_dataset(folder: Path, make_sample: Callable[[int], Sample]) -> P
             thumbnail=None,
         ),
     ]
-    busy = replace(failed, clip_id=clip_id(2001), source=Source(id="2001", uri="videos/far.mp4"), kind=FailureKind.IO)
+    told = Source(
+        id="2001",
+        uri="videos/far.mp4",
+        licence=HOSTILE,
+        consent="release 17",
+        rights_holder="A. Person",
+        content_sha256="ab" * 32,
+        perceptual_hash="cd" * 24,
+    )
+    busy = replace(failed, clip_id=clip_id(2001), source=told, kind=FailureKind.IO)
     tables: dict[str, Sequence[Sample | RejectedClip | FailedClip]] = {
         "samples/part-0001-000-00000.parquet": samples[:3],
         "samples/part-0001-000-00001.parquet": samples[3:],

@@ -233,6 +233,15 @@ def test_a_failed_clip_shows_its_error_and_whether_it_may_pass(site: Served) -> 
     assert "curate again with --retry io" in passing
 
 
+def test_the_terms_of_a_source_and_its_hashes_are_shown(site: Served) -> None:
+    text = site.get(f"/clip/{clip_id(2001)}").page.text
+
+    assert "licence <script>" in text  # as text: the page has no script of this kind
+    assert "consent release 17 rights holder A. Person" in text
+    assert f"SHA-256 of the source {'ab' * 32} perceptual hash {'cd' * 24}" in text
+    assert "rights holder" not in site.get(f"/clip/{clip_id(2000)}").page.text
+
+
 def test_pictures_say_what_they_show(site: Served, kept: list[Sample]) -> None:
     for address in ("/clips", f"/clip/{kept[0].clip_id}", f"/clip/{clip_id(1000)}"):
         for image in site.get(address).page.all("img"):

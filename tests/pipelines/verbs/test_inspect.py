@@ -120,6 +120,17 @@ def test_face_crops_and_missing_backgrounds_are_counted(dataset: Path, samples: 
     assert sum(summary.buckets.values()) == 2
 
 
+def test_terms_and_hashes_of_the_kept_clips_are_counted_and_printed(dataset: Path, samples: list[Sample]) -> None:
+    told = replace(samples[0].source, licence="CC0", consent="yes", content_sha256="ab" * 32)
+    known = replace(samples[1].source, licence="CC0", content_sha256="cd" * 32)
+    changed = [replace(samples[0], source=told), replace(samples[1], source=known), samples[2]]
+    write_shard(dataset / "samples/part-0.parquet", changed)
+
+    assert summarize(dataset).licences == {"CC0": 2, None: 2}
+    said = "licences of kept clips: CC0 2, none said 2   their sources also say: consent 1, content sha256 2"
+    assert said in printed(dataset)
+
+
 def test_counting_never_reads_a_video_or_a_picture(dataset: Path) -> None:
     expected = summarize(dataset)
     for shard in (dataset / "samples").glob("*.parquet"):
