@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 from curation.imports.config import ImportConfig
 from curation.imports.foreign import ForeignClip, ForeignRow, Layout
@@ -15,9 +14,6 @@ from curation.imports.words import best_caption, find_words
 from curation.records import Clip
 from curation.sources.records import STAGE, clip_id_of
 from dataset_schema import FailedClip, FailureKind, Source
-
-# As curation calls the column of a manifest that exports write into their own.
-_LICENCE: Final = "licence"
 
 
 @dataclass(slots=True)
@@ -70,7 +66,13 @@ class ForeignDataset:
         self.unmapped.add_all(unmapped)
         return Clip(
             clip_id=clip_id,
-            source=Source(id=clip_id, uri=str(foreign.video), start_s=foreign.start_s, end_s=foreign.end_s),
+            source=Source(
+                id=clip_id,
+                uri=str(foreign.video),
+                start_s=foreign.start_s,
+                end_s=foreign.end_s,
+                licence=self.licence,
+            ),
             caption=caption,
             extra=self._extra(row, foreign, unmapped),
             given=given,
@@ -80,7 +82,6 @@ class ForeignDataset:
     def _extra(self, row: ForeignRow, foreign: ForeignClip, unmapped: UnmappedCounts) -> str:
         columns = {
             **foreign.facts,
-            _LICENCE: self.licence,
             "imported_from": self.layout.title,
             "imported_id": row.key or row.place,
         }

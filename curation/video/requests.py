@@ -80,6 +80,7 @@ class Decoded:
     frames: Frames
     clip_end_s: float | None = None
     span: Span | None = None
+    content_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +89,6 @@ class FrameRequest:
 
     part: VideoPart
     at: FrameAt
-    content_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

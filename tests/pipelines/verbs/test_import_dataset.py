@@ -1,6 +1,5 @@
 """The verb `import`: what it writes is a dataset like any other, and what it prints adds up."""
 
-import json
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from io import StringIO
@@ -79,7 +78,7 @@ def test_every_row_ends_in_one_table_and_is_done_once(first: Run) -> None:
 
     again = first.again(first.home / "out")
 
-    assert json.loads(kept.extra)["licence"] == "CC-BY-4.0"
+    assert kept.source.licence == "CC-BY-4.0"
     assert (rejected.caption, "gone.mov" in failed.message) == ("Nothing of it.", True)
     assert rows(first.home / "out") == found
     for printed in (first.printed, again):

@@ -73,7 +73,7 @@ def test_cutouts_come_out_as_they_went_in(tmp_path: Path, video: Path, chain: St
         inside = cutout[..., 3] > 0
         assert np.array_equal(rgba(picture.image)[inside], cutout[inside])
     assert_shows(ball.references[0], as_saved(folder, 2), BALL)
-    assert json.loads(sample.extra)["licence"] == "Snap Inc. non-commercial research licence"
+    assert sample.source.licence == "Snap Inc. non-commercial research licence"
 
 
 def test_faces_and_the_background_are_those_that_came(tmp_path: Path, video: Path, chain: StageChain) -> None:

@@ -109,11 +109,10 @@ def test_the_row_says_where_it_is_from_and_under_which_licence(tmp_path: Path, v
         "aesthetic": 5.1,
         "motion": 3.2,
         "tech": 0.1,
-        "licence": "CC-BY-4.0",
         "imported_from": "OpenS2V-5M",
         "imported_id": "c1",
     }
-    assert json.loads(other.extra)["licence"] == "CC0-1.0"
+    assert (usual.source.licence, other.source.licence) == ("CC-BY-4.0", "CC0-1.0")
     assert usual.clip_id == other.clip_id
 
 
