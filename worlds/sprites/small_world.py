@@ -155,7 +155,7 @@ def plan_in_small_world(config: SmallWorldConfig, index: int) -> ClipPlan:
                 frames=frames,
                 fps=config.fps,
                 camera=_still_camera(aspect),
-                subjects=tuple(_in_state(subject, state) for subject, state in zip(subjects, each, strict=True)),
+                subjects=tuple(in_state(subject, state) for subject, state in zip(subjects, each, strict=True)),
             )
             for frames, each in zip(lengths, states, strict=True)
         ),
@@ -229,8 +229,8 @@ def _ground(word: str) -> Points:
     return apply(sprite_pose(word), np.array([[(x0 + x1) / 2, y1]]))[0]
 
 
-def _in_state(subject: Subject, state: State) -> Subject:
-    """The subject in a state, on its way: its cell is where it was."""
+def in_state(subject: Subject, state: State) -> Subject:
+    """A subject without a state in one, on its way: its cell is where it was."""
     x, y = apply(_in_cell(state), _ground(subject.word)[None])[0] - _ground(subject.word)
     start, end = subject.track.start, subject.track.end
     return replace(
