@@ -7,6 +7,7 @@ always, which `prove` reports beside the rest.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 import cv2
@@ -18,6 +19,7 @@ from torch.nn.functional import conv2d
 
 from modeling.data.video import Video
 from worlds.affine import compose, invert
+from worlds.arrays import Rgba
 from worlds.sprites import (
     CELL,
     REACH,
@@ -92,11 +94,16 @@ def template(word: str, texture: Texture, state: State = (), *, frame_height: in
     large = side * _OVERSAMPLING
     pose = sprite_pose(word, state) * (large / CELL)
     cloth_side = round(2 * REACH * sprite_size(word) * large / CELL)
-    sprite = lit(draw_sprite(SHAPES[word], paint_texture(texture, cloth_side), phase=0.0), light(state))
+    sprite = lit(_sprite(word, texture, cloth_side), light(state))
     cell = cv2.warpAffine(sprite, compose(pose, invert(canvas_map(cloth_side))), (large, large))
     small = cv2.resize(cell, (side, side), interpolation=cv2.INTER_AREA)
     inside = torch.from_numpy((small[..., 3] > 127).astype(np.float32))
     return Template(torch.from_numpy(small[..., :3].astype(np.float32) / 255).permute(2, 0, 1) * inside, inside, state)
+
+
+@lru_cache(maxsize=1)  # which is drawn once for all states, one after another
+def _sprite(word: str, texture: Texture, side: int) -> Rgba:
+    return draw_sprite(SHAPES[word], paint_texture(texture, side), phase=0.0)
 
 
 def fit(video: Video, looked_for: Template, *, region: Region = (0.0, 1.0)) -> Fit:

@@ -16,7 +16,7 @@ from pipelines.proof.copying import copies, copying_figures, obeys
 from pipelines.proof.held_out import HeldOut, HeldOutSubject
 from pipelines.proof.judge import Fit, Region, Template, fits, template
 from pipelines.proof.scores import ClipScore, Condition, Figure, mean, share
-from worlds.sprites import Texture, alternatives, draw_small_texture, region_left
+from worlds.sprites import Change, Texture, alternatives, draw_small_texture, region_left
 
 # Textures that no clip wears, from which every subject's rivals are drawn.
 _RIVALS: Final = 96
@@ -54,7 +54,9 @@ class Judge:
         if condition is Condition.SWAPPED:
             given.reverse()
         regions = _regions(len(given), video)
-        retrieves, ways, obeyed, copied = [], [], [], []
+        retrieves, ways = [], []
+        obeyed: list[tuple[Change, bool]] = []
+        copied: list[tuple[Change, bool]] = []
         for number, (subject, texture, region) in enumerate(zip(clip.subjects, given, regions, strict=True)):
             found = [self._fit(video, subject, worn, region) for worn in self._candidates_of(clip, number, texture)]
             best = min(found, key=lambda fit: fit.error)

@@ -210,7 +210,7 @@ def region_left(number: int, count: int, aspect: float) -> float:
 
 
 def _subject(rng: Rng, word: str, way: Way, *, left: float, jitter: float) -> Subject:
-    ground = _ground(word)
+    ground = _ground(word)[0]
     ends = [(left + _TRAVEL * x + ground[0], _TRAVEL * y + ground[1]) for x, y in _ends(rng, way, jitter)]
     return Subject(
         word=word,
@@ -224,14 +224,15 @@ def _subject(rng: Rng, word: str, way: Way, *, left: float, jitter: float) -> Su
 
 
 def _ground(word: str) -> Points:
-    """The point that the track leads, within the cell: below the middle of the sprite at rest."""
+    """The one point that the track leads, within the cell: below the middle of the sprite at rest."""
     x0, _, x1, y1 = SHAPES[word].bounds()
-    return apply(sprite_pose(word), np.array([[(x0 + x1) / 2, y1]]))[0]
+    return apply(sprite_pose(word), np.array([[(x0 + x1) / 2, y1]]))
 
 
 def in_state(subject: Subject, state: State) -> Subject:
     """A subject without a state in one, on its way: its cell is where it was."""
-    x, y = apply(_in_cell(state), _ground(subject.word)[None])[0] - _ground(subject.word)
+    ground = _ground(subject.word)
+    x, y = (apply(_in_cell(state), ground) - ground)[0]
     start, end = subject.track.start, subject.track.end
     return replace(
         subject,
