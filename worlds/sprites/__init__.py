@@ -11,7 +11,7 @@ from worlds.sprites.changes import ChangesConfig
 from worlds.sprites.clip_plan import ClipKind, ClipPlan, SpriteWorldConfig, Word, plan_clip
 from worlds.sprites.render import RenderedShot, render_shot
 from worlds.sprites.shapes import REACH
-from worlds.sprites.shot import SHAPES, Place, Shot, Track
+from worlds.sprites.shot import SHAPES, Place, Shot, Subject, Track
 from worlds.sprites.small_world import (
     CELL,
     SmallWorldConfig,
@@ -46,6 +46,7 @@ __all__ = [
     "SmallWorldConfig",
     "SpriteWorldConfig",
     "State",
+    "Subject",
     "SubjectTruth",
     "Texture",
     "Track",
