@@ -172,7 +172,9 @@ def test_ablations_with_the_same_new_clips_train_on_one_dataset_and_start_from_o
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is drawn or trained: what is asked for is written down."""
-    own, prepared, trained = Material(training=Path("own"), clips=(), text_model=Path("text")), [], {}
+    own = Material(training=Path("own"), clips=(), text_model=Path("text"))
+    prepared: list[Ablate] = []
+    trained: dict[str, Material] = {}
 
     def prepare(changed: Ablate, clips: Sequence[HeldOut], console: object) -> Material:
         prepared.append(changed)
