@@ -30,7 +30,7 @@ from storage.whole_files import write_whole_text
 
 _WHOLE: Final = "the whole method"
 _PARTS: Final = ("world", "curation", "run", "sampling", "pictures")
-_CONDITIONS: Final = (Condition.WITH, Condition.SWAPPED)
+_CONDITIONS: Final = (Condition.WITH, Condition.SWAPPED, Condition.CONTRARY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,8 @@ class Ablate(Prove):
     python -m pipelines ablate --only "no word binding" "with augmentation" --output out/proof
 
     Attributes:
-        only: names of those to run; empty runs all. Several processes may share them.
+        only: names of those to run; empty runs all. Several processes may share them, but not those of one new
+            training set before it is curated.
     """
 
     only: tuple[str, ...] = ()
@@ -96,14 +97,17 @@ def with_change(command: Ablate, ablation: Ablation) -> Ablate:
     )
 
 
-def _has_same_clips(command: Ablate, changed: Ablate) -> bool:
-    return (changed.world, changed.curation) == (command.world, command.curation)
+def _has_same_clips(one: Ablate, other: Ablate) -> bool:
+    return (one.world, one.curation) == (other.world, other.curation)
 
 
 def _material(command: Ablate, changed: Ablate, material: Material, console: Console) -> Material:
+    """The proof's own; or that of the first of the ablations with these clips, which are drawn and curated once."""
     if _has_same_clips(command, changed):
         return material
-    return prepare_training(changed, material.clips, console)
+    others = (with_change(command, ablation) for ablation in command.ablations)
+    first = next((other for other in others if _has_same_clips(other, changed)), changed)
+    return prepare_training(first, material.clips, console)
 
 
 def _measured(command: Ablate, material: Material, pipeline: Path, name: str) -> None:

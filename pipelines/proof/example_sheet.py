@@ -17,6 +17,7 @@ _COLUMNS: Final = {
     Condition.WITHOUT: "no references",
     Condition.WITH: "with references",
     Condition.SWAPPED: "swapped pictures",
+    Condition.CONTRARY: "contrary caption",
     Condition.REAL: "ground truth",
 }
 
@@ -56,14 +57,15 @@ def examples_sheet(examples: Sequence[Example]) -> Image.Image:
     if not examples:
         raise ValueError("there are no examples to show; sample at least one held-out clip")
     room = _reference_room(examples)
-    cards = [_card(example, room) for example in examples]
+    columns = _columns(examples)
+    cards = [_card(example, room, columns) for example in examples]
     top = MARGIN + _HEADER.line_height + GAP
     height = top + sum(card.height + GAP for card in cards) - GAP + MARGIN
     sheet = Image.new("RGB", (cards[0].width + 2 * MARGIN, height), PAGE)
     draw = ImageDraw.Draw(sheet)
     write(draw, (MARGIN + PADDING, MARGIN), "references", _HEADER, width=room)
-    for place, name in enumerate(_COLUMNS.values()):
-        write(draw, (MARGIN + _column_x(place, room), MARGIN), name, _HEADER, width=_CELL_WIDTH)
+    for place, condition in enumerate(columns):
+        write(draw, (MARGIN + _column_x(place, room), MARGIN), _COLUMNS[condition], _HEADER, width=_CELL_WIDTH)
     y = top
     for card in cards:
         sheet.paste(card, (MARGIN, y))
@@ -79,19 +81,28 @@ def _reference_room(examples: Sequence[Example]) -> int:
     return max(header, most * (_LEAST_REFERENCE_WIDTH + GAP) - GAP)
 
 
+def _columns(examples: Sequence[Example]) -> list[Condition]:
+    """All, but captions are contradicted only where states change."""
+    return [
+        condition
+        for condition in _COLUMNS
+        if condition is not Condition.CONTRARY or any(condition in example.videos for example in examples)
+    ]
+
+
 def _column_x(place: int, room: int) -> int:
     return PADDING + room + _COLUMN_GAP + place * (_CELL_WIDTH + _COLUMN_GAP)
 
 
-def _card(example: Example, room: int) -> Image.Image:
+def _card(example: Example, room: int, columns: Sequence[Condition]) -> Image.Image:
     frame_height = max(_frame_height(video) for video in example.videos.values())
     top = PADDING + _PROMPT.line_height + GAP
-    width = _column_x(len(_COLUMNS), room) - _COLUMN_GAP + PADDING
+    width = _column_x(len(columns), room) - _COLUMN_GAP + PADDING
     card = Image.new("RGB", (width, top + frame_height + _NOTE.line_height + PADDING), CARD)
     draw = ImageDraw.Draw(card)
     write(draw, (PADDING, PADDING), example.prompt, _PROMPT, width=width - 2 * PADDING)
     _place_references(card, top, example.references, (room, frame_height))
-    for place, condition in enumerate(_COLUMNS):
+    for place, condition in enumerate(columns):
         corner = (_column_x(place, room), top)
         if condition in example.videos:
             _place_frames(card, corner, example.videos[condition])

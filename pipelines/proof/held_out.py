@@ -14,7 +14,7 @@ from modeling.data.store import SampleStore
 from modeling.data.video import Video
 from pipelines.views.sheet_pictures import read_image
 from storage.text_files import open_text
-from worlds.sprites import ClipTruth, Pattern, Texture, Way, read_truth
+from worlds.sprites import ClipTruth, Pattern, Place, State, SubjectTruth, Texture, Way, opposite, read_truth, tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,9 @@ class HeldOutSubject:
     Attributes:
         name: how the pipeline is told of it: its word, `word#2` if it is the second of that word.
         pictures: as curation cut them out, the surest first: the one that a user would choose.
+        state: in the clip, where states change.
+        told: the part of it that is in the caption.
+        pictured: its state in every picture.
     """
 
     word: str
@@ -31,6 +34,14 @@ class HeldOutSubject:
     texture: Texture
     way: Way
     pictures: tuple[Image.Image, ...]
+    state: State = ()
+    told: State = ()
+    pictured: tuple[State, ...] = ()
+
+    @property
+    def contrary(self) -> State:
+        """What the surest picture does not show: the other side of every change."""
+        return opposite(self.pictured[0]) if self.pictured else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +63,16 @@ class HeldOut:
     def has_one_word(self) -> bool:
         """Whether all subjects have the same word."""
         return len({subject.word for subject in self.subjects}) == 1
+
+    @property
+    def contrary_caption(self) -> str:
+        """A caption that asks for every subject as its picture does not show it; the rest is as it is."""
+        return tell(
+            [subject.contrary for subject in self.subjects],
+            [subject.word for subject in self.subjects],
+            [subject.way for subject in self.subjects],
+            Place(self.place),
+        )
 
 
 def read_held_out(manifest: Path, dataset: Path, bucket: Bucket, *, fps: float = FRAMES_PER_SECOND) -> list[HeldOut]:
@@ -83,18 +104,24 @@ def read_held_out(manifest: Path, dataset: Path, bucket: Bucket, *, fps: float =
 def _held_out(number: int, sample: Sample, truth: ClipTruth, video: Video) -> HeldOut:
     found = sorted((e for e in sample.entities if e.kind is not EntityKind.BACKGROUND), key=lambda e: e.start)
     ways = _ways(sample.caption)
+    parts = sample.caption.split(" moves ")[:-1]  # one of every subject, which ends with what is told of it
     seen: list[str] = []
     subjects = []
-    for told, entity, way in zip(truth.subjects, found, ways, strict=True):
+    shown_first = [subject for subject in truth.subjects if subject.boxes[0] is not None]
+    for number, (told, entity, way) in enumerate(zip(shown_first, found, ways, strict=True)):
         seen.append(told.word)
         count = seen.count(told.word)
+        pictures = _pictures(entity.references)
         subjects.append(
             HeldOutSubject(
                 word=told.word,
                 name=told.word if count == 1 else f"{told.word}#{count}",
                 texture=_texture(told.texture),
                 way=way,
-                pictures=_pictures(entity.references),
+                pictures=tuple(picture for _, picture in pictures),
+                state=told.state,
+                told=tuple(word for word in told.state if word in parts[number]),
+                pictured=_pictured(truth.subjects[number :: len(shown_first)], [frame for frame, _ in pictures]),
             )
         )
     place = next(word.word for word in truth.words if word.kind is EntityKind.BACKGROUND)
@@ -111,8 +138,16 @@ def _ways(caption: str) -> list[Way]:
     return [known[word] for word in caption.rstrip(".").replace(",", "").split() if word in known]
 
 
-def _pictures(references: Sequence[ReferenceImage]) -> tuple[Image.Image, ...]:
+def _pictures(references: Sequence[ReferenceImage]) -> list[tuple[int | None, Image.Image]]:
+    """With the frame of the video that each is cut from."""
     whole = (each for each in references if not each.is_face)
     ordered = sorted(whole, key=lambda each: -(each.detection_score or 0.0) * (each.mask_score or 0.0))
-    opened = (read_image(each.image) for each in ordered)
-    return tuple(picture for picture in opened if picture is not None)
+    opened = ((each.frame_index, read_image(each.image)) for each in ordered)
+    return [(frame, picture) for frame, picture in opened if picture is not None]
+
+
+def _pictured(parts: Sequence[SubjectTruth], frames: Sequence[int | None]) -> tuple[State, ...]:
+    """The state in every frame; `parts` are one subject's, of one state each."""
+    return tuple(
+        next(part.state for part in parts if part.boxes[frame] is not None) for frame in frames if frame is not None
+    )

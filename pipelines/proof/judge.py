@@ -1,12 +1,13 @@
 """Who wears what and goes where, in closed form: the sprites are known, so the judge looks for them in the pixels.
 
-A sprite in a texture is laid over every place of a frame; where the squared difference within its outline is smallest,
-it is taken to be. Nothing is learned, and a real clip is judged right nearly always, which `prove` reports beside the
-rest.
+A sprite in a texture, and in a state where states change, is laid over every place of a frame; where the squared
+difference within its outline is smallest, it is taken to be. Nothing is learned, and a real clip is judged right nearly
+always, which `prove` reports beside the rest.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 import cv2
@@ -18,14 +19,18 @@ from torch.nn.functional import conv2d
 
 from modeling.data.video import Video
 from worlds.affine import compose, invert
+from worlds.arrays import Rgba
 from worlds.sprites import (
     CELL,
     REACH,
     SHAPES,
+    State,
     Texture,
     Way,
     canvas_map,
     draw_sprite,
+    light,
+    lit,
     paint_texture,
     sprite_pose,
     sprite_size,
@@ -45,10 +50,12 @@ class Template:
     Attributes:
         colors: (3, side, side), 0 to 1; zero outside the outline.
         inside: (side, side), 1 within the outline.
+        state: of the sprite, where states change.
     """
 
     colors: Tensor
     inside: Tensor
+    state: State = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +65,12 @@ class Fit:
     Attributes:
         error: mean squared difference of a color channel within the outline, at the best places.
         places: (x, y) of the cell's corner in every frame, pixels.
+        state: of the template.
     """
 
     error: float
     places: tuple[tuple[int, int], ...]
+    state: State = ()
 
     @property
     def way(self) -> Way | None:
@@ -79,17 +88,22 @@ Region: TypeAlias = tuple[float, float]
 """Columns of the frame that are looked at, as shares of its width."""
 
 
-def template(word: str, texture: Texture, *, frame_height: int) -> Template:
+def template(word: str, texture: Texture, state: State = (), *, frame_height: int) -> Template:
     """The sprite of `word` in a texture, in its cell, in the size that it has on a small world of this height."""
     side = round(CELL * frame_height)
     large = side * _OVERSAMPLING
-    pose = sprite_pose(word) * (large / CELL)
+    pose = sprite_pose(word, state) * (large / CELL)
     cloth_side = round(2 * REACH * sprite_size(word) * large / CELL)
-    sprite = draw_sprite(SHAPES[word], paint_texture(texture, cloth_side), phase=0.0)
+    sprite = lit(_sprite(word, texture, cloth_side), light(state))
     cell = cv2.warpAffine(sprite, compose(pose, invert(canvas_map(cloth_side))), (large, large))
     small = cv2.resize(cell, (side, side), interpolation=cv2.INTER_AREA)
     inside = torch.from_numpy((small[..., 3] > 127).astype(np.float32))
-    return Template(torch.from_numpy(small[..., :3].astype(np.float32) / 255).permute(2, 0, 1) * inside, inside)
+    return Template(torch.from_numpy(small[..., :3].astype(np.float32) / 255).permute(2, 0, 1) * inside, inside, state)
+
+
+@lru_cache(maxsize=1)  # which is drawn once for all states, one after another
+def _sprite(word: str, texture: Texture, side: int) -> Rgba:
+    return draw_sprite(SHAPES[word], paint_texture(texture, side), phase=0.0)
 
 
 def fit(video: Video, looked_for: Template, *, region: Region = (0.0, 1.0)) -> Fit:
@@ -104,8 +118,8 @@ def fits(video: Video, templates: Sequence[Template], *, region: Region = (0.0, 
     columns = errors.shape[-1]
     best = errors.flatten(2).min(dim=2)
     return [
-        Fit(float(values.mean()), tuple((left + at % columns, at // columns) for at in places.tolist()))
-        for values, places in zip(best.values.T, best.indices.T, strict=True)
+        Fit(float(values.mean()), tuple((left + at % columns, at // columns) for at in places.tolist()), each.state)
+        for each, values, places in zip(templates, best.values.T, best.indices.T, strict=True)
     ]
 
 

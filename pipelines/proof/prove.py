@@ -86,6 +86,8 @@ class Prove:
         candidates: textures that the judge tells each subject's from.
         retrieval_goal: share of the subjects whose texture is to be told rightly.
         following_goal: share of the clips of two subjects in which exchanged pictures are to be followed.
+        copying_limit: where states change, the greatest share of those shown as in the picture, though the caption asks
+            for the contrary.
         curation: as in `curate`, but for its buckets.
         run: as in `train`: first the training phases without references, then, from the pipeline of those, the others.
         base: where the model of `run` is a published one, the training phases that it comes from, of all its weights
@@ -105,6 +107,7 @@ class Prove:
     candidates: int = 16
     retrieval_goal: float = 0.80
     following_goal: float = 0.85
+    copying_limit: float | None = None
     curation: CurationConfig = field(default_factory=CurationConfig, metadata=PRESET_ONLY)
     run: RunConfig = field(default_factory=tiny, metadata=PRESET_ONLY)
     base: tuple[TrainingPhase, ...] = field(default=(), metadata=PRESET_ONLY)
@@ -143,7 +146,12 @@ def prove(command: Prove) -> int:
     material = prepare(command, console)
     pipeline = personalize(command, material, command.output / "personalized")
     videos, scores = judge(command, material, pipeline, command.output / "videos")
-    found = figures(scores, retrieval_goal=command.retrieval_goal, following_goal=command.following_goal)
+    found = figures(
+        scores,
+        retrieval_goal=command.retrieval_goal,
+        following_goal=command.following_goal,
+        copying_limit=command.copying_limit,
+    )
     _write(command, found, _examples(material.clips, videos))
     console.print(console_table(found))
     for name in ("proof.md", "proof.png", "curves.png"):
@@ -256,6 +264,8 @@ def judge(
     scores: dict[Condition, Sequence[ClipScore]] = {}
     for condition in conditions:
         clips = clips_for(condition, material.clips)
+        if not clips:
+            continue
         with progress(f"sample {condition}", total=len(clips), unit="clip") as report:
             videos[condition] = sampler.videos(clips, condition, on_clip=_counted(report))
         with progress(f"judge {condition}", total=len(clips), unit="clip") as report:
@@ -334,12 +344,17 @@ def _examples(clips: Sequence[HeldOut], videos: Mapping[Condition, Mapping[int, 
     in_turn = (clip for clip in chain.from_iterable(zip_longest(pairs, singles)) if clip is not None)
     return [
         Example(
-            prompt=clip.caption,
+            prompt=_prompt(clip, videos),
             references=tuple((subject.word, subject.pictures[0]) for subject in clip.subjects),
             videos={condition: found[clip.number] for condition, found in videos.items() if clip.number in found},
         )
         for clip in islice(in_turn, _EXAMPLES)
     ]
+
+
+def _prompt(clip: HeldOut, videos: Mapping[Condition, Mapping[int, Video]]) -> str:
+    is_contradicted = clip.number in videos.get(Condition.CONTRARY, {})
+    return f"{clip.caption} Contrary: {clip.contrary_caption}" if is_contradicted else clip.caption
 
 
 def _write(command: Prove, found: Sequence[Figure], examples: Sequence[Example]) -> None:

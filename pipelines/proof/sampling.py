@@ -55,12 +55,18 @@ class Sampler:
             given.reverse()
         references = {subject.name: shown for subject, shown in zip(clip.subjects, given, strict=True)}
         return self.pipeline(
-            clip.caption,
+            clip.contrary_caption if condition is Condition.CONTRARY else clip.caption,
             references=references if condition is not Condition.WITHOUT else None,
             sampling=replace(self.sampling, seed=clip.number),
         )
 
 
 def clips_for(condition: Condition, clips: Sequence[HeldOut]) -> list[HeldOut]:
-    """All, but pictures can change places only between two subjects."""
-    return [clip for clip in clips if condition is not Condition.SWAPPED or len(clip.subjects) == 2]
+    """All, but pictures can change places only between two subjects, and be contradicted only where states change."""
+    match condition:
+        case Condition.SWAPPED:
+            return [clip for clip in clips if len(clip.subjects) == 2]
+        case Condition.CONTRARY:
+            return [clip for clip in clips if all(subject.pictured for subject in clip.subjects)]
+        case _:
+            return list(clips)

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from worlds.sprites import Change
+
 
 class Condition(StrEnum):
     """What a clip was sampled with."""
@@ -12,6 +14,7 @@ class Condition(StrEnum):
     WITHOUT = "without references"
     WITH = "with references"
     SWAPPED = "swapped pictures"
+    CONTRARY = "contrary caption"
     REAL = "real clips"
 
 
@@ -29,6 +32,9 @@ class ClipScore:
         is_in_place: whether the place of the caption fits better than all other places.
         copying: mean likeness to the pictures that were given minus that to other pictures of the same subject, cosine;
             None where there are no others, or none was given.
+        obeys: of every change that the caption tells, whether it is shown as told.
+        copies: of every change of which the caption says nothing, or the contrary of the picture, whether it is shown
+            as in the picture. A model that does not look is right as often as a coin where the caption says nothing.
     """
 
     clip: int
@@ -38,6 +44,8 @@ class ClipScore:
     follows_word: bool | None
     is_in_place: bool
     copying: float | None = None
+    obeys: tuple[tuple[Change, bool], ...] = ()
+    copies: tuple[tuple[Change, bool], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +57,7 @@ class Figure:
         condition: how they were sampled.
         count: of answers that went into it.
         goal: what it should reach, None where it only informs.
+        is_limit: the goal is what it should not pass.
     """
 
     name: str
@@ -59,11 +68,14 @@ class Figure:
     high: float
     count: int
     goal: float | None = None
+    is_limit: bool = False
 
     @property
     def is_met(self) -> bool:
         """Whether the goal is reached; true where there is none."""
-        return self.goal is None or self.value >= self.goal
+        if self.goal is None:
+            return True
+        return self.value <= self.goal if self.is_limit else self.value >= self.goal
 
 
 # Two standard errors to each side, as nearly as a normal distribution has 95 %.

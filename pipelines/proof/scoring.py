@@ -12,10 +12,11 @@ from PIL import Image
 
 from modeling.data.video import Video
 from modeling.encoders.cosine_patches import white_square
-from pipelines.proof.held_out import HeldOut
-from pipelines.proof.judge import Region, Template, fit, fits, template
+from pipelines.proof.copying import copies, copying_figures, obeys
+from pipelines.proof.held_out import HeldOut, HeldOutSubject
+from pipelines.proof.judge import Fit, Region, Template, fits, template
 from pipelines.proof.scores import ClipScore, Condition, Figure, mean, share
-from worlds.sprites import Texture, draw_small_texture, region_left
+from worlds.sprites import Change, Texture, alternatives, draw_small_texture, region_left
 
 # Textures that no clip wears, from which every subject's rivals are drawn.
 _RIVALS: Final = 96
@@ -38,7 +39,7 @@ class Judge:
         self._candidates = candidates
         self._pictures = pictures
         self._rivals = [draw_small_texture(np.random.default_rng([_RIVAL_SEED, number])) for number in range(_RIVALS)]
-        self._template = cache(lambda word, texture: template(word, texture, frame_height=height))
+        self._template = cache(lambda word, texture, state: template(word, texture, state, frame_height=height))
         self._places = {
             place: np.median([clip.video[0] for clip in clips if clip.place == place], axis=0)
             for place in sorted({clip.place for clip in clips})
@@ -54,12 +55,15 @@ class Judge:
             given.reverse()
         regions = _regions(len(given), video)
         retrieves, ways = [], []
+        obeyed: list[tuple[Change, bool]] = []
+        copied: list[tuple[Change, bool]] = []
         for number, (subject, texture, region) in enumerate(zip(clip.subjects, given, regions, strict=True)):
-            candidates = self._candidate_templates(subject.word, texture, [clip.number, number])
-            found = fits(video, candidates, region=region)
-            best = min(range(len(found)), key=lambda at: found[at].error)
-            retrieves.append(best == 0)
-            ways.append(found[best].way is subject.way)
+            found = [self._fit(video, subject, worn, region) for worn in self._candidates_of(clip, number, texture)]
+            best = min(found, key=lambda fit: fit.error)
+            retrieves.append(best is found[0])
+            ways.append(best.way is subject.way)
+            obeyed += obeys(subject, found[0].state, condition)
+            copied += copies(subject, found[0].state, condition)
         return ClipScore(
             clip=clip.number,
             has_one_word=len(given) > 1 and clip.has_one_word,
@@ -68,19 +72,28 @@ class Judge:
             follows_word=self._follows(clip, video, given) if len(given) > 1 else None,
             is_in_place=min(self._places, key=lambda place: _distance(video, self._places[place])) == clip.place,
             copying=self._copying(clip, video) if condition is Condition.WITH else None,
+            obeys=tuple(obeyed),
+            copies=tuple(copied),
         )
 
-    def _candidate_templates(self, word: str, texture: Texture, key: Sequence[int]) -> list[Template]:
-        """The subject's own texture first, then its rivals."""
-        drawn = np.random.default_rng(key).choice(len(self._rivals), self._candidates - 1, replace=False)
-        return [self._template(word, each) for each in (texture, *(self._rivals[number] for number in drawn))]
+    def _candidates_of(self, clip: HeldOut, number: int, texture: Texture) -> list[Texture]:
+        """A subject's own texture first, then its rivals."""
+        drawn = np.random.default_rng([clip.number, number]).choice(
+            len(self._rivals), self._candidates - 1, replace=False
+        )
+        return [texture, *(self._rivals[rival] for rival in drawn)]
+
+    def _fit(self, video: Video, subject: HeldOutSubject, texture: Texture, region: Region) -> Fit:
+        """How the subject fits best in a texture, in any of its states."""
+        templates = [self._template(subject.word, texture, state) for state in alternatives(subject.state)]
+        return min(fits(video, templates, region=region), key=lambda fit: fit.error)
 
     def _follows(self, clip: HeldOut, video: Video, given: Sequence[Texture]) -> bool:
         """Whether every subject together fits its own picture's texture better than its neighbour's."""
         errors = []
         for textures in (given, [*given[1:], given[0]]):
             asked = zip(clip.subjects, textures, _regions(len(given), video), strict=True)
-            errors.append(sum(fit(video, self._template(who.word, worn), region=at).error for who, worn, at in asked))
+            errors.append(sum(self._fit(video, who, worn, at).error for who, worn, at in asked))
         return errors[0] < errors[1]
 
     def _copying(self, clip: HeldOut, video: Video) -> float | None:
@@ -89,20 +102,25 @@ class Judge:
         for subject, region in zip(clip.subjects, _regions(len(clip.subjects), video), strict=True):
             if len(subject.pictures) <= self._pictures:
                 continue
-            looked_for = self._template(subject.word, subject.texture)
-            shown = _thumbnail(_cut(video, looked_for, fit(video, looked_for, region=region).places[-1]))
+            found = self._fit(video, subject, subject.texture, region)
+            looked_for = self._template(subject.word, subject.texture, found.state)
+            shown = _thumbnail(_cut(video, looked_for, found.places[-1]))
             likeness = [_cosine(shown, _thumbnail(picture)) for picture in subject.pictures]
             differences.append(float(np.mean(likeness[: self._pictures]) - np.mean(likeness[self._pictures :])))
         return float(np.mean(differences)) if differences else None
 
 
 def figures(
-    scores: Mapping[Condition, Sequence[ClipScore]], *, retrieval_goal: float, following_goal: float
+    scores: Mapping[Condition, Sequence[ClipScore]],
+    *,
+    retrieval_goal: float,
+    following_goal: float,
+    copying_limit: float | None = None,
 ) -> list[Figure]:
     """The table: clips of one, two and three subjects apart, and of those with two the ones of one word.
 
     Goals are held by clips sampled with references: `retrieval_goal`, and as much obedience as without them, but for
-    five points; and by swapped pictures: `following_goal`.
+    five points; by swapped pictures: `following_goal`; by contrary captions: `copying_limit`.
     """
     rows: list[Figure] = []
     for condition, found in scores.items():
@@ -120,9 +138,12 @@ def figures(
             copying = [score.copying for score in chosen if score.copying is not None]
             if copying:
                 rows.append(_figure("copy index", clips, condition, mean(copying), len(copying)))
+        rows += copying_figures(condition, found, copying_limit)
     order = {name: place for place, name in enumerate(dict.fromkeys(row.name for row in rows))}
     values = {(row.name, row.clips, row.condition): row.value for row in rows}
-    rows = [replace(row, goal=_goal(row, values, retrieval_goal, following_goal)) for row in rows]
+    rows = [
+        row if row.is_limit else replace(row, goal=_goal(row, values, retrieval_goal, following_goal)) for row in rows
+    ]
     return sorted(rows, key=lambda row: order[row.name])
 
 

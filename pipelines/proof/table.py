@@ -12,9 +12,10 @@ from pipelines.proof.scores import Condition, Figure
 
 def markdown_table(figures: Sequence[Figure]) -> str:
     """A row for each figure and kind of clips; the value that a goal is for is bold."""
-    rows = [["figure", "clips", "n", *Condition, "goal"], ["---", "---", "---:", *("---" for _ in Condition), "---"]]
+    conditions = _conditions(figures)
+    rows = [["figure", "clips", "n", *conditions, "goal"], ["---", "---", "---:", *("---" for _ in conditions), "---"]]
     for name, clips, found in _rows(figures):
-        cells = [_on_page(found[condition]) if condition in found else "" for condition in Condition]
+        cells = [_on_page(found[condition]) if condition in found else "" for condition in conditions]
         rows.append([name, clips, _count(found.values()), *cells, _goal(found.values())])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
@@ -22,13 +23,19 @@ def markdown_table(figures: Sequence[Figure]) -> str:
 def console_table(figures: Sequence[Figure]) -> Table:
     """The same within 80 columns: intervals under the values, those that a goal is for in green or red."""
     table = Table(box=SIMPLE_HEAD, padding=0, leading=1)
-    for heading in ("figure\nclips (n)", *(condition.replace(" ", "\n") for condition in Condition), "goal"):
+    conditions = _conditions(figures)
+    for heading in ("figure\nclips (n)", *(condition.replace(" ", "\n") for condition in conditions), "goal"):
         table.add_column(heading, no_wrap=True)
     for name, clips, found in _rows(figures):
-        cells = [_in_terminal(found[condition]) if condition in found else Text() for condition in Condition]
+        cells = [_in_terminal(found[condition]) if condition in found else Text() for condition in conditions]
         goal = _goal(found.values()).replace(" ", "\n")
         table.add_row(f"{name}\n{clips} ({_count(found.values())})", *cells, goal)
     return table
+
+
+def _conditions(figures: Sequence[Figure]) -> list[Condition]:
+    """Those of any figure."""
+    return [condition for condition in Condition if any(figure.condition == condition for figure in figures)]
 
 
 def _rows(figures: Sequence[Figure]) -> list[tuple[str, str, dict[str, Figure]]]:
@@ -68,7 +75,7 @@ def _count(figures: Iterable[Figure]) -> str:
 
 def _goal(figures: Iterable[Figure]) -> str:
     return ", ".join(
-        f"{_decimal(figure.goal)} {'met' if figure.is_met else 'missed'}"
+        f"{'at most ' if figure.is_limit else ''}{_decimal(figure.goal)} {'met' if figure.is_met else 'missed'}"
         for figure in figures
         if figure.goal is not None
     )

@@ -10,7 +10,8 @@ import pytest
 from curation.annotators.language.transformers_chat import TransformersChatConfig
 from curation.annotators.moving_object.locator import MovingObjectConfig
 from curation.profiles import CurationConfig, PaperAnnotators, build_stages
-from dataset_schema import TABLE_6_BUCKETS
+from curation.stages.decode import ReferenceTimes
+from dataset_schema import FRAMES_PER_SECOND, TABLE_6_BUCKETS
 from modeling.encoders import EmbeddedEncoders
 from modeling.model.parts import Trainable
 from modeling.model.weights import empty_model
@@ -24,6 +25,7 @@ from pipelines.verbs.curate import Curate
 from pipelines.verbs.demo import Demo
 from pipelines.verbs.sample import Sample
 from pipelines.verbs.train import Train
+from worlds.sprites import Change
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -224,6 +226,19 @@ def test_the_proof_on_a_frozen_base_is_of_the_same_clips_and_judged_alike() -> N
     assert own.run.pipeline.model.is_published
     assert (own.retrieval_goal, own.following_goal) == (0.70, 0.90)
     assert max(own.world.subjects) * own.pictures <= own.run.pipeline.model.max_images
+
+
+def test_in_the_proof_of_copying_clip_and_pictures_show_one_state_each() -> None:
+    command = parse(Prove, [], verb="prove", preset=CONFIGS / "prove_copying_cpu.toml")
+
+    assert command.world.changes.kinds == tuple(Change)
+    assert command.curation.decode.reference_times is ReferenceTimes.AFTER
+    assert command.curation.decode.reference_gap_s == 0
+    frames = command.sampling.bucket.frames
+    assert command.world.fps == FRAMES_PER_SECOND
+    assert (command.world.changes.every_frames, command.world.frames) == (frames, 2 * frames)
+    assert command.run.training.data.augments_references
+    assert max(command.world.subjects) * command.pictures <= command.run.pipeline.model.max_images
 
 
 def test_the_small_model_is_sampled_as_the_proof_samples_it() -> None:

@@ -7,21 +7,25 @@ Description (`shot.py`, drawn at random by `clip_plan.py`, or by `small_world.py
 files (`world_files.py`) are apart: a judge can draw any sprite of a description again.
 """
 
+from worlds.sprites.changes import ChangesConfig
 from worlds.sprites.clip_plan import ClipKind, ClipPlan, SpriteWorldConfig, Word, plan_clip
 from worlds.sprites.render import RenderedShot, render_shot
 from worlds.sprites.shapes import REACH
-from worlds.sprites.shot import SHAPES, Place, Shot, Track
+from worlds.sprites.shot import SHAPES, Place, Shot, Subject, Track
 from worlds.sprites.small_world import (
     CELL,
     SmallWorldConfig,
     Way,
     draw_small_texture,
+    in_state,
     plan_in_small_world,
     region_left,
     sprite_pose,
     sprite_size,
+    tell,
 )
-from worlds.sprites.sprite import canvas_map, draw_sprite
+from worlds.sprites.sprite import canvas_map, draw_sprite, lit
+from worlds.sprites.states import SIDES, Change, State, alternatives, light, opposite, sides
 from worlds.sprites.textures import Pattern, Texture, paint_texture
 from worlds.sprites.world_files import ClipTruth, SubjectTruth, make_world, read_truth, write_video
 
@@ -29,6 +33,9 @@ __all__ = [
     "CELL",
     "REACH",
     "SHAPES",
+    "SIDES",
+    "Change",
+    "ChangesConfig",
     "ClipKind",
     "ClipPlan",
     "ClipTruth",
@@ -38,22 +45,31 @@ __all__ = [
     "Shot",
     "SmallWorldConfig",
     "SpriteWorldConfig",
+    "State",
+    "Subject",
     "SubjectTruth",
     "Texture",
     "Track",
     "Way",
     "Word",
+    "alternatives",
     "canvas_map",
     "draw_small_texture",
     "draw_sprite",
+    "in_state",
+    "light",
+    "lit",
     "make_world",
+    "opposite",
     "paint_texture",
     "plan_clip",
     "plan_in_small_world",
     "read_truth",
     "region_left",
     "render_shot",
+    "sides",
     "sprite_pose",
     "sprite_size",
+    "tell",
     "write_video",
 ]

@@ -12,7 +12,8 @@ from worlds.sprites.backdrops import Canvas, paint_backdrop
 from worlds.sprites.foregrounds import paint_foreground
 from worlds.sprites.shapes import REACH
 from worlds.sprites.shot import Shot, Subject
-from worlds.sprites.sprite import canvas_map, draw_sprite
+from worlds.sprites.sprite import canvas_map, draw_sprite, lit
+from worlds.sprites.states import light
 from worlds.sprites.textures import paint_texture
 
 # A walk is drawn in so many steps; at 24 frames per second and two cycles per second every frame has its own.
@@ -65,6 +66,7 @@ class _SpriteCycle:
 
     def __init__(self, subject: Subject, height: int) -> None:
         self._shape = subject.shape
+        self._light = light(subject.state)
         side = max(16, round(_OVERSAMPLING * height * subject.size * 2 * REACH))
         self._cloth = paint_texture(subject.texture, side)
         self._drawn: dict[int, Rgba] = {}
@@ -73,7 +75,7 @@ class _SpriteCycle:
         """The sprite at the drawn step nearest to `phase`."""
         step = round(phase * _PHASES) % _PHASES
         if step not in self._drawn:
-            self._drawn[step] = draw_sprite(self._shape, self._cloth, phase=step / _PHASES)
+            self._drawn[step] = lit(draw_sprite(self._shape, self._cloth, phase=step / _PHASES), self._light)
         return self._drawn[step]
 
 

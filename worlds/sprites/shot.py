@@ -10,10 +10,11 @@ from typing import Final
 import numpy as np
 
 from dataset_schema import EntityKind
-from worlds.affine import Affine, rotation, taking
+from worlds.affine import Affine, compose, rotation, taking
 from worlds.sprites.flyers_and_swimmers import FLYERS_AND_SWIMMERS
 from worlds.sprites.quadrupeds import QUADRUPEDS
 from worlds.sprites.shapes import Point, Shape
+from worlds.sprites.states import State, leaning
 from worlds.sprites.textures import Texture
 from worlds.sprites.things import THINGS
 
@@ -71,6 +72,7 @@ class Subject:
         size: world units per sprite unit.
         facing: 1 to the right, -1 to the left.
         casts_shadow: whether it stands on something.
+        state: where states change: size and facing follow from it, lean and light are read of it.
     """
 
     word: str
@@ -80,6 +82,7 @@ class Subject:
     facing: int
     track: Track
     casts_shadow: bool
+    state: State = ()
 
     @property
     def shape(self) -> Shape:
@@ -104,7 +107,8 @@ class Subject:
         angle = np.deg2rad(track.tilt_deg) * np.sin(0.5 * beat) + 2 * np.pi * track.turns * progress * self.facing
         x0, y0, x1, y1 = self.shape.bounds()
         center, target = ((x0 + x1) / 2, (y0 + y1) / 2), (x, y - self.size * (y1 - y0) / 2)
-        return taking(center, target, self.size * rotation(angle) * (self.facing, 1))
+        upright = taking(center, target, self.size * rotation(angle) * (self.facing, 1))
+        return compose(upright, leaning(self.shape, self.state))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,12 @@
 """A small world for proofs: one to three sprites glide over a still place, each in its own region, as the caption says.
 
 The layout follows from the words alone, so that a small model can learn it in minutes and what is left to learn is what
-the sprites wear. Textures are drawn anew for every subject and never named.
+the sprites wear. Textures are drawn anew for every subject and never named. Where its
+state changes (`changes`), a picture of a subject also shows what the clip that it is given for need not.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, Literal
 
@@ -14,13 +15,15 @@ import numpy as np
 from dataset_schema import EntityKind
 from storage.configs import strict
 from storage.numbers import expect_at_least
-from worlds.affine import Affine, apply
+from worlds.affine import Affine, Points, apply, compose, taking
 from worlds.chances import Rng, between, chance
 from worlds.sprites.captions import sentence, with_article
 from worlds.sprites.cast import ACTORS
+from worlds.sprites.changes import ChangesConfig
 from worlds.sprites.clip_plan import ClipKind, ClipPlan, Word, expect_shares, expect_storable
 from worlds.sprites.shapes import Point
 from worlds.sprites.shot import SHAPES, Camera, Place, Shot, Subject, Track
+from worlds.sprites.states import State, facing, leaning, size
 from worlds.sprites.textures import Pattern, Texture, draw_texture
 
 # In world units, which are frame heights: a subject has a cell, and a cell moves within a region of height 1.
@@ -83,6 +86,7 @@ class SmallWorldConfig:
         jitter: how far ways may lie off the grid of a third of the frame's height. At 0 every way goes from one point
             of the grid to the next, which a small model learns several times sooner; at 1 a way lies anywhere within
             the subject's region and covers at least half of that third.
+        changes: of what pictures of a subject show beside its texture.
     """
 
     profile: Literal["small_world"] = "small_world"
@@ -97,6 +101,7 @@ class SmallWorldConfig:
     words: tuple[str, ...] = ("elephant", "cat", "fish", "rabbit")
     places: tuple[Place, ...] = (Place.MEADOW, Place.BEACH, Place.SNOW, Place.SEA)
     jitter: float = 0.0
+    changes: ChangesConfig = field(default_factory=ChangesConfig)
 
     def __post_init__(self) -> None:
         if self.clips < 1 or self.frames < 2:
@@ -132,25 +137,39 @@ def plan_in_small_world(config: SmallWorldConfig, index: int) -> ClipPlan:
         _subject(rng, word, way, left=region_left(number, count, aspect), jitter=config.jitter)
         for number, (word, way) in enumerate(zip(words, ways, strict=True))
     )
+    lengths = config.changes.lengths(config.frames)
+    states = [[config.changes.draw_state(rng) for _ in words] for _ in lengths]
+    told = [config.changes.draw_told(rng, state) for state in states[0]]
     return ClipPlan(
         index=index,
         kind=ClipKind.DESIRABLE,
-        caption=_caption(words, ways, place),
+        caption=tell(told, words, ways, place),
         words=(
             *(Word(word=word, kind=ACTORS[word].kind) for word in words),
             Word(word=place.value, kind=EntityKind.BACKGROUND),
         ),
-        shots=(
+        shots=tuple(
             Shot(
                 place=place,
                 seed=0,
-                frames=config.frames,
+                frames=frames,
                 fps=config.fps,
                 camera=_still_camera(aspect),
-                subjects=subjects,
-            ),
+                subjects=tuple(in_state(subject, state) for subject, state in zip(subjects, each, strict=True)),
+            )
+            for frames, each in zip(lengths, states, strict=True)
         ),
     )
+
+
+def tell(told: Sequence[State], words: Sequence[str], ways: Sequence[Way], place: Place) -> str:
+    """The caption: of every subject its word, what is told of its state, and its way; then the place."""
+    parts = [
+        f"{', '.join((with_article(word), *state))}{',' if state else ''} moves {way}"
+        for word, state, way in zip(words, told, ways, strict=True)
+    ]
+    listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    return sentence(f"{listed} {_PASSAGES[place]}")
 
 
 def draw_small_texture(rng: Rng) -> Texture:
@@ -164,11 +183,18 @@ def sprite_size(word: str) -> float:
     return CELL * _FILL / max(x1 - x0, y1 - y0)
 
 
-def sprite_pose(word: str) -> Affine:
+def sprite_pose(word: str, state: State = ()) -> Affine:
     """The map from sprite units to world units that puts the sprite in the middle of the cell [0, CELL) x [0, CELL)."""
-    size = sprite_size(word)
+    unit = sprite_size(word)
     x0, y0, x1, y1 = SHAPES[word].bounds_at(_PHASE)
-    return np.array([[size, 0.0, (CELL - size * (x0 + x1)) / 2], [0.0, size, (CELL - size * (y0 + y1)) / 2]])
+    upright = np.array([[unit, 0.0, (CELL - unit * (x0 + x1)) / 2], [0.0, unit, (CELL - unit * (y0 + y1)) / 2]])
+    return compose(_in_cell(state), compose(upright, leaning(SHAPES[word], state)))
+
+
+def _in_cell(state: State) -> Affine:
+    """The map of the cell to itself that mirrors and shrinks, about its middle."""
+    middle = (CELL / 2, CELL / 2)
+    return taking(middle, middle, size(state) * np.diag((facing(state), 1.0)))
 
 
 def _expect_known(name: str, found: Sequence[str], known: Collection[str]) -> None:
@@ -184,8 +210,7 @@ def region_left(number: int, count: int, aspect: float) -> float:
 
 
 def _subject(rng: Rng, word: str, way: Way, *, left: float, jitter: float) -> Subject:
-    x0, _, x1, y1 = SHAPES[word].bounds()
-    ground = apply(sprite_pose(word), np.array([[(x0 + x1) / 2, y1]]))[0]  # which the track leads, within the cell
+    ground = _ground(word)[0]
     ends = [(left + _TRAVEL * x + ground[0], _TRAVEL * y + ground[1]) for x, y in _ends(rng, way, jitter)]
     return Subject(
         word=word,
@@ -195,6 +220,26 @@ def _subject(rng: Rng, word: str, way: Way, *, left: float, jitter: float) -> Su
         facing=1,
         track=Track(start=ends[0], end=ends[1], cycle_hz=0.0),
         casts_shadow=False,
+    )
+
+
+def _ground(word: str) -> Points:
+    """The one point that the track leads, within the cell: below the middle of the sprite at rest."""
+    x0, _, x1, y1 = SHAPES[word].bounds()
+    return apply(sprite_pose(word), np.array([[(x0 + x1) / 2, y1]]))
+
+
+def in_state(subject: Subject, state: State) -> Subject:
+    """A subject without a state in one, on its way: its cell is where it was."""
+    ground = _ground(subject.word)
+    x, y = (apply(_in_cell(state), ground) - ground)[0]
+    start, end = subject.track.start, subject.track.end
+    return replace(
+        subject,
+        size=subject.size * size(state),
+        facing=facing(state),
+        track=replace(subject.track, start=(start[0] + x, start[1] + y), end=(end[0] + x, end[1] + y)),
+        state=state,
     )
 
 
@@ -210,9 +255,3 @@ def _ends(rng: Rng, way: Way, jitter: float) -> list[Point]:
 def _still_camera(aspect: float) -> Camera:
     middle = (aspect / 2, 0.5)
     return Camera(start=middle, end=middle, start_zoom=1.0, end_zoom=1.0, shake=0.0, seed=0)
-
-
-def _caption(words: list[str], ways: list[Way], place: Place) -> str:
-    parts = [f"{with_article(word)} moves {way}" for word, way in zip(words, ways, strict=True)]
-    told = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-    return sentence(f"{told} {_PASSAGES[place]}")

@@ -33,6 +33,12 @@ def draw_sprite(shape: Shape, cloth: Image, *, phase: float) -> Rgba:
     return np.dstack([rgb.round().astype(np.uint8), alpha])
 
 
+def lit(sprite: Rgba, light: float) -> Rgba:
+    """A premultiplied sprite with all its colors multiplied."""
+    colors = (sprite[..., :3] * np.float32(light)).round().astype(np.uint8)
+    return np.dstack([colors, sprite[..., 3]])
+
+
 def canvas_map(side: int) -> Affine:
     """From sprite units to pixels of a sprite's canvas."""
     scale = side / (2 * REACH)

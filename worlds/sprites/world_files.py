@@ -17,6 +17,7 @@ from worlds.arrays import Labels, Mask, Video
 from worlds.sprites.clip_plan import ClipKind, ClipPlan, SpriteWorldConfig, Word, plan_clip
 from worlds.sprites.render import RenderedShot, render_shot
 from worlds.sprites.small_world import SmallWorldConfig, plan_in_small_world
+from worlds.sprites.states import State
 
 # Our choice: nearly lossless, so that textures survive; about 120 kB for two seconds at 160 x 288. Without `mbtree`,
 # because with it x264 writes slightly different files from the same frames now and then.
@@ -33,12 +34,14 @@ class SubjectTruth:
 
     Attributes:
         boxes: of what is visible, one per frame of the clip; None where nothing is.
+        state: where states change; a subject then comes once for every state, one after another.
     """
 
     word: str
     kind: EntityKind
     texture: dict[str, Any]
     boxes: tuple[Box | None, ...]
+    state: State = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +108,13 @@ def read_truth(path: Path) -> ClipTruth:
 
 def _read_subject(content: dict[str, Any]) -> SubjectTruth:
     boxes = tuple(None if box is None else Box(**box) for box in content["boxes"])
-    return SubjectTruth(word=content["word"], kind=EntityKind(content["kind"]), texture=content["texture"], boxes=boxes)
+    return SubjectTruth(
+        word=content["word"],
+        kind=EntityKind(content["kind"]),
+        texture=content["texture"],
+        boxes=boxes,
+        state=tuple(content.get("state", ())),
+    )
 
 
 def _write_clip(plan: ClipPlan, config: SpriteWorldConfig | SmallWorldConfig, video: Path, truth: Path) -> None:
@@ -150,6 +159,7 @@ def _write_truth(plan: ClipPlan, rendered: list[RenderedShot], path: Path) -> No
                 "kind": subject.kind,
                 "texture": asdict(subject.texture),
                 "boxes": [_box(frame == index + 1) for frame in labels],
+                **({"state": subject.state} if subject.state else {}),
             }
             for index, subject in enumerate(subjects)
         ],

@@ -14,8 +14,10 @@ import pytest
 from dataset_schema import Sample, read_shard, shard_paths
 from pipelines.__main__ import main
 from pipelines.config import ConfigError, parse
+from pipelines.proof import ablate
 from pipelines.proof.ablate import Ablate, with_change
-from pipelines.proof.prove import PRESET, Ablation
+from pipelines.proof.held_out import HeldOut
+from pipelines.proof.prove import PRESET, Ablation, Material
 from pipelines.proof.scores import Condition
 from pipelines.verbs.train import Train
 from storage.configs import to_plain
@@ -161,3 +163,42 @@ def test_every_ablation_changes_what_it_names_and_nothing_else(ablation: Ablatio
         tomllib.loads(ablation.change)
     )
     assert changed.output == usual.output / "ablations" / ablation.name.replace(" ", "-")
+
+
+COPYING = PRESET.with_name("prove_copying_cpu.toml")
+
+
+def test_ablations_with_the_same_new_clips_train_on_one_dataset_and_start_from_one_text_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is drawn or trained: what is asked for is written down."""
+    own = Material(training=Path("own"), clips=(), text_model=Path("text"))
+    prepared: list[Ablate] = []
+    trained: dict[str, Material] = {}
+
+    def prepare(changed: Ablate, clips: Sequence[HeldOut], console: object) -> Material:
+        prepared.append(changed)
+        return Material(training=changed.output / "training", clips=(), text_model=changed.output / "text")
+
+    def personalize(changed: Ablate, material: Material, output: Path) -> Path:
+        trained[output.parent.name] = material
+        return output
+
+    monkeypatch.setattr(ablate, "prepare", lambda *_: own)
+    monkeypatch.setattr(ablate, "prepare_training", prepare)
+    monkeypatch.setattr(ablate, "personalize", personalize)
+    monkeypatch.setattr(ablate, "judge", lambda *_: ({}, {}))
+
+    assert main(["ablate", "--config", str(COPYING), "--output", str(tmp_path / "proof")]) == 0
+
+    first = tmp_path / "proof" / "ablations" / "references-of-the-clip"
+    assert {changed.output for changed in prepared} == {first}
+    assert {changed.world.frames for changed in prepared} == {9}
+    shared = Material(training=first / "training", clips=(), text_model=first / "text")
+    assert trained == {
+        "proof": own,
+        "no-augmentation": own,
+        "references-of-the-clip": shared,
+        "neither": shared,
+        "neither-but-drawn-references": shared,
+    }
