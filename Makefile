@@ -11,6 +11,8 @@ INPUT ?=
 OUTPUT ?=
 CAPTION ?=
 VIDEO ?=
+PICTURES ?=
+WORD ?=
 SCORE_ALL ?=
 CONFIG ?=
 DATASET ?=
@@ -35,7 +37,7 @@ ARGS ?=
 
 # What the user wrote stays as it is: make would take the $5 of a caption for a variable. Recipes read most of them from
 # the environment, so that a caption may hold an apostrophe; ARGS is several words, quoted as in a shell.
-AS_WRITTEN := INPUT OUTPUT CAPTION VIDEO CONFIG DATASET TO WHERE VIDEOS ADDRESS MEDIA MODEL PROMPT REF BUCKET LABELS CHECKPOINT
+AS_WRITTEN := INPUT OUTPUT CAPTION VIDEO PICTURES WORD CONFIG DATASET TO WHERE VIDEOS ADDRESS MEDIA MODEL PROMPT REF BUCKET LABELS CHECKPOINT
 $(foreach name,$(AS_WRITTEN) ARGS DATASETS,$(eval override $(name) := $$(value $(name))))
 export $(AS_WRITTEN)
 
@@ -47,7 +49,7 @@ option = $(if $($(1)),$(2) "$$$(1)")
 # in names of files, and in the first word.
 each_reference = readarray -t references < <(sed -E ':next; s/(=.*[^[:blank:]])[[:blank:]]+([^[:blank:]=\n]+=)/\1\n\2/; t next' <<< "$$REF")
 
-.PHONY: help setup demo prove prove-backbone ablations check test test-slow test-gpu test-browser setup-browser test-legacy explain curate inspect browse select index repolicy merge diff compact export validate own-dataset describe cache train sample to-diffusers submit label-clips train-filter bench bench-quality bench-model bench-gpu bench-dataset bench-browse clean
+.PHONY: help setup demo prove prove-backbone ablations check test test-slow test-gpu test-browser setup-browser test-legacy explain curate subject inspect browse select index repolicy merge diff compact export validate own-dataset describe cache train sample to-diffusers submit label-clips train-filter bench bench-quality bench-subject bench-model bench-gpu bench-dataset bench-browse clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -115,6 +117,12 @@ curate: setup  ## videos and captions into a dataset: make curate INPUT=videos/ 
 	$(call need,INPUT,name a folder or a .csv .jsonl .parquet manifest)$(call need,OUTPUT,name the dataset directory to write)
 	$(PYTHON) -m pipelines curate --input "$$INPUT" --output "$$OUTPUT" $(call option,CONFIG,--config) \
 		$(call option,CAPTION,--sources.caption) $(if $(SCORE_ALL),--score-all) $(ARGS)
+
+subject: setup  ## the clips of one subject, by some pictures of it: make subject PICTURES=dog/ INPUT=videos/ OUTPUT=out/dog [WORD=dog] [CAPTION="A dog runs."]; or DATASET=out/dataset for INPUT
+	$(call need,PICTURES,name a folder with pictures of the subject)$(call need,OUTPUT,name a folder)$(if $(INPUT)$(DATASET),,$(error INPUT is not set; name videos or by DATASET what make curate made of them))
+	$(PYTHON) -m pipelines subject --pictures "$$PICTURES" --output "$$OUTPUT" $(call option,INPUT,--input) \
+		$(call option,DATASET,--dataset) $(call option,WORD,--word) $(call option,CONFIG,--config) \
+		$(call option,CAPTION,--sources.caption) $(ARGS)
 
 inspect: setup  ## tables and contact sheets of a dataset: make inspect DATASET=out/dataset
 	$(call need,DATASET,name a dataset directory)
@@ -204,6 +212,9 @@ bench: setup  ## measure annotators against ground truth: make bench MEDIA=DIR (
 
 bench-quality: setup  ## every figure of the embedded profile beside its goal: make bench-quality [MEDIA=DIR]; without it on generated clips
 	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.quality $(if $(MEDIA),"$$MEDIA") $(ARGS)
+
+bench-subject: setup  ## whether the clips of one subject are found among others of its kind, in drawn worlds: precision and recall
+	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.subject $(ARGS)
 
 bench-model: setup  ## measure the model library: its block against diffusers, how much of training compiles, sampling against the naive loop, loading against `datasets`
 	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.model_block

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +32,12 @@ class HistogramEncoder:
     """Color and texture histograms: the cosine of two vectors is a weighted mean of two Bhattacharyya coefficients.
 
     Tells a red jacket from a blue one, not one man in a red jacket from another.
+
+    Attributes:
+        same_subject: PRINCIPLE
     """
+
+    same_subject: ClassVar[float] = 0.87
 
     def describe(self) -> Annotator:
         """Name the features; there are no weights."""
