@@ -124,12 +124,13 @@ def may_mean(subject_word: str, word: str) -> bool:
 
 
 def likeness_of(vectors: npt.NDArray[np.float64], looks: npt.NDArray[np.float64]) -> float:
-    """Of some pictures to others: each picture's greatest cosine, and of those the median.
+    """Of some pictures to others: the greatest cosine of two.
 
-    Our choice: the greatest, because one of the subject's pictures shows it from the side from which this one does; the
-    median, because of three pictures one may be cut badly.
+    Our choice: one of the subject's pictures shows it from the side from which one of the clip's does, and of the
+    clip's three one is cut best. In drawn worlds, where one stranger in a thousand passes, the greatest finds .95 of the
+    clips, the mean of each picture's greatest .91, the median .90.
     """
-    return float(np.median((vectors @ looks.T).max(axis=1)))
+    return float((vectors @ looks.T).max())
 
 
 def pictures_of(sample: Sample, entity: Entity, frame: Image) -> list[SubjectPicture]:
