@@ -127,8 +127,8 @@ def likeness_of(vectors: npt.NDArray[np.float64], looks: npt.NDArray[np.float64]
     """Of some pictures to others: the greatest cosine of two.
 
     Our choice: one of the subject's pictures shows it from the side from which one of the clip's does, and of the
-    clip's three one is cut best. In drawn worlds, where one stranger in a thousand passes, the greatest finds .95 of the
-    clips, the mean of each picture's greatest .91, the median .90.
+    clip's three one is cut best. In drawn worlds, where one stranger in a thousand passes, the greatest finds .95 of
+    them, the mean of each picture's greatest .91, the median .90.
     """
     return float((vectors @ looks.T).max())
 
