@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.figures import Figure
+from curation.annotators.faces import BlazeFaceConfig
 from curation.annotators.likeness.histogram import HistogramEncoder
 from curation.annotators.moving_object.locator import MovingObjectConfig
 from curation.masks import mask_box
@@ -161,7 +162,9 @@ def drawings(target: Target) -> list[Cutout]:
 def hold_against_truth(samples: Sequence[Sample], videos: Path, target: Target, *, word: str) -> Counted:
     """Search the clips of a world for one subject, and count what is right."""
     looks = Looks(_REMEMBERING.encode(drawings(target)), _REMEMBERING, word=word)
-    search = Search(looks, SubjectConfig(min_frame_difference=0.0), HistogramEncoder.same_subject)
+    search = Search(
+        looks, SubjectConfig(min_frame_difference=0.0), HistogramEncoder.same_subject, BlazeFaceConfig().build()
+    )
     for sample in samples:
         finding = search.find(sample)
         if finding is not None:

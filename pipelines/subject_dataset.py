@@ -6,15 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from curation.annotators.protocols import FaceDetector
-from curation.entity_words.phrases import names_person
 from curation.execution.outcomes import Outcome, passed_over
 from curation.execution.writer import ShardLimits, ShardWriter
 from curation.funnel import Counts, Ends
-from curation.masks import png
-from curation.one_subject.other_faces import blurred_faces, without_faces
+from curation.one_subject.other_faces import without_faces
 from curation.one_subject.rules import STAGE, SubjectConfig
 from curation.one_subject.search import Found, Search, ShownSubject
 from curation.references.judging import scores_alone
@@ -32,7 +28,6 @@ from dataset_schema import (
     read_shard,
     shard_paths,
 )
-from picture_reading.opening import open_picture
 from pipelines.selection import finished_manifest, not_kept
 from pipelines.views.sheet_pictures import Picture, frames_at
 from pipelines.whole_dataset import whole_dataset, with_whole_video, write_head
@@ -189,11 +184,11 @@ class _Rewriting:
         foreign = [p for p in self.found.chosen if p.clip_id != shown.finding.clip_id]
         first = max((p.place for p in (*entity.references, *entity.rejected_references)), default=-1) + 1
         total = first + len(foreign)
-        kept = [replace(p, likeness=_padded(p.likeness, total), image=self._shown(entity, p.image)) for p in own]
-        given = [
-            given_picture(self._shown(entity, Payload(bytes=p.content)), place=first + number)
-            for number, p in enumerate(foreign)
+        seen = {p.place: Payload(bytes=p.content) for p in shown.pictures}  # without other faces
+        kept = [
+            replace(p, likeness=_padded(p.likeness, total), image=p.image if p.is_face else seen[p.place]) for p in own
         ]
+        given = [given_picture(Payload(bytes=p.content), place=first + number) for number, p in enumerate(foreign)]
         rejected = [*entity.rejected_references, *map(scores_alone, left_out)]
         return replace(
             entity,
@@ -202,13 +197,6 @@ class _Rewriting:
                 replace(p, likeness=_padded(p.likeness, total)) for p in sorted(rejected, key=lambda p: p.place)
             ),
         )
-
-    def _shown(self, entity: Entity, image: Payload) -> Payload:
-        """A picture of the subject; a face in that of a dog is somebody else's."""
-        if names_person(entity.word) or image.bytes is None:
-            return image
-        blurred = blurred_faces(np.asarray(open_picture(image.bytes)), self.faces)
-        return image if blurred is None else Payload(bytes=png(blurred))
 
 
 def _padded(likeness: Sequence[float | None], total: int) -> tuple[float | None, ...]:

@@ -8,16 +8,16 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from curation.annotators.protocols import CutoutEncoder
+from curation.annotators.protocols import CutoutEncoder, FaceDetector
 from curation.entity_words.object_classes import object_classes
 from curation.masks import png
+from curation.one_subject.cutouts import cutout_of, small_picture
+from curation.one_subject.other_faces import blurred_faces, people_in
 from curation.one_subject.views import Distance, Light, View, distance_of, light_of, view_of
-from curation.records import Cutout, Image
+from curation.records import Image
 from curation.references.quality import sharpness
 from dataset_schema import Entity, EntityKind, ReferenceImage, Sample
-from picture_reading.opening import open_picture
 
-_SMALL_SIDE: Final = 32
 _FRAME_SIZE: Final = (48, 27)
 
 
@@ -133,12 +133,19 @@ def likeness_of(vectors: npt.NDArray[np.float64], looks: npt.NDArray[np.float64]
     return float((vectors @ looks.T).max())
 
 
-def pictures_of(sample: Sample, entity: Entity, frame: Image) -> list[SubjectPicture]:
-    """The whole pictures of an entity, measured."""
+def pictures_of(sample: Sample, entity: Entity, frame: Image, faces: FaceDetector) -> list[SubjectPicture]:
+    """The whole pictures of an entity, measured; of something that is no person, without people's faces.
+
+    Args:
+        sample: the clip.
+        entity: the subject in it.
+        frame: the middle one.
+        faces: loaded.
+    """
     light = light_of(frame)
-    faces = {reference.frame_index for reference in entity.references if reference.is_face}
+    with_face = {reference.frame_index for reference in entity.references if reference.is_face}
     return [
-        _picture(sample, entity.word, reference, light, has_face=reference.frame_index in faces)
+        _picture(sample, entity, reference, light, faces, has_face=reference.frame_index in with_face)
         for reference in entity.references
         if not reference.is_face
     ]
@@ -149,23 +156,6 @@ def small_frame(frame: Image) -> Image:
     return np.asarray(cv2.resize(frame, _FRAME_SIZE, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def cutout_of(reference: ReferenceImage) -> Cutout:
-    """A reference image's pixels."""
-    image = reference.image
-    return np.asarray(open_picture(image.bytes if image.bytes is not None else image.path or ""), np.uint8)
-
-
-def small_picture(cutout: Cutout) -> Image:
-    """The cutout on white, padded to a square, in 32 x 32."""
-    height, width = cutout.shape[:2]
-    side = max(height, width)
-    square = np.full((side, side, 3), 255, np.uint8)
-    window = square[(side - height) // 2 :][:height, (side - width) // 2 :][:, :width]
-    opaque = cutout[..., 3] > 0
-    window[opaque] = cutout[..., :3][opaque]
-    return np.asarray(cv2.resize(square, (_SMALL_SIDE, _SMALL_SIDE), interpolation=cv2.INTER_AREA), np.uint8)
-
-
 def _compared(entity: Entity, looks: Looks) -> list[ReferenceImage]:
     return [reference for reference in entity.references if reference.is_face == looks.by_faces]
 
@@ -174,8 +164,12 @@ def _likeness(references: Sequence[ReferenceImage], looks: Looks) -> float:
     return likeness_of(looks.encoder.encode([cutout_of(reference) for reference in references]), looks.vectors)
 
 
-def _picture(sample: Sample, word: str, reference: ReferenceImage, light: Light, *, has_face: bool) -> SubjectPicture:
+def _picture(
+    sample: Sample, entity: Entity, reference: ReferenceImage, light: Light, faces: FaceDetector, *, has_face: bool
+) -> SubjectPicture:
     cutout = cutout_of(reference)
+    people = people_in(sample, entity, reference)
+    blurred = blurred_faces(cutout, faces, people) if people else None
     mask = cutout[..., 3] > 0
     box, media = reference.box, sample.media
     share = None if box is None else max((box.x1 - box.x0) / media.width, (box.y1 - box.y0) / media.height)
@@ -183,11 +177,11 @@ def _picture(sample: Sample, word: str, reference: ReferenceImage, light: Light,
         clip_id=sample.clip_id,
         place=reference.place,
         time_s=reference.time_s,
-        content=reference.image.bytes or png(cutout),
+        content=png(cutout if blurred is None else blurred),
         small=small_picture(cutout),
         short_side=min(mask.shape),
         sharpness=sharpness(np.ascontiguousarray(cutout[..., :3]), mask),
-        view=view_of(word, mask, has_face=has_face),
+        view=view_of(entity.word, mask, has_face=has_face),
         distance=distance_of(share),
         light=light,
     )

@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from curation.annotators.protocols import FaceDetector
 from curation.masks import png
 from curation.one_subject.choice import choose, frame_difference, judge
 from curation.one_subject.coverage import Coverage, coverage_of
+from curation.one_subject.cutouts import cutout_of
 from curation.one_subject.finding import (
     Finding,
     Looks,
     SubjectPicture,
-    cutout_of,
     find_subject,
     pictures_of,
     small_frame,
@@ -83,6 +84,7 @@ class Search:
     looks: Looks
     config: SubjectConfig
     limit: float
+    faces: FaceDetector
     shown: list[ShownSubject] = field(default_factory=list)
     reasons: dict[str, tuple[Reason, ...]] = field(default_factory=dict)
     failed: dict[str, FailedClip] = field(default_factory=dict)
@@ -109,7 +111,7 @@ class Search:
             return
         if finding.entity is None:
             raise ValueError(f"clip {sample.clip_id} has no entity that may be the subject, expected one")
-        pictures = pictures_of(sample, sample.entities[finding.entity], frame)
+        pictures = pictures_of(sample, sample.entities[finding.entity], frame, self.faces)
         self.shown.append(
             ShownSubject(
                 finding=finding,

@@ -131,15 +131,15 @@ def find(
     from pipelines.subject_dataset import Told, search_dataset, write_subject_dataset
     from pipelines.views.subject_report import SubjectReport, agreement_of
 
-    search = Search(looks, command.subject, limit)
+    faces = command.curation.annotators.faces.build()
+    faces.load()
+    search = Search(looks, command.subject, limit, faces)
     done = iter(range(1, 1 << 62))
     with progress("search", total=dataset_counts(dataset).kept, unit="clip") as report_progress:
         found = search_dataset(dataset, search, lambda: report_progress(next(done)))
     if not found.kept:
         return _none_found(command, dataset, given, found, limit, console)
     annotator = looks.encoder.describe()
-    faces = command.curation.annotators.faces.build()
-    faces.load()
     where = f"likeness to {command.pictures} by {annotator.name} >= {limit:g}"
     written = write_subject_dataset(
         dataset,

@@ -60,10 +60,11 @@ def _told(likeness: float | None, uri: str) -> str:
 
 
 def _card(title: str, pictures: Sequence[tuple[Image.Image | None, str]]) -> Image.Image:
-    width = WIDTH - 2 * MARGIN
-    rows = [pictures[first : first + _IN_A_ROW] for first in range(0, len(pictures), _IN_A_ROW)]
+    """A title, and rows of pictures with a note of two lines below each."""
+    rows = [pictures[first : first + _IN_A_ROW] for first in range(0, max(1, len(pictures)), _IN_A_ROW)]
     step = _CELL[1] + 2 * SMALL.line_height + GAP
-    card = Image.new("RGB", (width, 2 * PADDING + 2 * CAPTION.line_height + max(1, len(rows)) * step), CARD)
+    width = WIDTH - 2 * MARGIN
+    card = Image.new("RGB", (width, 2 * PADDING + 2 * CAPTION.line_height + GAP + len(rows) * step), CARD)
     draw = ImageDraw.Draw(card)
     y = write(draw, (PADDING, PADDING), title, CAPTION, width=width - 2 * PADDING, max_lines=2) + GAP
     if not pictures:
@@ -75,4 +76,4 @@ def _card(title: str, pictures: Sequence[tuple[Image.Image | None, str]]) -> Ima
             place(card, (x, y), _CELL, shown, missing="not used")
             write(draw, (x, y + _CELL[1] + 2), note, SMALL, width=_CELL[0], max_lines=2)
         y += step
-    return card
+    return card.crop((0, 0, width, y))
