@@ -88,7 +88,7 @@ class Finding:
         """What rules read, before its pictures are looked at."""
         return {
             "subject_word": subject_word,
-            "words": ", ".join(self.words) or "none",
+            "words": ", ".join(map(repr, self.words)) or "none",
             "word": self.word,
             "namesakes": self.namesakes,
             "likeness_to_subject": self.likeness,
