@@ -3,9 +3,10 @@
     python -m benchmarks.subject [--seeds 1 2 3] [--clips 40] [--folder DIR] [--calibrate]
 
 A world has some textures for each of its animals, so that the same cat comes again among other cats. It is curated as
-videos are; then each of its subjects in turn is searched for by five drawings of it: other poses, other sizes, turned
-either way, and never through a video's compression. The limit of the likeness was chosen on the worlds of
-`CALIBRATION_SEEDS`; figures are those of others.
+videos are, but for backgrounds, shots and content: nothing here depends on them, and they cost most. Then each of its
+subjects in turn is searched for by five drawings of it: other poses, other sizes, turned either way, and never through
+a video's compression. The limit of the likeness was chosen on the worlds of `CALIBRATION_SEEDS`; figures are those of
+others.
 """
 
 import argparse
@@ -36,6 +37,8 @@ from curation.records import Clip, Cutout
 from curation.scripting import curate
 from curation.stage import Resources, Stage
 from curation.stages.background import BackgroundPicture
+from curation.stages.content_filter import ContentFilter
+from curation.stages.single_shot import SingleShotFilter
 from dataset_schema import Annotator, Sample, read_shard, shard_paths
 from pipelines.subject_dataset import middle_frame
 from worlds.sprites import (
@@ -144,7 +147,11 @@ def curated_world(folder: Path, world: SpriteWorldConfig) -> Path:
     videos, dataset = folder / f"w{world.seed}", folder / f"d{world.seed}"
     if not (videos / "manifest.csv").exists():
         make_world(videos, world)
-    stages = [_NoBackground() if isinstance(stage, BackgroundPicture) else stage for stage in build_stages(_CURATION)]
+    stages = [
+        _NoBackground() if isinstance(stage, BackgroundPicture) else stage
+        for stage in build_stages(_CURATION)
+        if not isinstance(stage, SingleShotFilter | ContentFilter)
+    ]
     curate(videos / "manifest.csv", stages, dataset)
     return dataset
 
