@@ -19,11 +19,11 @@ class SubjectConfig:
         min_likeness: of a clip's subject to the pictures, by the encoder in use; None takes the encoder's own limit.
         min_short_side: of a picture, pixels; as curation asks of subjects, whose pictures these are.
         min_sharpness: of a picture, least variance of the Laplacian; as curation asks, too.
-        min_difference: of two pictures, mean difference of their pixels on 32 x 32; below it they are doubles, and the
-            smaller one is left out.
-            Our choice: between a picture beside its copy in another size and compression, and pictures a tenth of a
-            second apart.
-        min_frame_difference: the same for the middle frames of two clips: below it one clip is the other, once more.
+        min_difference: of two pictures, mean difference of their pixels on 32 x 32, [0, 1]; below it they are doubles,
+            and the smaller one is left out. Our choice: in six clips of DAVIS a copy of half the size, as JPEG of
+            quality 50, differs by 0.010 to 0.036, and the same subject a fifth of a second later by 0.05 to 0.34.
+        min_frame_difference: the same for the middle frames of two clips: below it one clip is the other once more.
+            Our choice: there a copy differs by 0.006 at most, and the next frame by 0.023 at least.
         references: most pictures of the subject that are chosen.
         other_faces: of people beside the subject: `blur` the faces in their pictures, or `leave_out` the pictures.
             Pictures of their faces alone are left out always. The videos stay as they are.
@@ -66,6 +66,11 @@ def limit_of(config: SubjectConfig, encoder: object) -> float:
         f"{type(encoder).__name__} does not say from which likeness on two pictures show one subject; give "
         "--subject.min-likeness"
     )
+
+
+def subject_rules(config: SubjectConfig, limit: float) -> tuple[Rule, ...]:
+    """All of them, in the order in which they are held against what was found."""
+    return (*clip_rules(config, limit), *picture_rules(config))
 
 
 def clip_rules(config: SubjectConfig, limit: float) -> tuple[Rule, ...]:
