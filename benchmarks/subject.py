@@ -120,7 +120,7 @@ def figures(folder: Path, seeds: Sequence[int], clips: int) -> list[Figure]:
         for target in targets(world):
             by_word += hold_against_truth(samples, videos, target, word=target.word)
             by_looks += hold_against_truth(samples, videos, target, word="")
-    return [*_figures("its word given", by_word), *_figures("any animal", by_looks)]
+    return [*figures_of("its word given", by_word), *figures_of("any animal", by_looks)]
 
 
 def calibration(folder: Path, seeds: Sequence[int], clips: int) -> str:
@@ -134,7 +134,7 @@ def calibration(folder: Path, seeds: Sequence[int], clips: int) -> str:
                 looks = Looks(_REMEMBERING.encode(drawings(target)), _REMEMBERING)
                 likeness = find_subject(sample, looks).likeness
                 if likeness is not None:
-                    (own if _shows(videos, _number(sample.source.uri), target) else strangers).append(likeness)
+                    (own if shows(videos, _number(sample.source.uri), target) else strangers).append(likeness)
     limit = float(np.quantile(strangers, 1 - _STRANGERS_THAT_PASS))
     found = float(np.mean(np.array(own) >= limit))
     return (
@@ -179,7 +179,7 @@ def hold_against_truth(samples: Sequence[Sample], videos: Path, target: Target, 
     found = {_number(shown.finding.uri) for shown in search.decide().kept.values()}
     kept = {_number(sample.source.uri) for sample in samples}
     all_clips = {_number(truth) for truth in (videos / "truth").glob("*.json")}
-    true = {number for number in all_clips if _shows(videos, number, target)}
+    true = {number for number in all_clips if shows(videos, number, target)}
     return Counted(
         right=len(found & true), wrong=len(found - true), missed=len(true & kept - found), lost=len(true - kept)
     )
@@ -195,7 +195,8 @@ def interval(part: int, whole: int) -> tuple[float, float]:
     return middle - half, middle + half
 
 
-def _figures(how: str, counted: Counted) -> list[Figure]:
+def figures_of(how: str, counted: Counted) -> list[Figure]:
+    """The shares that counts come to, each with its interval."""
     found, kept = counted.right + counted.wrong, counted.right + counted.missed
     shares = (
         ("precision", found, LEAST_PRECISION),
@@ -272,7 +273,8 @@ def _number(uri: Path | str) -> str:
     return Path(uri).stem
 
 
-def _shows(videos: Path, number: str, target: Target) -> bool:
+def shows(videos: Path, number: str, target: Target) -> bool:
+    """Whether a clip of a world shows a subject, by its truth."""
     worn = json.loads(json.dumps(asdict(target.texture)))
     truth = _truth(videos / "truth" / f"{number}.json")
     return any(subject.word == target.word and subject.texture == worn for subject in truth.subjects)
