@@ -71,8 +71,8 @@ class Finding:
     Attributes:
         entity: which of the sample's entities is most like the subject; None where none can be it.
         likeness: of that entity.
-        namesakes: how many entities can be it.
-        words: all that have pictures.
+        namesakes: how many entities can be it, and have what is compared: pictures, or faces.
+        words: all of which something can be compared.
     """
 
     clip_id: str
@@ -84,10 +84,10 @@ class Finding:
     word: str = ""
     likeness: float | None = None
 
-    def facts(self, subject_word: str) -> dict[str, Any]:
+    def facts(self, looks: Looks) -> dict[str, Any]:
         """What rules read, before its pictures are looked at."""
         return {
-            "subject_word": subject_word,
+            "compared": "face" if looks.by_faces else "picture",
             "words": ", ".join(map(repr, self.words)) or "none",
             "word": self.word,
             "namesakes": self.namesakes,

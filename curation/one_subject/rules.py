@@ -83,7 +83,7 @@ def clip_rules(config: SubjectConfig, limit: float) -> tuple[Rule, ...]:
             reads="namesakes",
             bound=Bound.AT_LEAST,
             limit=1,
-            sentence="none of its words with a picture can mean {subject_word!r} ({words})",
+            sentence="no word of it that can be the subject has a {compared} ({words})",
             plain="another kind of subject",
             advice="write captions that call it by a word of its kind; or hold every subject against it: --word ''",
         ),

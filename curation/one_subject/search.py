@@ -96,7 +96,7 @@ class Search:
         finding = find_subject(sample, self.looks)
         if finding.likeness is not None:
             self.likeness[sample.clip_id] = finding.likeness
-        reasons = self._reasons(finding.facts(self.looks.word))
+        reasons = self._reasons(finding.facts(self.looks))
         if not reasons:
             return finding
         self.reasons[sample.clip_id] = reasons
@@ -146,7 +146,7 @@ class Search:
         kept, reasons = list[ShownSubject](), dict[str, tuple[Reason, ...]]()
         for each in sorted(self.shown, key=_best_first):
             nearest = min(kept, key=lambda other: frame_difference(each.frame, other.frame), default=None)
-            facts = {**each.finding.facts(self.looks.word), **_seen(each.pictures, self.config)}
+            facts = {**each.finding.facts(self.looks), **_seen(each.pictures, self.config)}
             if nearest is not None:
                 facts["frame_difference"] = frame_difference(each.frame, nearest.frame)
                 facts["nearest_clip"] = nearest.finding.clip_id

@@ -67,7 +67,7 @@ def test_words_of_another_kind_are_not_held_against_it() -> None:
 
     found = search([man, dog(2)])
 
-    assert reasons(found, 1) == [("another_subject", "none of its words with a picture can mean 'dog' ('man')")]
+    assert reasons(found, 1) == [("another_subject", "no word of it that can be the subject has a picture ('man')")]
     assert found.likeness.keys() == {f"{2:032x}"}
     assert find_subject(man.sample, LOOKS._replace(word="")).likeness == pytest.approx(1, abs=0.01)
 
