@@ -4,6 +4,7 @@ import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -134,7 +135,7 @@ def find(
     faces = command.curation.annotators.faces.build()
     faces.load()
     search = Search(looks, command.subject, limit, faces)
-    done = iter(range(1, 1 << 62))
+    done = count(1)
     with progress("search", total=dataset_counts(dataset).kept, unit="clip") as report_progress:
         found = search_dataset(dataset, search, lambda: report_progress(next(done)))
     if not found.kept:
