@@ -20,8 +20,9 @@ class SubjectConfig:
         min_short_side: of a picture, pixels; as curation asks of subjects, whose pictures these are.
         min_sharpness: of a picture, least variance of the Laplacian; as curation asks, too.
         min_difference: of two pictures, mean difference of their pixels on 32 x 32, [0, 1]; below it they are doubles,
-            and the smaller one is left out. Our choice: in six clips of DAVIS a copy of half the size, as JPEG of
-            quality 50, differs by 0.010 to 0.036, and the same subject a fifth of a second later by 0.05 to 0.34.
+            and the smaller one is left out. Our choice: in six clips of DAVIS a copy of a third of the size, as JPEG
+            of quality 40, differs by 0.023 to 0.045 (0.088 where motion blurs it), and the same subject a fifth of a
+            second later by 0.051 to 0.34.
         min_frame_difference: the same for the middle frames of two clips: below it one clip is the other once more.
             Our choice: there a copy differs by 0.006 at most, and the next frame by 0.023 at least.
         references: most pictures of the subject that are chosen.
@@ -32,7 +33,7 @@ class SubjectConfig:
     min_likeness: float | None = None
     min_short_side: int = 48
     min_sharpness: float = 5.0
-    min_difference: float = 0.03
+    min_difference: float = 0.05
     min_frame_difference: float = 0.02
     references: int = 12
     other_faces: Literal["blur", "leave_out"] = "blur"

@@ -42,7 +42,7 @@ class View(StrEnum):
     SLANTED = "between side and front"
     FACE = "with its face"
     NO_FACE = "without its face"
-    UNKNOWN = "not known"
+    UNKNOWN = "side not known"
 
 
 class Distance(StrEnum):
@@ -51,7 +51,7 @@ class Distance(StrEnum):
     CLOSE = "close"
     MIDDLE = "at middle distance"
     FAR = "from afar"
-    UNKNOWN = "not known"
+    UNKNOWN = "distance not known"
 
 
 class Light(StrEnum):
@@ -60,7 +60,6 @@ class Light(StrEnum):
     DARK = "in the dark"
     DIM = "in dim light"
     BRIGHT = "in bright light"
-    UNKNOWN = "not known"
 
 
 def view_of(word: str, mask: Mask, *, has_face: bool) -> View:
