@@ -17,6 +17,7 @@ from tests.curation.one_subject.made_samples import Made, cutout, reference
 BROWN, GRAY = (150, 100, 50), (120, 120, 120)
 
 
+@pytest.mark.slow
 def test_dinov2_knows_a_picture_again_and_has_a_limit(tmp_path: Path) -> None:
     config = Dinov2Config(
         checkpoint=str(save_tiny_dinov2(tmp_path / "dinov2")), device=Device(name="cpu", precision="float32")
