@@ -11,7 +11,6 @@ from curation.annotators.likeness.face_file import FaceFileConfig
 from curation.one_subject.finding import Looks, find_subject
 from curation.one_subject.rules import SubjectConfig, limit_of
 from tests.curation.annotators.likeness.onnx_files import average_network
-from tests.curation.annotators.tiny_reference_checkpoints import save_tiny_dinov2
 from tests.curation.one_subject.made_samples import Made, cutout, reference
 
 BROWN, GRAY = (150, 100, 50), (120, 120, 120)
@@ -19,6 +18,8 @@ BROWN, GRAY = (150, 100, 50), (120, 120, 120)
 
 @pytest.mark.slow
 def test_dinov2_knows_a_picture_again_and_has_a_limit(tmp_path: Path) -> None:
+    from tests.curation.annotators.tiny_reference_checkpoints import save_tiny_dinov2  # which loads torch
+
     config = Dinov2Config(
         checkpoint=str(save_tiny_dinov2(tmp_path / "dinov2")), device=Device(name="cpu", precision="float32")
     )
