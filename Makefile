@@ -12,6 +12,8 @@ INPUT ?=
 OUTPUT ?=
 CAPTION ?=
 VIDEO ?=
+PICTURES ?=
+WORD ?=
 SCORE_ALL ?=
 CONFIG ?=
 DATASET ?=
@@ -42,7 +44,7 @@ ARGS ?=
 
 # What the user wrote stays as it is: make would take the $5 of a caption for a variable. Recipes read most of them from
 # the environment, so that a caption may hold an apostrophe; ARGS is several words, quoted as in a shell.
-AS_WRITTEN := INPUT OUTPUT CAPTION VIDEO CONFIG DATASET TO SOURCE SUBJECT RIGHTS_HOLDER HASHES EXPORT FROM WHERE VIDEOS ADDRESS MEDIA MODEL PROMPT REF BUCKET LABELS ANNOTATOR CHECKPOINT
+AS_WRITTEN := INPUT OUTPUT CAPTION VIDEO PICTURES WORD CONFIG DATASET TO SOURCE SUBJECT RIGHTS_HOLDER HASHES EXPORT FROM WHERE VIDEOS ADDRESS MEDIA MODEL PROMPT REF BUCKET LABELS ANNOTATOR CHECKPOINT
 $(foreach name,$(AS_WRITTEN) ARGS DATASETS,$(eval override $(name) := $$(value $(name))))
 export $(AS_WRITTEN)
 
@@ -54,7 +56,7 @@ option = $(if $($(1)),$(2) "$$$(1)")
 # in names of files, and in the first word.
 each_reference = readarray -t references < <(sed -E ':next; s/(=.*[^[:blank:]])[[:blank:]]+([^[:blank:]=\n]+=)/\1\n\2/; t next' <<< "$$REF")
 
-.PHONY: help setup demo prove prove-backbone ablations check test test-slow test-gpu test-browser setup-browser test-readers setup-readers test-legacy explain curate import inspect browse plots select index repolicy merge diff compact forget export validate own-dataset describe cache train sample to-diffusers submit label-clips label train-filter bench bench-quality bench-model bench-gpu bench-dataset bench-browse clean
+.PHONY: help setup demo prove prove-backbone ablations check test test-slow test-gpu test-browser setup-browser test-readers setup-readers test-legacy explain curate subject import inspect browse plots select index repolicy merge diff compact forget export validate own-dataset describe cache train sample to-diffusers submit label-clips label train-filter bench bench-quality bench-subject bench-model bench-gpu bench-dataset bench-browse clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -137,6 +139,12 @@ import: setup  ## an annotated dataset of others into a dataset (docs/imports.md
 	$(call need,FROM,name a layout such as opens2v; docs/imports.md lists them)$(call need,INPUT,name where its annotations lie)$(call need,OUTPUT,name the dataset directory to write)
 	$(PYTHON) -m pipelines import --from "$$FROM" --input "$$INPUT" --output "$$OUTPUT" $(call option,CONFIG,--config) \
 		$(call option,VIDEOS,--videos) $(ARGS)
+
+subject: setup  ## the clips of one subject, by some pictures of it: make subject PICTURES=dog/ INPUT=videos/ OUTPUT=out/dog [WORD=dog] [CAPTION="A dog runs."]; or DATASET=out/dataset for INPUT
+	$(call need,PICTURES,name a folder with pictures of the subject)$(call need,OUTPUT,name a folder)$(if $(INPUT)$(DATASET),,$(error INPUT is not set; name videos or by DATASET what make curate made of them))
+	$(PYTHON) -m pipelines subject --pictures "$$PICTURES" --output "$$OUTPUT" $(call option,INPUT,--input) \
+		$(call option,DATASET,--dataset) $(call option,WORD,--word) $(call option,CONFIG,--config) \
+		$(call option,CAPTION,--sources.caption) $(ARGS)
 
 inspect: setup  ## tables and contact sheets of a dataset: make inspect DATASET=out/dataset
 	$(call need,DATASET,name a dataset directory)
@@ -241,6 +249,9 @@ bench: setup  ## measure annotators against ground truth: make bench MEDIA=DIR (
 
 bench-quality: setup  ## every figure of the embedded profile beside its goal: make bench-quality [MEDIA=DIR]; without it on generated clips
 	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.quality $(if $(MEDIA),"$$MEDIA") $(ARGS)
+
+bench-subject: setup  ## whether the clips of one subject are found among others of its kind, in drawn worlds: precision and recall
+	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.subject $(ARGS)
 
 bench-model: setup  ## measure the model library: its block against diffusers, how much of training compiles, sampling against the naive loop, loading against `datasets`
 	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.model_block

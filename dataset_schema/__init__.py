@@ -43,6 +43,7 @@ from dataset_schema.records import (
     Sample,
     Scores,
     Source,
+    given_picture,
 )
 from dataset_schema.replacement import run_of_shard, shard_name
 from dataset_schema.replacing import (
@@ -121,6 +122,7 @@ __all__ = [
     "dataset_root",
     "expect_directory",
     "from_rows",
+    "given_picture",
     "is_begun_whole",
     "is_dataset",
     "largest_bucket",

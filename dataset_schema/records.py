@@ -8,7 +8,7 @@ unless said. A field with a default is a column that older datasets, and selecti
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
@@ -292,6 +292,12 @@ class ReferenceImage(ReferenceScores):
     """
 
     image: Payload
+
+
+def given_picture(image: Payload, *, place: int) -> ReferenceImage:
+    """A picture that was not cut from the clip: nothing is known of it but what it shows."""
+    unknown: dict[str, Any] = {each.name: None for each in fields(ReferenceScores) if each.default is MISSING}
+    return ReferenceImage(**{**unknown, "is_face": False, "place": place, "image": image})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ _VERBS = {
     "inspect": ("pipelines.verbs.inspect", "tables and contact sheets of a dataset"),
     "browse": ("pipelines.verbs.browse", "a dataset as pages for a browser of this machine"),
     "explain": ("pipelines.verbs.explain", "what curation finds in one video, keeps and rejects, and why"),
+    "subject": ("pipelines.verbs.subject", "pictures of one subject and videos in, a dataset of its clips out"),
     "select": ("pipelines.verbs.select", "part of a dataset as a dataset, by an SQL condition"),
     "index": ("pipelines.verbs.index", "one row for every clip of a dataset, to be queried"),
     "repolicy": ("pipelines.verbs.repolicy", "other thresholds over the stored scores of a dataset"),

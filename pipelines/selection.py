@@ -57,7 +57,7 @@ def select(dataset: Place, where: str, output: Place) -> Counts:
     for path in shards:
         with open_shard(path, Sample):
             pass  # its columns are looked at before they are asked
-    manifest = _manifest(dataset)
+    manifest = finished_manifest(dataset)
     kept = _kept_rows(shards, where)
     if not any(kept.values()):
         raise ValueError(f"no sample of {dataset} fulfils {where}; nothing is written. Look at the scores: inspect")
@@ -68,14 +68,18 @@ def select(dataset: Place, where: str, output: Place) -> Counts:
     return ends.counts
 
 
-def _manifest(dataset: Place) -> DatasetManifest:
-    """What is known of the dataset, or of the one that the file was selected from."""
+def finished_manifest(dataset: Place) -> DatasetManifest:
+    """What is known of the dataset, or of the one that the file was selected from.
+
+    Raises:
+        ValueError: it is not finished.
+    """
     try:
         manifest = read_manifest(dataset_root(dataset))
     except FileNotFoundError:
         return DatasetManifest(profile="unknown", config={}, annotators=(), funnel=(), complete=True)
     if not manifest.complete:
-        raise ValueError(f"dataset {dataset} is not finished; curate again to go on, then select")
+        raise ValueError(f"dataset {dataset} is not finished; curate again to go on with it, then try again")
     return manifest
 
 
@@ -118,13 +122,14 @@ def _write_tables(
                 add(with_whole_paths(sample, root) if number in rows else passed_over(sample, reason))
         selected = ends.counts
         if dataset == root:
-            for record in _not_kept(dataset):
+            for record in not_kept(dataset):
                 add(record)
     selection = Selection(dataset=str(dataset.absolute()), where=where, kept=selected.kept, dropped=selected.rejected)
     return selection, ends
 
 
-def _not_kept(dataset: Place) -> Iterator[RejectedClip | FailedClip]:
+def not_kept(dataset: Place) -> Iterator[RejectedClip | FailedClip]:
+    """The clips of a dataset that curation, or an earlier selection, left out."""
     for path in shard_paths(dataset, RejectedClip):
         yield from read_shard(path, RejectedClip, whole=True)
     for path in shard_paths(dataset, FailedClip):

@@ -90,9 +90,14 @@ def write_head(destination: Destination, manifest: DatasetManifest, *, made_of: 
 
 def with_whole_paths(record: Outcome, root: Place) -> Outcome:
     """The record for a dataset that lies elsewhere than `root`: a video that lies beside the shards stays there."""
-    if not isinstance(record, Sample) or record.video.bytes is not None:
-        return record
-    return replace(record, video=Payload(path=str(place_beside(root, str(record.video.path)).absolute())))
+    return with_whole_video(record, root) if isinstance(record, Sample) else record
+
+
+def with_whole_video(sample: Sample, root: Place) -> Sample:
+    """The sample with the whole path of its video, where that is no part of it."""
+    if sample.video.bytes is not None:
+        return sample
+    return replace(sample, video=Payload(path=str(place_beside(root, str(sample.video.path)).absolute())))
 
 
 def rows_with_whole_paths(rows: pa.Table, kind: Kind, root: Place) -> pa.Table:

@@ -75,6 +75,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     refresh_index(demo / "dataset")
     write_card(demo / "dataset", manifest)
     write_sprite_dataset(folder / "out" / "dataset", clips=1)
+    write_sprite_dataset(folder / "out" / "dog" / "dataset", clips=2)
     (folder / "thresholds.toml").write_text("[curation.content_filter]\nmin_desirable = 0.5\n", encoding="utf-8")
     tiny = modeling.tiny().pipeline
     pipeline = modeling.Pipeline(tiny, tiny.model.build(), device=torch.device("cpu"))

@@ -1,12 +1,17 @@
 """The documents tell the truth about the tree: links lead somewhere, the map of the paper is whole."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
+from curation.annotators.likeness.histogram import HistogramEncoder
+from curation.one_subject.rules import STAGE, SubjectConfig, subject_rules
 from curation.profiles import CurationConfig, build_stages
-from curation.rules import About
+from curation.records import Clip
+from curation.rules import About, Rule
 from curation.stage import Stage
 from curation.stages.captions import CaptionsConfig
 from pipelines.views.rules_table import rules_table
@@ -58,12 +63,25 @@ def test_make_targets_in_the_readme_exist() -> None:
     assert named <= targets
 
 
+class _OneSubject(Stage):
+    """No stage of a run, but its rules are read like those of one."""
+
+    name: ClassVar[str] = STAGE
+
+    @property
+    def rules(self) -> Sequence[Rule]:
+        return subject_rules(SubjectConfig(), HistogramEncoder.same_subject)
+
+    def score(self, clips: Sequence[Clip]) -> list[Clip]:
+        raise NotImplementedError
+
+
 def every_stage() -> list[Stage]:
-    """Those of a run that rejects videos of several shots, then those that only other settings have."""
+    """Those of a run that rejects videos of several shots, those that only other settings have, and the search."""
     usual = build_stages(CurationConfig())
     others = build_stages(CurationConfig(several_shots="split", captions=CaptionsConfig(which="missing")))
     names = {stage.name for stage in usual}
-    return [*usual, *(stage for stage in others if stage.name not in names)]
+    return [*usual, *(stage for stage in others if stage.name not in names), _OneSubject()]
 
 
 def test_the_page_of_rules_shows_the_rules() -> None:

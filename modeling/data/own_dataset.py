@@ -33,6 +33,7 @@ from dataset_schema import (
     Sample,
     Scores,
     Source,
+    given_picture,
     largest_bucket,
     new_dataset_id,
     refresh_index,
@@ -244,7 +245,9 @@ def _entities(clip: OwnClip) -> tuple[Entity, ...]:
     for word, pictures in clip.references.items():
         if not pictures:
             raise ValueError(f"reference word {word!r} has no picture; give it one or leave it out")
-        references = tuple(_reference(picture, place) for place, picture in enumerate(pictures))
+        references = tuple(
+            given_picture(_png(open_picture(picture)), place=place) for place, picture in enumerate(pictures)
+        )
         found.append(_entity(clip.caption, word, EntityKind.SUBJECT, references))
     if clip.background_word is not None:
         found.append(_entity(clip.caption, clip.background_word, EntityKind.BACKGROUND))
@@ -254,28 +257,6 @@ def _entities(clip: OwnClip) -> tuple[Entity, ...]:
 def _entity(caption: str, word: str, kind: EntityKind, references: tuple[ReferenceImage, ...] = ()) -> Entity:
     start, end = span_in_prompt(word, caption, called="caption")
     return Entity(word=caption[start:end], kind=kind, start=start, end=end, references=references)
-
-
-def _reference(picture: Path, place: int) -> ReferenceImage:
-    return ReferenceImage(
-        frame_index=None,
-        time_s=None,
-        box=None,
-        detection_score=None,
-        mask_score=None,
-        area=None,
-        sharpness=None,
-        largest_fragment=None,
-        solidity=None,
-        fill=None,
-        border_contact=None,
-        overlap=None,
-        agreement=None,
-        likeness_to_clip=None,
-        is_face=False,
-        place=place,
-        image=_png(open_picture(picture)),
-    )
 
 
 def _background(clip: OwnClip) -> Background | None:

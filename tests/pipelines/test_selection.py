@@ -203,5 +203,5 @@ def test_a_damaged_shard_is_no_wrong_condition(dataset: Path, tmp_path: Path) ->
 def test_a_dataset_that_is_not_finished_is_refused(dataset: Path, tmp_path: Path) -> None:
     write_manifest(dataset, DatasetManifest(profile="embedded", config={}, annotators=(), funnel=(), complete=False))
 
-    with pytest.raises(ValueError, match="is not finished; curate again to go on, then select"):
+    with pytest.raises(ValueError, match="is not finished; curate again to go on with it"):
         select(dataset, "true", tmp_path / "some")

@@ -7,8 +7,9 @@ Description (`shot.py`, drawn at random by `clip_plan.py`, or by `small_world.py
 files (`world_files.py`) are apart: a judge can draw any sprite of a description again.
 """
 
+from worlds.sprites.cast import ANIMALS
 from worlds.sprites.changes import ChangesConfig
-from worlds.sprites.clip_plan import ClipKind, ClipPlan, SpriteWorldConfig, Word, plan_clip
+from worlds.sprites.clip_plan import ClipKind, ClipPlan, SpriteWorldConfig, Word, look, plan_clip
 from worlds.sprites.render import RenderedShot, render_shot
 from worlds.sprites.shapes import REACH
 from worlds.sprites.shot import SHAPES, Place, Shot, Subject, Track
@@ -30,6 +31,7 @@ from worlds.sprites.textures import Pattern, Texture, paint_texture
 from worlds.sprites.world_files import ClipTruth, SubjectTruth, make_world, read_truth, write_video
 
 __all__ = [
+    "ANIMALS",
     "CELL",
     "REACH",
     "SHAPES",
@@ -59,6 +61,7 @@ __all__ = [
     "in_state",
     "light",
     "lit",
+    "look",
     "make_world",
     "opposite",
     "paint_texture",

@@ -220,6 +220,8 @@ ACTORS: Final[dict[str, Actor]] = {
 _OPEN_AIR: Final = (0.34, 0.56)
 _ON_GROUND: Final = (0.74, 0.96)
 
+ANIMALS: Final = tuple(word for word, actor in ACTORS.items() if actor.kind is EntityKind.SUBJECT)
+
 SETTINGS: Final[dict[Place, Setting]] = {
     Place.MEADOW: Setting(
         opening="In a meadow",

@@ -12,8 +12,9 @@ from storage.numbers import expect_at_least
 from worlds.chances import Rng, chance
 from worlds.sprites.arrangement import Format, arrange
 from worlds.sprites.captions import describe, describe_plural
-from worlds.sprites.cast import Role, roles
+from worlds.sprites.cast import ACTORS, Role, roles
 from worlds.sprites.shot import Place, Shot
+from worlds.sprites.textures import Texture, draw_texture
 
 
 class ClipKind(StrEnum):
@@ -32,6 +33,7 @@ _UNDESIRABLE: Final = tuple(kind for kind in ClipKind if kind != ClipKind.DESIRA
 _SUBJECT_COUNTS: Final = (0.5, 0.35, 0.15)
 _STILL_SHARE: Final = 0.5  # of the clips of several sprites, in which one stands still
 _SHORTEST_SHOT: Final = 8
+_AGAIN: Final = 7  # what is drawn for subjects that come again disturbs nothing else
 
 
 @strict
@@ -46,6 +48,8 @@ class SpriteWorldConfig:
             finds subjects by their motion, tells them apart only where a single one moves.
         undesirable_share: share of clips that curation should not keep, spread evenly and of every kind in turn.
         occluder_share: share of clips in which something stands in front of a subject.
+        looks: how many textures each shape has in this world, so that the same cat comes again among other cats; 0
+            gives every subject one of its own.
     """
 
     profile: Literal["nature"] = "nature"
@@ -59,6 +63,7 @@ class SpriteWorldConfig:
     max_moving: int = 3
     undesirable_share: float = 0.25
     occluder_share: float = 0.3
+    looks: int = 0
 
     def __post_init__(self) -> None:
         if self.clips < 1 or self.frames < 2 * _SHORTEST_SHOT:
@@ -66,7 +71,7 @@ class SpriteWorldConfig:
                 f"sprite world has {self.clips} clips of {self.frames} frames, "
                 f"expected at least 1 clip of at least {2 * _SHORTEST_SHOT} frames"
             )
-        expect_at_least(0, "sprite world", self, "seed")
+        expect_at_least(0, "sprite world", self, "seed", "looks")
         expect_at_least(1, "sprite world", self, "fps")
         expect_storable("sprite world", self.height, self.width)
         for name in ("max_subjects", "max_moving"):
@@ -135,6 +140,9 @@ def plan_clip(config: SpriteWorldConfig, index: int) -> ClipPlan:
         caption = describe(rng, place, cast, facing)
         words = [Word(word=role.word, kind=role.kind) for role in cast]
     words.append(Word(word=place.value, kind=EntityKind.BACKGROUND))
+    if config.looks:
+        again = np.random.default_rng([config.seed, index, _AGAIN])
+        shots = tuple(_with_known_looks(again, each, config) for each in shots)
     return ClipPlan(index=index, kind=kind, caption=caption, words=tuple(words), shots=shots)
 
 
@@ -176,6 +184,22 @@ def _draw(rng: Rng, candidates: list[Role], count: int) -> list[Role]:
 def _shot(rng: Rng, place: Place, cast: list[Role], frames: int, config: SpriteWorldConfig) -> Shot:
     size = Format(frames=frames, fps=config.fps, aspect=config.width / config.height)
     return arrange(rng, place, cast, size, occluder_share=config.occluder_share)
+
+
+def look(config: SpriteWorldConfig, word: str, number: int) -> Texture:
+    """One of the textures that a shape has in a world where subjects come again."""
+    return draw_texture(np.random.default_rng([config.seed, list(ACTORS).index(word), number, _AGAIN]))
+
+
+def _with_known_looks(rng: Rng, shot: Shot, config: SpriteWorldConfig) -> Shot:
+    """The same shot, its subjects in textures of the world's own."""
+    return replace(
+        shot,
+        subjects=tuple(
+            replace(subject, texture=look(config, subject.word, int(rng.integers(config.looks))))
+            for subject in shot.subjects
+        ),
+    )
 
 
 def _photograph(shot: Shot) -> Shot:

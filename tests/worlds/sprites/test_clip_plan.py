@@ -8,7 +8,7 @@ import pytest
 
 from dataset_schema import EntityKind
 from tests.worlds.sprites.planned_clips import DESIRABLE, MANY, PLANS, ground_x
-from worlds.sprites import ClipKind, ClipPlan, Pattern, SpriteWorldConfig, plan_clip
+from worlds.sprites import ClipKind, ClipPlan, Pattern, SpriteWorldConfig, look, plan_clip
 from worlds.sprites.shot import Subject
 
 
@@ -142,3 +142,35 @@ def test_a_two_shot_clip_changes_place_between_its_shots() -> None:
 def test_an_impossible_world_is_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         SpriteWorldConfig(**changes)
+
+
+def test_where_looks_are_few_the_same_subject_comes_again_among_others_of_its_kind() -> None:
+    config = SpriteWorldConfig(clips=60, seed=5, looks=2)
+
+    worn: dict[str, Counter[Any]] = {}
+    for index in range(config.clips):
+        for subject in plan_clip(config, index).shots[0].subjects:
+            worn.setdefault(subject.word, Counter())[subject.texture] += 1
+
+    assert all(set(textures) <= {look(config, word, number) for number in (0, 1)} for word, textures in worn.items())
+    assert sum(len(textures) == 2 and min(textures.values()) > 1 for textures in worn.values()) >= 3
+
+
+def test_looks_change_nothing_but_what_subjects_wear() -> None:
+    config = SpriteWorldConfig(clips=9, seed=5)
+
+    for index in range(config.clips):
+        usual, again = plan_clip(config, index), plan_clip(replace(config, looks=3), index)
+
+        assert again != usual
+        assert _bare(again) == _bare(usual)
+
+
+def _bare(plan: ClipPlan) -> ClipPlan:
+    """The clip with every subject in the first one's texture of a fixed world."""
+    cloth = look(SpriteWorldConfig(), "cat", 0)
+    shots = (
+        replace(shot, subjects=tuple(replace(subject, texture=cloth) for subject in shot.subjects))
+        for shot in plan.shots
+    )
+    return replace(plan, shots=tuple(shots))
