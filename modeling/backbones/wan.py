@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from modeling.backbones.published import PublishedConfig
+from modeling.backbones.published import PublishedConfig, expect_stated
 from modeling.backbones.wan_shape import WanShape
 from modeling.model.backbone import VideoBackbone
-from storage.checkpoints import checkpoint_folder, read_json
+from storage.checkpoints import checkpoint_file, checkpoint_folder, read_json
 from storage.configs import strict
 from storage.libraries import library
 
@@ -26,7 +26,9 @@ _ALWAYS: Final = {
     "rope_max_seq_len": 1024,
 }
 
+# What a whole pipeline says of itself, and what it means where it says nothing.
 _PIPELINE: Final = "model_index.json"
+_NO_BOUNDARY: Final = {"boundary_ratio": None}
 
 
 @strict
@@ -91,16 +93,12 @@ class WanConfig(WanShape, PublishedConfig):
         return folders
 
     def _check(self, folder: Path) -> None:
+        """Of the transformer, and of the pipeline that it belongs to, where that is to be had: on the hub it is."""
         PublishedConfig._check(self, folder)
-        self._expect_boundary(folder.parent)
-
-    def _expect_boundary(self, base: Path) -> None:
-        """Raise where the whole pipeline lies there and says otherwise."""
-        found = read_json(base, _PIPELINE).get("boundary_ratio") if (base / _PIPELINE).is_file() else self.boundary
-        if found != self.boundary:
-            raise ValueError(
-                f"base {base} has boundary_ratio {found}, expected {self.boundary}; set the model's boundary to it"
-            )
+        index = checkpoint_file(self.checkpoint, _PIPELINE) or folder.parent / _PIPELINE
+        if index.is_file():
+            said = {**_NO_BOUNDARY, **read_json(index.parent, _PIPELINE)}
+            expect_stated(index.parent, said, {"boundary_ratio": self.boundary})
 
     def _stated(self) -> Mapping[str, object]:
         return {

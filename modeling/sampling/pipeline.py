@@ -272,6 +272,7 @@ class Pipeline:
         if not prompts:
             raise ValueError("there are no prompts, expected at least one")
         sampling = sampling or SamplingConfig()
+        sampling.expect_networks(self.config.model)
         null_text = self._null_text(negative_prompt, sampling)
         images = [reference_images(prompt, most=self.config.model.max_images) for prompt in prompts]
         frames = [fitted_first_frame(prompt, sampling.bucket) for prompt in prompts]
@@ -328,7 +329,7 @@ class Pipeline:
                 f"negative_prompt is {negative_prompt!r}, but the model was trained with zeros where a text is "
                 "dropped, and reads no other text there; leave it out"
             )
-        if sampling.text_scale == 0:
+        if not sampling.is_led_by_text:
             raise ValueError(
                 f"negative_prompt is {negative_prompt!r}, which changes nothing with text_scale 0; raise that, or "
                 "leave it out"
