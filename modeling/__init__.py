@@ -48,7 +48,7 @@ from modeling.training.export import export_checkpoint
 from modeling.training.loop import train
 from modeling.training.optimizer import OptimizerConfig
 from modeling.training.parallel import ExecutionConfig
-from modeling.training.presets import cogvideox_2b, ltx_2b, one_gpu, paper, tiny, wan_1_3b, wan_14b
+from modeling.training.presets import cogvideox_2b, ltx_2b, one_gpu, paper, tiny, wan_1_3b, wan_5b, wan_14b
 from modeling.training.run_log import StepReport
 
 __all__ = [
@@ -112,6 +112,7 @@ __all__ = [
     "tiny",
     "train",
     "wan_1_3b",
+    "wan_5b",
     "wan_14b",
     "write_cache",
     "write_diffusers",

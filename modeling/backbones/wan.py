@@ -14,7 +14,7 @@ from storage.libraries import library
 
 _CLASS: Final = "WanTransformer3DModel"
 
-# What no Wan 2.1 for text to video has otherwise, by diffusers' names, and what they are where a config does not say;
+# What no Wan for text to video has otherwise, by diffusers' names, and what they are where a config does not say;
 # image-to-video models have images beside their text.
 _ALWAYS: Final = {
     "patch_size": [1, 2, 2],
@@ -28,7 +28,7 @@ _ALWAYS: Final = {
 
 # What a whole pipeline says of itself, and what it means where it says nothing.
 _PIPELINE: Final = "model_index.json"
-_NO_BOUNDARY: Final = {"boundary_ratio": None}
+_SILENT_PIPELINE: Final = {"boundary_ratio": None, "expand_timesteps": False}
 
 
 @strict
@@ -53,8 +53,9 @@ class UnpublishedWan(WanShape):
 @strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WanConfig(WanShape, PublishedConfig):
-    """A published Wan 2.1, or 2.2's A14B, with personalization layers between its own, which stay as they are (3.2).
+    """A published Wan, with personalization layers between its own, which stay as they are (3.2).
 
+    It is Wan 2.1, or of 2.2 the A14B or the TI2V-5B.
     It needs the extra `paper-encoders`. Wan is Apache-2.0.
 
     Attributes:
@@ -97,8 +98,9 @@ class WanConfig(WanShape, PublishedConfig):
         PublishedConfig._check(self, folder)
         index = checkpoint_file(self.checkpoint, _PIPELINE) or folder.parent / _PIPELINE
         if index.is_file():
-            said = {**_NO_BOUNDARY, **read_json(index.parent, _PIPELINE)}
-            expect_stated(index.parent, said, {"boundary_ratio": self.boundary})
+            said = {**_SILENT_PIPELINE, **read_json(index.parent, _PIPELINE)}
+            expected = {"boundary_ratio": self.boundary, "expand_timesteps": self.expands_timesteps}
+            expect_stated(index.parent, said, expected)
 
     def _stated(self) -> Mapping[str, object]:
         return {

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from dataset_schema import Bucket
 from modeling.model.backbone import BackboneConfig, VideoBackbone
 from modeling.model.conditions import Conditions
 from modeling.model.precision import Precision
-from modeling.sampling.first_frame import FirstLatents, holding_first
+from modeling.sampling.first_frame import FirstLatents, holding_first, with_first
 from modeling.sampling.flow import FlowConfig, integrate, timestep_schedule
 from modeling.sampling.guidance import GuidanceForm, GuidedVelocity, guidance_weights
 from modeling.sampling.solvers import Euler, Solver
@@ -123,20 +123,35 @@ def sample_latents(  # noqa: PLR0913  # the model's side and the sampler's
     sampling.expect_networks(model.config)
     bucket = sampling.bucket
     schedule = timestep_schedule(sampling.steps or steps_for(bucket), shift=flow.shift(bucket))
-    velocity = _guided(model, conditions, sampling)
+    starts_clean = None
+    if model.config.reads_clean_first_frames and any(latents is not None for latents in first):
+        starts_clean = torch.tensor([latents is not None for latents in first], device=noise.device)
+        noise = with_first(noise, first)
+    velocity = _guided(model, conditions, sampling, starts_clean)
     held = holding_first(velocity, noise, first)
     return integrate(held, noise, schedule, solver=sampling.solver, on_step=on_step)
 
 
-def _guided(model: VideoBackbone, conditions: Conditions, sampling: DenoisingConfig) -> GuidedVelocity:
+def _guided(
+    model: VideoBackbone,
+    conditions: Conditions,
+    sampling: DenoisingConfig,
+    starts_clean: Bool[Tensor, " clips"] | None,
+) -> GuidedVelocity:
     low_scale = sampling.text_scale if sampling.low_noise_text_scale is None else sampling.low_noise_text_scale
     high, low = (
         guidance_weights(sampling.guidance, text_scale=scale, image_scale=sampling.image_scale)
         for scale in (sampling.text_scale, low_scale)
     )
     boundary, _ = model.config.timestep_ranges[-1]
-    low_noise = (boundary, low)
-    return GuidedVelocity(model, conditions, high, low_noise=low_noise, batches_branches=sampling.batches_branches)
+    return GuidedVelocity(
+        model,
+        conditions,
+        high,
+        starts_clean=starts_clean,
+        low_noise=(boundary, low),
+        batches_branches=sampling.batches_branches,
+    )
 
 
 def steps_for(bucket: Bucket) -> int:

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from modeling.model.backbone import CachedConditions, VideoBackbone
@@ -81,6 +81,7 @@ class GuidedVelocity:
         model: in evaluation mode.
         conditions: of the clips that are sampled together.
         weights: of the branches, from `guidance_weights`.
+        starts_clean: which clips begin with latents without noise; the model `reads_clean_first_frames`. None has none.
         low_noise: a timestep, and the weights below it; None has the same weights everywhere.
         batches_branches: whether one call of the model predicts all branches; otherwise there is one call for each,
             which takes less memory.
@@ -92,6 +93,7 @@ class GuidedVelocity:
         conditions: Conditions,
         weights: Mapping[Branch, float],
         *,
+        starts_clean: Bool[Tensor, " clips"] | None = None,
         low_noise: tuple[float, Mapping[Branch, float]] | None = None,
         batches_branches: bool = True,
     ) -> None:
@@ -102,6 +104,7 @@ class GuidedVelocity:
         self._boundary = boundary
         self._high, self._low = (self._plan(each, cached, clips) for each in (weights, below))
         self._model = model
+        self._starts_clean = starts_clean
         self._estimate: Tensor | None = None
 
     def __call__(
@@ -133,11 +136,20 @@ class GuidedVelocity:
         """One call of the model for a group of branches, laid one after the other in its batch."""
         velocity: Tensor = self._model(
             latents.repeat(branches, 1, 1, 1, 1),
-            torch.full((branches * len(latents),), timestep, device=latents.device),
+            torch.cat([self._timesteps(latents, timestep)] * branches),
             told,
             None if self._estimate is None else self._estimate.repeat(branches, 1, 1, 1, 1),
         )
         return velocity.chunk(branches)
+
+    def _timesteps(self, latents: Tensor, timestep: float) -> Tensor:
+        """What the model is told of each clip, or of each of its latents in time."""
+        clips, _, time, _, _ = latents.shape
+        if self._starts_clean is None:
+            return torch.full((clips,), timestep, device=latents.device)
+        told = torch.full((clips, time), timestep, device=latents.device)
+        told[self._starts_clean, 0] = 0
+        return told
 
 
 def _told(cached: CachedConditions, group: Sequence[Branch], clips: int) -> CachedConditions:

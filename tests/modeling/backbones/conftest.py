@@ -2,4 +2,5 @@ from tests.modeling.encoders.conftest import paper_checkpoints as paper_checkpoi
 from tests.modeling.encoders.conftest import tiny_cogvideox as tiny_cogvideox
 from tests.modeling.encoders.conftest import tiny_ltx as tiny_ltx
 from tests.modeling.encoders.conftest import tiny_rotary_cogvideox as tiny_rotary_cogvideox
+from tests.modeling.encoders.conftest import tiny_ti2v as tiny_ti2v
 from tests.modeling.encoders.conftest import tiny_wan as tiny_wan

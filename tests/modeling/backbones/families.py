@@ -1,4 +1,4 @@
-"""Published models other than Wan, tiny, as this library trains them and as diffusers' own classes compute them."""
+"""Published models other than Wan 2.1, tiny, as this library trains them and as diffusers' own classes compute them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import CogVideoXPipeline, CogVideoXTransformer3DModel, LTXPipeline, LTXVideoTransformer3DModel
+from diffusers import (
+    CogVideoXPipeline,
+    CogVideoXTransformer3DModel,
+    LTXPipeline,
+    LTXVideoTransformer3DModel,
+    WanTransformer3DModel,
+)
 from torch import Tensor
 from torch.nn.functional import pad
 
@@ -15,9 +21,13 @@ from modeling.backbones.cogvideox import CogVideoXConfig
 from modeling.backbones.cogvideox_schedule import CogVideoXSchedule
 from modeling.backbones.ltx import LTXConfig
 from modeling.backbones.published import PublishedConfig
-from modeling.encoders import EncodersConfig
+from modeling.backbones.wan import WanConfig
+from modeling.encoders import EncodersConfig, WanEncoders
+from modeling.training.presets import wan_5b
+from tests.modeling.backbones.small_wan import TEXT_TOKENS, wan_config
 from tests.modeling.encoders import tiny_cogvideox, tiny_ltx
 from tests.modeling.encoders.tiny_checkpoints import CHANNELS, TinyCheckpoints
+from tests.modeling.encoders.tiny_wan import wan_encoders
 
 Theirs = Callable[[Path, torch.dtype, Tensor, Tensor, Sequence[Tensor]], Tensor]
 
@@ -177,7 +187,53 @@ _LTX = Family(
     short_clips=Bucket(13, 32, 64),
 )
 
+
+def ti2v_config(checkpoint: Path, **changes: Any) -> WanConfig:
+    """The config that reads `tiny_ti2v`."""
+    return wan_config(checkpoint, **{"latent_channels": 48, "expands_timesteps": True, **changes})
+
+
+def _ti2v_theirs(
+    checkpoint: Path, dtype: torch.dtype, latents: Tensor, times: Tensor, texts: Sequence[Tensor]
+) -> Tensor:
+    """Times of clips, or of each latent in time."""
+    _, _, time, height, width = latents.shape
+    tokens = height * width // 4
+    of_latents = times.reshape(len(latents), -1).expand(len(latents), time)
+    with torch.no_grad():
+        found: Tensor = of_diffusers(WanTransformer3DModel, checkpoint, dtype)(
+            hidden_states=latents.to(dtype),
+            timestep=of_latents.repeat_interleave(tokens, dim=1) * 1000,
+            encoder_hidden_states=filled(texts, TEXT_TOKENS).to(dtype),
+            return_dict=False,
+        )[0]
+    return found.float()
+
+
+def _ti2v_published() -> Sequence[tuple[PublishedConfig, Any]]:
+    network: Any = WanTransformer3DModel
+    shape = {"num_attention_heads": 24, "ffn_dim": 14336, "num_layers": 30, "in_channels": 48, "out_channels": 48}
+    return [(wan_5b().pipeline.model, network(**shape))]  # type: ignore[list-item]  # the preset's
+
+
+def _ti2v_encoders(checkpoint: Path, images: TinyCheckpoints) -> WanEncoders:
+    return wan_encoders(checkpoint, images, latent_channels=48)
+
+
+_TI2V = Family(
+    fixture="tiny_ti2v",
+    config=ti2v_config,
+    theirs=_ti2v_theirs,
+    latents=(48, 3, 4, 6),
+    published=_ti2v_published,
+    encoders=_ti2v_encoders,
+    bucket=Bucket(9, 32, 64),
+    clips=Bucket(9, 32, 64),
+    short_clips=Bucket(5, 32, 64),
+)
+
 FAMILIES = {
+    "wan-ti2v": _TI2V,
     "cogvideox-2b": _cogvideox(is_rotary=False),
     "cogvideox-5b": _cogvideox(is_rotary=True),
     "ltx": _LTX,

@@ -4,23 +4,44 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
-from diffusers import CogVideoXPipeline, LTXPipeline
+from diffusers import (
+    CogVideoXPipeline,
+    FlowMatchEulerDiscreteScheduler,
+    LTXPipeline,
+    WanImageToVideoPipeline,
+    WanPipeline,
+)
+from PIL import Image
 
+from dataset_schema import Bucket
 from modeling.backbones.cogvideox_schedule import CogVideoXSchedule
 from modeling.encoders import EncodersConfig
+from modeling.sampling import denoising
 from modeling.sampling.condition_encoding import encode_conditions
-from modeling.sampling.flow import integrate
+from modeling.sampling.denoising import SamplingConfig
+from modeling.sampling.flow import FlowConfig, integrate
 from modeling.sampling.guidance import GuidanceForm, GuidedVelocity, guidance_weights
 from modeling.sampling.solvers import Euler
-from tests.modeling.backbones.families import cogvideox_config, ltx_config
+from tests.modeling.backbones.families import cogvideox_config, ltx_config, ti2v_config
+from tests.modeling.backbones.small_wan import TEXT_TOKENS
 from tests.modeling.backbones.small_wan import wan_model as filled_model
 from tests.modeling.encoders.tiny_checkpoints import TinyCheckpoints
 from tests.modeling.encoders.tiny_cogvideox import cogvideox_encoders
 from tests.modeling.encoders.tiny_ltx import ltx_encoders
+from tests.modeling.encoders.tiny_wan import wan_encoders
 
 PROMPT = "A red ball moves right over the meadow."
 STEPS, SCALE = 4, 6.0
+TI2V_SIZE = {
+    "height": 32,
+    "width": 64,
+    "num_frames": 5,
+    "num_inference_steps": STEPS,
+    "max_sequence_length": TEXT_TOKENS,
+    "output_type": "latent",
+}
 
 
 def test_cogvideox_is_sampled_as_its_pipeline_does_from_pure_noise_to_data(
@@ -74,6 +95,66 @@ def test_ltx_is_sampled_as_its_pipeline_does(tiny_ltx: Path, paper_checkpoints: 
     )
     assert (expected - noise).abs().max() > 0.5
     torch.testing.assert_close(found, expected, atol=2e-4, rtol=1e-3)
+
+
+def ti2v_pipeline(kind: Any, checkpoint: Path) -> Any:
+    """Of diffusers, with a scheduler whose steps are those of Euler's method."""
+    parts = WanPipeline.from_pretrained(checkpoint, local_files_only=True).components  # type: ignore[no-untyped-call]
+    steps: Any = FlowMatchEulerDiscreteScheduler
+    parts = {name: part for name, part in parts.items() if name != "transformer_2"}
+    pipeline = kind(**{**parts, "scheduler": steps(shift=3.0)}, expand_timesteps=True)
+    pipeline.set_progress_bar_config(disable=True)
+    pipeline.scheduler.set_timesteps(STEPS)
+    return pipeline
+
+
+def test_a_wan_that_expands_timesteps_is_sampled_as_its_pipeline_does(
+    tiny_ti2v: Path, paper_checkpoints: TinyCheckpoints
+) -> None:
+    noise = torch.randn(1, 48, 2, 2, 4, generator=torch.Generator().manual_seed(0))
+    pipeline = ti2v_pipeline(WanPipeline, tiny_ti2v)
+
+    expected = pipeline(PROMPT, latents=noise, guidance_scale=SCALE, **TI2V_SIZE).frames
+
+    encoders = wan_encoders(tiny_ti2v, paper_checkpoints, latent_channels=48)
+    found = sample(ti2v_config(tiny_ti2v), encoders, noise, pipeline.scheduler.sigmas.tolist())
+    assert (expected - noise).abs().max() > 0.5
+    torch.testing.assert_close(found, expected, atol=2e-4, rtol=1e-3)
+
+
+def test_its_first_frame_is_given_as_to_its_image_pipeline_and_to_a_clip_without_one_nothing(
+    tiny_ti2v: Path, paper_checkpoints: TinyCheckpoints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noise = torch.randn(1, 48, 2, 2, 4, generator=torch.Generator().manual_seed(0))
+    picture = Image.effect_mandelbrot((64, 32), (-2, -1, 1, 1), 30).convert("RGB")
+    pipeline = ti2v_pipeline(WanImageToVideoPipeline, tiny_ti2v)
+    schedule = pipeline.scheduler.sigmas
+    monkeypatch.setattr(denoising, "timestep_schedule", lambda steps, shift: schedule)
+    config, encoders = ti2v_config(tiny_ti2v), wan_encoders(tiny_ti2v, paper_checkpoints, latent_channels=48)
+
+    # Its image pipeline cleans texts by a package that is not here, the other does not need it.
+    text, null_text = ti2v_pipeline(WanPipeline, tiny_ti2v).encode_prompt(PROMPT, max_sequence_length=TEXT_TOKENS)
+    texts = {"prompt_embeds": text, "negative_prompt_embeds": null_text}
+    expected = pipeline(picture, latents=noise, guidance_scale=SCALE, **texts, **TI2V_SIZE).frames
+    without = sample(config, encoders, noise, schedule.tolist())
+
+    built = encoders.build()
+    first = built.autoencoder.encode(torch.from_numpy(np.array(picture))[None, None])
+    conditions = encode_conditions(
+        [PROMPT] * 2, [[], []], encoders=built, words_per_image=2, null_text="", device=noise.device
+    )
+    found = denoising.sample_latents(
+        filled_model(config),
+        conditions,
+        noise.repeat(2, 1, 1, 1, 1),
+        sampling=SamplingConfig(bucket=Bucket(5, 32, 64), text_scale=SCALE - 1),
+        flow=FlowConfig(),
+        first=[first[0], None],
+    )
+    torch.testing.assert_close(found[:1], expected, atol=2e-4, rtol=1e-3)
+    torch.testing.assert_close(found[1:], without, atol=2e-4, rtol=1e-3)
+    assert torch.equal(found[:1, :, :1], first)
+    assert (expected - without)[:, :, 1:].abs().max() > 0.01
 
 
 @torch.no_grad()
