@@ -168,6 +168,11 @@ class BackboneConfig(ABC):
         return False
 
     @property
+    def pooled_channels(self) -> int | None:
+        """Of the vector that the model reads beside the tokens of a text; None where it reads none."""
+        return None
+
+    @property
     def null_text(self) -> str | None:
         """What the model reads where a text is dropped; None is zeros, which contribute nothing."""
         return None

@@ -9,6 +9,7 @@ import torch
 from diffusers import (
     CogVideoXPipeline,
     CogVideoXTransformer3DModel,
+    HunyuanVideoTransformer3DModel,
     LTXPipeline,
     LTXVideoTransformer3DModel,
     WanTransformer3DModel,
@@ -19,13 +20,14 @@ from torch.nn.functional import pad
 from dataset_schema import Bucket
 from modeling.backbones.cogvideox import CogVideoXConfig
 from modeling.backbones.cogvideox_schedule import CogVideoXSchedule
+from modeling.backbones.hunyuan import HunyuanConfig
 from modeling.backbones.ltx import LTXConfig
 from modeling.backbones.published import PublishedConfig
 from modeling.backbones.wan import WanConfig
 from modeling.encoders import EncodersConfig, WanEncoders
 from modeling.training.presets import wan_5b
-from tests.modeling.backbones.small_wan import TEXT_TOKENS, wan_config
-from tests.modeling.encoders import tiny_cogvideox, tiny_ltx
+from tests.modeling.backbones.small_wan import TEXT_TOKENS, pooled_of, wan_config
+from tests.modeling.encoders import tiny_cogvideox, tiny_hunyuan, tiny_ltx
 from tests.modeling.encoders.tiny_checkpoints import CHANNELS, TinyCheckpoints
 from tests.modeling.encoders.tiny_wan import wan_encoders
 
@@ -232,7 +234,65 @@ _TI2V = Family(
     short_clips=Bucket(5, 32, 64),
 )
 
+
+def hunyuan_config(checkpoint: Path, **changes: Any) -> HunyuanConfig:
+    """The config that reads `tiny_hunyuan`; `blocks` are those of two streams."""
+    shape: dict[str, Any] = {
+        "checkpoint": str(checkpoint),
+        "width": tiny_hunyuan.HEADS * tiny_hunyuan.HEAD_CHANNELS,
+        "dual_blocks": changes.pop("blocks", tiny_hunyuan.DUAL_BLOCKS),
+        "single_blocks": tiny_hunyuan.SINGLE_BLOCKS,
+        "refiner_blocks": tiny_hunyuan.REFINER_BLOCKS,
+        "heads": tiny_hunyuan.HEADS,
+        "text_channels": CHANNELS,
+        "text_tokens": tiny_hunyuan.TEXT_TOKENS,
+        "pooled_channels": tiny_hunyuan.POOLED_CHANNELS,
+        "image_channels": CHANNELS,
+        "words_per_image": 2,
+    }
+    return HunyuanConfig(**{**shape, **changes})
+
+
+def _hunyuan_theirs(
+    checkpoint: Path, dtype: torch.dtype, latents: Tensor, times: Tensor, texts: Sequence[Tensor]
+) -> Tensor:
+    is_text = torch.stack([torch.arange(tiny_hunyuan.TEXT_TOKENS) < len(text) for text in texts])
+    with torch.no_grad():
+        found: Tensor = of_diffusers(HunyuanVideoTransformer3DModel, checkpoint, dtype)(
+            hidden_states=latents.to(dtype),
+            timestep=times * 1000,
+            encoder_hidden_states=filled(texts, tiny_hunyuan.TEXT_TOKENS).to(dtype),
+            encoder_attention_mask=is_text.to(dtype),
+            pooled_projections=torch.stack([pooled_of(text) for text in texts]).to(dtype),
+            guidance=torch.tensor([6.0] * len(latents), dtype=dtype) * 1000,
+            return_dict=False,
+        )[0]
+    return found.float()
+
+
+def _hunyuan_published() -> Sequence[tuple[PublishedConfig, Any]]:
+    network: Any = HunyuanVideoTransformer3DModel
+    told_nothing = HunyuanConfig(dual_blocks=2, single_blocks=1, embedded_guidance=None)
+    return [
+        (HunyuanConfig(), network()),
+        (told_nothing, network(num_layers=2, num_single_layers=1, guidance_embeds=False)),
+    ]
+
+
+_HUNYUAN = Family(
+    fixture="tiny_hunyuan",
+    config=hunyuan_config,
+    theirs=_hunyuan_theirs,
+    latents=(16, 3, 4, 6),
+    published=_hunyuan_published,
+    encoders=tiny_hunyuan.hunyuan_encoders,
+    bucket=Bucket(9, 32, 48),
+    clips=Bucket(9, 32, 48),
+    short_clips=Bucket(5, 32, 48),
+)
+
 FAMILIES = {
+    "hunyuan": _HUNYUAN,
     "wan-ti2v": _TI2V,
     "cogvideox-2b": _cogvideox(is_rotary=False),
     "cogvideox-5b": _cogvideox(is_rotary=True),

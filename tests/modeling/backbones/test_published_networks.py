@@ -29,7 +29,8 @@ DTYPES = [torch.float32, torch.bfloat16]
 META = torch.device("meta")
 
 
-@pytest.fixture(params=FAMILIES)
+# Most of what TI2V-5B has is shown of Wan 2.1 (test_wan_network.py).
+@pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.slow] * (name == "wan-ti2v")) for name in FAMILIES])
 def family(request: pytest.FixtureRequest) -> Family:
     return FAMILIES[request.param]
 
@@ -182,7 +183,7 @@ def test_the_published_shapes_are_those_of_diffusers(family: Family) -> None:
         assert sum(found.values()) - new == sum(weight.numel() for weight in network.parameters())
 
 
-@pytest.mark.parametrize(("images", "every_nth_block"), [(3, 1), (3, 2), (0, 1)])
+@pytest.mark.parametrize(("images", "every_nth_block"), [pytest.param(3, 1, marks=pytest.mark.slow), (3, 2), (0, 1)])
 def test_the_forward_pass_is_counted_exactly_as_pytorch_counts_it(
     family: Family, checkpoint: Path, images: int, every_nth_block: int
 ) -> None:
@@ -232,6 +233,9 @@ def test_a_base_with_other_files_than_the_pinned_one_is_refused(
         ("wan-ti2v", "model_index.json", {"expand_timesteps": False}, "expand_timesteps False, expected True"),
         ("wan-ti2v", "model_index.json", {"boundary_ratio": 0.9}, r"boundary_ratio 0\.9, expected None"),
         ("wan-ti2v", "transformer/config.json", {"in_channels": 16}, "has in_channels 16, expected 48"),
+        ("hunyuan", "transformer/config.json", {"image_condition_type": "token_replace"}, "expected None"),
+        ("hunyuan", "transformer/config.json", {"guidance_embeds": False}, "has guidance_embeds False, expected True"),
+        ("hunyuan", "transformer/config.json", {"pooled_projection_dim": 8}, "pooled_projection_dim 8, expected 16"),
         ("ltx", "transformer/config.json", {"patch_size_t": 2}, "has patch_size_t 2, expected 1"),
         ("ltx", "transformer/config.json", {"_class_name": "LTX2VideoTransformer3DModel"}, "_class_name 'LTX2V"),
         (

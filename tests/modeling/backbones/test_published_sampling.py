@@ -9,10 +9,12 @@ import torch
 from diffusers import (
     CogVideoXPipeline,
     FlowMatchEulerDiscreteScheduler,
+    HunyuanVideoPipeline,
     LTXPipeline,
     WanImageToVideoPipeline,
     WanPipeline,
 )
+from diffusers.pipelines.hunyuan_video.pipeline_hunyuan_video import DEFAULT_PROMPT_TEMPLATE
 from PIL import Image
 
 from dataset_schema import Bucket
@@ -24,11 +26,12 @@ from modeling.sampling.denoising import SamplingConfig
 from modeling.sampling.flow import FlowConfig, integrate
 from modeling.sampling.guidance import GuidanceForm, GuidedVelocity, guidance_weights
 from modeling.sampling.solvers import Euler
-from tests.modeling.backbones.families import cogvideox_config, ltx_config, ti2v_config
+from tests.modeling.backbones.families import cogvideox_config, hunyuan_config, ltx_config, ti2v_config
 from tests.modeling.backbones.small_wan import TEXT_TOKENS
 from tests.modeling.backbones.small_wan import wan_model as filled_model
 from tests.modeling.encoders.tiny_checkpoints import TinyCheckpoints
 from tests.modeling.encoders.tiny_cogvideox import cogvideox_encoders
+from tests.modeling.encoders.tiny_hunyuan import TEMPLATE_TOKENS, hunyuan_encoders
 from tests.modeling.encoders.tiny_ltx import ltx_encoders
 from tests.modeling.encoders.tiny_wan import wan_encoders
 
@@ -97,6 +100,40 @@ def test_ltx_is_sampled_as_its_pipeline_does(tiny_ltx: Path, paper_checkpoints: 
     torch.testing.assert_close(found, expected, atol=2e-4, rtol=1e-3)
 
 
+@pytest.mark.parametrize("scale", [1.0, SCALE])  # of guidance beside the embedded one
+def test_hunyuan_is_sampled_as_its_pipeline_does(
+    tiny_hunyuan: Path, paper_checkpoints: TinyCheckpoints, scale: float
+) -> None:
+    noise = torch.randn(1, 16, 2, 4, 6, generator=torch.Generator().manual_seed(0))
+    kind: Any = HunyuanVideoPipeline
+    pipeline = kind.from_pretrained(tiny_hunyuan, local_files_only=True)
+    pipeline.set_progress_bar_config(disable=True)
+
+    expected = pipeline(
+        PROMPT,
+        negative_prompt="",
+        latents=noise,
+        height=32,
+        width=48,
+        num_frames=5,
+        num_inference_steps=STEPS,
+        true_cfg_scale=scale,
+        guidance_scale=4.5,
+        prompt_template={**DEFAULT_PROMPT_TEMPLATE, "crop_start": TEMPLATE_TOKENS},
+        max_sequence_length=32,
+        output_type="latent",
+    ).frames
+
+    encoders, schedule = hunyuan_encoders(tiny_hunyuan, paper_checkpoints), pipeline.scheduler.sigmas.tolist()
+    found, otherwise = (
+        sample(hunyuan_config(tiny_hunyuan, embedded_guidance=told), encoders, noise, schedule, scale=scale)
+        for told in (4.5, 1.0)
+    )
+    assert (expected - noise).abs().max() > 0.5
+    torch.testing.assert_close(found, expected, atol=2e-4, rtol=1e-3)
+    assert (otherwise - expected).abs().max() > 0.01
+
+
 def ti2v_pipeline(kind: Any, checkpoint: Path) -> Any:
     """Of diffusers, with a scheduler whose steps are those of Euler's method."""
     parts = WanPipeline.from_pretrained(checkpoint, local_files_only=True).components  # type: ignore[no-untyped-call]
@@ -158,7 +195,9 @@ def test_its_first_frame_is_given_as_to_its_image_pipeline_and_to_a_clip_without
 
 
 @torch.no_grad()
-def sample(config: Any, encoders: EncodersConfig, noise: torch.Tensor, schedule: list[float]) -> torch.Tensor:
+def sample(
+    config: Any, encoders: EncodersConfig, noise: torch.Tensor, schedule: list[float], *, scale: float = SCALE
+) -> torch.Tensor:
     conditions = encode_conditions(
         [PROMPT],
         [[]],
@@ -167,6 +206,6 @@ def sample(config: Any, encoders: EncodersConfig, noise: torch.Tensor, schedule:
         null_text=config.null_text,
         device=noise.device,
     )
-    weights = guidance_weights(GuidanceForm.SEPARATE, text_scale=SCALE - 1, image_scale=3.0)
+    weights = guidance_weights(GuidanceForm.SEPARATE, text_scale=scale - 1, image_scale=3.0)
     velocity = GuidedVelocity(filled_model(config), conditions, weights)
     return integrate(velocity, noise, torch.tensor(schedule, dtype=torch.float64), solver=Euler())
