@@ -1,5 +1,6 @@
 """Whole runs of sampling against diffusers' pipelines: text, null text, guidance, noise and steps together."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,9 @@ from modeling.sampling.condition_encoding import encode_conditions
 from modeling.sampling.denoising import SamplingConfig
 from modeling.sampling.flow import FlowConfig, integrate
 from modeling.sampling.guidance import GuidanceForm, GuidedVelocity, guidance_weights
+from modeling.sampling.pipeline import Pipeline, PipelineConfig, write_pipeline
 from modeling.sampling.solvers import Euler
-from tests.modeling.backbones.families import cogvideox_config, hunyuan_config, ltx_config, ti2v_config
+from tests.modeling.backbones.families import FAMILIES, cogvideox_config, hunyuan_config, ltx_config, ti2v_config
 from tests.modeling.backbones.small_wan import TEXT_TOKENS
 from tests.modeling.backbones.small_wan import wan_model as filled_model
 from tests.modeling.encoders.tiny_checkpoints import TinyCheckpoints
@@ -192,6 +194,32 @@ def test_its_first_frame_is_given_as_to_its_image_pipeline_and_to_a_clip_without
     torch.testing.assert_close(found[1:], without, atol=2e-4, rtol=1e-3)
     assert torch.equal(found[:1, :, :1], first)
     assert (expected - without)[:, :, 1:].abs().max() > 0.01
+
+
+@pytest.mark.slow  # a model is loaded three times
+@pytest.mark.parametrize("name", FAMILIES)
+def test_new_layers_that_are_saved_sample_the_same_video_elsewhere(
+    name: str, paper_checkpoints: TinyCheckpoints, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    family = FAMILIES[name]
+    base = request.getfixturevalue(family.fixture)
+    config = PipelineConfig(model=family.config(base), encoders=family.encoders(base, paper_checkpoints))
+    model = filled_model(config.model, is_trained=True)
+    sampling = SamplingConfig(bucket=family.bucket, steps=2, text_scale=2.0, image_scale=1.0)
+    picture = Image.new("RGBA", (30, 20), "red")
+
+    saved = write_pipeline(tmp_path / "saved", config, model.named_parameters())
+    shutil.copytree(saved, tmp_path / "elsewhere")
+    pipelines = [
+        Pipeline(config, model, device=torch.device("cpu")),
+        *(Pipeline.from_pretrained(tmp_path / place) for place in ("saved", "elsewhere")),
+    ]
+    videos = [pipeline(PROMPT, references={"ball": picture}, sampling=sampling) for pipeline in pipelines]
+    without = pipelines[0](PROMPT, sampling=sampling)
+
+    assert np.array_equal(videos[0], videos[1])
+    assert np.array_equal(videos[0], videos[2])
+    assert not np.array_equal(videos[0], without)
 
 
 @torch.no_grad()
