@@ -8,6 +8,7 @@ Read `model/dit.py` for the model, `training/loop.py` for the loop, `sampling/` 
 """
 
 from modeling.backbones.cogvideox import CogVideoXConfig
+from modeling.backbones.hunyuan import HunyuanConfig
 from modeling.backbones.ltx import LTXConfig
 from modeling.backbones.wan import WanConfig
 from modeling.data.batches import DataConfig
@@ -23,6 +24,7 @@ from modeling.encoders import (
     EmbeddedEncoders,
     Encoders,
     EncodersConfig,
+    HunyuanEncoders,
     ImageEncoder,
     LatentGeometry,
     LTXEncoders,
@@ -48,7 +50,7 @@ from modeling.training.export import export_checkpoint
 from modeling.training.loop import train
 from modeling.training.optimizer import OptimizerConfig
 from modeling.training.parallel import ExecutionConfig
-from modeling.training.presets import cogvideox_2b, ltx_2b, one_gpu, paper, tiny, wan_1_3b, wan_14b
+from modeling.training.presets import cogvideox_2b, hunyuan, ltx_2b, one_gpu, paper, tiny, wan_1_3b, wan_5b, wan_14b
 from modeling.training.run_log import StepReport
 
 __all__ = [
@@ -69,6 +71,8 @@ __all__ = [
     "FlowConfig",
     "GuidanceForm",
     "Heun",
+    "HunyuanConfig",
+    "HunyuanEncoders",
     "ImageEncoder",
     "LTXConfig",
     "LTXEncoders",
@@ -101,6 +105,7 @@ __all__ = [
     "cogvideox_2b",
     "decode_clip",
     "export_checkpoint",
+    "hunyuan",
     "load_lora",
     "ltx_2b",
     "merge_lora",
@@ -112,6 +117,7 @@ __all__ = [
     "tiny",
     "train",
     "wan_1_3b",
+    "wan_5b",
     "wan_14b",
     "write_cache",
     "write_diffusers",

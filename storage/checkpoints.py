@@ -9,6 +9,8 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any, Final
 
+from storage.hub_names import HubName, folder_or_hub_name
+
 # Weights in any other format would have to be unpickled.
 _WEIGHTS: Final = "*.safetensors"
 # What decides the outputs of a checkpoint: its weights, its configs, and the vocabulary among them.
@@ -26,6 +28,7 @@ def checkpoint_folder(name: str, *, subfolder: str | None = None) -> Path:
 
     Raises:
         FileNotFoundError: there is no such folder and the hub did not give it, or it holds no safetensors.
+        ValueError: as `folder_or_hub_name`.
     """
     whole = checkpoint_parts(name, [subfolder or "."])
     part = whole / subfolder if subfolder and (whole / subfolder).is_dir() else whole
@@ -37,14 +40,40 @@ def checkpoint_parts(name: str, subfolders: Sequence[str]) -> Path:
     """The folder of which these are parts of a checkpoint, found as by `checkpoint_folder`; `.` is what lies in itself.
 
     Raises:
-        FileNotFoundError: there is no such folder and the hub did not give it.
+        FileNotFoundError: there is no such folder and the hub did not give it, or not all of the parts.
+        ValueError: as `folder_or_hub_name`.
     """
-    given = Path(name).expanduser()
-    return given if given.is_dir() else _download(name, subfolders)
+    found = folder_or_hub_name(name)
+    if isinstance(found, Path):
+        return found
+    prefixes = ["" if subfolder == "." else f"{subfolder}/" for subfolder in subfolders]
+    snapshot = _download(found, [prefix + pattern for prefix in prefixes for pattern in _FILES])
+    for subfolder in subfolders:  # without a network the hub's cache gives what it has
+        if not (snapshot / subfolder).is_dir():
+            raise _not_to_be_had(found, f"{snapshot} has no folder {subfolder}")
+    return snapshot
+
+
+def checkpoint_file(name: str, file: str) -> Path | None:
+    """A file at the top of a whole checkpoint; None where the checkpoint is a folder that does not hold it.
+
+    A folder may hold a part alone. The hub has it whole, so there the file must be.
+
+    Raises:
+        FileNotFoundError: the hub did not give it.
+        ValueError: as `folder_or_hub_name`.
+    """
+    found = folder_or_hub_name(name)
+    path = (found if isinstance(found, Path) else _download(found, [file])) / file
+    if path.is_file():
+        return path
+    if isinstance(found, Path):
+        return None
+    raise _not_to_be_had(found, f"{path.parent} has no {file}")
 
 
 def expect_weights(folder: Path) -> None:
-    """Refuse a folder without safetensors.
+    """Refuse a folder without safetensors, or without some of those that its index names, as a broken copy leaves it.
 
     Raises:
         FileNotFoundError: it is one.
@@ -55,6 +84,13 @@ def expect_weights(folder: Path) -> None:
             f"{folder} holds {found or 'nothing'}, expected weights as {_WEIGHTS}; load it where you trust it and save "
             "it again with save_pretrained"
         )
+    for index in sorted(folder.glob(f"{_WEIGHTS}.index.json")):
+        named = set(read_json(folder, index.name).get("weight_map", {}).values())
+        if absent := sorted(name for name in named if not (folder / name).is_file()):
+            raise FileNotFoundError(
+                f"{folder} lacks {len(absent)} of the {len(named)} files that {index.name} names, {absent[0]} first; "
+                "copy or download it again"
+            )
 
 
 def read_json(folder: Path, name: str) -> dict[str, Any]:
@@ -141,18 +177,19 @@ def _content_hash(path: Path) -> str:
         return file_digest(file, "sha256").hexdigest()
 
 
-def _download(name: str, subfolders: Sequence[str]) -> Path:
-    """The hub's snapshot of a checkpoint, without weights in other formats."""
+def _download(name: HubName, patterns: Sequence[str]) -> Path:
+    """The hub's snapshot of a repository, with at least the files of these patterns that it has."""
     from huggingface_hub import snapshot_download  # which diffusers and transformers bring
 
-    repository, _, revision = name.partition("@")
-    prefixes = ["" if subfolder == "." else f"{subfolder}/" for subfolder in subfolders]
-    patterns = [prefix + pattern for prefix in prefixes for pattern in _FILES]
     try:
-        snapshot = snapshot_download(repository, revision=revision or None, allow_patterns=patterns)
+        return Path(snapshot_download(name.repository, revision=name.revision, allow_patterns=list(patterns)))
     except (OSError, ValueError) as error:
-        raise FileNotFoundError(
-            f"checkpoint {name!r} is neither a folder nor to be had from the hub ({error}); download it where there is "
-            "a network, and give its folder instead of its name"
-        ) from error
-    return Path(snapshot)
+        raise _not_to_be_had(name, str(error)) from error
+
+
+def _not_to_be_had(name: HubName, reason: str) -> FileNotFoundError:
+    revision = f"@{name.revision}" if name.revision else ""
+    return FileNotFoundError(
+        f"checkpoint '{name.repository}{revision}' is neither a folder nor to be had from the hub ({reason}); download "
+        "it where there is a network, and give its folder instead of its name"
+    )

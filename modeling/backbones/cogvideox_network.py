@@ -36,8 +36,6 @@ Rotation = tuple[Tensor, Tensor]
 class CogVideoXBackbone(PublishedBackbone):
     """See the module; `cogvideox_schedule.py` says how its noise and what it predicts become the flow's."""
 
-    _blocks_name = "transformer_blocks"
-
     config: CogVideoXShape
 
     def __init__(self, config: CogVideoXShape) -> None:

@@ -28,8 +28,6 @@ Rotation = tuple[Tensor, Tensor]
 class LTXBackbone(PublishedBackbone):
     """See the module."""
 
-    _blocks_name = "transformer_blocks"
-
     config: LTXShape
 
     def __init__(self, config: LTXShape) -> None:

@@ -8,7 +8,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import torch
 from jaxtyping import Bool, Float
@@ -65,7 +65,7 @@ class PersonalizedBlock(nn.Module):
     """To be derived from before the block of a published model: what the personalization layer adds to it.
 
     Attributes:
-        attn1: attention of the video's tokens to each other, which every one of them has.
+        attn1: attention of the video's tokens to each other, where it has this name.
         recomputes_activations: as of `modeling.model.dit.Block`.
     """
 
@@ -94,8 +94,13 @@ class PersonalizedBlock(nn.Module):
         """What the personalization layer attends to, as keys and values; None if the block has none."""
         if not self.is_personalized:
             return None
-        with in_precision_of(self.attn1.to_k.weight):
+        with in_precision_of(self.published_weight()):
             return Attended(self.personalization_attention.keys_values(images).to_keep())
+
+    def published_weight(self) -> Tensor:
+        """One of the published ones, by which new layers compute in the same precision."""
+        weight: Tensor = self.attn1.to_k.weight
+        return weight
 
     def new_layers(self) -> dict[str, nn.Module]:
         """Those that are not published, by name."""
@@ -111,8 +116,6 @@ class PublishedBackbone(VideoBackbone):
     Attributes:
         proj_out: the last layer, which every one of them has.
     """
-
-    _blocks_name: ClassVar[str] = "blocks"
 
     proj_out: nn.Linear
     binding: Binding
@@ -133,9 +136,9 @@ class PublishedBackbone(VideoBackbone):
     def parts(self) -> Iterator[tuple[str, nn.Module]]:
         """The new layers."""
         yield "binding", self.binding
-        for number, block in enumerate(self._own_blocks()):
-            named = block.new_layers().items()
-            yield from ((f"{self._blocks_name}.{number}.{name}", layer) for name, layer in named)
+        for name, block in self.named_modules():
+            if isinstance(block, PersonalizedBlock):
+                yield from ((f"{name}.{inner}", layer) for inner, layer in block.new_layers().items())
 
     def shrink(self, is_chosen: Callable[[str], bool]) -> None:
         """Of the published weights, all that diffusers makes bfloat16 when it loads them so."""

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from modeling.backbones.published import PublishedConfig
+from modeling.backbones.published import PublishedConfig, expect_stated
 from modeling.backbones.wan_shape import WanShape
 from modeling.model.backbone import VideoBackbone
-from storage.checkpoints import checkpoint_folder, read_json
+from storage.checkpoints import checkpoint_file, checkpoint_folder, read_json
 from storage.configs import strict
 from storage.libraries import library
 
 _CLASS: Final = "WanTransformer3DModel"
 
-# What no Wan 2.1 for text to video has otherwise, by diffusers' names, and what they are where a config does not say;
+# What no Wan for text to video has otherwise, by diffusers' names, and what they are where a config does not say;
 # image-to-video models have images beside their text.
 _ALWAYS: Final = {
     "patch_size": [1, 2, 2],
@@ -26,7 +26,9 @@ _ALWAYS: Final = {
     "rope_max_seq_len": 1024,
 }
 
+# What a whole pipeline says of itself, and what it means where it says nothing.
 _PIPELINE: Final = "model_index.json"
+_SILENT_PIPELINE: Final = {"boundary_ratio": None, "expand_timesteps": False}
 
 
 @strict
@@ -51,8 +53,9 @@ class UnpublishedWan(WanShape):
 @strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WanConfig(WanShape, PublishedConfig):
-    """A published Wan 2.1, or 2.2's A14B, with personalization layers between its own, which stay as they are (3.2).
+    """A published Wan, with personalization layers between its own, which stay as they are (3.2).
 
+    It is Wan 2.1, or of 2.2 the A14B or the TI2V-5B.
     It needs the extra `paper-encoders`. Wan is Apache-2.0.
 
     Attributes:
@@ -91,16 +94,13 @@ class WanConfig(WanShape, PublishedConfig):
         return folders
 
     def _check(self, folder: Path) -> None:
+        """Of the transformer, and of the pipeline that it belongs to, where that is to be had: on the hub it is."""
         PublishedConfig._check(self, folder)
-        self._expect_boundary(folder.parent)
-
-    def _expect_boundary(self, base: Path) -> None:
-        """Raise where the whole pipeline lies there and says otherwise."""
-        found = read_json(base, _PIPELINE).get("boundary_ratio") if (base / _PIPELINE).is_file() else self.boundary
-        if found != self.boundary:
-            raise ValueError(
-                f"base {base} has boundary_ratio {found}, expected {self.boundary}; set the model's boundary to it"
-            )
+        index = checkpoint_file(self.checkpoint, _PIPELINE) or folder.parent / _PIPELINE
+        if index.is_file():
+            said = {**_SILENT_PIPELINE, **read_json(index.parent, _PIPELINE)}
+            expected = {"boundary_ratio": self.boundary, "expand_timesteps": self.expands_timesteps}
+            expect_stated(index.parent, said, expected)
 
     def _stated(self) -> Mapping[str, object]:
         return {

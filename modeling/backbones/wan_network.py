@@ -56,21 +56,21 @@ class WanBackbone(PublishedBackbone):
     def forward(
         self,
         latents: Float[Tensor, "batch channels time height width"],
-        timesteps: Float[Tensor, " batch"],
+        timesteps: Float[Tensor, " batch"] | Float[Tensor, "batch time"],
         conditions: Conditions | CachedConditions,
         estimate: Float[Tensor, "batch channels time height width"] | None = None,  # noqa: ARG002  # it never sees one
     ) -> Float[Tensor, "batch channels time height width"]:
         """The velocity, noise minus data; in Wan's own terms at timestep 1000 t."""
-        dtype, (_, _, _, height, width) = self.proj_out.weight.dtype, latents.shape
+        dtype, (_, _, time, height, width) = self.proj_out.weight.dtype, latents.shape
         with self._as_published():
             (text,), images = self._read(conditions, clips=len(latents))
             rotation = self._rotary[0].to(latents.device)(latents)
             tokens = self.patch_embedding(latents.to(dtype)).flatten(2).transpose(1, 2).contiguous()
             tokens = self.sequence.part(tokens)
-            timestep, modulation = self._embed(timesteps, dtype)
+            timestep, modulation = self._embed(timesteps, dtype, grid=(time, height * width // _PATCH**2))
             for block, attended in zip(self.blocks, images, strict=True):
                 tokens = block(tokens, text, modulation, rotation, attended)
-            shift, scale = (self.scale_shift_table + timestep[:, None]).chunk(2, dim=1)
+            shift, scale = (self.scale_shift_table + timestep[:, :, None]).unbind(dim=2)
             velocity = self.proj_out((self.norm_out(tokens.float()) * (1 + scale) + shift).type_as(tokens))
             velocity = self.sequence.whole(velocity, length=rotation[0].shape[1])
         return rearrange(
@@ -93,13 +93,25 @@ class WanBackbone(PublishedBackbone):
         filled, _ = filled_texts(conditions, self.config.text_tokens)
         return (self.condition_embedder.text_embedder(filled.to(self.proj_out.weight.dtype)),)
 
-    def _embed(self, timesteps: Float[Tensor, " batch"], dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """The timestep embedded, and the six vectors that it modulates every block with; in float32, then rounded."""
-        embedder = self.condition_embedder
+    def _embed(
+        self, timesteps: Tensor, dtype: torch.dtype, *, grid: tuple[int, int]
+    ) -> tuple[Float[Tensor, "batch rows width"], Float[Tensor, "batch rows 6 width"]]:
+        """The timestep embedded, and the six vectors that it modulates every block with; in float32, then rounded.
+
+        One row of them is for all tokens, and otherwise each has its own. Where timesteps are expanded, each is
+        embedded, as diffusers has it, whose rounding follows from how many there are; of equal ones one row is kept.
+        """
+        embedder, clips = self.condition_embedder, len(timesteps)
+        each = timesteps.reshape(clips, -1, 1)
+        if self.config.expands_timesteps:
+            each = each.expand(clips, *grid)
         with as_written(timesteps.device):
-            places = embedder.timesteps_proj(timesteps * 1000)
+            places = embedder.timesteps_proj(each.flatten() * 1000).unflatten(0, (clips, -1))
             timestep = embedder.time_embedder(places.to(embedder.time_embedder.linear_1.weight.dtype)).to(dtype)
-            return timestep, embedder.time_proj(embedder.act_fn(timestep)).unflatten(1, (6, -1))
+            modulation = embedder.time_proj(embedder.act_fn(timestep)).unflatten(2, (6, -1))
+        if timesteps.ndim == 1:
+            return timestep[:, :1].clone(), modulation[:, :1].clone()  # no view, which would keep all rows
+        return self.sequence.part(timestep), torch.unflatten(self.sequence.part(modulation.flatten(2)), 2, (6, -1))
 
 
 class WanBlock(PersonalizedBlock, WanTransformerBlock):
@@ -118,7 +130,7 @@ class WanBlock(PersonalizedBlock, WanTransformerBlock):
         self,
         tokens: Float[Tensor, "batch tokens width"],
         text: Float[Tensor, "batch text width"],
-        modulation: Float[Tensor, "batch 6 width"],
+        modulation: Float[Tensor, "batch rows 6 width"],
         rotation: Rotation,
         images: Attended | None,
     ) -> Float[Tensor, "batch tokens width"]:
@@ -127,7 +139,7 @@ class WanBlock(PersonalizedBlock, WanTransformerBlock):
         Args:
             tokens: all of each clip, or this device's part of them.
             text: embedded.
-            modulation: of the timestep.
+            modulation: of the timestep: one row, or one for each of the tokens.
             rotation: of all tokens of a clip.
             images: what clips attend to; None is skipped.
         """
@@ -155,7 +167,7 @@ class WanBlock(PersonalizedBlock, WanTransformerBlock):
     def _forward(
         self, tokens: Tensor, text: Tensor, modulation: Tensor, rotation: Rotation, images: Attended | None
     ) -> Tensor:
-        vectors = (self.scale_shift_table + modulation.float()).chunk(6, dim=1)
+        vectors = (self.scale_shift_table + modulation.float()).unbind(dim=2)
         shift, scale, gate, mlp_shift, mlp_scale, mlp_gate = vectors
         modulated = (self.norm1(tokens.float()) * (1 + scale) + shift).type_as(tokens)
         tokens = (tokens.float() + self.attn1(modulated, None, None, rotation) * gate).type_as(tokens)

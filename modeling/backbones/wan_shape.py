@@ -13,6 +13,8 @@ from storage.configs import strict
 class WanShape(PersonalizedShape):
     """The defaults are those of the 1.3B; the 14B has width 5120, 40 blocks, 40 heads and an MLP of 13824.
 
+    Wan 2.2's TI2V-5B has width 3072, 30 blocks, 24 heads, an MLP of 14336, 48 latent channels, and expands timesteps.
+
     Attributes:
         width: latent token channels.
         mlp_width: channels inside the MLP.
@@ -20,6 +22,8 @@ class WanShape(PersonalizedShape):
         text_tokens: to how many tokens every text is filled up, with zeros that are not masked, as in its training.
         boundary: the timestep from which on one network predicts, and below it another, each with layers of its own:
             Wan 2.2's A14B, which has the shape of the 14B and the boundary 0.875. None has one for all timesteps.
+        expands_timesteps: whether every token has a timestep of its own, so that a given first frame can stand there
+            without noise: Wan 2.2's TI2V-5B.
     """
 
     width: int = 1536
@@ -30,16 +34,24 @@ class WanShape(PersonalizedShape):
     latent_channels: int = 16
     text_tokens: int = 512
     boundary: float | None = None
+    expands_timesteps: bool = False
 
     def __post_init__(self) -> None:
         self.expect_sizes("mlp_width", "timestep_channels", multiple=2)
         if self.boundary is not None and not 0 < self.boundary < 1:
             raise ValueError(f"model has boundary {self.boundary}, expected a timestep between 0 and 1")
+        if self.boundary is not None and self.expands_timesteps:
+            raise ValueError("model has a boundary and expands_timesteps true, expected one of the two at most")
 
     @property
     def fps(self) -> float:
-        """As Wan 2.1 was trained, and 2.2's A14B."""
-        return 16.0
+        """As Wan 2.1 was trained, and 2.2's A14B; 2.2's TI2V-5B at 24."""
+        return 24.0 if self.expands_timesteps else 16.0
+
+    @property
+    def reads_clean_first_frames(self) -> bool:
+        """Where every token has a timestep."""
+        return self.expands_timesteps
 
     @property
     def divides_clips(self) -> bool:
@@ -59,6 +71,7 @@ class WanShape(PersonalizedShape):
     def forward_flops(self, workload: Workload) -> Flops:
         """The operations of one forward pass; a multiplication and its addition count as two."""
         tokens, text, width = workload.tokens, self.text_tokens, self.width
+        timesteps = tokens if self.expands_timesteps else 1
         return flops_of(
             workload,
             products={
@@ -68,8 +81,9 @@ class WanShape(PersonalizedShape):
                 + text * (self.text_channels + width) * width,
                 **self.new_products(workload),
                 Part.MLP: self.blocks * tokens * 2 * self.mlp_width * width,
-                Part.MODULATION: 6 * width**2,
-                Part.REST: (self.timestep_channels + width + tokens * PATCH_AREA * self.latent_channels) * width,
+                Part.MODULATION: timesteps * 6 * width**2,
+                Part.REST: timesteps * (self.timestep_channels + width) * width
+                + tokens * PATCH_AREA * self.latent_channels * width,
             },
             scores={
                 Part.SELF_ATTENTION: self.blocks * tokens * tokens * width,

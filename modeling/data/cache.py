@@ -101,7 +101,7 @@ class ClipCache:
         return Clip(
             sample=replace(sample, video=None),
             latents=self._latents.read(window_key(sample, digest, bucket, window_s, fps=self.store.fps)).values,
-            text=TextTokens(embeddings=text.values, spans=text.spans or ()),
+            text=_tokens(text),
         )
 
     def null_text(self, text: str) -> TextTokens:
@@ -111,7 +111,7 @@ class ClipCache:
             ValueError: the cache was made without them.
         """
         found = self._text.read(_text_key(_NULL_TEXT, text))
-        return TextTokens(embeddings=found.values, spans=found.spans or ())
+        return _tokens(found)
 
     def _video_digest(self, sample: TrainingSample) -> str:
         try:
@@ -156,6 +156,14 @@ def text_key(sample: TrainingSample) -> EntryKey:
 
 def _text_key(clip_id: str, text: str) -> EntryKey:
     return EntryKey(clip_id, blake2b(text.encode(), digest_size=CONTENT_CHARACTERS // 2).hexdigest())
+
+
+def _entry(key: EntryKey, tokens: TextTokens) -> Entry:
+    return Entry(key=key, values=tokens.embeddings, spans=tokens.spans, pooled=tokens.pooled)
+
+
+def _tokens(entry: Entry) -> TextTokens:
+    return TextTokens(embeddings=entry.values, spans=entry.spans or (), pooled=entry.pooled)
 
 
 def _root(store: SampleStore) -> Path:
@@ -333,7 +341,7 @@ class _CacheWriter:
         key = _text_key(_NULL_TEXT, text)
         if key not in self.text.table:
             (tokens,) = self._encoders.text.encode([text])
-            self.text.add(Entry(key=key, values=tokens.embeddings, spans=tokens.spans))
+            self.text.add(_entry(key, tokens))
 
     @torch.no_grad()
     def encode(self, clip: _Prepared) -> CacheFailure | None:
@@ -344,7 +352,7 @@ class _CacheWriter:
                 self.latents.add(Entry(key=clip.video_key, values=latents))
             if clip.caption is not None:
                 (tokens,) = self._encoders.text.encode([clip.caption])
-                self.text.add(Entry(key=clip.text_key, values=tokens.embeddings, spans=tokens.spans))
+                self.text.add(_entry(clip.text_key, tokens))
         except ValueError as error:
             return CacheFailure(clip_id=clip.video_key.clip_id, message=str(error))
         return None

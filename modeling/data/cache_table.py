@@ -28,7 +28,8 @@ from dataset_schema import write_row_groups
 from modeling.data.entry_places import EntryKey, EntryPlaces
 from modeling.data.row_groups import RowGroupReader
 
-# Raise it when the columns change, or when `decode_clip` begins to return other pixels.
+# Raise it when the columns change, but for one that old shards may lack, or when `decode_clip` begins to return other
+# pixels.
 CACHE_VERSION: Final = 1
 
 _VERSION_KEY: Final = b"openalchemist_cache_version"
@@ -39,6 +40,7 @@ _SCHEMA: Final = pa.schema(
         pa.field("shape", pa.list_(pa.int32()), nullable=False),
         pa.field("values", pa.binary(), nullable=False),
         pa.field("spans", pa.list_(pa.int32())),  # of text: start and end of every token, one after the other
+        pa.field("pooled", pa.binary()),  # of text: what some encoders make of the whole
     ]
 )
 
@@ -52,7 +54,7 @@ TEXT: Final = "text"
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Entry:
-    """One row: numbers, and for text what characters they stand for.
+    """One row: numbers, and for text what characters they stand for, and perhaps one vector of the whole.
 
     Raises:
         ValueError: float16 cannot hold the numbers.
@@ -61,10 +63,15 @@ class Entry:
     key: EntryKey
     values: Tensor
     spans: tuple[tuple[int, int], ...] | None = None
+    pooled: Tensor | None = None
 
     def __post_init__(self) -> None:
-        if not bool(torch.isfinite(self.values.half()).all()):
-            largest = self.values.abs().max().item()
+        for values in (self.values,) if self.pooled is None else (self.values, self.pooled):
+            self._expect_finite(values)
+
+    def _expect_finite(self, values: Tensor) -> None:
+        if not bool(torch.isfinite(values.half()).all()):
+            largest = values.abs().max().item()
             raise ValueError(
                 f"clip {self.key.clip_id}: its encoder gave numbers up to {largest:g}, expected finite ones within the "
                 "65504 of float16; look at the clip, or train without the cache"
@@ -121,9 +128,10 @@ class CacheTable:
             raise self._missing(key.clip_id, "made from something else" if is_stale else "not made yet")
         shard, group, place = found
         (row,) = self._groups.read(shard, group).slice(place, 1).to_pylist()
-        values = np.frombuffer(row["values"], np.float16).astype(np.float32).reshape(row["shape"])
+        values = _numbers(row["values"]).reshape(row["shape"])
+        vector = row.get("pooled")
         spans = None if row["spans"] is None else tuple(zip(row["spans"][::2], row["spans"][1::2], strict=True))
-        return Entry(key=key, values=torch.from_numpy(values), spans=spans)
+        return Entry(key=key, values=values, spans=spans, pooled=None if vector is None else _numbers(vector))
 
     def _missing(self, clip_id: str, why: str) -> ValueError:
         return ValueError(
@@ -181,9 +189,19 @@ def _to_table(entries: Sequence[Entry]) -> pa.Table:
         {
             **entry.key._asdict(),
             "shape": list(entry.values.shape),
-            "values": entry.values.half().cpu().numpy().tobytes(),
+            "values": _written(entry.values),
             "spans": None if entry.spans is None else [place for span in entry.spans for place in span],
+            "pooled": None if entry.pooled is None else _written(entry.pooled),
         }
         for entry in entries
     ]
     return pa.Table.from_pylist(rows, schema=_SCHEMA)
+
+
+def _written(values: Tensor) -> bytes:
+    written: bytes = values.half().cpu().numpy().tobytes()
+    return written
+
+
+def _numbers(written: bytes) -> Tensor:
+    return torch.from_numpy(np.frombuffer(written, np.float16).astype(np.float32))

@@ -1,7 +1,7 @@
 """Frozen networks between pixels, words and the model.
 
-`protocols.py` says what they are; `embedded.py`, `paper.py`, `wan.py`, `cogvideox.py` and `ltx.py` each build
-all three; `config.py` says what else may, and `declared.py` holds it to what it says.
+`protocols.py` says what they are; `embedded.py`, `paper.py`, `wan.py`, `cogvideox.py`, `ltx.py` and `hunyuan.py`
+each build all three; `config.py` says what else may, and `declared.py` holds it to what it says.
 """
 
 from modeling.encoders.cogvideox import CogVideoXEncoders
@@ -9,6 +9,7 @@ from modeling.encoders.config import EncodersConfig
 from modeling.encoders.declared import build_encoders
 from modeling.encoders.embedded import EmbeddedEncoders
 from modeling.encoders.geometry import LatentGeometry, LatentShape
+from modeling.encoders.hunyuan import HunyuanEncoders
 from modeling.encoders.ltx import LTXEncoders
 from modeling.encoders.paper import PaperEncoders
 from modeling.encoders.protocols import (
@@ -29,6 +30,7 @@ __all__ = [
     "EmbeddedEncoders",
     "Encoders",
     "EncodersConfig",
+    "HunyuanEncoders",
     "ImageEncoder",
     "LTXEncoders",
     "LatentGeometry",

@@ -10,6 +10,8 @@ from modeling.encoders.protocols import Encoders
 class EncodersConfig(Protocol):
     """A config of encoders: a frozen dataclass, `strict` if it is to be held to its types, with the members below.
 
+    One whose text encoder makes a vector of each text, too (`TextTokens.pooled`), also has `pooled_channels`.
+
     Python hands over an object. Files name the class by its import path, `profile = "package.module:ClassName"`, and
     give its fields; so it stands at the top of a module that whoever reads the file can import.
     """

@@ -14,12 +14,13 @@ from modeling.encoders.cogvideox import CogVideoXEncoders
 from modeling.encoders.config import EncodersConfig
 from modeling.encoders.embedded import EmbeddedEncoders
 from modeling.encoders.geometry import LatentGeometry
+from modeling.encoders.hunyuan import HunyuanEncoders
 from modeling.encoders.ltx import LTXEncoders
 from modeling.encoders.paper import PaperEncoders
 from modeling.encoders.protocols import Autoencoder, Encoders, ImageEncoder, TextEncoder, TextTokens, TokenSpans
 from modeling.encoders.wan import WanEncoders
 
-_OWN: Final = (EmbeddedEncoders, PaperEncoders, WanEncoders, CogVideoXEncoders, LTXEncoders)
+_OWN: Final = (EmbeddedEncoders, PaperEncoders, WanEncoders, CogVideoXEncoders, LTXEncoders, HunyuanEncoders)
 
 
 def build_encoders(config: EncodersConfig) -> Encoders:
@@ -36,7 +37,7 @@ def build_encoders(config: EncodersConfig) -> Encoders:
         raise ValueError(f"{whose}.build gives a {type(encoders).__name__}, expected modeling.Encoders")  # noqa: TRY004
     return Encoders(
         autoencoder=_DeclaredAutoencoder(encoders.autoencoder, config.latents, whose),
-        text=_DeclaredText(encoders.text, config.text_channels, whose),
+        text=_DeclaredText(encoders.text, config.text_channels, getattr(config, "pooled_channels", None), whose),
         image=_DeclaredImages(encoders.image, (config.image_tokens, config.image_channels), whose),
     )
 
@@ -74,10 +75,11 @@ class _DeclaredAutoencoder(nn.Module):
 class _DeclaredText(nn.Module):
     """A `TextEncoder`."""
 
-    def __init__(self, text: TextEncoder, channels: int, whose: str) -> None:
+    def __init__(self, text: TextEncoder, channels: int, pooled_channels: int | None, whose: str) -> None:
         super().__init__()
         self._own = text
         self._channels = channels
+        self._pooled_channels = pooled_channels
         self._whose = whose
 
     @property
@@ -100,6 +102,9 @@ class _DeclaredText(nn.Module):
         for text, tokens in zip(texts, found, strict=True):
             does = f"text encoder of {self._whose} encodes {text[:40]!r}"
             _expect(tokens.embeddings, (len(tokens.spans), self._channels), does)
+            pooled = None if tokens.pooled is None else len(tokens.pooled)
+            if pooled != self._pooled_channels:
+                raise ValueError(f"{does} with pooled {pooled}, expected {self._pooled_channels}, as its config says")
         return found
 
 

@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import ClassVar
 
 import torch
 from einops import rearrange
@@ -25,7 +24,7 @@ class FrozenAutoencoder(FrozenEncoder, ABC):
         precision: of weights and computation; latents are always float32.
     """
 
-    _geometry: ClassVar[LatentGeometry] = LatentGeometry()
+    _geometry: LatentGeometry = LatentGeometry()
 
     def __init__(self, folder: Path, *, precision: Precision) -> None:
         super().__init__(self._load_network)

@@ -2,7 +2,7 @@
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from torch import Tensor, nn
 
@@ -33,7 +33,7 @@ class LTXAutoencoder(FrozenAutoencoder):
         ValueError: it is one of those, or its latents have another shape.
     """
 
-    _geometry: ClassVar[LatentGeometry] = LTX_LATENTS
+    _geometry: LatentGeometry = LTX_LATENTS
 
     def __init__(self, folder: Path, *, precision: Precision) -> None:
         config = read_json(folder, "config.json")

@@ -29,10 +29,13 @@ class TextTokens:
 
     Attributes:
         spans: of each token.
+        pooled: the whole text in one vector, from an encoder whose config states `pooled_channels`: for models that
+            read a text in both ways, as HunyuanVideo does.
     """
 
     embeddings: Float[Tensor, "tokens channels"]
     spans: TokenSpans
+    pooled: Float[Tensor, " pooled_channels"] | None = None
 
 
 def tokens_inside(spans: TokenSpans, start: int, end: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""The autoencoder of Wan 2.1 through diffusers."""
+"""The autoencoders of Wan 2.1 and of Wan 2.2's TI2V-5B through diffusers."""
 
 from functools import cached_property
 from pathlib import Path
@@ -10,13 +10,12 @@ from torch import Tensor, nn
 from modeling.encoders.frozen import library, load_frozen
 from modeling.encoders.frozen_autoencoder import FrozenAutoencoder, expect_geometry
 from modeling.encoders.geometry import LatentGeometry
-from modeling.encoders.protocols import LATENT_CHANNELS
 from modeling.model.precision import Precision
 from storage.checkpoints import files_hash, read_json
 
 
 class WanAutoencoder(FrozenAutoencoder):
-    """An `Autoencoder`: that of Wan 2.1, frozen; 16 channels, 4x8x8, 4k + 1 frames.
+    """An `Autoencoder`: one of Wan's, frozen; 4k + 1 frames.
 
     Latents are normalised by the checkpoint's own mean and deviation of each channel, as diffusers' pipelines have it.
 
@@ -24,6 +23,7 @@ class WanAutoencoder(FrozenAutoencoder):
 
     Args:
         folder: of the checkpoint, with its `config.json`.
+        geometry: of its latents.
         precision: of weights and computation; latents are always float32.
 
     Raises:
@@ -33,10 +33,11 @@ class WanAutoencoder(FrozenAutoencoder):
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, folder: Path, *, precision: Precision) -> None:
+    def __init__(self, folder: Path, *, geometry: LatentGeometry, precision: Precision) -> None:
         config = read_json(folder, "config.json")
-        _check_geometry(folder, config)
+        _check_geometry(folder, config, geometry)
         super().__init__(folder, precision=precision)
+        self._geometry = geometry
         for name, values in (("mean", config["latents_mean"]), ("deviation", config["latents_std"])):
             self.register_buffer(name, torch.tensor(values).view(1, -1, 1, 1, 1), persistent=False)
 
@@ -55,13 +56,13 @@ class WanAutoencoder(FrozenAutoencoder):
         return latents * self.deviation + self.mean
 
 
-def _check_geometry(folder: Path, config: dict[str, Any]) -> None:
-    """Raise unless the latents have the shape of Wan 2.1's; those of Wan 2.2's 5B, 48 channels and 4x16x16, do not."""
+def _check_geometry(folder: Path, config: dict[str, Any], geometry: LatentGeometry) -> None:
+    """Raise unless the latents have this shape, and the checkpoint says how they are normalised."""
     frames, pixels = config.get("scale_factor_temporal", 4), config.get("scale_factor_spatial", 8)
-    expect_geometry(folder, (config.get("z_dim"), frames, pixels), LatentGeometry())
+    expect_geometry(folder, (config.get("z_dim"), frames, pixels), geometry)
     for name in ("latents_mean", "latents_std"):
-        if len(config.get(name) or ()) != LATENT_CHANNELS:
+        if len(config.get(name) or ()) != geometry.channels:
             raise ValueError(
-                f"{folder / 'config.json'} has no {name} of {LATENT_CHANNELS} channels; take the one of the published "
-                "checkpoint"
+                f"{folder / 'config.json'} has no {name} of {geometry.channels} channels; take the one of the "
+                "published checkpoint"
             )

@@ -45,7 +45,7 @@ class VideoBackbone(nn.Module, ABC):
     def forward(
         self,
         latents: Float[Tensor, "batch channels time height width"],
-        timesteps: Float[Tensor, " batch"],
+        timesteps: Float[Tensor, " batch"] | Float[Tensor, "batch time"],
         conditions: Conditions | CachedConditions,
         estimate: Float[Tensor, "batch channels time height width"] | None = None,
     ) -> Float[Tensor, "batch channels time height width"]:
@@ -53,7 +53,8 @@ class VideoBackbone(nn.Module, ABC):
 
         Args:
             latents: noisy ones; height and width even.
-            timesteps: 1 is noise, 0 is data.
+            timesteps: 1 is noise, 0 is data; one for each clip, or for each of its latents in time where the config
+                says that it `reads_clean_first_frames`.
             conditions: text and reference images.
             estimate: the last estimate of the data, for a model that conditions itself; None is zeros.
         """
@@ -167,6 +168,11 @@ class BackboneConfig(ABC):
         return False
 
     @property
+    def pooled_channels(self) -> int | None:
+        """Of the vector that the model reads beside the tokens of a text; None where it reads none."""
+        return None
+
+    @property
     def null_text(self) -> str | None:
         """What the model reads where a text is dropped; None is zeros, which contribute nothing."""
         return None
@@ -175,6 +181,11 @@ class BackboneConfig(ABC):
     def timestep_ranges(self) -> tuple[tuple[float, float], ...]:
         """Spans [from, to) of timesteps, to 1 included, that have a network each; a training step draws from one."""
         return ((0.0, 1.0),)
+
+    @property
+    def reads_clean_first_frames(self) -> bool:
+        """Whether the first latents of a clip may be given to it without noise, at timestep 0."""
+        return False
 
     @property
     def lora_layers(self) -> tuple[str, ...]:

@@ -53,6 +53,8 @@ class Conditions:
         is_padded: whether a clip may have text beside padding; attention is faster where none has.
         references: None when no clip of the batch has any; the personalization layers are then skipped.
         null_text: what the model reads where a text is dropped; None is zeros.
+        pooled: each text in one vector, for models that read that, too; None where the encoder gives none.
+        null_pooled: the same of what is read where a text is dropped; None is zeros.
     """
 
     text: Float[Tensor, "batch tokens text_channels"]
@@ -60,23 +62,26 @@ class Conditions:
     references: ReferenceTokens | None
     is_padded: bool = True
     null_text: Float[Tensor, "null_tokens text_channels"] | None = None
+    pooled: Float[Tensor, "batch pooled_channels"] | None = None
+    null_pooled: Float[Tensor, " pooled_channels"] | None = None
 
     def first(self, clips: int) -> "Conditions":
         """Those of the first clips."""
         references = None if self.references is None else self.references.first(clips)
-        return replace(self, text=self.text[:clips], is_text=self.is_text[:clips], references=references)
+        return replace(
+            self,
+            text=self.text[:clips],
+            is_text=self.is_text[:clips],
+            references=references,
+            pooled=None if self.pooled is None else self.pooled[:clips],
+        )
 
     def to(self, device: torch.device) -> "Conditions":
         """The same on another device."""
-        references = None if self.references is None else self.references.to(device)
-        null_text = None if self.null_text is None else self.null_text.to(device)
-        return replace(
-            self,
-            text=self.text.to(device),
-            is_text=self.is_text.to(device),
-            references=references,
-            null_text=null_text,
-        )
+        perhaps = ("references", "null_text", "pooled", "null_pooled")
+        given = {name: getattr(self, name) for name in perhaps if getattr(self, name) is not None}
+        moved = {name: each.to(device) for name, each in given.items()}
+        return replace(self, text=self.text.to(device), is_text=self.is_text.to(device), **moved)
 
     def with_room_for_images(self, patches: int, words: int, channels: int) -> "Conditions":
         """The same, but with one absent image where there is none at all; it contributes exactly nothing."""
@@ -99,8 +104,11 @@ class Conditions:
         """
         if is_dropped is None:
             is_dropped = torch.ones(len(self.text), dtype=torch.bool, device=self.text.device)
+        pooled = self.pooled
+        if pooled is not None:
+            pooled = torch.where(is_dropped[:, None], 0.0 if self.null_pooled is None else self.null_pooled, pooled)
         if self.null_text is None:
-            return replace(self, text=torch.where(is_dropped[:, None, None], 0.0, self.text))
+            return replace(self, text=torch.where(is_dropped[:, None, None], 0.0, self.text), pooled=pooled)
         count = len(self.null_text)
         longest = max(count, self.text.shape[1])
         text, null_text = (pad(each, (0, 0, 0, longest - each.shape[-2])) for each in (self.text, self.null_text))
@@ -111,6 +119,7 @@ class Conditions:
             text=torch.where(is_dropped[:, None, None], null_text, text),
             is_text=torch.where(is_dropped[:, None], is_null_text, is_text),
             is_padded=True,
+            pooled=pooled,
         )
 
     def without_references(self) -> "Conditions":

@@ -34,6 +34,18 @@ class Part(StrEnum):
 
 
 _PIECES: Final = {
+    # Of HunyuanVideo, by the names of its checkpoints; its parts contain layers of the names below.
+    "context_embedder.": Part.TEXT_ATTENTION,
+    "time_text_embed.": Part.REST,
+    "x_embedder.": Part.PATCH_EMBEDDING,
+    ".norm1_context.": Part.MODULATION,
+    ".norm.linear.": Part.MODULATION,
+    ".attn.": Part.SELF_ATTENTION,
+    ".ff_context.": Part.MLP,
+    ".proj_mlp.": Part.MLP,
+    "high.proj_out.": Part.REST,  # of Wan's two networks, for in HunyuanVideo a block has one
+    "low.proj_out.": Part.REST,
+    ".proj_out.": Part.MLP,
     "patch_embedding.": Part.PATCH_EMBEDDING,
     "self_attention.": Part.SELF_ATTENTION,
     "text_norm.": Part.TEXT_ATTENTION,

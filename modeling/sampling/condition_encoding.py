@@ -74,8 +74,16 @@ def bind_conditions(
     lengths = torch.tensor([len(tokens.spans) for tokens in texts])
     is_text = torch.arange(text.shape[1]) < lengths[:, None]
     references = _encode_references(texts, images, image_encoder, words_per_image) if any(images) else None
-    null = None if null_text is None else null_text.embeddings
-    conditions = Conditions(text=text, is_text=is_text, references=references, is_padded=is_padded, null_text=null)
+    vectors = [tokens.pooled for tokens in texts if tokens.pooled is not None]
+    conditions = Conditions(
+        text=text,
+        is_text=is_text,
+        references=references,
+        is_padded=is_padded,
+        null_text=None if null_text is None else null_text.embeddings,
+        pooled=torch.stack(vectors) if vectors else None,
+        null_pooled=None if null_text is None else null_text.pooled,
+    )
     return conditions.to(device)
 
 

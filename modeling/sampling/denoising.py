@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from dataset_schema import Bucket
-from modeling.model.backbone import VideoBackbone
+from modeling.model.backbone import BackboneConfig, VideoBackbone
 from modeling.model.conditions import Conditions
 from modeling.model.precision import Precision
-from modeling.sampling.first_frame import FirstLatents, holding_first
+from modeling.sampling.first_frame import FirstLatents, holding_first, with_first
 from modeling.sampling.flow import FlowConfig, integrate, timestep_schedule
 from modeling.sampling.guidance import GuidanceForm, GuidedVelocity, guidance_weights
 from modeling.sampling.solvers import Euler, Solver
@@ -36,6 +36,8 @@ class DenoisingConfig:
     Attributes:
         steps: denoising steps; None takes the paper's number for the resolution.
         text_scale: s_T of the guidance; the paper uses 8, and 0 is none.
+        low_noise_text_scale: s_T of the network for timesteps with little noise, where the model has two (Wan 2.2's
+            A14B); None is `text_scale`.
         image_scale: s_I of the guidance; the paper uses 3. Larger values copy the reference images.
         guidance: `separate` is the paper's Equation 2; `chained` is Equation 1, which it compares with.
         solver: `euler`; `heun`: more exact for as many steps, at nearly twice the time; `unipc` or `unipc3`: more exact
@@ -45,6 +47,7 @@ class DenoisingConfig:
 
     steps: int | None = None
     text_scale: float = 8.0
+    low_noise_text_scale: float | None = None
     image_scale: float = 3.0
     guidance: GuidanceForm = GuidanceForm.SEPARATE
     solver: Solver = field(default_factory=Euler)
@@ -52,10 +55,27 @@ class DenoisingConfig:
 
     def __post_init__(self) -> None:
         expect_at_least(1, "sampling", self, "steps")
-        for name in ("text_scale", "image_scale"):
+        for name in ("text_scale", "low_noise_text_scale", "image_scale"):
             scale = getattr(self, name)
-            if not 0 <= scale < math.inf:
+            if scale is not None and not 0 <= scale < math.inf:
                 raise ValueError(f"sampling has {name} {scale}, expected 0 (no guidance) or more")
+
+    @property
+    def is_led_by_text(self) -> bool:
+        """Whether any network is asked without its text, too."""
+        return any((self.text_scale, self.low_noise_text_scale))
+
+    def expect_networks(self, model: BackboneConfig) -> None:
+        """Refuse a scale for a network that the model does not have.
+
+        Raises:
+            ValueError: there is one.
+        """
+        if self.low_noise_text_scale is not None and len(model.timestep_ranges) == 1:
+            raise ValueError(
+                f"sampling has low_noise_text_scale {self.low_noise_text_scale}, but the model has one network for all "
+                "timesteps; leave it out"
+            )
 
 
 @strict
@@ -96,13 +116,42 @@ def sample_latents(  # noqa: PLR0913  # the model's side and the sampler's
         flow: that the model was trained with.
         first: the latents that each clip is to begin with; None, or an empty sequence, leaves them to the model.
         on_step: called after every denoising step.
+
+    Raises:
+        ValueError: `sampling` has a scale for a network that the model does not have.
     """
+    sampling.expect_networks(model.config)
     bucket = sampling.bucket
     schedule = timestep_schedule(sampling.steps or steps_for(bucket), shift=flow.shift(bucket))
-    weights = guidance_weights(sampling.guidance, text_scale=sampling.text_scale, image_scale=sampling.image_scale)
-    velocity = GuidedVelocity(model, conditions, weights, batches_branches=sampling.batches_branches)
+    starts_clean = None
+    if model.config.reads_clean_first_frames and any(latents is not None for latents in first):
+        starts_clean = torch.tensor([latents is not None for latents in first], device=noise.device)
+        noise = with_first(noise, first)
+    velocity = _guided(model, conditions, sampling, starts_clean)
     held = holding_first(velocity, noise, first)
     return integrate(held, noise, schedule, solver=sampling.solver, on_step=on_step)
+
+
+def _guided(
+    model: VideoBackbone,
+    conditions: Conditions,
+    sampling: DenoisingConfig,
+    starts_clean: Bool[Tensor, " clips"] | None,
+) -> GuidedVelocity:
+    low_scale = sampling.text_scale if sampling.low_noise_text_scale is None else sampling.low_noise_text_scale
+    high, low = (
+        guidance_weights(sampling.guidance, text_scale=scale, image_scale=sampling.image_scale)
+        for scale in (sampling.text_scale, low_scale)
+    )
+    boundary, _ = model.config.timestep_ranges[-1]
+    return GuidedVelocity(
+        model,
+        conditions,
+        high,
+        starts_clean=starts_clean,
+        low_noise=(boundary, low),
+        batches_branches=sampling.batches_branches,
+    )
 
 
 def steps_for(bucket: Bucket) -> int:

@@ -1,8 +1,11 @@
-"""A video that begins with a given frame, by a model that was trained without one.
+"""A video that begins with a given frame, by a model that was trained with one or without.
 
-Our choice, for the paper is silent: the first latents go straight from their noise to those of the frame, whatever the
-model says of them. In training they lie on that way too, so at every timestep the model sees the frame as noisy as the
-rest; and because the velocity on it is constant, every solver follows it exactly.
+Our choice, for the paper is silent: without, the first latents go straight from their noise to those of the frame,
+whatever the model says of them. In training they lie on that way too, so at every timestep the model sees the frame as
+noisy as the rest; and because the velocity on it is constant, every solver follows it exactly.
+
+A model that was trained to begin with latents without noise (`reads_clean_first_frames`) is given them so: they stand
+in place of their noise from the start, and the way from there to them is none.
 """
 
 from collections.abc import Sequence
@@ -25,6 +28,17 @@ def fitted(picture: Image.Image, bucket: Bucket) -> UInt8[Tensor, "height width 
     """The picture as a frame: on white, scaled and centre-cropped to the bucket, as clips are in training."""
     frame = ImageOps.fit(on_white(picture), (bucket.width, bucket.height), method=Image.Resampling.BICUBIC)
     return torch.from_numpy(np.array(frame))
+
+
+def with_first(
+    noise: Float[Tensor, "batch channels time height width"], first: Sequence[FirstLatents | None]
+) -> Float[Tensor, "batch channels time height width"]:
+    """The noise with the given latents in its place, where `holding_first` then keeps them."""
+    begun = noise.clone()
+    for clip, latents in enumerate(first):
+        if latents is not None:
+            begun[clip, :, :1] = latents
+    return begun
 
 
 def holding_first(

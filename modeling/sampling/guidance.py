@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from modeling.model.backbone import CachedConditions, VideoBackbone
@@ -34,6 +34,13 @@ WITHOUT_BOTH = Branch(has_text=False, has_images=False)
 
 # Branches with text stand together, and so do those with images, whichever of the four are needed.
 _ORDER = (WITHOUT_IMAGES, FULL, WITHOUT_TEXT, WITHOUT_BOTH)
+
+
+class _Plan(NamedTuple):
+    """The weights of all branches but the full one, and the model's calls: which branches, and what they are told."""
+
+    pushes: Mapping[Branch, float]
+    calls: Sequence[tuple[Sequence[Branch], CachedConditions]]
 
 
 def guidance_weights(form: GuidanceForm, *, text_scale: float, image_scale: float) -> dict[Branch, float]:
@@ -74,6 +81,8 @@ class GuidedVelocity:
         model: in evaluation mode.
         conditions: of the clips that are sampled together.
         weights: of the branches, from `guidance_weights`.
+        starts_clean: which clips begin with latents without noise; the model `reads_clean_first_frames`. None has none.
+        low_noise: a timestep, and the weights below it; None has the same weights everywhere.
         batches_branches: whether one call of the model predicts all branches; otherwise there is one call for each,
             which takes less memory.
     """
@@ -84,44 +93,63 @@ class GuidedVelocity:
         conditions: Conditions,
         weights: Mapping[Branch, float],
         *,
+        starts_clean: Bool[Tensor, " clips"] | None = None,
+        low_noise: tuple[float, Mapping[Branch, float]] | None = None,
         batches_branches: bool = True,
     ) -> None:
-        has_references = conditions.references is not None
-        needed = needed_weights(weights, has_references=has_references)
-        self._full = FULL if has_references else WITHOUT_IMAGES
-        self._pushes = {branch: weight for branch, weight in needed.items() if branch != self._full}
-        branches = [branch for branch in _ORDER if branch in {self._full, *self._pushes}]
-        groups = [branches] if batches_branches else [[branch] for branch in branches]
+        self._full = WITHOUT_IMAGES if conditions.references is None else FULL
+        self._batches_branches = batches_branches
         cached, clips = model.cache(conditions), len(conditions.text)
-        self._calls = [(group, _told(cached, group, clips)) for group in groups]
+        boundary, below = low_noise or (0.0, weights)
+        self._boundary = boundary
+        self._high, self._low = (self._plan(each, cached, clips) for each in (weights, below))
         self._model = model
+        self._starts_clean = starts_clean
         self._estimate: Tensor | None = None
 
     def __call__(
         self, latents: Float[Tensor, "batch channels time height width"], timestep: float
     ) -> Float[Tensor, "batch channels time height width"]:
         """The guided velocity; to be called along one trajectory, from noise to data."""
+        told_timestep = torch.tensor(timestep, dtype=torch.float32).item()  # by which a model takes its network
+        plan = self._high if told_timestep >= self._boundary else self._low
         predicted = {
             branch: velocity
-            for group, told in self._calls
+            for group, told in plan.calls
             for branch, velocity in zip(group, self._predict(latents, timestep, told, len(group)), strict=True)
         }
         full = predicted[self._full]
         self._estimate = data_estimate(latents, full, torch.full((len(latents),), timestep, device=latents.device))
         guided = full
-        for branch, weight in self._pushes.items():
+        for branch, weight in plan.pushes.items():
             guided = guided + weight * (predicted[branch] - full)  # the weight of `full` is what the sum of 1 leaves
         return guided
+
+    def _plan(self, weights: Mapping[Branch, float], cached: CachedConditions, clips: int) -> "_Plan":
+        needed = needed_weights(weights, has_references=self._full == FULL)
+        pushes = {branch: weight for branch, weight in needed.items() if branch != self._full}
+        branches = [branch for branch in _ORDER if branch in {self._full, *pushes}]
+        groups = [branches] if self._batches_branches else [[branch] for branch in branches]
+        return _Plan(pushes, [(group, _told(cached, group, clips)) for group in groups])
 
     def _predict(self, latents: Tensor, timestep: float, told: CachedConditions, branches: int) -> Sequence[Tensor]:
         """One call of the model for a group of branches, laid one after the other in its batch."""
         velocity: Tensor = self._model(
             latents.repeat(branches, 1, 1, 1, 1),
-            torch.full((branches * len(latents),), timestep, device=latents.device),
+            torch.cat([self._timesteps(latents, timestep)] * branches),
             told,
             None if self._estimate is None else self._estimate.repeat(branches, 1, 1, 1, 1),
         )
         return velocity.chunk(branches)
+
+    def _timesteps(self, latents: Tensor, timestep: float) -> Tensor:
+        """What the model is told of each clip, or of each of its latents in time."""
+        clips, _, time, _, _ = latents.shape
+        if self._starts_clean is None:
+            return torch.full((clips,), timestep, device=latents.device)
+        told = torch.full((clips, time), timestep, device=latents.device)
+        told[self._starts_clean, 0] = 0
+        return told
 
 
 def _told(cached: CachedConditions, group: Sequence[Branch], clips: int) -> CachedConditions:

@@ -11,6 +11,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from modeling.backbones.cogvideox import CogVideoXConfig
+from modeling.backbones.hunyuan import HunyuanConfig
 from modeling.backbones.ltx import LTXConfig
 from modeling.backbones.wan import UnpublishedWan, WanConfig
 from modeling.data.reference_images import ReferenceImage
@@ -19,6 +20,7 @@ from modeling.encoders import (
     CogVideoXEncoders,
     EmbeddedEncoders,
     EncodersConfig,
+    HunyuanEncoders,
     LatentGeometry,
     LTXEncoders,
     PaperEncoders,
@@ -53,17 +55,25 @@ class PipelineConfig:
     """Everything that the weights alone do not say: the model's shape, its encoders, its flow.
 
     Attributes:
-        model: the paper's (profile `dit`), a published one with the paper's new layers (profiles `wan`, `cogvideox` and
-            `ltx`), or a Wan that is yet to be published (profile `unpublished_wan`).
+        model: the paper's (profile `dit`), a published one with the paper's new layers (profiles `wan`, `cogvideox`,
+            `ltx` and `hunyuan`), or a Wan that is yet to be published (profile `unpublished_wan`).
         encoders: those of this library, or a config of one's own (`EncodersConfig`).
         has_adapters: whether the adapters in `lora/` belong to the pipeline. Training writes it, of a published model,
             into which nothing is merged.
     """
 
-    model: DiTConfig | WanConfig | UnpublishedWan | CogVideoXConfig | LTXConfig = field(default_factory=DiTConfig)
-    encoders: EmbeddedEncoders | PaperEncoders | WanEncoders | CogVideoXEncoders | LTXEncoders | EncodersConfig = field(
-        default_factory=EmbeddedEncoders
+    model: DiTConfig | WanConfig | UnpublishedWan | CogVideoXConfig | LTXConfig | HunyuanConfig = field(
+        default_factory=DiTConfig
     )
+    encoders: (
+        EmbeddedEncoders
+        | PaperEncoders
+        | WanEncoders
+        | CogVideoXEncoders
+        | LTXEncoders
+        | HunyuanEncoders
+        | EncodersConfig
+    ) = field(default_factory=EmbeddedEncoders)
     flow: FlowConfig = field(default_factory=FlowConfig)
     has_adapters: bool = field(default=False, metadata=PRESET_ONLY)
 
@@ -74,7 +84,8 @@ class PipelineConfig:
             )
         channels = {name: getattr(self.encoders, name) for name in ("text_channels", "image_channels")}
         latents = {"latent_channels": self.encoders.latents.channels, "patch": self.encoders.latents.patch}
-        for name, expected in {**channels, **latents}.items():
+        pooled = {"pooled_channels": getattr(self.encoders, "pooled_channels", None)}
+        for name, expected in {**channels, **latents, **pooled}.items():
             found = getattr(self.model, name)
             if found != expected:
                 raise ValueError(f"model has {name} {found}, expected the encoders' {expected}")
@@ -272,6 +283,7 @@ class Pipeline:
         if not prompts:
             raise ValueError("there are no prompts, expected at least one")
         sampling = sampling or SamplingConfig()
+        sampling.expect_networks(self.config.model)
         null_text = self._null_text(negative_prompt, sampling)
         images = [reference_images(prompt, most=self.config.model.max_images) for prompt in prompts]
         frames = [fitted_first_frame(prompt, sampling.bucket) for prompt in prompts]
@@ -328,7 +340,7 @@ class Pipeline:
                 f"negative_prompt is {negative_prompt!r}, but the model was trained with zeros where a text is "
                 "dropped, and reads no other text there; leave it out"
             )
-        if sampling.text_scale == 0:
+        if not sampling.is_led_by_text:
             raise ValueError(
                 f"negative_prompt is {negative_prompt!r}, which changes nothing with text_scale 0; raise that, or "
                 "leave it out"

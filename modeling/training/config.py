@@ -212,6 +212,7 @@ class RunConfig:
     def __post_init__(self) -> None:
         if self.pipeline.has_adapters:
             raise ValueError("pipeline has has_adapters true, expected false, because training itself says so")
+        self.training.validation.sampling.expect_networks(self.pipeline.model)
         trained = {phase.trainable for phase in self.training.phases}
         if not self.pipeline.model.is_published:
             if self.training.lora is not None and trained != {Trainable.ADAPTERS}:

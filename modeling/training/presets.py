@@ -2,11 +2,19 @@
 
 from dataset_schema import Bucket
 from modeling.backbones.cogvideox import CogVideoXConfig
+from modeling.backbones.hunyuan import HunyuanConfig
 from modeling.backbones.ltx import LTXConfig
 from modeling.backbones.wan import WanConfig
 from modeling.data.batches import DataConfig
 from modeling.data.schedule import BatchingConfig
-from modeling.encoders import CogVideoXEncoders, EmbeddedEncoders, LTXEncoders, PaperEncoders, WanEncoders
+from modeling.encoders import (
+    CogVideoXEncoders,
+    EmbeddedEncoders,
+    HunyuanEncoders,
+    LTXEncoders,
+    PaperEncoders,
+    WanEncoders,
+)
 from modeling.model.dit import DiTConfig
 from modeling.model.parts import Trainable
 from modeling.model.precision import Precision
@@ -68,10 +76,29 @@ def wan_14b() -> RunConfig:
     return _wan(model, Bucket(81, 480, 832), tokens=32_760)
 
 
+def wan_5b() -> RunConfig:
+    """Wan 2.2's TI2V-5B, frozen, with 0.77 billion new weights: its steps fit one GPU of 48 GiB.
+
+    As `wan_1_3b`, but for clips of the size that it was published for, 704x1280, 5 s at its 24 frames per second:
+    27,280 tokens, for each stands for 4x32x32 pixels. The flow's shift of that size, 4.9, is about its scheduler's 5.
+    """
+    model = WanConfig(
+        checkpoint="Wan-AI/Wan2.2-TI2V-5B-Diffusers",
+        width=3072,
+        blocks=30,
+        heads=24,
+        mlp_width=14336,
+        latent_channels=48,
+        expands_timesteps=True,
+    )
+    return _wan(model, Bucket(121, 704, 1280), tokens=27_280)
+
+
 def _wan(model: WanConfig, bucket: Bucket, *, tokens: int) -> RunConfig:
     """Eight clips a step, each by itself."""
+    encoders = WanEncoders(checkpoint=model.checkpoint, latent_channels=model.latent_channels)
     return RunConfig(
-        pipeline=PipelineConfig(model=model, encoders=WanEncoders(checkpoint=model.checkpoint)),
+        pipeline=PipelineConfig(model=model, encoders=encoders),
         training=TrainingConfig(
             phases=(TrainingPhase(name="II-a", steps=15_000, trainable=Trainable.NEW_LAYERS, warmup_steps=1_000),),
             data=DataConfig(
@@ -108,6 +135,20 @@ def ltx_2b() -> RunConfig:
     return RunConfig(
         pipeline=PipelineConfig(model=LTXConfig(), encoders=LTXEncoders(), flow=FlowConfig(base_shift=2.95)),
         training=_of_new_layers(Bucket(97, 512, 704), tokens_per_device=4_576, text_scale=2.0),
+    )
+
+
+def hunyuan() -> RunConfig:
+    """HunyuanVideo of 13 billion weights, frozen, with 0.5 billion new ones: its steps fit one GPU of 80 GiB.
+
+    Clips are of the smaller of the two sizes that it was published for, 544x960, 2.5 s at its 24 frames per second. A
+    batch is eight of them, one after the other on one GPU. Our choice: as many steps as for Wan; the flow is shifted at
+    that size by 7, as its scheduler shifts; validation samples without guidance by text beside the one that is
+    distilled into the model, as its pipeline does. Blocks are not compiled.
+    """
+    return RunConfig(
+        pipeline=PipelineConfig(model=HunyuanConfig(), encoders=HunyuanEncoders(), flow=FlowConfig(base_shift=1.86)),
+        training=_of_new_layers(Bucket(61, 544, 960), tokens_per_device=32_640, text_scale=0.0),
     )
 
 

@@ -17,7 +17,7 @@ from modeling.model.parts import Trainable
 from modeling.model.weights import empty_model
 from modeling.sampling.solvers import Heun
 from modeling.training.config import RunConfig
-from modeling.training.presets import cogvideox_2b, ltx_2b, one_gpu, paper, tiny, wan_1_3b, wan_14b
+from modeling.training.presets import cogvideox_2b, hunyuan, ltx_2b, one_gpu, paper, tiny, wan_1_3b, wan_5b, wan_14b
 from modeling.training.run_costs import Devices, fits, run_buckets
 from pipelines.config import parse, read_preset
 from pipelines.proof.prove import PRESET, Prove
@@ -46,14 +46,22 @@ def test_the_wan_preset_is_the_same_from_the_file_and_from_python() -> None:
     assert read_preset(Train, CONFIGS / "train_wan_1_3b.toml")["run"] == wan_1_3b()
 
 
-@pytest.mark.parametrize(("name", "preset"), [("train_cogvideox_2b.toml", cogvideox_2b), ("train_ltx_2b.toml", ltx_2b)])
+@pytest.mark.parametrize(
+    ("name", "preset"),
+    [
+        ("train_wan_5b.toml", wan_5b),
+        ("train_cogvideox_2b.toml", cogvideox_2b),
+        ("train_ltx_2b.toml", ltx_2b),
+        ("train_hunyuan.toml", hunyuan),
+    ],
+)
 def test_presets_of_other_published_models_are_the_same_from_the_file_and_from_python(
     name: str, preset: Callable[[], RunConfig]
 ) -> None:
     assert read_preset(Train, CONFIGS / name)["run"] == preset()
 
 
-@pytest.mark.parametrize(("preset", "memory_gib"), [(cogvideox_2b, 24), (ltx_2b, 16)])
+@pytest.mark.parametrize(("preset", "memory_gib"), [(wan_5b, 48), (cogvideox_2b, 24), (ltx_2b, 16), (hunyuan, 80)])
 def test_presets_of_other_published_models_fit_the_gpu_that_they_name(
     preset: Callable[[], RunConfig], memory_gib: int
 ) -> None:

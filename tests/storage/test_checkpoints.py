@@ -1,9 +1,10 @@
+import json
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from storage.checkpoints import checkpoint_folder, checkpoint_parts, files_hash
+from storage.checkpoints import checkpoint_file, checkpoint_folder, checkpoint_parts, files_hash
 
 
 def make_checkpoint(folder: Path, *names: str) -> Path:
@@ -30,9 +31,60 @@ def test_a_checkpoint_that_is_nowhere_is_refused_with_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    for name in (str(tmp_path / "nothing"), "nobody/nothing", "nobody/nothing@main"):
+    for name in ("nobody/nothing", "nobody/nothing@main"):
         with pytest.raises(FileNotFoundError, match=rf"checkpoint '{name}' is neither a folder .* give its folder"):
             checkpoint_folder(name)
+
+
+def in_the_hubs_cache(cache: Path, *parts: str) -> Path:
+    """The snapshot of `nobody/video`, tagged v1, with these parts alone, as a download of them leaves it."""
+    repository = cache / "models--nobody--video"
+    snapshot = repository / "snapshots" / ("b" * 40)
+    (repository / "refs").mkdir(parents=True)
+    for revision in ("main", "v1"):
+        (repository / "refs" / revision).write_text(snapshot.name)
+    for part in parts:
+        make_checkpoint(snapshot / part, "model.safetensors")
+    return snapshot
+
+
+def test_without_a_network_the_hubs_cache_gives_what_it_has_and_says_what_it_has_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    snapshot = in_the_hubs_cache(tmp_path, "transformer")
+    (snapshot / "whole.safetensors").write_text("of another form, which is not the part")
+    (snapshot / "model_index.json").write_text("{}")
+
+    found = [checkpoint_folder(f"nobody/video{at}", subfolder="transformer") for at in ("", "@v1", f"@{'b' * 40}")]
+
+    assert found == [snapshot / "transformer"] * 3
+    assert checkpoint_file("nobody/video@v1", "model_index.json") == snapshot / "model_index.json"
+    with pytest.raises(FileNotFoundError, match=r"'nobody/video@v1' is neither .* has no folder vae\); download"):
+        checkpoint_folder("nobody/video@v1", subfolder="vae")
+    with pytest.raises(FileNotFoundError, match=r"'nobody/video' is neither .* has no modular\.json\); download"):
+        checkpoint_file("nobody/video", "modular.json")
+    with pytest.raises(FileNotFoundError, match=r"'nobody/video@v2' is neither a folder nor to be had"):
+        checkpoint_folder("nobody/video@v2", subfolder="transformer")
+
+
+def test_a_file_of_a_folder_is_found_or_none(tmp_path: Path) -> None:
+    folder = make_checkpoint(tmp_path / "wan", "model_index.json")
+
+    assert checkpoint_file(str(folder), "model_index.json") == folder / "model_index.json"
+    assert checkpoint_file(str(folder), "modular.json") is None
+
+
+def test_weights_of_which_files_are_missing_are_refused(tmp_path: Path) -> None:
+    folder = make_checkpoint(tmp_path / "t5", "model-1.safetensors")
+    index = {"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors", "c": "model-3.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+
+    with pytest.raises(
+        FileNotFoundError, match=r"lacks 2 of the 3 files that .*index\.json names, model-2.* first; copy"
+    ):
+        checkpoint_folder(str(folder))
 
 
 def test_a_hub_name_fetches_safetensors_and_configs_of_the_revision(

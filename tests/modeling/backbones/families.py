@@ -1,4 +1,4 @@
-"""Published models other than Wan, tiny, as this library trains them and as diffusers' own classes compute them."""
+"""Published models other than Wan 2.1, tiny, as this library trains them and as diffusers' own classes compute them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -6,18 +6,30 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import CogVideoXPipeline, CogVideoXTransformer3DModel, LTXPipeline, LTXVideoTransformer3DModel
+from diffusers import (
+    CogVideoXPipeline,
+    CogVideoXTransformer3DModel,
+    HunyuanVideoTransformer3DModel,
+    LTXPipeline,
+    LTXVideoTransformer3DModel,
+    WanTransformer3DModel,
+)
 from torch import Tensor
 from torch.nn.functional import pad
 
 from dataset_schema import Bucket
 from modeling.backbones.cogvideox import CogVideoXConfig
 from modeling.backbones.cogvideox_schedule import CogVideoXSchedule
+from modeling.backbones.hunyuan import HunyuanConfig
 from modeling.backbones.ltx import LTXConfig
 from modeling.backbones.published import PublishedConfig
-from modeling.encoders import EncodersConfig
-from tests.modeling.encoders import tiny_cogvideox, tiny_ltx
+from modeling.backbones.wan import WanConfig
+from modeling.encoders import EncodersConfig, WanEncoders
+from modeling.training.presets import wan_5b
+from tests.modeling.backbones.small_wan import TEXT_TOKENS, pooled_of, wan_config
+from tests.modeling.encoders import tiny_cogvideox, tiny_hunyuan, tiny_ltx
 from tests.modeling.encoders.tiny_checkpoints import CHANNELS, TinyCheckpoints
+from tests.modeling.encoders.tiny_wan import wan_encoders
 
 Theirs = Callable[[Path, torch.dtype, Tensor, Tensor, Sequence[Tensor]], Tensor]
 
@@ -177,7 +189,111 @@ _LTX = Family(
     short_clips=Bucket(13, 32, 64),
 )
 
+
+def ti2v_config(checkpoint: Path, **changes: Any) -> WanConfig:
+    """The config that reads `tiny_ti2v`."""
+    return wan_config(checkpoint, **{"latent_channels": 48, "expands_timesteps": True, **changes})
+
+
+def _ti2v_theirs(
+    checkpoint: Path, dtype: torch.dtype, latents: Tensor, times: Tensor, texts: Sequence[Tensor]
+) -> Tensor:
+    """Times of clips, or of each latent in time."""
+    _, _, time, height, width = latents.shape
+    tokens = height * width // 4
+    of_latents = times.reshape(len(latents), -1).expand(len(latents), time)
+    with torch.no_grad():
+        found: Tensor = of_diffusers(WanTransformer3DModel, checkpoint, dtype)(
+            hidden_states=latents.to(dtype),
+            timestep=of_latents.repeat_interleave(tokens, dim=1) * 1000,
+            encoder_hidden_states=filled(texts, TEXT_TOKENS).to(dtype),
+            return_dict=False,
+        )[0]
+    return found.float()
+
+
+def _ti2v_published() -> Sequence[tuple[PublishedConfig, Any]]:
+    network: Any = WanTransformer3DModel
+    shape = {"num_attention_heads": 24, "ffn_dim": 14336, "num_layers": 30, "in_channels": 48, "out_channels": 48}
+    return [(wan_5b().pipeline.model, network(**shape))]  # type: ignore[list-item]  # the preset's
+
+
+def _ti2v_encoders(checkpoint: Path, images: TinyCheckpoints) -> WanEncoders:
+    return wan_encoders(checkpoint, images, latent_channels=48)
+
+
+_TI2V = Family(
+    fixture="tiny_ti2v",
+    config=ti2v_config,
+    theirs=_ti2v_theirs,
+    latents=(48, 3, 4, 6),
+    published=_ti2v_published,
+    encoders=_ti2v_encoders,
+    bucket=Bucket(9, 32, 64),
+    clips=Bucket(9, 32, 64),
+    short_clips=Bucket(5, 32, 64),
+)
+
+
+def hunyuan_config(checkpoint: Path, **changes: Any) -> HunyuanConfig:
+    """The config that reads `tiny_hunyuan`; `blocks` are those of two streams."""
+    shape: dict[str, Any] = {
+        "checkpoint": str(checkpoint),
+        "width": tiny_hunyuan.HEADS * tiny_hunyuan.HEAD_CHANNELS,
+        "dual_blocks": changes.pop("blocks", tiny_hunyuan.DUAL_BLOCKS),
+        "single_blocks": tiny_hunyuan.SINGLE_BLOCKS,
+        "refiner_blocks": tiny_hunyuan.REFINER_BLOCKS,
+        "heads": tiny_hunyuan.HEADS,
+        "text_channels": CHANNELS,
+        "text_tokens": tiny_hunyuan.TEXT_TOKENS,
+        "pooled_channels": tiny_hunyuan.POOLED_CHANNELS,
+        "image_channels": CHANNELS,
+        "words_per_image": 2,
+    }
+    return HunyuanConfig(**{**shape, **changes})
+
+
+def _hunyuan_theirs(
+    checkpoint: Path, dtype: torch.dtype, latents: Tensor, times: Tensor, texts: Sequence[Tensor]
+) -> Tensor:
+    is_text = torch.stack([torch.arange(tiny_hunyuan.TEXT_TOKENS) < len(text) for text in texts])
+    with torch.no_grad():
+        found: Tensor = of_diffusers(HunyuanVideoTransformer3DModel, checkpoint, dtype)(
+            hidden_states=latents.to(dtype),
+            timestep=times * 1000,
+            encoder_hidden_states=filled(texts, tiny_hunyuan.TEXT_TOKENS).to(dtype),
+            encoder_attention_mask=is_text.to(dtype),
+            pooled_projections=torch.stack([pooled_of(text) for text in texts]).to(dtype),
+            guidance=torch.tensor([6.0] * len(latents), dtype=dtype) * 1000,
+            return_dict=False,
+        )[0]
+    return found.float()
+
+
+def _hunyuan_published() -> Sequence[tuple[PublishedConfig, Any]]:
+    network: Any = HunyuanVideoTransformer3DModel
+    told_nothing = HunyuanConfig(dual_blocks=2, single_blocks=1, embedded_guidance=None)
+    return [
+        (HunyuanConfig(), network()),
+        (told_nothing, network(num_layers=2, num_single_layers=1, guidance_embeds=False)),
+    ]
+
+
+_HUNYUAN = Family(
+    fixture="tiny_hunyuan",
+    config=hunyuan_config,
+    theirs=_hunyuan_theirs,
+    latents=(16, 3, 4, 6),
+    published=_hunyuan_published,
+    encoders=tiny_hunyuan.hunyuan_encoders,
+    bucket=Bucket(9, 32, 48),
+    clips=Bucket(9, 32, 48),
+    short_clips=Bucket(5, 32, 48),
+)
+
 FAMILIES = {
+    "hunyuan": _HUNYUAN,
+    "wan-ti2v": _TI2V,
     "cogvideox-2b": _cogvideox(is_rotary=False),
     "cogvideox-5b": _cogvideox(is_rotary=True),
     "ltx": _LTX,

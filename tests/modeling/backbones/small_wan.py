@@ -72,12 +72,21 @@ def draw_conditions(*, clips: int = 2, images: int = 3, null_tokens: int = 1) ->
         word_tokens=draw(clips, images, 2, CHANNELS),
         is_present=is_present,
     )
+    text, is_text = draw(clips, 7, CHANNELS), torch.arange(7) < torch.tensor([7, 4])[:clips, None]
+    null_text = draw(null_tokens, CHANNELS)
     return Conditions(
-        text=draw(clips, 7, CHANNELS),
-        is_text=torch.arange(7) < torch.tensor([7, 4])[:clips, None],
+        text=text,
+        is_text=is_text,
         references=references if images else None,
-        null_text=draw(null_tokens, CHANNELS),
+        null_text=null_text,
+        pooled=torch.stack([pooled_of(each[is_token]) for each, is_token in zip(text, is_text, strict=True)]),
+        null_pooled=pooled_of(null_text),
     )
+
+
+def pooled_of(text: torch.Tensor) -> torch.Tensor:
+    """A vector that follows from a text, for models that read one."""
+    return text[:, :16].sum(dim=0)
 
 
 def draw_latents(*, clips: int = 2) -> tuple[torch.Tensor, torch.Tensor]:

@@ -29,7 +29,8 @@ DTYPES = [torch.float32, torch.bfloat16]
 META = torch.device("meta")
 
 
-@pytest.fixture(params=FAMILIES)
+# Most of what TI2V-5B has is shown of Wan 2.1 (test_wan_network.py).
+@pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.slow] * (name == "wan-ti2v")) for name in FAMILIES])
 def family(request: pytest.FixtureRequest) -> Family:
     return FAMILIES[request.param]
 
@@ -77,6 +78,23 @@ def test_pure_noise_is_predicted_as_by_the_published_model(
     expected = family.theirs(checkpoint, dtype, latents, noise_alone, texts_of(conditions))
     assert torch.equal(found, expected)
     assert found.isfinite().all()
+
+
+def test_a_model_that_expands_timesteps_is_told_a_given_first_frame_as_diffusers_is(
+    tiny_ti2v: Path,
+) -> None:
+    family = FAMILIES["wan-ti2v"]
+    (latents, _), conditions = family.draw_latents(), draw_conditions(images=0)
+    times = torch.tensor([[0.0, 0.3, 0.3], [0.8, 0.8, 0.8]])
+
+    for dtype in DTYPES:
+        with torch.no_grad():
+            found = filled_model(family.config(tiny_ti2v), dtype=dtype)(latents, times, conditions)
+            expected = family.theirs(tiny_ti2v, dtype, latents, times, texts_of(conditions))
+            assert torch.equal(found, expected)
+            assert not torch.equal(
+                found[0], family.theirs(tiny_ti2v, dtype, latents, times[:, 1], texts_of(conditions))[0]
+            )
 
 
 def test_only_new_layers_have_gradients_and_at_first_only_what_leads_out_of_them(
@@ -165,7 +183,7 @@ def test_the_published_shapes_are_those_of_diffusers(family: Family) -> None:
         assert sum(found.values()) - new == sum(weight.numel() for weight in network.parameters())
 
 
-@pytest.mark.parametrize(("images", "every_nth_block"), [(3, 1), (3, 2), (0, 1)])
+@pytest.mark.parametrize(("images", "every_nth_block"), [pytest.param(3, 1, marks=pytest.mark.slow), (3, 2), (0, 1)])
 def test_the_forward_pass_is_counted_exactly_as_pytorch_counts_it(
     family: Family, checkpoint: Path, images: int, every_nth_block: int
 ) -> None:
@@ -212,6 +230,12 @@ def test_a_base_with_other_files_than_the_pinned_one_is_refused(
             {"snr_shift_scale": 3.0},
             r"scheduler has snr_shift_scale 3\.0, expected 1\.0",
         ),
+        ("wan-ti2v", "model_index.json", {"expand_timesteps": False}, "expand_timesteps False, expected True"),
+        ("wan-ti2v", "model_index.json", {"boundary_ratio": 0.9}, r"boundary_ratio 0\.9, expected None"),
+        ("wan-ti2v", "transformer/config.json", {"in_channels": 16}, "has in_channels 16, expected 48"),
+        ("hunyuan", "transformer/config.json", {"image_condition_type": "token_replace"}, "expected None"),
+        ("hunyuan", "transformer/config.json", {"guidance_embeds": False}, "has guidance_embeds False, expected True"),
+        ("hunyuan", "transformer/config.json", {"pooled_projection_dim": 8}, "pooled_projection_dim 8, expected 16"),
         ("ltx", "transformer/config.json", {"patch_size_t": 2}, "has patch_size_t 2, expected 1"),
         ("ltx", "transformer/config.json", {"_class_name": "LTX2VideoTransformer3DModel"}, "_class_name 'LTX2V"),
         (
@@ -248,7 +272,7 @@ def test_new_adapters_of_all_attentions_and_mlps_leave_bitwise_the_published_mod
     matrices = {
         name.removesuffix(".weight")
         for name, weight in model.named_parameters()
-        if "blocks." in name and weight.ndim == 2 and (".attn" in name or ".ff." in name)
+        if "blocks." in name and weight.ndim == 2 and (".attn" in name or ".ff" in name)
     }
 
     add_lora(model, LoraConfig(rank=2))

@@ -39,7 +39,10 @@ MakeDataset = Callable[..., Path]
 PROMPT = "A red ball moves right over the meadow."
 
 
-@pytest.fixture(params=["cogvideox-5b", "ltx"])
+# Of Wan's networks, runs are shown with 2.1, too (test_wan_training.py).
+@pytest.fixture(
+    params=["cogvideox-5b", "ltx", *(pytest.param(name, marks=pytest.mark.slow) for name in ("hunyuan", "wan-ti2v"))]
+)
 def family(request: pytest.FixtureRequest) -> Family:
     return FAMILIES[request.param]
 

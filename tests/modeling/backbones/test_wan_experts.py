@@ -21,12 +21,13 @@ from modeling.model.precision import Precision
 from modeling.model.weights import fresh_weights
 from modeling.randomness import torch_generator
 from modeling.sampling import denoising
+from modeling.sampling.denoising import DenoisingConfig, SamplingConfig
 from modeling.sampling.diffusers_folder import write_diffusers
 from modeling.sampling.flow import FlowConfig, TimestepDistribution, draw_timesteps
 from modeling.sampling.guidance import GuidanceForm, GuidedVelocity, guidance_weights
 from modeling.sampling.pipeline import Pipeline, PipelineConfig
 from modeling.training.checkpoint import read_tensors
-from modeling.training.config import RunConfig
+from modeling.training.config import RunConfig, ValidationConfig
 from modeling.training.loop import train
 from modeling.training.objective import draw_batch_timesteps
 from tests.modeling.backbones.small_wan import TEXT_TOKENS, draw_conditions, draw_latents, theirs, wan_config, wan_model
@@ -111,8 +112,12 @@ def test_equation_2_with_cached_conditions_is_that_of_three_plain_calls(experts:
     torch.testing.assert_close(guided, 12 * full - 8 * no_text - 3 * no_images, atol=2e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("low_noise_text_scale", [None, 0.5, 0.0])
 def test_the_video_is_that_of_wan_pipeline(
-    experts: Path, paper_checkpoints: TinyCheckpoints, monkeypatch: pytest.MonkeyPatch
+    experts: Path,
+    paper_checkpoints: TinyCheckpoints,
+    monkeypatch: pytest.MonkeyPatch,
+    low_noise_text_scale: float | None,
 ) -> None:
     model = wan_config(experts, boundary=BOUNDARY)
     config = PipelineConfig(model=model, encoders=wan_encoders(experts, paper_checkpoints))
@@ -131,6 +136,7 @@ def test_the_video_is_that_of_wan_pipeline(
         PROMPT,
         num_inference_steps=SAMPLING.steps,
         guidance_scale=SAMPLING.text_scale + 1,
+        guidance_scale_2=None if low_noise_text_scale is None else low_noise_text_scale + 1,
         latents=torch.randn(1, 16, 2, 4, 6, generator=torch_generator("sample", SAMPLING.seed)),
         max_sequence_length=TEXT_TOKENS,
         height=SMALL.height,
@@ -138,7 +144,34 @@ def test_the_video_is_that_of_wan_pipeline(
         num_frames=SMALL.frames,
     ).frames[0]
 
-    assert np.abs(pipeline(PROMPT, sampling=SAMPLING) / 255 - expected).max() < 0.6 / 255
+    found, other = (
+        pipeline(PROMPT, sampling=replace(SAMPLING, low_noise_text_scale=scale)) / 255
+        for scale in (low_noise_text_scale, 9.0)
+    )
+    assert np.abs(found - expected).max() < 0.6 / 255
+    assert np.abs(other - expected).max() > 2 / 255
+
+
+def test_a_scale_for_a_second_network_is_refused_where_there_is_none(
+    tiny_wan: Path, paper_checkpoints: TinyCheckpoints
+) -> None:
+    model = wan_config(tiny_wan)
+    config = PipelineConfig(model=model, encoders=wan_encoders(tiny_wan, paper_checkpoints))
+    sampling = replace(SAMPLING, low_noise_text_scale=3.0)
+    validation = ValidationConfig(sampling=DenoisingConfig(low_noise_text_scale=3.0))
+    message = r"low_noise_text_scale 3\.0, but the model has one network for all timesteps; leave it out"
+
+    with pytest.raises(ValueError, match=message):
+        Pipeline(config, wan_model(model), device=torch.device("cpu"))(PROMPT, sampling=sampling)
+    with pytest.raises(ValueError, match=message):
+        RunConfig(
+            pipeline=config, training=replace(wan_run(tiny_wan, paper_checkpoints).training, validation=validation)
+        )
+
+
+def test_a_scale_below_none_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"sampling has low_noise_text_scale -1.0, expected 0 \(no guidance\) or more"):
+        SamplingConfig(low_noise_text_scale=-1.0)
 
 
 def test_a_step_draws_from_one_network_and_all_steps_from_the_distribution() -> None:
@@ -229,7 +262,7 @@ def lose_second(base: Path) -> None:
 @pytest.mark.parametrize(
     ("boundary", "change", "kind", "message"),
     [
-        (None, None, ValueError, "has boundary_ratio 0.6, expected None; set the model's boundary to it"),
+        (None, None, ValueError, "base .*wan has boundary_ratio 0.6, expected None; give the model"),
         (0.5, None, ValueError, "has boundary_ratio 0.6, expected 0.5"),
         (BOUNDARY, lose_second, FileNotFoundError, "transformer_2|weights as"),
     ],
@@ -249,6 +282,38 @@ def test_a_base_of_other_networks_is_refused(
 
     with pytest.raises(kind, match=message):
         list(fresh_weights(wan_config(base, boundary=boundary), seed=0))
+
+
+def in_the_hubs_cache(cache: Path, name: str, folder: Path) -> Path:
+    """The folder's files as the hub's library keeps them; returns the snapshot."""
+    repository = cache / f"models--{name.replace('/', '--')}"
+    snapshot = repository / "snapshots" / ("a" * 40)
+    snapshot.parent.mkdir(parents=True)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(snapshot.name)
+    shutil.copytree(folder, snapshot)
+    return snapshot
+
+
+def test_a_base_on_the_hub_is_held_to_its_own_boundary_too(
+    experts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    snapshot = in_the_hubs_cache(tmp_path, "somebody/wan", experts)
+    right, wrong = (
+        replace(wan_config(experts, boundary=boundary), checkpoint="somebody/wan") for boundary in (BOUNDARY, 0.5)
+    )
+
+    here, there = (dict(config.published_weights()) for config in (wan_config(experts, boundary=BOUNDARY), right))
+
+    assert same(here, there)
+    assert right.pinned().digest == wan_config(experts, boundary=BOUNDARY).pinned().digest
+    with pytest.raises(ValueError, match=r"has boundary_ratio 0\.6, expected 0\.5"):
+        list(wrong.published_weights())
+    (snapshot / "model_index.json").unlink()
+    with pytest.raises(FileNotFoundError, match=r"'somebody/wan' is neither .* has no model_index\.json"):
+        list(right.published_weights())
 
 
 def test_a_boundary_that_is_no_timestep_is_refused() -> None:

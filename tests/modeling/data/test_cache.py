@@ -15,6 +15,8 @@ import torch
 from dataset_schema import Bucket, Payload, Sample, read_shard, shard_paths, write_shard
 from modeling.data.batches import BatchLoader, DataConfig
 from modeling.data.cache import CacheReport, ClipCache, write_cache
+from modeling.data.cache_table import TEXT, CacheTable, Entry
+from modeling.data.entry_places import EntryKey
 from modeling.data.schedule import BatchingConfig
 from modeling.data.store import SampleStore
 from modeling.encoders import Encoders
@@ -402,3 +404,27 @@ def test_two_runs_do_not_write_one_cache(make_dataset: MakeDataset) -> None:
     with pytest.raises(BusyError, match=r"the cache of dataset .* is being written by another run"):
         write_cache(SampleStore(dataset), ENCODERS, device=CPU, on_window=second)
     assert cache(dataset).failures == ()
+
+
+def test_the_vector_of_a_whole_text_comes_back_and_old_shards_without_any_stay_good(tmp_path: Path) -> None:
+    table = CacheTable(tmp_path, kind=TEXT, version="two")
+    with_vector, without = (EntryKey(name, "hash") for name in ("a", "b"))
+    vector = torch.tensor([0.5, -2.0, 8.0])
+    table.write_shard(
+        [
+            Entry(key=with_vector, values=torch.ones(2, 4), spans=((0, 1), (1, 1)), pooled=vector),
+            Entry(key=without, values=torch.ones(1, 4), spans=((0, 1),)),
+        ]
+    )
+
+    table = CacheTable(tmp_path, kind=TEXT, version="two")
+    found = table.read(with_vector).pooled
+
+    assert found is not None
+    assert torch.equal(found, vector)
+    assert table.read(without).pooled is None
+    (shard,) = table.folder.glob("*.parquet")
+    pq.write_table(pq.read_table(shard).drop_columns(["pooled"]), shard)
+    assert CacheTable(tmp_path, kind=TEXT, version="two").read(with_vector).pooled is None
+    with pytest.raises(ValueError, match="its encoder gave numbers up to 100000"):
+        Entry(key=without, values=torch.ones(1, 4), pooled=torch.tensor([1e5]))

@@ -94,6 +94,15 @@ def test_texts_and_images_are_held_to_the_config_too() -> None:
         encoders.image.encode([Image.new("RGB", (8, 8))] * 2)
 
 
+def test_a_vector_that_the_config_does_not_state_is_refused() -> None:
+    class WithVector(OneText):
+        def encode(self, texts: Sequence[str]) -> list[TextTokens]:
+            return [TextTokens(embeddings=torch.zeros(1, 64), spans=((0, 1),), pooled=torch.zeros(16)) for _ in texts]
+
+    with pytest.raises(ValueError, match=r"encodes 'A dog\.' with pooled 16, expected None, as its config says"):
+        build_encoders(Wrong(parts={"text": WithVector()})).text.encode(["A dog."])
+
+
 def test_what_build_gives_must_be_encoders() -> None:
     class Nothing(CoarseEncoders):
         def build(self) -> Encoders:

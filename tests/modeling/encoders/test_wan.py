@@ -12,7 +12,7 @@ import torch
 from diffusers import WanPipeline
 
 from dataset_schema import Bucket
-from modeling.encoders import Encoders, unread_part
+from modeling.encoders import Encoders, LatentGeometry, unread_part
 from modeling.encoders.protocols import Autoencoder, ImageEncoder, TextEncoder
 from modeling.encoders.wan_autoencoder import WanAutoencoder
 from modeling.model.precision import Precision
@@ -130,4 +130,4 @@ def test_another_autoencoder_is_refused(tiny_wan: Path, tmp_path: Path) -> None:
     (folder / "config.json").write_text(json.dumps({**config, "z_dim": 48, "scale_factor_spatial": 16}))
 
     with pytest.raises(ValueError, match=r"\(48, 4, 16\), expected \(16, 4, 8\)"):
-        WanAutoencoder(folder, precision=Precision.FLOAT32)
+        WanAutoencoder(folder, geometry=LatentGeometry(), precision=Precision.FLOAT32)

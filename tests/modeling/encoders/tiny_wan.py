@@ -44,10 +44,37 @@ def save_tiny_experts(folder: Path, wan: Path, *, boundary: float) -> Path:
     return folder
 
 
-def wan_encoders(wan: Path, images: TinyCheckpoints) -> WanEncoders:
+def save_tiny_ti2v(folder: Path, wan: Path) -> Path:
+    """Write a Wan 2.2 of one network, 48 channels and 4x16x16, with a timestep for every token; texts as of `wan`."""
+    kind: Any = WanPipeline
+    parts = kind.from_pretrained(wan, local_files_only=True).components
+    network: Any = AutoencoderKLWan
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(2)
+        autoencoder = network(
+            base_dim=4,
+            decoder_base_dim=4,
+            z_dim=48,
+            dim_mult=[1, 1, 1, 1],
+            num_res_blocks=1,
+            latents_mean=[0.01 * place for place in range(48)],
+            latents_std=[0.5 + 0.01 * place for place in range(48)],
+            is_residual=True,
+            in_channels=12,
+            out_channels=12,
+            patch_size=2,
+            scale_factor_spatial=16,
+        )
+        parts = {**parts, "vae": autoencoder, "transformer": _transformer(channels=48)}
+        kind(**parts, expand_timesteps=True).save_pretrained(folder)
+    return folder
+
+
+def wan_encoders(wan: Path, images: TinyCheckpoints, *, latent_channels: int = 16) -> WanEncoders:
     """The config that reads it, and reads images with a tiny DINOv2."""
     return WanEncoders(
         checkpoint=str(wan),
+        latent_channels=latent_channels,
         text_channels=CHANNELS,
         max_text_tokens=32,
         image_encoder=str(images.dinov2),
@@ -72,8 +99,10 @@ def _autoencoder() -> Any:
     )
 
 
-def _transformer() -> Any:
+def _transformer(channels: int = 16) -> Any:
     return WanTransformer3DModel(  # type: ignore[no-untyped-call]
+        in_channels=channels,
+        out_channels=channels,
         num_attention_heads=HEADS,
         attention_head_dim=HEAD_CHANNELS,
         text_dim=CHANNELS,

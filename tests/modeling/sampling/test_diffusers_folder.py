@@ -27,6 +27,7 @@ from modeling.sampling.flow import FlowConfig, timestep_schedule
 from modeling.sampling.pipeline import Pipeline, PipelineConfig, write_pipeline
 from modeling.sampling.prompt import Prompt
 from pipelines.__main__ import main
+from tests.modeling.backbones.families import ti2v_config
 from tests.modeling.backbones.small_wan import TEXT_TOKENS, draw_conditions, draw_latents, wan_config, wan_model
 from tests.modeling.encoders.tiny_checkpoints import TinyCheckpoints
 from tests.modeling.encoders.tiny_wan import wan_encoders
@@ -99,6 +100,28 @@ def test_with_references_its_transformer_is_bitwise_our_model(
     assert torch.equal(found, expected)
     assert (found - without).abs().max() > 0.1
     assert torch.equal(velocity(network, latents, timesteps, text, None), without)
+
+
+@pytest.mark.slow  # as above, of the Wan that expands timesteps
+def test_a_timestep_for_every_token_is_read_by_the_folder_too(
+    tiny_ti2v: Path, paper_checkpoints: TinyCheckpoints, load: Callable[..., Any], tmp_path: Path
+) -> None:
+    config, encoders = ti2v_config(tiny_ti2v), wan_encoders(tiny_ti2v, paper_checkpoints, latent_channels=48)
+    model, conditions = wan_model(config, is_trained=True), draw_conditions()
+    pipeline = PipelineConfig(model=config, encoders=encoders)
+    saved = write_pipeline(tmp_path / "pipeline", pipeline, model.named_parameters())
+    latents = torch.randn(2, 48, 3, 4, 6, generator=torch.Generator().manual_seed(3))
+    times = torch.tensor([[0.0, 0.3, 0.3], [0.8, 0.8, 0.8]])
+
+    theirs = load(write_diffusers(saved, tmp_path / "folder"), trust_remote_code=True)
+
+    text = torch.where(conditions.is_text[..., None], conditions.text, 0.0)
+    of_tokens = times.repeat_interleave(6, dim=1)
+    found = velocity(theirs.transformer, latents, of_tokens, text, tokens_of(conditions))
+    with torch.no_grad():
+        expected = model(latents, times, conditions)
+    assert theirs.config.expand_timesteps
+    assert torch.equal(found, expected)
 
 
 def test_without_references_the_video_is_bitwise_that_of_the_published_pipeline(
