@@ -107,7 +107,7 @@ def write_subject_dataset(
             for record in _outcomes(dataset, _Rewriting(found, config, faces)):
                 writer.add(record)
                 ends.add(record)
-        write_head(destination, _head(dataset, manifest, ends, told))
+        write_head(destination, _head(dataset, manifest, ends, told), made_of=[dataset])
     rejected = {reason: count for (stage, reason), count in ends.rejected.items() if stage == STAGE}
     return Written(dataset=output, counts=ends.counts, rejected=rejected)
 

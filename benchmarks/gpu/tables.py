@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import torch
 
@@ -89,7 +89,8 @@ def sampling_lines(
 
 def with_blocks(run: RunConfig, blocks: int) -> RunConfig:
     """The run of a model of another depth."""
-    return replace(run, pipeline=replace(run.pipeline, model=replace(run.pipeline.model, blocks=blocks)))
+    model: Any = run.pipeline.model
+    return replace(run, pipeline=replace(run.pipeline, model=replace(model, blocks=blocks)))
 
 
 def _step_line(found: StepFigures, run: RunConfig, device: torch.device) -> str:

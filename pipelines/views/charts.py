@@ -1,14 +1,14 @@
 """Charts for pages and papers: one look, and files as PNG and SVG."""
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-_LOOK: Final = {
+_LOOK: Final[dict[Any, Any]] = {
     "axes.axisbelow": True,
     "axes.edgecolor": "#a39e94",
     "axes.grid": True,

@@ -31,7 +31,7 @@ from dataset_schema import (
 )
 from exports.config import ExportConfig
 from exports.export import export
-from exports.formats.every_format import FORMATS
+from exports.formats.every_format import FORMATS, FormatName
 from exports.published import open_dataset
 from modeling.data.cache_table import LATENTS, TEXT, CacheTable, Entry
 from modeling.data.entry_places import EntryKey
@@ -103,7 +103,7 @@ def made(records: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> P
         table = CacheTable(dataset, kind=kind, version="v")
         for names in (["whole", "other"], ["third"], ["copy"]):
             table.write_shard([Entry(key=EntryKey(id_of(name), "0" * 32), values=torch.ones(3)) for name in names])
-    export(open_dataset(dataset), FORMATS["plain"], folder / "plain", ExportConfig(workers=1))
+    export(open_dataset(dataset), FORMATS[FormatName("plain")], folder / "plain", ExportConfig(workers=1))
     return folder
 
 

@@ -102,7 +102,7 @@ def test_one_that_copies_has_the_index_1_and_one_that_does_as_told_0(judge: Judg
 
     copied, followed = (figures(Condition.CONTRARY, scores, "as the picture shows") for scores in (copier, follower))
 
-    kinds = {"all changes": 4 * CLIPS, **dict.fromkeys(Change, CLIPS)}
+    kinds: dict[str, int] = {"all changes": 4 * CLIPS, **dict.fromkeys(Change, CLIPS)}
     assert {clips: (each.value, each.count) for clips, each in copied.items()} == {
         name: (1.0, count) for name, count in kinds.items()
     }

@@ -20,6 +20,7 @@ from pipelines.proof.learning import read_learning, smoothed
 from pipelines.proof.scores import Condition, Figure, mean, share
 from pipelines.proof.table import console_table, markdown_table
 from pipelines.terminal import terminal
+from pipelines.views import sheet_text
 from pipelines.views.charts import save_chart
 from pipelines.views.sheet_layout import BORDER
 
@@ -34,11 +35,10 @@ ORDER = (Condition.WITHOUT, Condition.WITH, Condition.SWAPPED, Condition.REAL)
 def written(monkeypatch: pytest.MonkeyPatch) -> Written:
     """What is written on pictures from now on, and where."""
     texts: Written = []
-    write = example_sheet.write
 
     def recorded(draw: Any, corner: tuple[int, int], runs: Any, *args: Any, **kwargs: Any) -> int:
         texts.append((runs if isinstance(runs, str) else "".join(run.text for run in runs), corner))
-        return int(write(draw, corner, runs, *args, **kwargs))
+        return int(sheet_text.write(draw, corner, runs, *args, **kwargs))
 
     monkeypatch.setattr(example_sheet, "write", recorded)
     return texts

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.patches import StepPatch
 from PIL import Image
 
 from dataset_schema import EntityKind, FunnelRow
@@ -51,6 +52,7 @@ def test_a_histogram_has_its_counts_between_its_ends() -> None:
     (axes,) = histograms_chart([histogram]).axes
 
     (stairs,) = axes.patches
+    assert isinstance(stairs, StepPatch)
     values, edges, _ = stairs.get_data()
     assert values.tolist() == [3, 0, 1, 4]
     assert edges.tolist() == [0.0, 0.5, 1.0, 1.5, 2.0]
