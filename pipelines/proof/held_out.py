@@ -108,7 +108,7 @@ def _held_out(number: int, sample: Sample, truth: ClipTruth, video: Video) -> He
     seen: list[str] = []
     subjects = []
     shown_first = [subject for subject in truth.subjects if subject.boxes[0] is not None]
-    for number, (told, entity, way) in enumerate(zip(shown_first, found, ways, strict=True)):
+    for order, (told, entity, way) in enumerate(zip(shown_first, found, ways, strict=True)):
         seen.append(told.word)
         count = seen.count(told.word)
         pictures = _pictures(entity.references)
@@ -120,8 +120,8 @@ def _held_out(number: int, sample: Sample, truth: ClipTruth, video: Video) -> He
                 way=way,
                 pictures=tuple(picture for _, picture in pictures),
                 state=told.state,
-                told=tuple(word for word in told.state if word in parts[number]),
-                pictured=_pictured(truth.subjects[number :: len(shown_first)], [frame for frame, _ in pictures]),
+                told=tuple(word for word in told.state if word in parts[order]),
+                pictured=_pictured(truth.subjects[order :: len(shown_first)], [frame for frame, _ in pictures]),
             )
         )
     place = next(word.word for word in truth.words if word.kind is EntityKind.BACKGROUND)

@@ -253,17 +253,17 @@ def judge(
     conditions: Sequence[Condition] = tuple(Condition),
 ) -> tuple[Mapping[Condition, Mapping[int, Video]], Mapping[Condition, Sequence[ClipScore]]]:
     """Sample every held-out clip under every condition, and score it."""
-    sampler = Sampler(
-        pipeline=Pipeline.from_pretrained(pipeline, device=command.device),
-        sampling=command.sampling,
-        folder=folder,
-        pictures=command.pictures,
-    )
     referee = Judge(material.clips, candidates=command.candidates, pictures=command.pictures)
     videos: dict[Condition, Mapping[int, Video]] = {}
     scores: dict[Condition, Sequence[ClipScore]] = {}
     for condition in conditions:
         clips = clips_for(condition, material.clips)
+        sampler = Sampler(
+            pipeline=Pipeline.from_pretrained(_sampled(command, material, pipeline, condition), device=command.device),
+            sampling=command.sampling,
+            folder=folder,
+            pictures=command.pictures,
+        )
         if not clips:
             continue
         with progress(f"sample {condition}", total=len(clips), unit="clip") as report:
@@ -274,6 +274,13 @@ def judge(
                 for number, clip in enumerate(clips, start=1)
             ]
     return videos, scores
+
+
+def _sampled(command: Prove, material: Material, pipeline: Path, condition: Condition) -> Path:
+    """What samples: without references a frozen base as it was trained, because adapters would change it."""
+    if command.base and condition is Condition.WITHOUT:
+        return material.text_model.with_name("text") / "pipeline"
+    return pipeline
 
 
 def _reported(report: Report, number: int, score: ClipScore) -> ClipScore:
