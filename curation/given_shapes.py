@@ -8,10 +8,10 @@ import numpy as np
 from curation.deferred import Deferred
 from curation.given import RunLengths, Shape
 from curation.records import Image, Mask
-from curation.run_lengths import mask_of
 from curation.stage import ClipError
 from dataset_schema import Box, FailureKind
 from picture_reading.opening import open_picture
+from picture_reading.run_lengths import mask_of
 
 cv2: Any = Deferred("cv2")
 

@@ -8,8 +8,8 @@ from curation.given import RunLengths, Shape
 from curation.imports.foreign import ForeignMask
 from curation.masks import iou
 from curation.records import Mask
-from curation.run_lengths import mask_of
 from dataset_schema import Box
+from picture_reading.run_lengths import mask_of
 
 
 def without_doubles(masks: Sequence[ForeignMask], *, above_iou: float) -> list[ForeignMask]:

@@ -1,14 +1,14 @@
 """Faces that are not the subject's, out of the pictures that a model learns from."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
-import cv2
 import numpy as np
 
 from curation.annotators.protocols import FaceBox, FaceDetector
 from curation.entity_words.phrases import names_person
+from curation.face_blurring import MARGIN, blur_boxes
 from curation.masks import png
 from curation.one_subject.cutouts import cutout_of
 from curation.records import Cutout
@@ -16,9 +16,6 @@ from curation.references.judging import scores_alone
 from dataset_schema import Box, Entity, Payload, ReferenceImage, ReferenceScores, Sample
 
 Region: TypeAlias = tuple[float, float, float, float]  # x0, y0, x1, y1 in pixels of a picture
-
-# Of the face's width: a Gaussian of a quarter leaves no eye, and the head's color stays.
-_BLUR: Final = 0.25
 
 
 def without_faces(entity: Entity, faces: FaceDetector, how: Literal["blur", "leave_out"]) -> Entity:
@@ -65,13 +62,14 @@ def blurred_faces(cutout: Cutout, faces: FaceDetector, within: Sequence[Region] 
         faces: loaded.
         within: where faces may be; None is everywhere.
     """
-    boxes = list(_boxes(cutout, faces, within))
-    if not boxes:
+    picture = np.ascontiguousarray(cutout[..., :3])
+    found = [
+        face for face in faces.detect(picture) if within is None or any(_has_middle(each, face) for each in within)
+    ]
+    if not found:
         return None
     blurred = cutout.copy()
-    for x0, y0, x1, y1 in boxes:
-        window = blurred[y0:y1, x0:x1, :3]
-        window[...] = cv2.GaussianBlur(np.ascontiguousarray(window), (0, 0), max(1.0, _BLUR * (x1 - x0)))
+    blurred[..., :3] = blur_boxes(picture, found, margin=MARGIN)
     return blurred
 
 
@@ -84,16 +82,6 @@ def _in_picture(box: Box, picture: Box, shape: tuple[int, ...]) -> Region:
         (box.x1 - picture.x0) * across,
         (box.y1 - picture.y0) * down,
     )
-
-
-def _boxes(cutout: Cutout, faces: FaceDetector, within: Sequence[Region] | None) -> Iterator[tuple[int, int, int, int]]:
-    """The faces' boxes in whole pixels, not beyond the picture."""
-    height, width = cutout.shape[:2]
-    for face in faces.detect(np.ascontiguousarray(cutout[..., :3])):
-        x0, y0 = max(0, round(face.x0)), max(0, round(face.y0))
-        x1, y1 = min(width, round(face.x1)), min(height, round(face.y1))
-        if x0 < x1 and y0 < y1 and (within is None or any(_has_middle(region, face) for region in within)):
-            yield x0, y0, x1, y1
 
 
 def _has_middle(region: Region, face: FaceBox) -> bool:

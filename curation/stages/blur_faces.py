@@ -5,20 +5,13 @@ It looks where the face detector finds one, in the reference frames alone: what 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Final
-
-import numpy as np
+from typing import ClassVar
 
 from curation.annotators.protocols import FaceBox, FaceDetector
-from curation.deferred import Deferred
-from curation.records import Clip, Image, Mask, ReferenceFrame
+from curation.face_blurring import MARGIN, blur_boxes
+from curation.records import Clip, Mask, ReferenceFrame
 from curation.stage import Resources, Stage
 from storage.configs import strict
-
-cv2: Any = Deferred("cv2")
-
-# Our choice: so many cells a side are left of a face, which show that there is one and no feature of it.
-_CELLS: Final = 4
 
 
 @strict
@@ -29,12 +22,11 @@ class BlurFacesConfig:
     Attributes:
         min_inside: share of a face's box that an entity's mask covers, from which on the face is the entity's. Our
             choice: half, so that no other entity can have it too.
-        margin: how far the blur goes beyond a face's box, as a share of its sides. Our choice: a quarter, for hair,
-            chin and ears, which the box of the detector leaves out.
+        margin: how far the blur goes beyond a face's box, as a share of its sides.
     """
 
     min_inside: float = 0.5
-    margin: float = 0.25
+    margin: float = MARGIN
 
     def __post_init__(self) -> None:
         if not 0 < self.min_inside <= 1 or self.margin < 0:
@@ -90,18 +82,3 @@ class BlurFaces(Stage):
         x0, y0, x1, y1 = (max(0, round(value)) for value in face[:4])
         shares = (float(mask[y0:y1, x0:x1].mean()) for mask in entities if mask[y0:y1, x0:x1].size)
         return any(share >= self._config.min_inside for share in shares)
-
-
-def blur_boxes(image: Image, boxes: Sequence[FaceBox], *, margin: float) -> Image:
-    """A copy of the picture in which a few cells are left of what is in each box and around it."""
-    blurred = image.copy()
-    height, width = image.shape[:2]
-    for box in boxes:
-        across, down = margin * (box.x1 - box.x0), margin * (box.y1 - box.y0)
-        left, right = max(0, int(box.x0 - across)), min(width, int(np.ceil(box.x1 + across)))
-        top, bottom = max(0, int(box.y0 - down)), min(height, int(np.ceil(box.y1 + down)))
-        if left < right and top < bottom:
-            small = cv2.resize(image[top:bottom, left:right], (_CELLS, _CELLS), interpolation=cv2.INTER_AREA)
-            size = (right - left, bottom - top)
-            blurred[top:bottom, left:right] = cv2.resize(small, size, interpolation=cv2.INTER_LINEAR)
-    return blurred

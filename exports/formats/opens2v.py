@@ -22,8 +22,8 @@ from exports.form import Row, Written, json_members
 from exports.formats.folder import FolderFormat
 from exports.grids import FrameGrid
 from exports.placing import PlacedPicture, mask_of, placed_pictures
-from exports.run_lengths import as_letters, run_lengths
 from exports.target import Target
+from picture_reading.run_lengths import as_letters, run_lengths
 
 _JSON: Final = "Jsons/total_part1.json"
 _AESTHETIC: Final = "aesthetic"

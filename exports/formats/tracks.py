@@ -8,7 +8,7 @@ from dataset_schema import Sample
 from exports.clip import ExportedClip
 from exports.form import Row
 from exports.placing import mask_of, placed_pictures
-from exports.run_lengths import run_lengths
+from picture_reading.run_lengths import run_lengths
 
 
 def tracks(clip: ExportedClip, sample: Sample) -> list[Row]:

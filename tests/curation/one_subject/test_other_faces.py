@@ -55,7 +55,7 @@ def test_of_another_person_the_face_is_blurred_and_nothing_else_changes() -> Non
     (kept,) = changed.references
     picture = cutout_of(kept)
     inside = np.zeros(PERSON.shape[:2], bool)
-    inside[10:50, 20:60] = True
+    inside[0:60, 10:70] = True  # the box of 40 pixels, and a quarter more on every side
     assert np.array_equal(picture[~inside], PERSON[~inside])
     assert np.array_equal(picture[..., 3], PERSON[..., 3])
     detail = [np.abs(np.diff(shown[10:50, 20:60, 0].astype(int), axis=1)).mean() for shown in (picture, PERSON)]
