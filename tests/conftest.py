@@ -6,6 +6,7 @@ from importlib.util import find_spec
 import pytest
 
 _SLOW_TIMEOUT_S = 1800
+_PROOF = "proof"  # the folder of tests/pipelines
 
 # Tests that run side by side share the cores: with a thread for every core each, they wait for one another, and a test
 # of twenty seconds takes two hundred. Said here, before torch and OpenMP are loaded; what tests start inherits it.
@@ -27,8 +28,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What holds for tests of a kind.
 
     What a driver or a library says of the machine's GPU is shown, and no error as warnings are elsewhere. Slow tests
-    have more time than others before they are taken for stuck.
+    have more time than others before they are taken for stuck. Files whose tests share what takes longest to make, as
+    those of a proof do, run in one process; so do the tests of every other file.
     """
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_PROOF if _PROOF in item.path.parts else str(item.path)))
     for item in filter(_needs_gpu, items):
         item.add_marker(pytest.mark.filterwarnings("default"))
     for item in items:

@@ -37,6 +37,7 @@ def mask_of(truth: ClipTruth, word: str, frame: int) -> Mask:
     return mask
 
 
+@pytest.mark.slow
 def test_words_boxes_and_masks_come_out_as_they_went_in(clips: list[TrueClip], tmp_path: Path) -> None:
     outcomes = [curate_truth(clip, tmp_path / clip.name) for clip in clips]
 

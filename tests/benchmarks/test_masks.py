@@ -106,6 +106,7 @@ def test_several_words_count_for_all_and_not_for_one() -> None:
     assert values["mean IoU of all words, no answer as 0"] == pytest.approx(0.35)
 
 
+@pytest.mark.slow
 def test_the_sprite_that_moves_is_outlined_and_not_the_one_that_stands_by() -> None:
     results = list(measure(generated_cases(3), build_locator(locator_for(None))))
 

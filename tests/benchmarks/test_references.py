@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from benchmarks import references
 from benchmarks.references import draw_sequences, leak_figures
 from curation.records import Mask
 
 
+@pytest.mark.slow
 def test_leaks_made_on_purpose_are_told_from_clean_backgrounds(tmp_path: Path) -> None:
     found, refused = leak_figures(list(draw_sequences(tmp_path, count=2)))
 

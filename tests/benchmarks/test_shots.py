@@ -1,3 +1,5 @@
+import pytest
+
 from benchmarks.generated_cuts import make_videos
 from benchmarks.shots import compare, generated_clips, judge, total
 from curation.annotators.shots.detectors import TransNetV2Shots
@@ -12,6 +14,7 @@ def test_generated_footage_has_cuts_exactly_where_it_says() -> None:
         assert all(0 < first <= last < len(made.thumbnails) for first, last in made.transitions)
 
 
+@pytest.mark.slow
 def test_hard_cuts_of_generated_footage_are_found_and_no_others() -> None:
     detector = TransNetV2Shots()
     detector.load()

@@ -51,6 +51,7 @@ def loop(tmp_path_factory: pytest.TempPathFactory) -> Loop:
     return Loop(labels, folder / "filter", result, phases)
 
 
+@pytest.mark.slow
 def test_learns_what_people_see_and_not_something_else(loop: Loop) -> None:
     """By chance, as with labels that went to the wrong clips, four of five would be right once in 150 times."""
     assert len(loop.result.test.labels) == 5

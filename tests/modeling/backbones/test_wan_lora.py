@@ -122,6 +122,7 @@ def test_they_are_not_merged_into_published_weights(tiny_wan: Path) -> None:
         merge_lora(adapted(tiny_wan))
 
 
+@pytest.mark.slow
 def test_a_run_killed_in_both_phases_ends_bitwise_like_one_that_was_not(
     with_lora: RunConfig, dataset: Path, saved: Path, tmp_path: Path
 ) -> None:

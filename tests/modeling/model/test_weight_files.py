@@ -206,6 +206,7 @@ def test_the_hash_is_that_of_the_files_one_behind_the_other(sharded: Path, tmp_p
     assert weights_sha256(sharded) != before
 
 
+@pytest.mark.slow
 def test_writing_holds_one_file_and_reading_one_weight_at_a_time(tmp_path: Path) -> None:
     script, root = Path(__file__).with_name("count_memory.py"), Path(__file__).parents[3]
     environment = {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1", "MALLOC_MMAP_THRESHOLD_": "65536"}

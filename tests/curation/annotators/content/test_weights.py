@@ -24,6 +24,7 @@ def report() -> FilterReport:
     return FilterReport(probabilities=probabilities, labels=np.array([clip.label for clip in clips]))
 
 
+@pytest.mark.slow
 def test_names_most_classes_rightly(report: FilterReport) -> None:
     assert report.accuracy >= MIN_ACCURACY
 
