@@ -8,6 +8,7 @@ import json
 import tarfile
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from storage.whole_files import unfinished, whole_file, write_whole_text
 
 # Lists and settings of trainers; videos, pictures and tars lie elsewhere or have other names.
 _LISTS: Final = frozenset({".json", ".jsonl", ".csv", ".txt", ".toml", ".yaml", ".md"})
+_CATALOGUE: Final = "croissant.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +99,15 @@ def _without_lines(path: Path, clip_ids: Collection[str]) -> None:
         return
     if lines[0] == "[" and lines[-1] == "]":
         staying = list(json_list(line.strip().removesuffix(",") for line in staying[1:-1]))
-    write_whole_text(path, "".join(f"{line}\n" for line in staying))
+    text = "".join(f"{line}\n" for line in staying)
+    _renew_digest(path.with_name(_CATALOGUE), sha256(path.read_bytes()).hexdigest(), sha256(text.encode()).hexdigest())
+    write_whole_text(path, text)
+
+
+def _renew_digest(catalogue: Path, former: str, present: str) -> None:
+    """What a catalogue says of a list, before the list is written: so a killed run is finished by another."""
+    if catalogue.is_file() and former in (text := catalogue.read_text(encoding="utf-8")):
+        write_whole_text(catalogue, text.replace(former, present))
 
 
 def _without_members(path: Path, clip_ids: Collection[str]) -> None:

@@ -107,7 +107,7 @@ class Prove:
     candidates: int = 16
     retrieval_goal: float = 0.80
     following_goal: float = 0.85
-    copying_limit: float | None = None
+    copying_limit: float | None = field(default=None, metadata=PRESET_ONLY)
     curation: CurationConfig = field(default_factory=CurationConfig, metadata=PRESET_ONLY)
     run: RunConfig = field(default_factory=tiny, metadata=PRESET_ONLY)
     base: tuple[TrainingPhase, ...] = field(default=(), metadata=PRESET_ONLY)

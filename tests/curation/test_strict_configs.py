@@ -1,6 +1,7 @@
 """What Python hands to a config of curation is held to its types and ranges, like what a file says."""
 
 import math
+from pathlib import Path
 from types import NoneType
 from typing import Final, get_args
 
@@ -22,6 +23,7 @@ FIELDS: Final = every_field(
         and name != "ChatConfig"
     ),
 )
+NEEDED: Final = {"FaceFileConfig": {"file": Path("face.onnx")}}
 NUMBERS: Final = [field for field in FIELDS if field.is_number]
 CHOICES: Final = [field for field in FIELDS if field.choices]
 
@@ -35,7 +37,7 @@ def test_the_library_has_configs_with_choices_and_numbers() -> None:
 @pytest.mark.parametrize("value", ["8", True, [1], math.nan, -2])
 def test_what_is_no_number_of_its_range_is_refused(field: Field, value: object) -> None:
     with pytest.raises(ValueError, match=rf"{field.name}.*expected "):
-        with_value(field, [value] if get_args(field.hint)[1:] == (...,) else value)
+        with_value(field, [value] if get_args(field.hint)[1:] == (...,) else value, NEEDED)
 
 
 @pytest.mark.parametrize("field", CHOICES, ids=str)

@@ -13,7 +13,7 @@ from typing import Final, Literal
 import numpy as np
 
 from dataset_schema import EntityKind
-from storage.configs import strict
+from storage.configs import PRESET_ONLY, strict
 from storage.numbers import expect_at_least
 from worlds.affine import Affine, Points, apply, compose, taking
 from worlds.chances import Rng, between, chance
@@ -101,7 +101,7 @@ class SmallWorldConfig:
     words: tuple[str, ...] = ("elephant", "cat", "fish", "rabbit")
     places: tuple[Place, ...] = (Place.MEADOW, Place.BEACH, Place.SNOW, Place.SEA)
     jitter: float = 0.0
-    changes: ChangesConfig = field(default_factory=ChangesConfig)
+    changes: ChangesConfig = field(default_factory=ChangesConfig, metadata=PRESET_ONLY)
 
     def __post_init__(self) -> None:
         if self.clips < 1 or self.frames < 2:

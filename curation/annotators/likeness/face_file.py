@@ -42,6 +42,8 @@ class FaceFileConfig:
     pixel_scale: float = field(default=127.5, metadata=PRESET_ONLY)
 
     def __post_init__(self) -> None:
+        if not 0 <= self.pixel_mean <= 255:
+            raise ValueError(f"pixel_mean is {self.pixel_mean}, expected 0 to 255")
         if self.pixel_scale <= 0:
             raise ValueError(f"pixel_scale is {self.pixel_scale}, expected a positive number")
 
