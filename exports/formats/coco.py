@@ -6,16 +6,15 @@ labelformat's reader of masks expects polygons there, its reader of boxes takes 
 pictures, so they are written, as JPEG. A word is a category. Nothing here was trained.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
 from typing import ClassVar, Final
 
 from dataset_schema import Sample
 from exports.clip import ExportedClip
-from exports.form import Row, Written, json_lists
+from exports.form import Row, Written
 from exports.formats.folder import FolderFormat
-from exports.formats.tracks import categories, tracks
+from exports.formats.tracks import categories, instances, tracks
 from exports.frames import frames_of
 from exports.grids import FrameGrid
 from exports.placing import placed_pictures
@@ -63,17 +62,7 @@ class Coco(FolderFormat):
     def heads(self, written: Written) -> Iterator[tuple[str, Iterable[str]]]:
         """Everything in one file."""
         numbers = categories(written.rows())
-        named = (json.dumps({"id": number, "name": word}) for word, number in numbers.items())
-        yield (
-            "instances.json",
-            json_lists(
-                [
-                    ("images", map(json.dumps, _images(written.rows()))),
-                    ("categories", named),
-                    ("annotations", map(json.dumps, _annotations(written.rows(), numbers))),
-                ]
-            ),
-        )
+        yield instances("images", _images(written.rows()), _annotations(written.rows(), numbers), numbers)
 
     def command(self, written: Written) -> str:
         """As FiftyOne opens it."""

@@ -1,12 +1,13 @@
 """What annotation tools are told of a clip: each entity with its masks, by the frames in which it was segmented."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from dataset_schema import Sample
 from exports.clip import ExportedClip
-from exports.form import Row
+from exports.form import Row, json_lists
 from exports.placing import mask_of, placed_pictures
 from picture_reading.run_lengths import run_lengths
 
@@ -32,6 +33,15 @@ def tracks(clip: ExportedClip, sample: Sample) -> list[Row]:
             "segmentation": {"size": list(size), "counts": run_lengths(mask)},
         }
     return list(found.values())
+
+
+def instances(
+    name: str, media: Iterable[Row], annotations: Iterable[Row], numbers: Mapping[str, int]
+) -> tuple[str, Iterable[str]]:
+    """The one file: pictures or videos, which `name` says, categories with their numbers, and what is annotated."""
+    named = ({"id": number, "name": word} for word, number in numbers.items())
+    lists = ((name, media), ("categories", named), ("annotations", annotations))
+    return "instances.json", json_lists([(each, map(json.dumps, rows)) for each, rows in lists])
 
 
 def categories(rows: Iterable[Row]) -> dict[str, int]:

@@ -7,16 +7,15 @@ be the number of frames that decode. Of our frames three at most have masks. A w
 the caption is in fields of our own, which readers pass over. Nothing here was trained.
 """
 
-import json
 from collections.abc import Iterable, Iterator
 from itertools import count
 from typing import ClassVar
 
 from dataset_schema import Sample
 from exports.clip import ExportedClip
-from exports.form import Row, Written, json_lists
+from exports.form import Row, Written
 from exports.formats.folder import FolderFormat
-from exports.formats.tracks import categories, tracks
+from exports.formats.tracks import categories, instances, tracks
 from exports.grids import FrameGrid
 from exports.target import Target
 
@@ -44,17 +43,7 @@ class YoutubeVis(FolderFormat):
     def heads(self, written: Written) -> Iterator[tuple[str, Iterable[str]]]:
         """Everything in one file."""
         numbers = categories(written.rows())
-        named = (json.dumps({"id": number, "name": word}) for word, number in numbers.items())
-        yield (
-            "instances.json",
-            json_lists(
-                [
-                    ("videos", (json.dumps(_video(row, id_)) for id_, row in enumerate(written.rows(), start=1))),
-                    ("categories", named),
-                    ("annotations", map(json.dumps, _annotations(written.rows(), numbers))),
-                ]
-            ),
-        )
+        yield instances("videos", map(_video, written.rows(), count(1)), _annotations(written.rows(), numbers), numbers)
 
     def command(self, written: Written) -> str:
         """What a tool is told."""

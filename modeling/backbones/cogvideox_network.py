@@ -13,7 +13,6 @@ from diffusers.pipelines.cogvideo.pipeline_cogvideox import get_resize_crop_regi
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from modeling.backbones.cogvideox_schedule import CogVideoXSchedule
 from modeling.backbones.cogvideox_shape import CogVideoXShape
@@ -21,6 +20,7 @@ from modeling.backbones.published_network import PersonalizedBlock, PublishedBac
 from modeling.model.backbone import CachedConditions
 from modeling.model.conditions import Conditions
 from modeling.model.dit import Attended, Binding
+from modeling.model.recomputation import computed
 
 _PATCH: Final = 2
 
@@ -150,9 +150,7 @@ class PersonalizedCogVideoXBlock(PersonalizedBlock, CogVideoXBlock):
         images: Attended | None,
     ) -> tuple[Float[Tensor, "batch tokens width"], Float[Tensor, "batch text width"]]:
         """The video's tokens and the text's after the block; without images they are exactly the published ones."""
-        if self.recomputes_activations and torch.is_grad_enabled():
-            return checkpoint(self._forward, tokens, text, timestep, rotation, images, use_reentrant=False)
-        return self._forward(tokens, text, timestep, rotation, images)
+        return computed(self._forward, tokens, text, timestep, rotation, images, recomputes=self.recomputes_activations)
 
     def _forward(
         self, tokens: Tensor, text: Tensor, timestep: Tensor, rotation: Rotation | None, images: Attended | None

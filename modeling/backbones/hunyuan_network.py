@@ -15,13 +15,13 @@ from diffusers.models.transformers.transformer_hunyuan_video import (
 from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from modeling.backbones.hunyuan_shape import HunyuanShape
 from modeling.backbones.published_network import PersonalizedBlock, PublishedBackbone, Text, filled_texts
 from modeling.model.backbone import CachedConditions
 from modeling.model.conditions import Conditions
 from modeling.model.dit import Attended, Binding
+from modeling.model.recomputation import computed
 
 _PATCH = 2
 _MLP_RATIO = 4.0
@@ -119,9 +119,9 @@ class DualBlock(PersonalizedBlock, HunyuanVideoTransformerBlock):
         images: Attended | None,
     ) -> tuple[Float[Tensor, "batch tokens width"], Float[Tensor, "batch text width"]]:
         """The video's tokens and the text's after the block; without images they are exactly the published ones."""
-        if self.recomputes_activations and torch.is_grad_enabled():
-            return checkpoint(self._forward, tokens, text, timestep, mask, rotation, images, use_reentrant=False)
-        return self._forward(tokens, text, timestep, mask, rotation, images)
+        return computed(
+            self._forward, tokens, text, timestep, mask, rotation, images, recomputes=self.recomputes_activations
+        )
 
     def _forward(
         self,
@@ -164,10 +164,7 @@ class SingleBlock(PersonalizedBlock, HunyuanVideoSingleTransformerBlock):
         images: Attended | None,  # noqa: ARG002
     ) -> tuple[Float[Tensor, "batch tokens width"], Float[Tensor, "batch text width"]]:
         """The video's tokens and the text's after the block."""
-        forward = HunyuanVideoSingleTransformerBlock.forward
-        if self.recomputes_activations and torch.is_grad_enabled():
-            return checkpoint(forward, self, tokens, text, timestep, mask, rotation, use_reentrant=False)
-        return forward(self, tokens, text, timestep, mask, rotation)
+        return computed(super().forward, tokens, text, timestep, mask, rotation, recomputes=self.recomputes_activations)
 
 
 def _after_mlp(tokens: Tensor, norm: nn.Module, mlp: nn.Module, shift: Tensor, scale: Tensor, gate: Tensor) -> Tensor:

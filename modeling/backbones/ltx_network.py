@@ -2,19 +2,18 @@
 
 from typing import Any, Final
 
-import torch
 from diffusers import LTXVideoTransformer3DModel
 from diffusers.models.transformers.transformer_ltx import LTXVideoTransformerBlock
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from modeling.backbones.ltx_shape import LTXShape
 from modeling.backbones.published_network import PersonalizedBlock, PublishedBackbone, Text, filled_texts
 from modeling.model.backbone import CachedConditions
 from modeling.model.conditions import Conditions
 from modeling.model.dit import Attended, Binding
+from modeling.model.recomputation import computed
 
 # What a latent stands for: its place is told in seconds and pixels.
 _FRAMES, _PIXELS = 8, 32
@@ -104,9 +103,9 @@ class PersonalizedLTXBlock(PersonalizedBlock, LTXVideoTransformerBlock):
         images: Attended | None,
     ) -> Float[Tensor, "batch tokens width"]:
         """The tokens after the block; without images it is exactly the published one."""
-        if self.recomputes_activations and torch.is_grad_enabled():
-            return checkpoint(self._forward, tokens, text, mask, modulation, rotation, images, use_reentrant=False)
-        return self._forward(tokens, text, mask, modulation, rotation, images)
+        return computed(
+            self._forward, tokens, text, mask, modulation, rotation, images, recomputes=self.recomputes_activations
+        )
 
     def _forward(
         self,

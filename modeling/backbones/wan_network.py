@@ -10,7 +10,6 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
-from torch.utils.checkpoint import checkpoint
 
 from modeling.backbones.published_network import PersonalizedBlock, PublishedBackbone, Text, filled_texts
 from modeling.backbones.wan_shape import WanShape
@@ -18,6 +17,7 @@ from modeling.model.backbone import CachedConditions
 from modeling.model.conditions import Conditions
 from modeling.model.dit import Attended, Binding, varying_context
 from modeling.model.precision import as_written
+from modeling.model.recomputation import computed
 from modeling.model.sequence import TokenSequence, WholeSequence
 
 _PATCH: Final = 2
@@ -151,9 +151,9 @@ class WanBlock(PersonalizedBlock, WanTransformerBlock):
         self, tokens: Tensor, text: Tensor, modulation: Tensor, rotation: Rotation, images: Attended | None
     ) -> Tensor:
         """What `forward` gives: the part that is compiled."""
-        if self.recomputes_activations and torch.is_grad_enabled():
-            return checkpoint(self._forward, tokens, text, modulation, rotation, images, use_reentrant=False)
-        return self._forward(tokens, text, modulation, rotation, images)
+        return computed(
+            self._forward, tokens, text, modulation, rotation, images, recomputes=self.recomputes_activations
+        )
 
     @staticmethod
     def varying_sizes(

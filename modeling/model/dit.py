@@ -12,7 +12,6 @@ from einops import rearrange, repeat
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils.checkpoint import checkpoint
 
 from modeling.model.attention import Context, CrossAttention, KeyValue, SelfAttention
 from modeling.model.backbone import BackboneConfig, CachedConditions, VideoBackbone
@@ -21,6 +20,7 @@ from modeling.model.costs import PATCH_AREA, Flops, Workload, flops_of
 from modeling.model.parts import Part
 from modeling.model.positions import Rotation, grid_code, rotary_embedding, sinusoids
 from modeling.model.precision import Float32LayerNorm, Float32Linear, shrink_matrices
+from modeling.model.recomputation import computed
 from modeling.model.sequence import TokenSequence, WholeSequence
 from storage.configs import strict
 from storage.numbers import expect_at_least, expect_share
@@ -317,9 +317,7 @@ class Block(nn.Module):
         images: Attended | None,
     ) -> Tensor:
         """What `forward` gives: the part that is compiled."""
-        if self.recomputes_activations and torch.is_grad_enabled():
-            return checkpoint(self._forward, tokens, timestep, rotation, text, images, use_reentrant=False)
-        return self._forward(tokens, timestep, rotation, text, images)
+        return computed(self._forward, tokens, timestep, rotation, text, images, recomputes=self.recomputes_activations)
 
     @staticmethod
     def varying_sizes(

@@ -28,6 +28,7 @@ from dataset_schema import (
     write_shard,
 )
 from tests.made_media import media_facts
+from tests.made_references import made_reference
 
 CAPTION = "A woman in a red coat walks her dog along the beach."
 RED, BLUE = (200, 30, 30), (30, 60, 200)
@@ -92,23 +93,14 @@ def cutout(color: tuple[int, int, int], *, size: tuple[int, int] = (40, 30), bel
 
 
 def reference(image: bytes, *, time_s: float | None = 1.0, is_face: bool = False, area: float = 0.1) -> ReferenceImage:
-    return ReferenceImage(
+    return made_reference(
+        Payload(bytes=image),
         frame_index=24,
         time_s=time_s,
         box=Box(x0=10.0, y0=8.0, x1=40.0, y1=48.0),
-        detection_score=0.9,
-        mask_score=0.9,
         area=area,
         sharpness=10.0,
-        largest_fragment=1.0,
-        solidity=1.0,
-        fill=1.0,
-        border_contact=0.0,
-        overlap=0.0,
-        agreement=None,
-        likeness_to_clip=None,
         is_face=is_face,
-        image=Payload(bytes=image),
     )
 
 

@@ -30,6 +30,7 @@ from dataset_schema import (  # noqa: E402  (the hook must come before what impo
     write_shard,
 )
 from tests.made_media import media_facts  # noqa: E402
+from tests.made_references import made_reference  # noqa: E402
 
 torch.set_num_threads(1)
 
@@ -86,24 +87,7 @@ def png(image: Image.Image) -> Payload:
 
 def make_reference(image: Image.Image) -> ReferenceImage:
     """A reference image with plausible scores."""
-    return ReferenceImage(
-        frame_index=0,
-        time_s=0.0,
-        box=Box(x0=0, y0=0, x1=image.width, y1=image.height),
-        detection_score=0.9,
-        mask_score=0.9,
-        area=0.1,
-        sharpness=100.0,
-        largest_fragment=1.0,
-        solidity=1.0,
-        fill=1.0,
-        border_contact=0.0,
-        overlap=0.0,
-        agreement=None,
-        likeness_to_clip=None,
-        is_face=False,
-        image=png(image),
-    )
+    return made_reference(png(image), box=Box(x0=0, y0=0, x1=image.width, y1=image.height))
 
 
 def build_sample(number: int, bucket: Bucket, folder: Path, *, with_entities: bool = True) -> Sample:

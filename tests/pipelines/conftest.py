@@ -28,6 +28,7 @@ from dataset_schema import (
     Source,
 )
 from tests.made_media import media_facts
+from tests.made_references import made_reference
 from worlds.sprites import ClipKind, SpriteWorldConfig, plan_clip, render_shot, write_video
 
 WORLD = SpriteWorldConfig(clips=100, frames=25, height=96, width=160, undesirable_share=0.0)
@@ -49,23 +50,14 @@ def reference(frame: npt.NDArray[np.uint8], mask: npt.NDArray[np.bool_], frame_i
         return None
     window = (slice(y, y + height), slice(x, x + width))
     cutout = np.dstack([frame[window] * mask[window][..., None], mask[window].astype(np.uint8) * 255])
-    return ReferenceImage(
+    return made_reference(
+        png(cutout),
         frame_index=frame_index,
         time_s=frame_index / WORLD.fps,
         box=Box(x0=x, y0=y, x1=x + width, y1=y + height),
-        detection_score=0.9,
         mask_score=0.8,
         area=float(mask.mean()),
-        sharpness=100.0,
-        largest_fragment=1.0,
-        solidity=1.0,
-        fill=1.0,
-        border_contact=0.0,
-        overlap=0.0,
         agreement=0.9,
-        likeness_to_clip=None,
-        is_face=False,
-        image=png(cutout),
     )
 
 

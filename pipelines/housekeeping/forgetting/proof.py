@@ -8,7 +8,7 @@ knows nothing of what was done before: it goes by the files that are there.
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Final
 
@@ -86,11 +86,9 @@ class _Search:
                 self._table(copy, where)
             elif suffix == ".tar":
                 self._tar(copy, where)
-            elif suffix in _MEDIA:
-                self._whole(copy, where, size_bytes)
             else:
                 self._whole(copy, where, size_bytes)
-                for block in _blocks(copy):
+                for block in () if suffix in _MEDIA else _blocks(copy):
                     self._names(block, where)
 
     def content(self, where: str, digest: str, size_bytes: int) -> None:
@@ -131,9 +129,7 @@ class _Search:
     def _whole(self, path: Path, where: str, size_bytes: int) -> None:
         if size_bytes and size_bytes in self._sizes:
             with path.open("rb") as file:
-                digest = sha256()
-                while block := file.read(_BLOCK_BYTES):
-                    digest.update(block)
+                digest = file_digest(file, "sha256")
             self.content(where, digest.hexdigest(), size_bytes)
 
     def _tell(self, what: str) -> None:

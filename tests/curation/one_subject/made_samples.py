@@ -21,6 +21,7 @@ from dataset_schema import (
     Scores,
     Source,
 )
+from tests.made_references import made_reference
 
 HEIGHT, WIDTH = 360, 640
 MEDIA = MediaFacts(
@@ -73,25 +74,15 @@ def cutout(color: tuple[int, int, int], *, height: int = 100, width: int = 140, 
 def reference(picture: Cutout, *, place: int = 0, frame: int = 0, is_face: bool = False) -> ReferenceImage:
     """The picture, cut from the top left corner of its frame."""
     height, width = picture.shape[:2]
-    return ReferenceImage(
+    return made_reference(
+        Payload(bytes=png(picture)),
         frame_index=frame,
         time_s=frame / 24,
         box=Box(x0=0, y0=0, x1=width, y1=height),
-        detection_score=0.9,
-        mask_score=0.9,
         area=height * width / (HEIGHT * WIDTH),
-        sharpness=100.0,
-        largest_fragment=1.0,
-        solidity=1.0,
-        fill=1.0,
-        border_contact=0.0,
-        overlap=0.0,
-        agreement=None,
-        likeness_to_clip=None,
         is_face=is_face,
         place=place,
         likeness=(1.0,) * (place + 1),
-        image=Payload(bytes=png(picture)),
     )
 
 

@@ -1,7 +1,6 @@
 """Faces that are not the subject's: what is left of them, and that nothing else is touched."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,33 +8,12 @@ import pytest
 from curation.annotators.protocols import FaceBox
 from curation.one_subject.cutouts import cutout_of
 from curation.one_subject.other_faces import blurred_faces, people_in, without_faces
-from curation.records import Image
-from curation.stage import Resources
-from dataset_schema import Annotator, Entity, EntityKind
+from dataset_schema import Entity, EntityKind
 from tests.curation.one_subject.made_samples import Made, cutout, reference
+from tests.curation.scripted_faces import ScriptedFaces
 
 FACE = FaceBox(20.0, 10.0, 60.0, 50.0, 0.9)
 PERSON = cutout((160, 120, 100), height=200, width=100)
-
-
-@dataclass
-class Faces:
-    """Sees these in every picture."""
-
-    faces: Sequence[FaceBox] = (FACE,)
-
-    def describe(self) -> Annotator:
-        return Annotator(job="faces", name="scripted", revision="1")
-
-    @property
-    def resources(self) -> Resources:
-        return Resources()
-
-    def load(self) -> None:
-        pass
-
-    def detect(self, image: Image) -> list[FaceBox]:
-        return list(self.faces)
 
 
 def entity(word: str) -> Entity:
@@ -50,7 +28,7 @@ def entity(word: str) -> Entity:
 
 
 def test_of_another_person_the_face_is_blurred_and_nothing_else_changes() -> None:
-    changed = without_faces(entity("man"), Faces(), "blur")
+    changed = without_faces(entity("man"), ScriptedFaces(FACE), "blur")
 
     (kept,) = changed.references
     picture = cutout_of(kept)
@@ -63,7 +41,7 @@ def test_of_another_person_the_face_is_blurred_and_nothing_else_changes() -> Non
 
 
 def test_a_picture_of_a_face_alone_leaves_its_scores() -> None:
-    changed = without_faces(entity("man"), Faces(), "blur")
+    changed = without_faces(entity("man"), ScriptedFaces(FACE), "blur")
 
     (left_out,) = changed.rejected_references
     assert left_out.is_face
@@ -71,12 +49,12 @@ def test_a_picture_of_a_face_alone_leaves_its_scores() -> None:
 
 
 def test_pictures_with_another_face_can_be_left_out() -> None:
-    assert without_faces(entity("man"), Faces(), "leave_out").references == ()
-    assert len(without_faces(entity("man"), Faces(()), "leave_out").references) == 1
+    assert without_faces(entity("man"), ScriptedFaces(FACE), "leave_out").references == ()
+    assert len(without_faces(entity("man"), ScriptedFaces(), "leave_out").references) == 1
 
 
 def test_the_head_of_an_animal_is_left_as_it_is() -> None:
-    changed = without_faces(entity("dog"), Faces(), "blur")
+    changed = without_faces(entity("dog"), ScriptedFaces(FACE), "blur")
 
     assert changed.references == entity("dog").references[:1]
 
@@ -91,7 +69,7 @@ def test_in_a_picture_of_a_dog_faces_are_blurred_where_people_are_located(left: 
     people = people_in(sample, sample.entities[0], dog)
 
     assert people == [(left, 0.0, left + 60, 200.0)]
-    assert (blurred_faces(PERSON, Faces(), people) is not None) is blurs
+    assert (blurred_faces(PERSON, ScriptedFaces(FACE), people) is not None) is blurs
 
 
 def test_in_another_frame_nobody_is_located() -> None:

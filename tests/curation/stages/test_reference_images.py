@@ -17,6 +17,7 @@ from curation.stages.reference_images import ReferenceImages, ReferenceImagesCon
 from dataset_schema import Annotator, Box, EntityKind, Payload
 from tests.curation.deciding import reasons_of, through
 from tests.curation.moving_scenes import clip_of, still_frames, texture
+from tests.curation.scripted_faces import ScriptedFaces
 from tests.made_media import media_facts
 
 HEIGHT, WIDTH = 200, 300
@@ -25,28 +26,6 @@ GRAIN = np.random.default_rng(0).integers(0, 30, (HEIGHT, WIDTH, 1), dtype=np.ui
 DIAGONAL = np.abs(np.mgrid[:HEIGHT, :WIDTH][0] - np.mgrid[:HEIGHT, :WIDTH][1] + 10) <= 15
 RED = texture(HEIGHT, WIDTH, (160, 60, 50), seed=1) // 2 + 40 + GRAIN
 BLUE = texture(HEIGHT, WIDTH, (50, 60, 160), seed=1) // 2 + 40 + GRAIN
-
-
-class ScriptedFaces:
-    """Finds the given face in every picture."""
-
-    def __init__(self, *faces: FaceBox) -> None:
-        self._faces = list(faces)
-        self.calls = 0
-
-    def describe(self) -> Annotator:
-        return Annotator(job="faces", name="scripted", revision="1")
-
-    @property
-    def resources(self) -> Resources:
-        return Resources()
-
-    def load(self) -> None:
-        pass
-
-    def detect(self, image: Image) -> list[FaceBox]:
-        self.calls += 1
-        return self._faces
 
 
 class ScriptedEncoder:

@@ -34,6 +34,7 @@ from pipelines.__main__ import main
 from pipelines.known_errors import ANSWERED_NO
 from pipelines.verbs.subject import Subject, word_of
 from tests.curation.one_subject.made_samples import MEDIA
+from tests.made_references import made_reference
 from worlds.sprites import ClipPlan, SpriteWorldConfig, look, plan_clip, render_shot, write_video
 
 WORLD = SpriteWorldConfig(
@@ -97,25 +98,15 @@ def _encoded(video: np.ndarray) -> bytes:
 
 def _reference(frame: np.ndarray, mask: np.ndarray, at: int, place: int) -> ReferenceImage:
     x0, y0, x1, y1 = mask_box(mask)
-    return ReferenceImage(
+    return made_reference(
+        Payload(bytes=png(cut_out(frame, mask, (x0, y0, x1, y1)))),
         frame_index=at,
         time_s=at / WORLD.fps,
         box=Box(x0=x0, y0=y0, x1=x1, y1=y1),
-        detection_score=0.9,
-        mask_score=0.9,
         area=float(mask.mean()),
-        sharpness=100.0,
-        largest_fragment=1.0,
-        solidity=1.0,
-        fill=1.0,
-        border_contact=0.0,
-        overlap=0.0,
         agreement=0.9,
-        likeness_to_clip=None,
-        is_face=False,
         place=place,
         likeness=(1.0,) * len(CUT_FROM),
-        image=Payload(bytes=png(cut_out(frame, mask, (x0, y0, x1, y1)))),
     )
 
 
