@@ -20,9 +20,10 @@ from curation.stages.reference_images import ReferenceImages, ReferenceImagesCon
 from curation.stages.single_shot import SingleShotConfig, SingleShotFilter
 from dataset_schema import Annotator, Entity, EntityKind, Reason, Sample
 from tests.curation.moving_scenes import clip_of, still_frames
+from tests.curation.scripted_faces import ScriptedFaces
 from tests.curation.stages.test_background import ScriptedInpainter
 from tests.curation.stages.test_content_filter import BrightnessClassifier
-from tests.curation.stages.test_reference_images import BLUE, HEIGHT, RED, WIDTH, ScriptedFaces, box_mask
+from tests.curation.stages.test_reference_images import BLUE, HEIGHT, RED, WIDTH, box_mask
 from tests.curation.stages.test_single_shot import ScriptedDetector
 from tests.made_media import media_facts
 

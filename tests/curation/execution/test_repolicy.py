@@ -28,10 +28,10 @@ from curation.stages.reference_images import ReferenceImages, ReferenceImagesCon
 from curation.stages.single_shot import SingleShotConfig, SingleShotFilter
 from dataset_schema import TABLES, FailureKind, read_manifest, read_shard, shard_paths
 from storage.address import Place
+from tests.curation.scripted_faces import ScriptedFaces
 from tests.curation.scripted_stages import make_id, make_sample, make_source, read_tables
 from tests.curation.stages.test_background import ScriptedInpainter
 from tests.curation.stages.test_content_filter import BrightnessClassifier
-from tests.curation.stages.test_reference_images import ScriptedFaces
 from tests.curation.stages.test_single_shot import ScriptedDetector
 from tests.curation.test_decisions import ScriptedLeak, clips, configs
 
