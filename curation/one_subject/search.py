@@ -145,11 +145,10 @@ class Search:
         """
         kept, reasons = list[ShownSubject](), dict[str, tuple[Reason, ...]]()
         for each in sorted(self.shown, key=_best_first):
-            nearest = min(kept, key=lambda other: frame_difference(each.frame, other.frame), default=None)
             facts = {**each.finding.facts(self.looks), **_seen(each.pictures, self.config)}
-            if nearest is not None:
-                facts["frame_difference"] = frame_difference(each.frame, nearest.frame)
-                facts["nearest_clip"] = nearest.finding.clip_id
+            others = ((frame_difference(each.frame, other.frame), other.finding.clip_id) for other in kept)
+            if (nearest := min(others, default=None)) is not None:
+                facts["frame_difference"], facts["nearest_clip"] = nearest
             if found := self._reasons(facts):
                 reasons[each.finding.clip_id] = found
             else:
