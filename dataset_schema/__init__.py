@@ -10,6 +10,7 @@ caption or a prompt.
 from dataset_schema.arrow import FAILURES_SCHEMA, REJECTIONS_SCHEMA, SAMPLES_SCHEMA, Kind
 from dataset_schema.buckets import FRAMES_PER_SECOND, TABLE_6_BUCKETS, Bucket, largest_bucket, shortest_duration_s
 from dataset_schema.byte_ranges import ByteRange, read_ranges
+from dataset_schema.entities import Background, Box, Entity, EntityKind, ReferenceImage, ReferenceScores, given_picture
 from dataset_schema.index import INDEX_SCHEMA, Index, Outcome, open_index, refresh_index
 from dataset_schema.manifest import (
     UNCURATED,
@@ -25,26 +26,7 @@ from dataset_schema.manifest import (
 )
 from dataset_schema.media_places import MediaPlaces, media_places
 from dataset_schema.place import expect_directory
-from dataset_schema.records import (
-    CORE_SCORES,
-    SHARE_SCORES,
-    Background,
-    Box,
-    Entity,
-    EntityKind,
-    FailedClip,
-    FailureKind,
-    MediaFacts,
-    Payload,
-    Reason,
-    ReferenceImage,
-    ReferenceScores,
-    RejectedClip,
-    Sample,
-    Scores,
-    Source,
-    given_picture,
-)
+from dataset_schema.records import FailedClip, FailureKind, Reason, RejectedClip, Sample
 from dataset_schema.replacement import run_of_shard, shard_name
 from dataset_schema.replacing import (
     WHOLE_RUN,
@@ -54,6 +36,7 @@ from dataset_schema.replacing import (
     commit_replacement,
     is_begun_whole,
 )
+from dataset_schema.scores import CORE_SCORES, SHARE_SCORES, Scores
 from dataset_schema.shard import (
     INDEX_FOLDER,
     TABLES,
@@ -72,6 +55,7 @@ from dataset_schema.shard import (
     write_shard,
     write_shard_of_tables,
 )
+from dataset_schema.source import MediaFacts, Payload, Source
 from dataset_schema.version import SCHEMA_VERSION, SchemaVersion
 
 __all__ = [

@@ -17,7 +17,8 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import pyarrow as pa
 
-from dataset_schema.records import FailedClip, Payload, Reason, RejectedClip, Sample
+from dataset_schema.records import FailedClip, Reason, RejectedClip, Sample
+from dataset_schema.source import Payload
 from dataset_schema.version import SCHEMA_VERSION
 
 Kind: TypeAlias = type[Sample | RejectedClip | FailedClip]

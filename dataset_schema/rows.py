@@ -11,7 +11,8 @@ from typing import Any, Final, TypeAlias
 import pyarrow as pa
 
 from dataset_schema.arrow import without_none
-from dataset_schema.records import FailedClip, Payload, RejectedClip, Sample
+from dataset_schema.records import FailedClip, RejectedClip, Sample
+from dataset_schema.source import Payload
 
 Row: TypeAlias = dict[str, Any]
 

@@ -7,7 +7,8 @@ from typing import Final
 import pyarrow as pa
 
 from dataset_schema.arrow import Kind
-from dataset_schema.records import CORE_SCORES, FailedClip, RejectedClip, Sample, Scores
+from dataset_schema.records import FailedClip, RejectedClip, Sample
+from dataset_schema.scores import CORE_SCORES, Scores
 
 # Of what a row means: an index of another version is built anew.
 INDEX_VERSION: Final = 2

@@ -8,9 +8,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dataset_schema.arrow import FAILURES_SCHEMA, REJECTIONS_SCHEMA, SAMPLES_SCHEMA, Kind
+from dataset_schema.entities import EntityKind
 from dataset_schema.index.columns import INDEX_SCHEMA, OUTCOMES, SCORE_NAMES
 from dataset_schema.media_places import media_places
-from dataset_schema.records import EntityKind, FailedClip, RejectedClip, Sample
+from dataset_schema.records import FailedClip, RejectedClip, Sample
 from dataset_schema.shard import leaves
 
 # Our choice: some megabytes of rows at a time.
