@@ -230,7 +230,10 @@ def test_the_proof_on_a_frozen_base_is_of_the_same_clips_and_judged_alike() -> N
     for same in ("world", "held_out", "curation", "sampling", "pictures", "candidates", "run.training.data"):
         assert attrgetter(same)(own) == attrgetter(same)(proof)
     assert [phase.trainable for phase in own.base] == [Trainable.BACKBONE]
-    assert [phase.trainable for phase in own.run.training.phases] == [Trainable.NEW_LAYERS]
+    assert [phase.trainable for phase in own.run.training.phases] == [
+        Trainable.NEW_LAYERS,
+        Trainable.NEW_LAYERS_AND_ADAPTERS,
+    ]
     assert own.run.pipeline.model.is_published
     assert (own.retrieval_goal, own.following_goal) == (0.70, 0.90)
     assert max(own.world.subjects) * own.pictures <= own.run.pipeline.model.max_images
