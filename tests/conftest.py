@@ -24,6 +24,7 @@ if find_spec("hypothesis"):
     settings.load_profile("untimed")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist, which looks for groups in this same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What holds for tests of a kind.
 
@@ -32,7 +33,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     those of a proof do, run in one process; so do the tests of every other file.
     """
     for item in items:
-        item.add_marker(pytest.mark.xdist_group(_PROOF if _PROOF in item.path.parts else str(item.path)))
+        group = _PROOF if _PROOF in item.path.parts else str(item.path.relative_to(item.config.rootpath))
+        item.add_marker(pytest.mark.xdist_group(group))
     for item in filter(_needs_gpu, items):
         item.add_marker(pytest.mark.filterwarnings("default"))
     for item in items:
