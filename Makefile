@@ -90,7 +90,7 @@ check: setup  ## format, lint, types, import contracts
 	$(VENV)/bin/lint-imports
 
 test: setup  ## the default suite: no GPU, no network, no downloads
-	$(VENV)/bin/pytest -n 2 --dist loadgroup $(ARGS)
+	$(VENV)/bin/pytest -n 2 $(ARGS)
 
 test-slow: setup  ## what takes longer
 	$(VENV)/bin/pytest -m slow $(ARGS)

@@ -2,11 +2,12 @@
 
 import os
 from importlib.util import find_spec
+from typing import Any
 
 import pytest
 
 _SLOW_TIMEOUT_S = 1800
-_PROOF = "proof"  # the folder of tests/pipelines
+_PROOF = "tests/pipelines/proof/"
 
 # Tests that run side by side share the cores: with a thread for every core each, they wait for one another, and a test
 # of twenty seconds takes two hundred. Said here, before torch and OpenMP are loaded; what tests start inherits it.
@@ -24,17 +25,28 @@ if find_spec("hypothesis"):
     settings.load_profile("untimed")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist, which looks for groups in this same hook
+@pytest.hookimpl(optionalhook=True)  # of xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Tests that run side by side share what is dear to make: those of a file run in one process, all of a proof too.
+
+    xdist's own way to say so, its `xdist_group`, groups nothing under pytest 9.2.
+    """
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFileOrProof(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file: str = super()._split_scope(nodeid)
+            return _PROOF if _PROOF in file else file
+
+    return ByFileOrProof(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What holds for tests of a kind.
 
     What a driver or a library says of the machine's GPU is shown, and no error as warnings are elsewhere. Slow tests
-    have more time than others before they are taken for stuck. Files whose tests share what takes longest to make, as
-    those of a proof do, run in one process; so do the tests of every other file.
+    have more time than others before they are taken for stuck.
     """
-    for item in items:
-        group = _PROOF if _PROOF in item.path.parts else str(item.path.relative_to(item.config.rootpath))
-        item.add_marker(pytest.mark.xdist_group(group))
     for item in filter(_needs_gpu, items):
         item.add_marker(pytest.mark.filterwarnings("default"))
     for item in items:
