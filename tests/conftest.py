@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 _SLOW_TIMEOUT_S = 1800
-_PROOF = "tests/pipelines/proof/"
+_ONE_PROCESS = ("tests/pipelines/proof/", "tests/curation/annotators/language/")  # each trains a model
 
 # Tests that run side by side share the cores: with a thread for every core each, they wait for one another, and a test
 # of twenty seconds takes two hundred. Said here, before torch and OpenMP are loaded; what tests start inherits it.
@@ -27,7 +27,7 @@ if find_spec("hypothesis"):
 
 @pytest.hookimpl(optionalhook=True)  # of xdist
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Tests that run side by side share what is dear to make: those of a file run in one process, all of a proof too.
+    """Tests that run side by side share what is dear to make: those of a file, and of some folders, run in one process.
 
     xdist's own way to say so, its `xdist_group`, groups nothing under pytest 9.2.
     """
@@ -35,7 +35,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     scheduler = LoadFileScheduling(config, log)
     file_of = scheduler._split_scope
-    scheduler._split_scope = lambda nodeid: _PROOF if nodeid.startswith(_PROOF) else file_of(nodeid)
+    scheduler._split_scope = lambda nodeid: next(filter(nodeid.startswith, _ONE_PROCESS), None) or file_of(nodeid)
     return scheduler
 
 
