@@ -187,8 +187,8 @@ def apply(change: str, number: int, dataset: Path, other: Path, some: Sequence[R
     elif parts:
         part = parts[number % len(parts)]
         content = bytearray(part.read_bytes())
-        at = number % len(content)
-        if change == "delete part":
+        at = number % (len(content) or 1)
+        if change == "delete part" or not content:  # one that was cut at its beginning
             part.unlink()
         elif change == "cut part":
             part.write_bytes(content[:at])
