@@ -164,7 +164,14 @@ class SingleBlock(PersonalizedBlock, HunyuanVideoSingleTransformerBlock):
         images: Attended | None,  # noqa: ARG002
     ) -> tuple[Float[Tensor, "batch tokens width"], Float[Tensor, "batch text width"]]:
         """The video's tokens and the text's after the block."""
-        return computed(super().forward, tokens, text, timestep, mask, rotation, recomputes=self.recomputes_activations)
+        return computed(self._forward, tokens, text, timestep, mask, rotation, recomputes=self.recomputes_activations)
+
+    def _forward(
+        self, tokens: Tensor, text: Tensor, timestep: Tensor, mask: Tensor, rotation: Rotation
+    ) -> tuple[Tensor, Tensor]:
+        """Two tensors of their own: of views of one, as they are published, FSDP could lose the hooks."""
+        tokens, text = super().forward(tokens, text, timestep, mask, rotation)
+        return tokens.clone(), text.clone()
 
 
 def _after_mlp(tokens: Tensor, norm: nn.Module, mlp: nn.Module, shift: Tensor, scale: Tensor, gate: Tensor) -> Tensor:
