@@ -11,7 +11,6 @@ import torch
 from benchmarks.figures import Figure
 from benchmarks.measuring import cpu_seconds
 from curation.annotators.device import Device
-from curation.annotators.shots.completed import native_precision
 from curation.annotators.shots.detectors import TransNetV2Config, TransNetV2Shots
 from curation.annotators.shots.network import Probabilities, package_network
 from curation.records import Video
@@ -95,15 +94,13 @@ def figures_of_forms(videos: Sequence[Video], threshold: float) -> Iterator[Figu
     apart = float(np.abs(forms.package(longest) - forms.folded(longest)).max())
     moved = change(before, [forms.native(video)[:-1] for video in short], threshold).moved
     gone = change(before, [forms.used(video)[:-1] for video in short], threshold).gone
-    is_native = native_precision(Device(name="cpu")) is torch.bfloat16
     ratio = cpu_s["package"] / cpu_s["used"]
     timed, compared = f"{len(longest)} frames", f"{sum(map(len, short))} frames"
     figure = partial(Figure, job="shots")
     yield figure(name="moved, at the package's windows", value=apart, of=timed, goal=1e-3, at_most=True)
     yield figure(name="moved by long stretches", value=moved, of=compared)
     yield figure(name="the package's cuts that are gone", value=gone, of=compared, goal=0, at_most=True)
-    # Without bfloat16 the gain is half of it.
-    yield figure(name="times as fast as the package", value=ratio, of=timed, goal=3.0 if is_native else None)
+    yield figure(name="times as fast as the package", value=ratio, of=timed, goal=3.0)
     yield figure(name="frames per CPU second", value=len(longest) / cpu_s["used"], of=timed)
 
 

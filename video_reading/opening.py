@@ -43,16 +43,13 @@ class OpenedVideo:
 
     Attributes:
         origin_s: container time at which a player's clock shows zero. Presentation times are counted from it.
+        tick_s: the resolution of the stream's timestamps.
     """
 
     container: InputContainer
     stream: VideoStream
     origin_s: float
-
-    @property
-    def tick_s(self) -> float:
-        """The resolution of the stream's timestamps."""
-        return float(self.stream.time_base or 0)
+    tick_s: float
 
     @property
     def sample_aspect(self) -> Fraction:
@@ -94,7 +91,8 @@ def open_video(file: VideoFile, *, max_pixels: int | None) -> Iterator[OpenedVid
         stream.codec_context.thread_count = 1
         check_pixels(stream.codec_context.width, stream.codec_context.height, max_pixels)
         origin_s = (container.start_time or 0) / av.time_base
-        yield OpenedVideo(container=container, stream=stream, origin_s=origin_s)
+        tick_s = float(stream.time_base or 0)
+        yield OpenedVideo(container=container, stream=stream, origin_s=origin_s, tick_s=tick_s)
 
 
 def check_pixels(width: int, height: int, max_pixels: int | None) -> None:

@@ -109,8 +109,10 @@ class Packets:
 
     def _add(self, packet: "av.Packet[Any]") -> None:
         stamp = packet.pts if packet.pts is not None and self.have_times else packet.dts
-        if stamp is not None and packet.time_base is not None:
-            end_s = float((stamp + (packet.duration or 0)) * packet.time_base) - self.video.origin_s
+        duration, tick = packet.duration or 0, packet.time_base
+        if stamp is not None and tick is not None:
+            # Not a product of fractions, which would be shortened for every packet.
+            end_s = (stamp + duration) * tick.numerator / tick.denominator - self.video.origin_s
             self._last_end_s = max(self._last_end_s, end_s)
         if packet.stream is not self.video.stream or (not packet.size and packet.dts is None):
             return  # of another stream, or the empty packet that ends every stream
@@ -125,7 +127,7 @@ class Packets:
         time_s = self._time(stamp)
         if packet.is_keyframe and self.first_key_s is None:
             self.first_key_s = time_s
-        self.shown.append((time_s, (packet.duration or 0) * self.video.tick_s))
+        self.shown.append((time_s, duration * self.video.tick_s))
         if not self.span.compare(time_s, self.video.tick_s):
             self._past_s = min(self._past_s, time_s + self._enough_s)
 

@@ -6,8 +6,10 @@ What makes it fast, and what each part gains, is printed by `benchmarks.shots --
   two tables of similarities, with those of its own window alone. So only the zeros around a window, which the
   convolutions reach, are missing; they move a probability by some hundredths at most.
 - Pictures lie in memory pixel by pixel, all channels together, so that the convolutions over space and over time both
-  run on the same layout without a copy. Each normalisation is folded into the convolution before it.
-- Products are in bfloat16 where the processor has instructions for it.
+  run on the same layout without a copy. Each normalisation is folded into the convolution before it, and in the first
+  block the convolution over space into that over time.
+- Convolutions over space take less than half the products where that is faster: `winograd.py`.
+- Products are in bfloat16 where the processor has units for their matrices.
 """
 
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional
 
+from curation.annotators.shots import winograd
 from curation.records import Video
 
 Probabilities: TypeAlias = npt.NDArray[np.float64]
@@ -28,6 +31,9 @@ STRIDE: Final = 50
 MARGIN: Final = (WINDOW - STRIDE) // 2
 # How far the network's tables of similarities reach.
 _REACH: Final = 50
+# Frames between those that the four branches of a block see at once.
+_DILATIONS: Final = (1, 2, 4, 8)
+_COLORS: Final = 3
 
 
 def package_network(device: str) -> Any:
@@ -44,13 +50,19 @@ def package_network(device: str) -> Any:
         return Quiet(device=device)
 
 
-class _Branch(NamedTuple):
-    """A convolution over space, then one over time."""
+class _Block(NamedTuple):
+    """Four branches, each a convolution over space and one over time.
 
-    dilation: int
-    space: torch.Tensor
-    time: torch.Tensor
-    bias: torch.Tensor
+    Attributes:
+        space: kernels of all branches, one after the other; transformed where `winograd` takes them. None where each
+            pixel and the eight around it go into the convolutions over time as they are.
+        time: kernels of each branch, with its normalisation.
+        bias: of each branch.
+    """
+
+    space: torch.Tensor | None
+    time: tuple[torch.Tensor, ...]
+    bias: tuple[torch.Tensor, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,18 +71,18 @@ class StretchedTransNet:
 
     Attributes:
         network: as the package builds it.
-        stages: two blocks of four branches each, three times.
+        stages: two blocks, three times.
         dtype: of products; similarities and what follows them stay in float32.
     """
 
     network: Any
-    stages: tuple[tuple[tuple[_Branch, ...], ...], ...]
+    stages: tuple[tuple[_Block, ...], ...]
     dtype: torch.dtype
 
     @classmethod
     def fold(cls, network: Any, dtype: torch.dtype) -> "StretchedTransNet":
         """From the package's network, on whose device it stays."""
-        stages = tuple(tuple(_branches(block, dtype) for block in stack.DDCNN) for stack in network.SDDCNN)
+        stages = tuple(tuple(_folded(block, dtype) for block in stack.DDCNN) for stack in network.SDDCNN)
         return cls(network, stages, dtype)
 
     def probabilities(self, thumbnails: Video, windows: int) -> Probabilities:
@@ -125,34 +137,64 @@ def _padded(thumbnails: Video) -> Video:
     return np.concatenate([thumbnails[:1].repeat(MARGIN, 0), thumbnails, thumbnails[-1:].repeat(after, 0)])
 
 
-def _branches(block: Any, dtype: torch.dtype) -> tuple[_Branch, ...]:
+def _folded(block: Any, dtype: torch.dtype) -> _Block:
     norm = block.bn
     scale = (norm.weight / torch.sqrt(norm.running_var + norm.eps)).detach().chunk(4)
     shift = (norm.bias - norm.running_mean * torch.cat(scale)).detach().chunk(4)
-    branches = []
-    for number, dilation in enumerate((1, 2, 4, 8)):
-        space, time = (layer.weight.detach() for layer in getattr(block, f"Conv3D_{dilation}").layers)
-        over_time = time[..., 0] * scale[number][:, None, None, None]
-        over_space, over_time = (
-            weight.to(dtype).contiguous(memory_format=torch.channels_last) for weight in (space[:, :, 0], over_time)
-        )
-        branches.append(_Branch(dilation, over_space, over_time, shift[number].to(dtype)))
-    return tuple(branches)
+    layers = [getattr(block, f"Conv3D_{dilation}").layers for dilation in _DILATIONS]
+    over_space = [first.weight.detach()[:, :, 0] for first, _ in layers]
+    over_time = [
+        second.weight.detach()[..., 0] * factor[:, None, None, None]
+        for (_, second), factor in zip(layers, scale, strict=True)
+    ]
+    space = None
+    if over_space[0].shape[1] == _COLORS:
+        pairs = zip(over_time, over_space, strict=True)
+        over_time = [torch.einsum("omtx,mchw->ochwtx", after, before).flatten(1, 3) for after, before in pairs]
+    else:
+        space = torch.cat(over_space)
+        space = winograd.transformed(space) if _is_for_winograd(space, dtype) else _stored(space, dtype)
+    return _Block(space, tuple(_stored(kernel, dtype) for kernel in over_time), tuple(bias.to(dtype) for bias in shift))
 
 
-def _block(values: torch.Tensor, branches: tuple[_Branch, ...]) -> torch.Tensor:
+def _is_for_winograd(kernel: torch.Tensor, dtype: torch.dtype) -> bool:
+    """Where it was measured to be faster: with AVX2 alone, not with AVX-512. Half precision has too few bits for it."""
+    is_avx2 = torch.backends.cpu.get_cpu_capability() == "AVX2"
+    return is_avx2 and dtype is torch.float32 and kernel.device.type == "cpu"
+
+
+def _stored(kernel: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    return kernel.to(dtype).contiguous(memory_format=torch.channels_last)
+
+
+def _block(values: torch.Tensor, block: _Block) -> torch.Tensor:
     """The four branches side by side, of (frames, channels, height, width)."""
     frames, _, height, width = values.shape
     found = []
-    for branch in branches:
-        over_space = functional.conv2d(values, branch.space, padding=1)
+    for over_space, kernel, bias, dilation in zip(
+        _over_space(values, block.space), block.time, block.bias, _DILATIONS, strict=True
+    ):
         # Time becomes the height of one picture, and all its pixels the width.
-        as_picture = over_space.permute(0, 2, 3, 1).reshape(1, frames, height * width, -1).permute(0, 3, 1, 2)
-        over_time = functional.conv2d(
-            as_picture, branch.time, branch.bias, padding=(branch.dilation, 0), dilation=(branch.dilation, 1)
-        )
+        as_picture = over_space.reshape(1, frames, height * width, -1).permute(0, 3, 1, 2)
+        over_time = functional.conv2d(as_picture, kernel, bias, padding=(dilation, 0), dilation=(dilation, 1))
         found.append(over_time.permute(0, 2, 3, 1))
     return torch.cat(found, 3).reshape(frames, height, width, -1).permute(0, 3, 1, 2)
+
+
+def _over_space(values: torch.Tensor, kernels: torch.Tensor | None) -> list[torch.Tensor]:
+    """What each branch makes of every picture: (frames, height, width, channels)."""
+    branches = len(_DILATIONS)
+    if kernels is None:
+        return [_pixels_around(values)] * branches
+    if kernels.shape[-1] == 1:  # transformed
+        return winograd.convolved(values.permute(0, 2, 3, 1), kernels, branches)
+    return [functional.conv2d(values, kernel, padding=1).permute(0, 2, 3, 1) for kernel in kernels.chunk(branches)]
+
+
+def _pixels_around(values: torch.Tensor) -> torch.Tensor:
+    """The colors of each pixel and of the eight around it, zeros outside: (frames, height, width, 9 colors)."""
+    padded = functional.pad(values, (1, 1, 1, 1))
+    return padded.unfold(2, 3, 1).unfold(3, 3, 1).permute(0, 2, 3, 1, 4, 5).flatten(3)
 
 
 class _Compared(NamedTuple):

@@ -176,8 +176,8 @@ def test_frames_are_compared_with_those_of_their_own_window_alone() -> None:
     assert others[160] == set(range(110, 200))
 
 
-def test_float32_is_used_where_the_processor_has_no_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True})
+def test_float32_is_used_where_the_processor_has_no_units_for_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, "avx512_bf16": True})
     assert native_precision(Device(name="cpu", precision="bfloat16")) is torch.float32
     assert native_precision(Device(name="cuda", precision="bfloat16")) is torch.bfloat16
 
