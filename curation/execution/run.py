@@ -187,6 +187,6 @@ def _check_same(run: CurationRun, manifest: DatasetManifest, found: DatasetManif
         )
     if changed := changed_settings(found, manifest, undecisive=run.undecisive):
         raise OtherConfigurationError(
-            f"dataset {run.output} was begun with another configuration: {'; '.join(changed)}. "
+            f"dataset {run.output} was begun with another configuration: {'; '.join(map(str, changed))}. "
             "Continue with the former one, or choose another output"
         )

@@ -4,6 +4,7 @@ DuckDB reads the parts of the index where they lie. A query gives the places of 
 shows is read for its own clips, and the next clip of an order is the next number.
 """
 
+import tempfile
 import threading
 from bisect import bisect_right
 from collections import OrderedDict
@@ -92,7 +93,7 @@ class ClipTable:
         config: dict[str, Any] = {
             "autoinstall_known_extensions": "false",
             "memory_limit": _MEMORY,
-            "temp_directory": str(scratch),
+            "temp_directory": tempfile.mkdtemp(dir=scratch),
         }
         self._database = duckdb.connect(config=config)
         self._create_view()
@@ -136,8 +137,12 @@ class ClipTable:
         """Where a clip stands; looked for only where it is not at the guessed place."""
         if guess is not None and 0 <= guess < self.num_rows and self.row(guess)["clip_id"] == clip_id:
             return guess
-        found = self.ask("SELECT place FROM clips WHERE clip_id = ?", (clip_id,))
-        return int(found[0][0]) if found else None
+        return self.places_of([clip_id]).get(clip_id)
+
+    def places_of(self, clip_ids: Sequence[str]) -> dict[str, int]:
+        """Where clips stand, those that there are."""
+        named = ", ".join("?" * len(clip_ids))
+        return dict(self.ask(f"SELECT clip_id, place FROM clips WHERE clip_id IN ({named})", clip_ids))
 
     def row(self, place: int) -> Row:
         """What the index says of one clip, as far as pages show it."""

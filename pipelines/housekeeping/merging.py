@@ -96,7 +96,7 @@ def _expect_same_settings(datasets: Sequence[Place], heads: Sequence[DatasetMani
             return True
         if changed:
             raise ValueError(
-                f"dataset {dataset} was made with another configuration than {datasets[0]}: {'; '.join(changed)}. "
+                f"dataset {dataset} was made with another configuration than {datasets[0]}: {'; '.join(map(str, changed))}. "
                 "Their clips were not judged alike; curate one again, or mix them all the same: --mix-configs"
             )
     return False
