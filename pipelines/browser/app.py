@@ -125,9 +125,16 @@ class Browser:
         return Side(name=self._name, base=self._base, opened=self._opened())
 
     def count_ahead(self) -> None:
-        """Count what the first page shows, while its reader still comes; what is wrong the page itself will say."""
-        with suppress(ValueError, OSError):
-            self._overview.count(self._dataset.now())
+        """Count what the first page shows, and make ready what a search looks into, while their reader still comes.
+
+        What is wrong the page itself will say.
+        """
+        with suppress(ValueError, OSError, HTTPException):
+            opened = self._dataset.now()
+            self._overview.count(opened)
+            opened.clips.make_searchable()
+            if self._compare is not None:
+                self._compare.compare()
 
     def overview(self, _: Request) -> Response:
         """The dataset as a whole."""

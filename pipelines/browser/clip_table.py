@@ -4,7 +4,6 @@ DuckDB reads the parts of the index where they lie. A query gives the places of 
 shows is read for its own clips, and the next clip of an order is the next number.
 """
 
-import tempfile
 import threading
 from bisect import bisect_right
 from collections import OrderedDict
@@ -23,7 +22,8 @@ from dataset_schema import Index
 from dataset_schema.index.columns import SCORE_NAMES
 from dataset_schema.index.parts import Part
 from dataset_schema.rows import Row
-from pipelines.browser.clip_query import ClipQuery
+from pipelines.browser.clip_query import WORD_COLUMNS, ClipQuery
+from pipelines.housekeeping.database import folder_of
 from pipelines.queried_shards import queried
 
 Places = npt.NDArray[np.int64]
@@ -88,12 +88,15 @@ class ClipTable:
         counts = [*(part.num_rows for part in self._parts), len(self._unwritten)]
         self._starts = [0, *accumulate(counts)]
         self._lock = threading.Lock()
+        self._search_lock = threading.Lock()
         self._orders: OrderedDict[tuple[tuple[str, str], ...], Found] = OrderedDict()
         self._rows: OrderedDict[int, Row] = OrderedDict()
+        self._folder = folder_of(self, scratch)
+        self._is_searchable = False
         config: dict[str, Any] = {
             "autoinstall_known_extensions": "false",
             "memory_limit": _MEMORY,
-            "temp_directory": tempfile.mkdtemp(dir=scratch),
+            "temp_directory": str(self._folder),
         }
         self._database = duckdb.connect(config=config)
         self._create_view()
@@ -123,6 +126,8 @@ class ClipTable:
             if key in self._orders:
                 self._orders.move_to_end(key)
                 return self._orders[key]
+        if query.is_search:
+            self.make_searchable()
         where = query.where()
         statement = f"SELECT place FROM clips WHERE {where.sql} ORDER BY {query.order()}"
         columns = self._database.cursor().execute(statement, list(where.values)).fetchnumpy()
@@ -132,6 +137,45 @@ class ClipTable:
             while len(self._orders) > _ORDERS_IN_MEMORY:
                 self._orders.popitem(last=False)
         return found
+
+    def make_searchable(self) -> None:
+        """Write captions and words as they are searched for, once: in lower case, and a row for every word.
+
+        In the index they are compressed, and that of a million clips takes as long to undo as four searches in these
+        tables, which lie in a file of the scratch folder.
+        """
+        with self._search_lock:
+            if self._is_searchable:
+                return
+            database = self._database.cursor()
+            database.execute(f"ATTACH IF NOT EXISTS {_quoted(str(self._folder / 'search.duckdb'))} AS search")
+            database.execute("SET force_compression = 'uncompressed'")
+            database.execute(
+                "CREATE OR REPLACE TABLE search.captions AS "
+                "SELECT place, lower(caption) AS caption FROM clips WHERE caption IS NOT NULL"
+            )
+            database.execute("SET force_compression = 'auto'")
+            words = (
+                f"SELECT place, '{column}' AS kind, lower(unnest({column})) AS word FROM clips"
+                for column in WORD_COLUMNS.values()
+            )
+            database.execute(f"CREATE OR REPLACE TABLE search.words AS {' UNION ALL '.join(words)}")
+            self._is_searchable = True
+
+    def ends(self, names: Sequence[str]) -> dict[str, tuple[float, float]]:
+        """The least and the greatest value of numbers, as footers say them; nothing of one that no clip has."""
+        found: dict[str, list[float]] = {name: [] for name in names}
+        for part in self._parts:
+            numbers = {part.metadata.schema.column(number).path: number for number in range(part.metadata.num_columns)}
+            for group in map(part.metadata.row_group, range(part.metadata.num_row_groups)):
+                for name in names:
+                    statistics = group.column(numbers[name]).statistics
+                    if statistics is not None and statistics.has_min_max:
+                        found[name] += (statistics.min, statistics.max)
+        for name in names:
+            values = self._unwritten[name].drop_null().to_pylist()
+            found[name] += values
+        return {name: (min(values), max(values)) for name, values in found.items() if values}
 
     def place_of(self, clip_id: str, *, guess: int | None = None) -> int | None:
         """Where a clip stands; looked for only where it is not at the guessed place."""

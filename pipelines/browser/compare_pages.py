@@ -1,7 +1,6 @@
 """The pages about two datasets: in what they differ, as `diff` finds it, and the clips of each difference."""
 
 import math
-import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from pipelines.browser import drawings
 from pipelines.browser.compare_view import Side, changed_limits, crossings, seen_clips
 from pipelines.browser.opened import Opened
 from pipelines.housekeeping.comparing import ChangedClip, Comparison, Difference
-from pipelines.housekeeping.database import database_in
+from pipelines.housekeeping.database import database_in, folder_of
 
 _CLIPS_A_PAGE: Final = 24
 # Our choice: kinds of differences may be as many as clips; the most frequent come first.
@@ -146,8 +145,7 @@ class ComparePages:
             first, second = sides[0].opened, sides[1].opened
             if self._comparison is None or self._of is None or self._of[0] is not first or self._of[1] is not second:
                 self._comparison, self._of = None, (first, second)
-                database = database_in(Path(tempfile.mkdtemp(dir=self._scratch)))
-                self._comparison = Comparison(database, first.index, second.index)
+                self._comparison = Comparison(database_in(folder_of(first, self._scratch)), first.index, second.index)
             return sides, self._comparison
 
 
