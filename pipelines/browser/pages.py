@@ -26,8 +26,17 @@ def page_templates(base: str = "") -> Environment:
         lstrip_blocks=True,
     )
     templates.filters["plain"] = lambda name: str(name).replace("_", " ")
+    templates.filters["duration"] = _duration
     templates.globals["address"] = partial(_address, base)
     return templates
+
+
+def _duration(seconds: float) -> str:
+    """In the two largest units that it has."""
+    if seconds < 60:
+        return f"{seconds:.3g} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60:,} h {minutes % 60} min"
 
 
 def _address(base: str, path: str, query: ClipQuery | None = None, **more: object) -> str:

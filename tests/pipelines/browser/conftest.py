@@ -20,6 +20,7 @@ from dataset_schema import (
     FailureKind,
     Reason,
     RejectedClip,
+    RunRecord,
     Sample,
     Scores,
     Source,
@@ -114,6 +115,10 @@ def write_small_dataset(folder: Path, make_sample: Callable[[int], Sample]) -> P
         funnel=dataset_funnel(folder, ("read", *(stage.name for stage in build_stages(CURATION)))),
         complete=True,
         id=new_dataset_id(),
+        runs=(
+            RunRecord(started="2026-03-01T08:00:00+00:00", seconds=7200.0, clips=9),
+            RunRecord(started="2026-03-02T09:30:00+00:00", seconds=0.5, clips=2),
+        ),
     )
     write_manifest(folder, head)
     refresh_index(folder)

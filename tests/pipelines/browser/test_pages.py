@@ -54,6 +54,13 @@ def test_the_overview_counts_what_was_written(site: Served, kept: list[Sample]) 
     } == {word.replace(" ", "+") for word in with_subjects}
 
 
+def test_the_overview_tells_how_fast_the_runs_were(site: Served) -> None:
+    text = site.get("/").page.text
+
+    assert "2026-03-01 08:00 9 2 h 0 min 0.00125" in text
+    assert "2026-03-02 09:30 2 0.5 s 4" in text
+
+
 def test_every_bar_of_a_histogram_leads_to_as_many_clips_as_it_says(site: Served) -> None:
     links = [link for link in site.get("/").page.all("a") if "min_desirable" in link["href"]]
 
