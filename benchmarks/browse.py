@@ -4,8 +4,9 @@
 
 Without a dataset one of 1,000,000 generated clips is made first (`generated_dataset.py`: four minutes, 2.7 GB) with its
 index. The server is a process of its own, asked through HTTP as a browser asks it, each time for something that it was
-not asked before; `tables to search in` is the rest of what the server makes ready before it can search. Seconds are by the clock, from the request to the last byte; `CPU-s` is what the server computed
-meanwhile, which is what a machine without other work would wait at most. Memory is the peak of its process.
+not asked before; `tables to search in` is the rest of what the server makes ready before it can search. Seconds are by
+the clock, from the request to the last byte; `CPU-s` is what the server computed meanwhile, which is what a machine
+without other work would wait at most. Memory is the peak of its process.
 """
 
 import argparse

@@ -83,9 +83,7 @@ class Browser:
         self._second = second
         self._compare: ComparePages | None = None
         if second is not None:
-            self._compare = ComparePages(
-                lambda: (self.side(), second.side()), show=self._page, scratch=dataset.scratch
-            )
+            self._compare = ComparePages(lambda: (self.side(), second.side()), show=self._page, scratch=dataset.scratch)
         self.media = MediaReader()
         self._records = ClipReader(self.media)
         self._pictures = PictureMaker(self.media, self._records)
@@ -152,7 +150,8 @@ class Browser:
             raise PageError(404, f"there is no page {asked.page}, the last one is {pages}")
         first = (asked.page - 1) * _CLIPS_A_PAGE
         places = found.page(asked.page, _CLIPS_A_PAGE)
-        rows = opened.clips.rows(places)
+        shown = asked.query.texts.get("sort")
+        rows = opened.clips.cards(places, *([] if shown is None else [shown]))
         clips = [(first + number, place, row) for number, (place, row) in enumerate(zip(places, rows, strict=True))]
         return self._page(
             "gallery.html", opened, query=asked.query, total=len(found), page=asked.page, pages=pages, clips=clips

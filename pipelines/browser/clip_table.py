@@ -4,10 +4,13 @@ DuckDB reads the parts of the index where they lie. A query gives the places of 
 shows is read for its own clips, and the next clip of an order is the next number.
 """
 
+import shutil
+import tempfile
 import threading
+import weakref
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby
 from pathlib import Path
@@ -23,7 +26,6 @@ from dataset_schema.index.columns import SCORE_NAMES
 from dataset_schema.index.parts import Part
 from dataset_schema.rows import Row
 from pipelines.browser.clip_query import WORD_COLUMNS, ClipQuery
-from pipelines.housekeeping.database import folder_of
 from pipelines.queried_shards import queried
 
 Places = npt.NDArray[np.int64]
@@ -45,6 +47,11 @@ SHOWN: Final = (
     *("caption", "entities", "num_references", "num_faces", "has_background", "bucket", "num_frames", "fps", "height"),
     *("width", "duration_s", "shard", "row", "video_path", "video_start_s", "media_offsets", "media_lengths"),
     *SCORE_NAMES,
+)
+# Of a clip in a gallery: its clips may lie in as many row groups, and of each all is read that is asked for.
+_OF_CARDS: Final = (
+    *("clip_id", "outcome", "stage", "reason", "detail", "source_uri", "caption", "num_references", "bucket"),
+    *("media_offsets", "desirable"),
 )
 
 
@@ -91,7 +98,8 @@ class ClipTable:
         self._search_lock = threading.Lock()
         self._orders: OrderedDict[tuple[tuple[str, str], ...], Found] = OrderedDict()
         self._rows: OrderedDict[int, Row] = OrderedDict()
-        self._folder = folder_of(self, scratch)
+        self._folder = Path(tempfile.mkdtemp(dir=scratch))
+        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._is_searchable = False
         config: dict[str, Any] = {
             "autoinstall_known_extensions": "false",
@@ -192,13 +200,16 @@ class ClipTable:
         """What the index says of one clip, as far as pages show it."""
         return self.rows([place])[0]
 
+    def cards(self, places: Sequence[int], *more: str) -> list[Row]:
+        """What a gallery shows of several clips, in their order, and some columns more."""
+        found = self._read(places, tuple(dict.fromkeys((*_OF_CARDS, *more))))
+        return [found[place] for place in places]
+
     def rows(self, places: Sequence[int]) -> list[Row]:
-        """The same of several, in their order; those that lie together are read together."""
+        """What the index says of several clips, as far as pages show it, in their order."""
         with self._lock:
             found = {place: self._rows[place] for place in places if place in self._rows}
-        lacking = sorted(frozenset(places) - found.keys())
-        for _, together in groupby(lacking, key=self._group_of):
-            found |= self._read(list(together))
+        found |= self._read(frozenset(places) - found.keys(), SHOWN)
         with self._lock:
             self._rows |= found
             while len(self._rows) > _ROWS_IN_MEMORY:
@@ -212,15 +223,21 @@ class ClipTable:
             return number, place
         return number, bisect_right(self._parts[number].group_ends, place - self._starts[number])
 
-    def _read(self, places: Sequence[int]) -> dict[int, Row]:
-        """The rows at some places of one row group."""
+    def _read(self, places: Iterable[int], columns: Sequence[str]) -> dict[int, Row]:
+        """The rows at some places; those of one row group are read together."""
+        found: dict[int, Row] = {}
+        for _, together in groupby(sorted(places), key=self._group_of):
+            found |= self._read_group(list(together), columns)
+        return found
+
+    def _read_group(self, places: Sequence[int], columns: Sequence[str]) -> dict[int, Row]:
         number, _ = self._group_of(places[0])
         first = places[0] - self._starts[number]
         count = places[-1] - places[0] + 1
         if number < len(self._parts):
-            found = self._parts[number].read(range(first, first + count), SHOWN)
+            found = self._parts[number].read(range(first, first + count), columns)
         else:
-            found = self._unwritten.slice(first, count).select(SHOWN)
+            found = self._unwritten.slice(first, count).select(columns)
         wanted = found.take(pa.array([place - places[0] for place in places], pa.int64()))
         return dict(zip(places, map(dict, wanted.to_pylist()), strict=True))
 

@@ -1,6 +1,7 @@
 """The pages about two datasets: in what they differ, as `diff` finds it, and the clips of each difference."""
 
 import math
+import shutil
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from pipelines.browser import drawings
 from pipelines.browser.compare_view import Side, changed_limits, crossings, seen_clips
 from pipelines.browser.opened import Opened
 from pipelines.housekeeping.comparing import ChangedClip, Comparison, Difference
-from pipelines.housekeeping.database import database_in, folder_of
+from pipelines.housekeeping.database import database_in
 
 _CLIPS_A_PAGE: Final = 24
 # Our choice: kinds of differences may be as many as clips; the most frequent come first.
@@ -88,9 +89,7 @@ class ComparePages:
         scratch: for what the comparison puts on the disk.
     """
 
-    def __init__(
-        self, sides: Callable[[], tuple[Side, Side]], *, show: Callable[..., Response], scratch: Path
-    ) -> None:
+    def __init__(self, sides: Callable[[], tuple[Side, Side]], *, show: Callable[..., Response], scratch: Path) -> None:
         self._sides = sides
         self._show = show
         self._scratch = scratch
@@ -145,7 +144,9 @@ class ComparePages:
             first, second = sides[0].opened, sides[1].opened
             if self._comparison is None or self._of is None or self._of[0] is not first or self._of[1] is not second:
                 self._comparison, self._of = None, (first, second)
-                self._comparison = Comparison(database_in(folder_of(first, self._scratch)), first.index, second.index)
+                folder = self._scratch / "comparison"
+                shutil.rmtree(folder, ignore_errors=True)  # of the former one
+                self._comparison = Comparison(database_in(folder), first.index, second.index)
             return sides, self._comparison
 
 

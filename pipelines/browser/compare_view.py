@@ -82,9 +82,7 @@ def changed_limits(first: Policy, second: Policy) -> Iterator[ChangedLimit]:
             yield ChangedLimit(stage=key[0], first=before, second=after)
 
 
-def seen_clips(
-    changed: Sequence[ChangedClip], sides: tuple[Side, Side], what: str
-) -> list[list[SeenClip | None]]:
+def seen_clips(changed: Sequence[ChangedClip], sides: tuple[Side, Side], what: str) -> list[list[SeenClip | None]]:
     """Clips as the first and as the second dataset has them; None where it does not.
 
     Args:
@@ -95,7 +93,10 @@ def seen_clips(
     ids = [each.clip_id for each in changed]
     found = [_of_side(ids, side, what) for side in sides]
     return [
-        [_with_score(clips.get(each.clip_id), score) for clips, score in zip(found, each.scores or ("", ""), strict=True)]
+        [
+            _with_score(clips.get(each.clip_id), score)
+            for clips, score in zip(found, each.scores or ("", ""), strict=True)
+        ]
         for each in changed
     ]
 

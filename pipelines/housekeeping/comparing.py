@@ -135,7 +135,8 @@ class Comparison:
         """Some of the clips that ended so in the one and so in the other, by their ids.
 
         Args:
-            first: an end as `Moved` has it, or an outcome alone. `second` likewise.
+            first: an end as `Moved` has it, or an outcome alone.
+            second: the same of the other dataset.
             part: which of them.
         """
         ended = f"{_ENDED.format('was')} AND {_ENDED.format('now')}"

@@ -1,11 +1,9 @@
 """A database for questions about many clips: it holds so much in memory, and the rest on disk until it is closed."""
 
-import shutil
-import tempfile
-import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import duckdb
@@ -17,15 +15,8 @@ _MEMORY: Final = "500MB"
 @contextmanager
 def scratch_database() -> Iterator[duckdb.DuckDBPyConnection]:
     """An empty database that is gone after the block."""
-    with tempfile.TemporaryDirectory(prefix="openalchemist-") as folder, database_in(Path(folder)) as database:
+    with TemporaryDirectory(prefix="openalchemist-") as folder, database_in(Path(folder)) as database:
         yield database
-
-
-def folder_of(owner: object, within: Path) -> Path:
-    """A new folder that is gone with its owner."""
-    folder = Path(tempfile.mkdtemp(dir=within))
-    weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True)
-    return folder
 
 
 def database_in(folder: Path) -> duckdb.DuckDBPyConnection:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from curation.funnel import dataset_funnel
-from curation.profiles import CurationConfig, build_stages
+from curation.profiles import build_stages
 from dataset_schema import (
     FailedClip,
     Reason,
@@ -28,7 +28,6 @@ from pipelines.verbs.browse import browser_of, names_apart
 from storage.configs import to_plain
 from tests.pipelines.browser.asking import Page, Served
 from tests.pipelines.browser.conftest import CURATION, HOSTILE, running_server
-from tests.pipelines.conftest import clip_id
 
 # Of the six kept clips of the small dataset.
 REJECTED, REWORDED, GONE, RESCORED = range(4)
@@ -43,7 +42,7 @@ def records(dataset: Path, kind: type[Record]) -> list[Record]:
 
 @pytest.fixture(scope="session")
 def other_dataset(small_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same clips under a stricter limit; of the kept ones one fell, one is not there, two were measured otherwise."""
+    """The same clips under a stricter limit; one fell, one is not there, two were measured otherwise."""
     folder = tmp_path_factory.mktemp("other") / "small"
     kept = records(small_dataset, Sample)
     rejected = records(small_dataset, RejectedClip)
