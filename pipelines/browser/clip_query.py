@@ -142,10 +142,8 @@ def _is_class(name: str) -> Condition:
 
 
 def _has_word(word: str, columns: tuple[str, ...]) -> Condition:
-    kinds = ", ".join("?" * len(columns))
-    return Condition(
-        f"place IN (SELECT place FROM search.words WHERE word = lower(?) AND kind IN ({kinds}))", (word, *columns)
-    )
+    kinds = ", ".join(f"'{column}'" for column in columns)
+    return Condition(f"place IN (SELECT place FROM search.words WHERE word = lower(?) AND kind IN ({kinds}))", (word,))
 
 
 _OF_TEXTS: Final[Mapping[str, Callable[[str], Condition]]] = {

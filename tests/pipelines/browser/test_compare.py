@@ -1,86 +1,14 @@
 """Two datasets side by side, held against what was written into either."""
 
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 from urllib.parse import quote
 
 import pytest
 
-from curation.funnel import dataset_funnel
-from curation.profiles import build_stages
-from dataset_schema import (
-    FailedClip,
-    Reason,
-    RejectedClip,
-    Sample,
-    new_dataset_id,
-    read_manifest,
-    read_shard,
-    refresh_index,
-    shard_paths,
-    write_manifest,
-    write_shard,
-)
-from pipelines.browser.guard import Access
+from dataset_schema import Sample
 from pipelines.verbs.browse import browser_of, names_apart
-from storage.configs import to_plain
 from tests.pipelines.browser.asking import Page, Served
-from tests.pipelines.browser.conftest import CURATION, HOSTILE, running_server
-
-# Of the six kept clips of the small dataset.
-REJECTED, REWORDED, GONE, RESCORED = range(4)
-
-
-Record = TypeVar("Record", Sample, RejectedClip, FailedClip)
-
-
-def records(dataset: Path, kind: type[Record]) -> list[Record]:
-    return [record for path in shard_paths(dataset, kind) for record in read_shard(path, kind)]
-
-
-@pytest.fixture(scope="session")
-def other_dataset(small_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same clips under a stricter limit; one fell, one is not there, two were measured otherwise."""
-    folder = tmp_path_factory.mktemp("other") / "small"
-    kept = records(small_dataset, Sample)
-    rejected = records(small_dataset, RejectedClip)
-    fell = RejectedClip(
-        clip_id=kept[REJECTED].clip_id,
-        source=kept[REJECTED].source,
-        caption=kept[REJECTED].caption,
-        entities=(),
-        media=None,
-        scores=replace(kept[REJECTED].scores, desirable=0.5),
-        reasons=(Reason(stage="content_filter", reason="slight_motion", detail=f"desirable 0.5 {HOSTILE}"),),
-        thumbnail=None,
-    )
-    more_pictures = kept[REWORDED].entities[0]
-    fewer = replace(more_pictures, references=more_pictures.references[:1])
-    reworded = replace(kept[REWORDED], entities=(fewer, *kept[REWORDED].entities[1:]), background=None)
-    rescored = replace(kept[RESCORED], scores=replace(kept[RESCORED].scores, subject_confidence=0.6))
-    write_shard(folder / "samples/part-0001-000-00000.parquet", [reworded, rescored, *kept[4:]])
-    write_shard(folder / "rejections/part-0001-000-00000.parquet", [*rejected, fell])
-    write_shard(folder / "failures/part-0001-000-00000.parquet", records(small_dataset, FailedClip))
-    curation = replace(CURATION, content_filter=replace(CURATION.content_filter, min_desirable=0.72))
-    head = replace(
-        read_manifest(small_dataset),
-        config={"sources": {}, "curation": to_plain(curation), "score_all": False},
-        funnel=dataset_funnel(folder, ("read", *(stage.name for stage in build_stages(curation)))),
-        id=new_dataset_id(),
-    )
-    write_manifest(folder, head)
-    refresh_index(folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def both(small_dataset: Path, other_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The pages over the small dataset and the other one."""
-    browser = browser_of(small_dataset, other_dataset, tmp_path_factory.mktemp("scratch"))
-    with running_server(browser.app(Access())) as port:
-        yield Served(port=port, browser=browser, dataset=small_dataset)
+from tests.pipelines.browser.conftest import GONE, HOSTILE, REJECTED, RESCORED, REWORDED, records
 
 
 @pytest.fixture(scope="session")
