@@ -188,3 +188,4 @@ def test_a_picture_that_cannot_be_shown_is_replaced_by_the_reason(
 
         chromium.wait_for("document.querySelector('.cards .nothing')")
         assert "cannot be decoded" in chromium.value("document.querySelector('.cards .nothing').textContent")
+        chromium.open("about:blank")  # or what it still fetches is complained about when the server is gone
