@@ -67,7 +67,10 @@ class Asked:
     def count(self, found: Difference) -> int:
         """How many clips are like that."""
         if self.what:
-            return sum(each.clips for each in (*found.scores, *found.facts) if each.name == self.what)
+            changed = [(each.name, each.clips) for each in found.scores] + [
+                (each.name, each.clips) for each in found.facts
+            ]
+            return sum(clips for name, clips in changed if name == self.what)
         return sum(
             each.clips for each in found.moved if _is_end(self.was, each.first) and _is_end(self.now, each.second)
         )
