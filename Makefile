@@ -44,7 +44,7 @@ ARGS ?=
 
 # What the user wrote stays as it is: make would take the $5 of a caption for a variable. Recipes read most of them from
 # the environment, so that a caption may hold an apostrophe; ARGS is several words, quoted as in a shell.
-AS_WRITTEN := INPUT OUTPUT CAPTION VIDEO PICTURES WORD CONFIG DATASET TO SOURCE SUBJECT RIGHTS_HOLDER HASHES EXPORT FROM WHERE VIDEOS ADDRESS MEDIA MODEL PROMPT REF BUCKET LABELS ANNOTATOR CHECKPOINT
+AS_WRITTEN := INPUT OUTPUT CAPTION VIDEO PICTURES WORD CONFIG DATASET COMPARE TO SOURCE SUBJECT RIGHTS_HOLDER HASHES EXPORT FROM WHERE VIDEOS ADDRESS MEDIA MODEL PROMPT REF BUCKET LABELS ANNOTATOR CHECKPOINT
 $(foreach name,$(AS_WRITTEN) ARGS DATASETS,$(eval override $(name) := $$(value $(name))))
 export $(AS_WRITTEN)
 
@@ -150,9 +150,9 @@ inspect: setup  ## tables and contact sheets of a dataset: make inspect DATASET=
 	$(call need,DATASET,name a dataset directory)
 	$(PYTHON) -m pipelines inspect --dataset "$$DATASET" $(ARGS)
 
-browse: setup  ## a dataset in your browser, on this machine alone: make browse DATASET=out/dataset [ARGS="--port 8200"]
+browse: setup  ## a dataset in your browser, on this machine alone: make browse DATASET=out/dataset [COMPARE=out/other] [ARGS="--port 8200"]
 	$(call need,DATASET,name a dataset directory)
-	$(PYTHON) -m pipelines browse --dataset "$$DATASET" $(ARGS)
+	$(PYTHON) -m pipelines browse --dataset "$$DATASET" $(call option,COMPARE,--compare) $(ARGS)
 
 plots: setup  ## its funnel, scores, entity words and contact sheets as PNG and SVG: make plots DATASET=out/dataset OUTPUT=out/plots
 	$(call need,DATASET,name the output of make curate)$(call need,OUTPUT,name a folder)

@@ -4,8 +4,9 @@
 
 Without a dataset one of 1,000,000 generated clips is made first (`generated_dataset.py`: four minutes, 2.7 GB) with its
 index. The server is a process of its own, asked through HTTP as a browser asks it, each time for something that it was
-not asked before. Seconds are by the clock, from the request to the last byte; `CPU-s` is what the server computed
-meanwhile, which is what a machine without other work would wait at most. Memory is the peak of its process.
+not asked before; `tables to search in` is the rest of what the server makes ready before it can search. Seconds are by
+the clock, from the request to the last byte; `CPU-s` is what the server computed meanwhile, which is what a machine
+without other work would wait at most. Memory is the peak of its process.
 """
 
 import argparse
@@ -127,6 +128,7 @@ GOALS: Final = {
 def _asked(server: Server, number: int) -> Iterator[tuple[str, Sequence[Cost]]]:
     yield "start", [server.start]
     yield "overview", [server.ask("/")[1]]
+    yield "tables to search in", [server.ask("/clips?q=no+caption+holds+this")[1]]
     yield "first page of the gallery", [server.ask("/clips?outcome=kept")[1]]
     yield "filter by scores", [server.ask(f"/clips?{_FILTERS[number]}")[1]]
     yield "sort by a score", [server.ask(f"/clips?{_SORTED[number]}")[1]]
@@ -153,7 +155,8 @@ def _link(page: str, pattern: str) -> str:
 
 
 def _figures(name: str, costs: Sequence[Cost]) -> Iterator[Figure]:
-    yield median_figure(name, "s by the clock", [cost.wall_s for cost in costs], of="1,000,000 clips", most=GOALS[name])
+    walls = [cost.wall_s for cost in costs]
+    yield median_figure(name, "s by the clock", walls, of="1,000,000 clips", most=GOALS.get(name))
     yield median_figure(name, "CPU-s", [cost.cpu_s for cost in costs], of="1,000,000 clips")
 
 

@@ -75,6 +75,26 @@ class MergedDataset:
     clips: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """How long a run took that came to its end; of one that was stopped nothing is known.
+
+    Attributes:
+        started: when, in UTC, as ISO 8601 writes it.
+        seconds: by the clock, from the first clip that was read to the last shard.
+        clips: that it wrote, at least one.
+    """
+
+    started: str
+    seconds: float
+    clips: int
+
+    @property
+    def clips_per_s(self) -> float:
+        """How many clips it wrote in a second."""
+        return self.clips / max(self.seconds, 0.001)
+
+
 # The profile of clips that were given with their words and pictures.
 UNCURATED: Final = "none"
 
@@ -94,6 +114,7 @@ class DatasetManifest:
         replacement: which shards take the place of which, while they do.
         id: of this dataset alone, from its beginning on, as `new_dataset_id` gives it; empty in datasets of before. Two
             datasets that say the same are equal.
+        runs: how long the runs took that wrote it, which says nothing of what it is either.
     """
 
     profile: str
@@ -106,6 +127,7 @@ class DatasetManifest:
     replacement: Replacement | None = None
     schema_version: str = str(SCHEMA_VERSION)
     id: str = field(default="", compare=False)
+    runs: tuple[RunRecord, ...] = field(default=(), compare=False)
 
 
 def new_dataset_id() -> str:
@@ -175,6 +197,7 @@ def _manifest(content: dict[str, Any]) -> DatasetManifest:
             "funnel": tuple(FunnelRow(**row) for row in content["funnel"]),
             "selections": tuple(Selection(**selection) for selection in content.get("selections", ())),
             "merged_from": tuple(MergedDataset(**merged) for merged in content.get("merged_from", ())),
+            "runs": tuple(RunRecord(**run) for run in content.get("runs", ())),
             "replacement": replacement and Replacement.from_json(replacement),
         }
     )

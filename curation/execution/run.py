@@ -1,8 +1,10 @@
 """One curation run: check the plan, pick up where an earlier run stopped, run, and say what became of every clip."""
 
 import json
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from curation.execution.card import write_card
@@ -23,6 +25,7 @@ from dataset_schema import (
     DatasetManifest,
     FailureKind,
     FunnelRow,
+    RunRecord,
     new_dataset_id,
     read_manifest,
     refresh_index,
@@ -109,16 +112,23 @@ def run_curation(
         on_progress(ledger.counts)
         # Read here, because nobody can add to the list while the lock is held.
         opt_outs = run.withheld.opt_outs | dataset_opt_outs(run.output)
+        started, started_s = datetime.now(UTC), time.monotonic()
         written = executor.run(
             replace(_job(run, plan, ledger, holder), withheld=replace(run.withheld, opt_outs=opt_outs)),
             _pending(records, ledger.done, opt_outs),
             lambda counts: on_progress(ledger.counts + counts),
         )
+        seconds = time.monotonic() - started_s
         expect_held_for(run.output, holder)
         refresh_index(run.output)
         counts = _count_all(run.output, written=ledger.counts + written)
         funnel = dataset_funnel(run.output, plan.stage_names)
         finished = replace(manifest, funnel=funnel, complete=True)
+        if written.read:
+            took = RunRecord(
+                started=started.isoformat(timespec="seconds"), seconds=round(seconds, 3), clips=written.read
+            )
+            finished = replace(finished, runs=(*manifest.runs, took))
         write_manifest(run.output, finished)
         write_card(run.output, finished)
         return RunResult(counts=counts, funnel=funnel)
@@ -172,6 +182,7 @@ def _manifest(run: CurationRun, annotators: tuple[Annotator, ...], found: Datase
         complete=False,
         merged_from=found.merged_from if found else (),
         id=(found and found.id) or new_dataset_id(),
+        runs=found.runs if found else (),
     )
 
 
@@ -187,6 +198,6 @@ def _check_same(run: CurationRun, manifest: DatasetManifest, found: DatasetManif
         )
     if changed := changed_settings(found, manifest, undecisive=run.undecisive):
         raise OtherConfigurationError(
-            f"dataset {run.output} was begun with another configuration: {'; '.join(changed)}. "
+            f"dataset {run.output} was begun with another configuration: {'; '.join(map(str, changed))}. "
             "Continue with the former one, or choose another output"
         )

@@ -1,16 +1,30 @@
 """What decides about the clips of a dataset, and in what two datasets differ there."""
 
 import json
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Final
 
 from dataset_schema import DatasetManifest
+
+_ABSENT: Final = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedSetting:
+    """A setting of profile, config or annotators that differs: its values as JSON, or `absent`."""
+
+    name: str
+    was: str
+    is_now: str
+
+    def __str__(self) -> str:
+        return f"{self.name} was {self.was}, is {self.is_now}"
 
 
 def changed_settings(
     former: DatasetManifest, present: DatasetManifest, *, undecisive: frozenset[str] = frozenset()
-) -> list[str]:
-    """Each setting of profile, config and annotators that differs, as `config.seed was 1, is 2`.
+) -> list[ChangedSetting]:
+    """Each setting that differs, by name.
 
     Args:
         former: the head of a dataset.
@@ -18,11 +32,9 @@ def changed_settings(
         undecisive: the full names of what in `config` decides nothing about a clip: it may differ.
     """
     was, is_now = _decisive(former, undecisive), _decisive(present, undecisive)
-    return [
-        f"{name} was {was.get(name, 'absent')}, is {is_now.get(name, 'absent')}"
-        for name in sorted(was.keys() | is_now.keys())
-        if was.get(name, "absent") != is_now.get(name, "absent")
-    ]
+    names = sorted(was.keys() | is_now.keys())
+    found = [ChangedSetting(name, was.get(name, _ABSENT), is_now.get(name, _ABSENT)) for name in names]
+    return [each for each in found if each.was != each.is_now]
 
 
 def _decisive(manifest: DatasetManifest, undecisive: frozenset[str]) -> dict[str, str]:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
-from urllib.parse import urlencode
 
 import duckdb
 import pyarrow as pa
@@ -14,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from curation.annotators.protocols import CONTENT_CLASSES
@@ -24,6 +23,8 @@ from pipelines.browser import drawings
 from pipelines.browser.byte_range import UnsatisfiableRangeError, wanted_bytes
 from pipelines.browser.clip_query import NUMBERS, ClipQuery
 from pipelines.browser.clip_view import caption_pieces, clip_bars, entity_views, verdicts
+from pipelines.browser.compare_pages import ComparePages
+from pipelines.browser.compare_view import Side
 from pipelines.browser.guard import Access, Guard
 from pipelines.browser.media import HEAD_BYTES, MediaError, MediaReader, is_shown_as_video, media_type, stored_media
 from pipelines.browser.opened import BrowsedDataset, Opened
@@ -61,26 +62,41 @@ class Asked:
 
 
 class Browser:
-    """The pages over one dataset.
+    """The pages over one dataset, and where it is compared with another one, those over both.
 
     Args:
         dataset: what is shown.
+        name: what the pages call it; the folder's name where none is given.
+        base: what the addresses of its pages begin with.
+        second: what it is compared with; the pages over that are among these, under the base that it has.
 
     Attributes:
         media: reads all pictures and videos, and counts their bytes.
     """
 
-    def __init__(self, dataset: BrowsedDataset) -> None:
+    def __init__(
+        self, dataset: BrowsedDataset, *, name: str = "", base: str = "", second: "Browser | None" = None
+    ) -> None:
         self._dataset = dataset
+        self._name = name or dataset.folder.resolve().name
+        self._base = base
+        self._second = second
+        self._compare: ComparePages | None = None
+        if second is not None:
+            self._compare = ComparePages(lambda: (self.side(), second.side()), show=self._page, scratch=dataset.scratch)
         self.media = MediaReader()
         self._records = ClipReader(self.media)
         self._pictures = PictureMaker(self.media, self._records)
         self._overview = OverviewCounter()
-        self._templates = _templates()
+        self._templates = _templates(base, is_compared=second is not None or bool(base))
 
     def app(self, access: Access) -> Guard:
         """All pages, behind the guard."""
-        routes = [
+        return Guard(self.pages(), access)
+
+    def pages(self) -> Starlette:
+        """All pages; who may ask for them is said elsewhere."""
+        routes: list[BaseRoute] = [
             Route("/", self.overview),
             Route("/clips", self.gallery),
             Route("/clip/{clip_id}", self.clip),
@@ -90,16 +106,33 @@ class Browser:
             Route("/frame/{clip_id}/{number:int}", self.frame),
             Mount("/static", StaticFiles(directory=STATIC)),
         ]
+        if self._second is not None and self._compare is not None:
+            routes += [*self._compare.routes(), Mount(self._second._base, self._second.pages())]
         handlers: Any = {
             HTTPException: self._problem,
             **dict.fromkeys((OSError, duckdb.Error, pa.ArrowException), self._changed),
         }
-        return Guard(Starlette(routes=routes, exception_handlers=handlers), access)
+        return Starlette(routes=routes, exception_handlers=handlers)
+
+    def side(self) -> Side:
+        """The dataset as it is now, for pages over two.
+
+        Raises:
+            PageError: it cannot be opened.
+        """
+        return Side(name=self._name, base=self._base, opened=self._opened())
 
     def count_ahead(self) -> None:
-        """Count what the first page shows, while its reader still comes; what is wrong the page itself will say."""
-        with suppress(ValueError, OSError):
-            self._overview.count(self._dataset.now())
+        """Count what the first page shows, and make ready what a search looks into, while their reader still comes.
+
+        What is wrong the page itself will say.
+        """
+        with suppress(ValueError, OSError, HTTPException):
+            opened = self._dataset.now()
+            self._overview.count(opened)
+            opened.clips.make_searchable()
+            if self._compare is not None:
+                self._compare.compare()
 
     def overview(self, _: Request) -> Response:
         """The dataset as a whole."""
@@ -117,10 +150,11 @@ class Browser:
             raise PageError(404, f"there is no page {asked.page}, the last one is {pages}")
         first = (asked.page - 1) * _CLIPS_A_PAGE
         places = found.page(asked.page, _CLIPS_A_PAGE)
-        rows = opened.clips.rows(places)
-        cards = [(first + number, place, row) for number, (place, row) in enumerate(zip(places, rows, strict=True))]
+        shown = asked.query.texts.get("sort")
+        rows = opened.clips.cards(places, *([] if shown is None else [shown]))
+        clips = [(first + number, place, row) for number, (place, row) in enumerate(zip(places, rows, strict=True))]
         return self._page(
-            "gallery.html", opened, query=asked.query, total=len(found), page=asked.page, pages=pages, cards=cards
+            "gallery.html", opened, query=asked.query, total=len(found), page=asked.page, pages=pages, clips=clips
         )
 
     def clip(self, request: Request) -> Response:
@@ -221,17 +255,18 @@ class Browser:
 
     def _page(self, template: str, opened: Opened, **values: Any) -> Response:
         values = {"query": ClipQuery(), **values, "opened": opened, "counts": opened.index.counts}
-        values["folder_name"] = opened.folder.resolve().name
+        values["folder_name"] = self._name
         return HTMLResponse(self._templates.get_template(template).render(values))
 
     async def _problem(self, _: Request, error: Any) -> Response:
-        folder_name = self._dataset.folder.resolve().name
-        page = self._templates.get_template("problem.html").render(sentence=error.detail, folder_name=folder_name)
+        page = self._templates.get_template("problem.html").render(sentence=error.detail, folder_name=self._name)
         return HTMLResponse(page, error.status_code)
 
     async def _changed(self, request: Request, error: Exception) -> Response:
         """A part of the index was replaced, or a file deleted, between two looks at the dataset."""
         self._dataset.forget()
+        if self._second is not None:
+            self._second._dataset.forget()
         problem = " ".join(str(error).split())
         return await self._problem(
             request, PageError(503, f"files of the dataset changed ({problem}); reload the page")
@@ -307,20 +342,14 @@ def _is_at(places: Any, at: int, place: int) -> bool:
     return at < len(places) and int(places[at]) == place
 
 
-def _templates() -> Environment:
-    templates = page_templates()
+def _templates(base: str, *, is_compared: bool) -> Environment:
+    templates = page_templates(base)
     templates.globals |= {
-        "address": _address,
         "classes": CONTENT_CLASSES,
         "drawings": drawings,
+        "is_compared": is_compared,
         "kinds": list(EntityKind),
         "numbers": NUMBERS,
         "outcomes": list(Outcome),
     }
     return templates
-
-
-def _address(path: str, query: ClipQuery | None = None, **more: object) -> str:
-    """An address of this browser, which shows the same page to whoever opens it."""
-    pairs = [*(query.address() if query is not None else ()), *((name, str(value)) for name, value in more.items())]
-    return path + (f"?{urlencode(pairs)}" if pairs else "")

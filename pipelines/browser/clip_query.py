@@ -95,6 +95,11 @@ class ClipQuery:
         sql = " AND ".join(f"({each.sql})" for each in found) or "true"
         return Condition(sql, tuple(value for each in found for value in each.values))
 
+    @property
+    def is_search(self) -> bool:
+        """Whether it looks into captions or for words, and so asks the tables `search.captions` and `search.words`."""
+        return "q" in self.texts or "word" in self.texts
+
     def order(self) -> str:
         """The ORDER BY clause; clips without the number come last."""
         name = self.texts.get("sort")
@@ -128,7 +133,7 @@ def _equals(column: str) -> Callable[[str], Condition]:
 
 def _in_caption(text: str) -> Condition:
     """Entity words are parts of the caption, so they are found too."""
-    return Condition("contains(lower(caption), lower(?))", (text,))
+    return Condition("place IN (SELECT place FROM search.captions WHERE contains(caption, lower(?)))", (text,))
 
 
 def _is_class(name: str) -> Condition:
@@ -137,8 +142,8 @@ def _is_class(name: str) -> Condition:
 
 
 def _has_word(word: str, columns: tuple[str, ...]) -> Condition:
-    has = [f"list_contains(list_transform({column}, lambda each: lower(each)), lower(?))" for column in columns]
-    return Condition(" OR ".join(has), (word,) * len(columns))
+    kinds = ", ".join(f"'{column}'" for column in columns)
+    return Condition(f"place IN (SELECT place FROM search.words WHERE word = lower(?) AND kind IN ({kinds}))", (word,))
 
 
 _OF_TEXTS: Final[Mapping[str, Callable[[str], Condition]]] = {

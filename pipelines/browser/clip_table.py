@@ -4,10 +4,13 @@ DuckDB reads the parts of the index where they lie. A query gives the places of 
 shows is read for its own clips, and the next clip of an order is the next number.
 """
 
+import shutil
+import tempfile
 import threading
+import weakref
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby
 from pathlib import Path
@@ -22,7 +25,7 @@ from dataset_schema import Index
 from dataset_schema.index.columns import SCORE_NAMES
 from dataset_schema.index.parts import Part
 from dataset_schema.rows import Row
-from pipelines.browser.clip_query import ClipQuery
+from pipelines.browser.clip_query import WORD_COLUMNS, ClipQuery
 from pipelines.queried_shards import queried
 
 Places = npt.NDArray[np.int64]
@@ -44,6 +47,11 @@ SHOWN: Final = (
     *("caption", "entities", "num_references", "num_faces", "has_background", "bucket", "num_frames", "fps", "height"),
     *("width", "duration_s", "shard", "row", "video_path", "video_start_s", "media_offsets", "media_lengths"),
     *SCORE_NAMES,
+)
+# Of a clip in a gallery: its clips may lie in as many row groups, and of each all is read that is asked for.
+_OF_CARDS: Final = (
+    *("clip_id", "outcome", "stage", "reason", "detail", "source_uri", "caption", "num_references", "bucket"),
+    *("media_offsets", "desirable"),
 )
 
 
@@ -87,12 +95,16 @@ class ClipTable:
         counts = [*(part.num_rows for part in self._parts), len(self._unwritten)]
         self._starts = [0, *accumulate(counts)]
         self._lock = threading.Lock()
+        self._search_lock = threading.Lock()
         self._orders: OrderedDict[tuple[tuple[str, str], ...], Found] = OrderedDict()
         self._rows: OrderedDict[int, Row] = OrderedDict()
+        self._folder = Path(tempfile.mkdtemp(dir=scratch))
+        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        self._is_searchable = False
         config: dict[str, Any] = {
             "autoinstall_known_extensions": "false",
             "memory_limit": _MEMORY,
-            "temp_directory": str(scratch),
+            "temp_directory": str(self._folder),
         }
         self._database = duckdb.connect(config=config)
         self._create_view()
@@ -122,6 +134,8 @@ class ClipTable:
             if key in self._orders:
                 self._orders.move_to_end(key)
                 return self._orders[key]
+        if query.is_search:
+            self.make_searchable()
         where = query.where()
         statement = f"SELECT place FROM clips WHERE {where.sql} ORDER BY {query.order()}"
         columns = self._database.cursor().execute(statement, list(where.values)).fetchnumpy()
@@ -132,24 +146,69 @@ class ClipTable:
                 self._orders.popitem(last=False)
         return found
 
+    def make_searchable(self) -> None:
+        """Write captions and words once more, as searches want them: in lower case, and a row for every word.
+
+        They lie in a file of the scratch folder, captions as they are: to take compression back, and to make letters
+        small, was three quarters of what a search in the index cost.
+        """
+        with self._search_lock:
+            if self._is_searchable:
+                return
+            database = self._database.cursor()
+            database.execute(f"ATTACH IF NOT EXISTS {_quoted(str(self._folder / 'search.duckdb'))} AS search")
+            database.execute("SET force_compression = 'uncompressed'")
+            database.execute(
+                "CREATE OR REPLACE TABLE search.captions AS "
+                "SELECT place, lower(caption) AS caption FROM clips WHERE caption IS NOT NULL"
+            )
+            database.execute("SET force_compression = 'auto'")
+            words = (
+                f"SELECT place, '{column}' AS kind, lower(unnest({column})) AS word FROM clips"
+                for column in WORD_COLUMNS.values()
+            )
+            database.execute(f"CREATE OR REPLACE TABLE search.words AS {' UNION ALL '.join(words)}")
+            self._is_searchable = True
+
+    def ends(self, names: Sequence[str]) -> dict[str, tuple[float, float]]:
+        """The least and the greatest value of numbers, as footers say them; nothing of one that no clip has."""
+        found: dict[str, list[float]] = {name: [] for name in names}
+        for part in self._parts:
+            numbers = {part.metadata.schema.column(number).path: number for number in range(part.metadata.num_columns)}
+            for group in map(part.metadata.row_group, range(part.metadata.num_row_groups)):
+                for name in names:
+                    statistics = group.column(numbers[name]).statistics
+                    if statistics is not None and statistics.has_min_max:
+                        found[name] += (statistics.min, statistics.max)
+        for name in names:
+            found[name] += self._unwritten[name].drop_null().to_pylist()
+        return {name: (min(values), max(values)) for name, values in found.items() if values}
+
     def place_of(self, clip_id: str, *, guess: int | None = None) -> int | None:
         """Where a clip stands; looked for only where it is not at the guessed place."""
         if guess is not None and 0 <= guess < self.num_rows and self.row(guess)["clip_id"] == clip_id:
             return guess
-        found = self.ask("SELECT place FROM clips WHERE clip_id = ?", (clip_id,))
-        return int(found[0][0]) if found else None
+        return self.places_of([clip_id]).get(clip_id)
+
+    def places_of(self, clip_ids: Sequence[str]) -> dict[str, int]:
+        """Where clips stand, those that there are."""
+        named = ", ".join("?" * len(clip_ids))
+        return dict(self.ask(f"SELECT clip_id, place FROM clips WHERE clip_id IN ({named})", clip_ids))
 
     def row(self, place: int) -> Row:
         """What the index says of one clip, as far as pages show it."""
         return self.rows([place])[0]
 
+    def cards(self, places: Sequence[int], *more: str) -> list[Row]:
+        """What a gallery shows of several clips, in their order, and some columns more."""
+        found = self._read(places, tuple(dict.fromkeys((*_OF_CARDS, *more))))
+        return [found[place] for place in places]
+
     def rows(self, places: Sequence[int]) -> list[Row]:
-        """The same of several, in their order; those that lie together are read together."""
+        """What the index says of several clips, as far as pages show it, in their order."""
         with self._lock:
             found = {place: self._rows[place] for place in places if place in self._rows}
-        lacking = sorted(frozenset(places) - found.keys())
-        for _, together in groupby(lacking, key=self._group_of):
-            found |= self._read(list(together))
+        found |= self._read(frozenset(places) - found.keys(), SHOWN)
         with self._lock:
             self._rows |= found
             while len(self._rows) > _ROWS_IN_MEMORY:
@@ -163,15 +222,21 @@ class ClipTable:
             return number, place
         return number, bisect_right(self._parts[number].group_ends, place - self._starts[number])
 
-    def _read(self, places: Sequence[int]) -> dict[int, Row]:
-        """The rows at some places of one row group."""
+    def _read(self, places: Iterable[int], columns: Sequence[str]) -> dict[int, Row]:
+        """The rows at some places; those of one row group are read together."""
+        found: dict[int, Row] = {}
+        for _, together in groupby(sorted(places), key=self._group_of):
+            found |= self._read_group(list(together), columns)
+        return found
+
+    def _read_group(self, places: Sequence[int], columns: Sequence[str]) -> dict[int, Row]:
         number, _ = self._group_of(places[0])
         first = places[0] - self._starts[number]
         count = places[-1] - places[0] + 1
         if number < len(self._parts):
-            found = self._parts[number].read(range(first, first + count), SHOWN)
+            found = self._parts[number].read(range(first, first + count), columns)
         else:
-            found = self._unwritten.slice(first, count).select(SHOWN)
+            found = self._unwritten.slice(first, count).select(columns)
         wanted = found.take(pa.array([place - places[0] for place in places], pa.int64()))
         return dict(zip(places, map(dict, wanted.to_pylist()), strict=True))
 

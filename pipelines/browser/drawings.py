@@ -40,10 +40,18 @@ class FunnelBar:
         return ", ".join(f"{code} {count}" for code, count in {**self.row.rejected, **self.row.failed}.items())
 
 
-def funnel_bars(funnel: Sequence[FunnelRow]) -> list[FunnelBar]:
-    """A bar for every stage, all on the scale of the first."""
-    most = max((row.entered for row in funnel), default=0) or 1
-    unit = FUNNEL_WIDTH / most
+def funnel_pairs(
+    first: Sequence[FunnelRow], second: Sequence[FunnelRow]
+) -> list[tuple[str, FunnelBar | None, FunnelBar | None]]:
+    """The bars of two funnels, stage beside stage, all on one scale; None where one has no such stage."""
+    most = max((row.entered for row in (*first, *second)), default=0)
+    bars = [{bar.row.stage: bar for bar in funnel_bars(funnel, most)} for funnel in (first, second)]
+    return [(stage, bars[0].get(stage), bars[1].get(stage)) for stage in dict.fromkeys((*bars[0], *bars[1]))]
+
+
+def funnel_bars(funnel: Sequence[FunnelRow], most: int = 0) -> list[FunnelBar]:
+    """A bar for every stage, all on the scale of `most` clips, or of those of the first stage."""
+    unit = FUNNEL_WIDTH / (most or max((row.entered for row in funnel), default=0) or 1)
     return [
         FunnelBar(
             row=row,

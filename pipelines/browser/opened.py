@@ -49,7 +49,7 @@ class BrowsedDataset:
 
     def __init__(self, folder: Path, scratch: Path) -> None:
         self.folder = folder
-        self._scratch = scratch
+        self.scratch = scratch
         self._lock = threading.Lock()
         self._looked_s = -_LOOK_AGAIN_S
         self._seen: object = None
@@ -73,7 +73,7 @@ class BrowsedDataset:
             seen = _signs(self.folder)
             if self._opened is None or seen != self._seen:
                 self._opened = None  # what was true before the files changed is not shown any more
-                self._opened = open_dataset(self.folder, self._scratch)
+                self._opened = open_dataset(self.folder, self.scratch)
                 self._seen = seen
             self._looked_s = time.monotonic()
             return self._opened

@@ -74,14 +74,14 @@ class OverviewCounter:
 def count_overview(opened: Opened) -> Overview:
     """Count all of it."""
     clips = opened.clips
-    reasons = clips.ask(
-        "SELECT outcome, stage, reason, count(*) FROM clips WHERE outcome <> 'kept' GROUP BY ALL ORDER BY 4 DESC, 2, 3"
+    ends = clips.ask(
+        "SELECT outcome, stage, reason, bucket, count(*) FROM clips GROUP BY ALL ORDER BY 5 DESC, stage, reason"
     )
     return Overview(
         counts=opened.index.counts,
-        reasons=[(outcome, stage, reason, count) for outcome, stage, reason, count in reasons],
+        reasons=[(outcome, stage, reason, count) for outcome, stage, reason, _, count in ends if outcome != "kept"],
         histograms=list(_histograms(clips, opened.policy)),
-        buckets=sorted(_buckets(clips), key=_size_of_bucket),
+        buckets=sorted(((end[3], end[4]) for end in ends if end[0] == "kept"), key=_size_of_bucket),
         words={kind: _words(clips, column) for kind, column in WORD_COLUMNS.items()},
     )
 
@@ -114,18 +114,9 @@ def _histograms(clips: ClipTable, policy: Policy) -> Iterator[Histogram]:
 
 def _ranges(clips: ClipTable) -> dict[str, tuple[float, float]]:
     """Of every score the least and the greatest value that its picture shows."""
-    unbounded = [name for name in SCORE_NAMES if name not in SHARE_SCORES]
-    (found,) = clips.ask(f"SELECT {', '.join(f'min({name}), max({name})' for name in unbounded)} FROM clips")
-    ends = {
-        name: (least or 0.0, most or 0.0) for name, least, most in zip(unbounded, found[::2], found[1::2], strict=True)
-    }
-    ends = {name: (low, high if high > low else low + 1.0) for name, (low, high) in ends.items()}
+    found = clips.ends([name for name in SCORE_NAMES if name not in SHARE_SCORES])
+    ends = {name: (low, high if high > low else low + 1.0) for name, (low, high) in found.items()}
     return {name: ends.get(name, (0.0, 1.0)) for name in SCORE_NAMES}
-
-
-def _buckets(clips: ClipTable) -> list[tuple[str, int]]:
-    found = clips.ask("SELECT bucket, count(*) FROM clips WHERE outcome = 'kept' GROUP BY 1")
-    return [(bucket, count) for bucket, count in found]
 
 
 def _size_of_bucket(bucket: tuple[str, int]) -> list[int]:

@@ -1,13 +1,13 @@
 """Two datasets of the same clips: what became of them in the one and in the other, and what was measured otherwise."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
 
-from curation.execution.settings import changed_settings
+from curation.execution.settings import ChangedSetting, changed_settings
 from dataset_schema import CORE_SCORES, INDEX_SCHEMA, Index, open_index, read_manifest
 from pipelines.housekeeping.database import scratch_database
 from storage.address import Place
@@ -79,7 +79,7 @@ class Difference:
 
     clips: tuple[int, int]
     shared: int
-    settings: tuple[str, ...]
+    settings: tuple[ChangedSetting, ...]
     moved: tuple[Moved, ...]
     scores: tuple[ChangedScore, ...]
     facts: tuple[ChangedFact, ...]
@@ -90,28 +90,156 @@ class Difference:
         return not (self.moved or self.scores or self.facts)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedClip:
+    """A clip that differs.
+
+    Attributes:
+        scores: the one that differs, in the first and in the second dataset; empty where something else differs.
+    """
+
+    clip_id: str
+    scores: tuple[float | None, ...] = ()
+
+
+class Comparison:
+    """The rows of two indexes, held against each other; clips are the same by their ids. Any thread may ask.
+
+    Args:
+        database: an empty one, to hold them.
+        first: the index of a dataset.
+        second: that of another one.
+
+    Attributes:
+        difference: all of it, counted.
+    """
+
+    def __init__(self, database: duckdb.DuckDBPyConnection, first: Index, second: Index) -> None:
+        self._database = database
+        clips = _load(database, "first", first), _load(database, "second", second)
+        # A view: joined anew for every question, because that takes two columns, and all at once take more than memory.
+        both = ", ".join(f"a.{name} AS a_{name}, b.{name} AS b_{name}" for name in _COLUMNS if name != "clip_id")
+        database.execute(f"CREATE VIEW pairs AS SELECT clip_id, {both} FROM first a JOIN second b USING (clip_id)")
+        database.execute(_MOVED)
+        (shared,) = database.sql("SELECT count(*) FROM pairs").fetchall()[0]
+        self.difference = Difference(
+            clips=clips,
+            shared=shared,
+            settings=tuple(changed_settings(read_manifest(first.dataset), read_manifest(second.dataset))),
+            moved=tuple(self._moved()),
+            scores=tuple(self._scores()),
+            facts=tuple(self._facts()),
+        )
+
+    def moved(self, first: str | None, second: str | None, part: range) -> list[ChangedClip]:
+        """Some of the clips that ended so in the one and so in the other, by their ids.
+
+        Args:
+            first: an end as `Moved` has it, or an outcome alone.
+            second: the same of the other dataset.
+            part: which of them.
+        """
+        ended = f"{_ENDED.format('was')} AND {_ENDED.format('now')}"
+        rows = self._ask(f"SELECT clip_id FROM moved WHERE {ended}", [first, first, second, second], part, "clip_id")
+        return [ChangedClip(clip_id=clip_id) for (clip_id,) in rows]
+
+    def changed(self, name: str, part: range) -> list[ChangedClip]:
+        """Some of the clips with another score of this name, the greatest changes first, or with another fact.
+
+        Args:
+            name: one of those that `difference` has.
+            part: which of them.
+        """
+        if name in _FACTS:
+            rows = self._ask(f"SELECT clip_id FROM pairs WHERE {_has_other(name)}", [], part, "clip_id")
+            return [ChangedClip(clip_id=clip_id) for (clip_id,) in rows]
+        if name in _SCORES:
+            changed, values = _core_score(name), []
+        else:
+            changed, values = f"SELECT clip_id, was, now FROM ({_MORE}) WHERE name = ?", [name]
+        rows = self._ask(changed, values, part, "abs(now - was) DESC NULLS LAST, clip_id")
+        return [ChangedClip(clip_id=clip_id, scores=(was, now)) for clip_id, was, now in rows]
+
+    def _ask(self, statement: str, values: Sequence[Any], part: range, order: str) -> list[tuple[Any, ...]]:
+        limited = f"{statement} ORDER BY {order} LIMIT {len(part)} OFFSET {part.start}"
+        return self._database.cursor().execute(limited, list(values)).fetchall()
+
+    def _moved(self) -> Iterator[Moved]:
+        rows = self._database.sql(
+            "SELECT was, now, count(*) AS clips, min(clip_id) FROM moved GROUP BY ALL ORDER BY clips DESC, was, now"
+        )
+        for first, second, clips, example in rows.fetchall():
+            yield Moved(first=first, second=second, clips=clips, example=example)
+
+    def _scores(self) -> Iterator[ChangedScore]:
+        core = (
+            (name, *row)
+            for name in _SCORES
+            for row in self._database.sql(f"SELECT {_STATISTICS} FROM ({_core_score(name)})").fetchall()
+        )
+        more = self._database.sql(f"SELECT name, {_STATISTICS} FROM ({_MORE}) GROUP BY name ORDER BY name").fetchall()
+        for name, clips, only_first, only_second, median, largest, example in (*core, *more):
+            if clips:
+                yield ChangedScore(
+                    name=name,
+                    clips=clips,
+                    only_first=only_first,
+                    only_second=only_second,
+                    median=median,
+                    largest=largest,
+                    example=example,
+                )
+
+    def _facts(self) -> Iterator[ChangedFact]:
+        for name in _FACTS:
+            clips, example = self._database.sql(
+                f"SELECT count(*), min(clip_id) FROM pairs WHERE {_has_other(name)}"
+            ).fetchall()[0]
+            if clips:
+                yield ChangedFact(name=name, clips=clips, example=example)
+
+
 def compare(first: Place, second: Place) -> Difference:
-    """In what two datasets differ, asked of their indexes; clips are the same by their ids. Nothing is written.
+    """In what two datasets differ, asked of their indexes. Nothing is written.
 
     Raises:
         OSError: one is no dataset.
         ValueError: one is damaged.
     """
-    settings = changed_settings(read_manifest(first), read_manifest(second))
     with scratch_database() as database:
-        clips = _load(database, "first", open_index(first)), _load(database, "second", open_index(second))
-        # A view: joined anew for every question, because that takes two columns, and all at once take more than memory.
-        both = ", ".join(f"a.{name} AS a_{name}, b.{name} AS b_{name}" for name in _COLUMNS if name != "clip_id")
-        database.execute(f"CREATE VIEW pairs AS SELECT clip_id, {both} FROM first a JOIN second b USING (clip_id)")
-        (shared,) = database.sql("SELECT count(*) FROM pairs").fetchall()[0]
-        return Difference(
-            clips=clips,
-            shared=shared,
-            settings=tuple(settings),
-            moved=tuple(_moved(database)),
-            scores=tuple(_scores(database)),
-            facts=tuple(_facts(database)),
-        )
+        return Comparison(database, open_index(first), open_index(second)).difference
+
+
+_HOW_IT_ENDED: Final = "{0}.outcome || coalesce(': ' || {0}.reason || ' (' || {0}.stage || ')', '')"
+_MOVED: Final = f"""
+    CREATE TABLE moved AS
+    SELECT clip_id, {_HOW_IT_ENDED.format("a")} AS was, {_HOW_IT_ENDED.format("b")} AS now
+    FROM first a FULL JOIN second b USING (clip_id) WHERE was IS DISTINCT FROM now
+"""
+# An end, or an outcome alone, which is the word before the colon.
+_ENDED: Final = "({0} IS NOT DISTINCT FROM ? OR split_part({0}, ':', 1) = ?)"
+
+_STATISTICS: Final = """
+    count(*), count(*) FILTER (now IS NULL), count(*) FILTER (was IS NULL), median(abs(now - was)),
+    max(abs(now - was)), min(clip_id)
+"""
+_MORE: Final = """
+    SELECT name, clip_id, was, now
+    FROM (SELECT clip_id, unnest(a_more, recursive := true) FROM pairs) AS x(clip_id, name, was)
+    FULL JOIN (SELECT clip_id, unnest(b_more, recursive := true) FROM pairs) AS y(clip_id, name, now)
+        USING (clip_id, name)
+    WHERE was IS DISTINCT FROM now
+"""
+
+
+def _core_score(name: str) -> str:
+    return f"SELECT clip_id, a_{name} AS was, b_{name} AS now FROM pairs WHERE was IS DISTINCT FROM now"
+
+
+def _has_other(fact: str) -> str:
+    """Of clips that ended alike; the lengths of media are known of shards of the newest layout alone."""
+    known = f"AND a_{fact} IS NOT NULL AND b_{fact} IS NOT NULL" if fact == "media_lengths" else ""
+    return f"a_outcome = b_outcome AND a_{fact} IS DISTINCT FROM b_{fact} {known}"
 
 
 def _load(database: duckdb.DuckDBPyConnection, name: str, index: Index) -> int:
@@ -129,62 +257,3 @@ def _load(database: duckdb.DuckDBPyConnection, name: str, index: Index) -> int:
 
 def _plain(kind: pa.DataType) -> pa.DataType:
     return kind.value_type if pa.types.is_dictionary(kind) else kind
-
-
-def _moved(database: duckdb.DuckDBPyConnection) -> Iterator[Moved]:
-    end = "{0}.outcome || coalesce(': ' || {0}.reason || ' (' || {0}.stage || ')', '')"
-    rows = database.sql(
-        f"SELECT {end.format('a')} AS was, {end.format('b')} AS now, count(*) AS clips, min(clip_id) "
-        "FROM first a FULL JOIN second b USING (clip_id) "
-        "GROUP BY ALL HAVING was IS DISTINCT FROM now ORDER BY clips DESC, was, now"
-    )
-    for first, second, clips, example in rows.fetchall():
-        yield Moved(first=first, second=second, clips=clips, example=example)
-
-
-_CHANGED_SCORE: Final = """
-    SELECT count(*), count(*) FILTER (now IS NULL), count(*) FILTER (was IS NULL), median(abs(now - was)),
-        max(abs(now - was)), min(clip_id)
-    FROM ({pairs}) WHERE was IS DISTINCT FROM now
-"""
-_MORE: Final = """
-    SELECT name, count(*), count(*) FILTER (now IS NULL), count(*) FILTER (was IS NULL), median(abs(now - was)),
-        max(abs(now - was)), min(clip_id)
-    FROM (SELECT clip_id, unnest(a_more, recursive := true) FROM pairs) AS x(clip_id, name, was)
-    FULL JOIN (SELECT clip_id, unnest(b_more, recursive := true) FROM pairs) AS y(clip_id, name, now)
-        USING (clip_id, name)
-    WHERE was IS DISTINCT FROM now GROUP BY name ORDER BY name
-"""
-
-
-def _scores(database: duckdb.DuckDBPyConnection) -> Iterator[ChangedScore]:
-    core = (
-        (name, *row)
-        for name in _SCORES
-        for row in database.sql(
-            _CHANGED_SCORE.format(pairs=f"SELECT clip_id, a_{name} AS was, b_{name} AS now FROM pairs")
-        ).fetchall()
-    )
-    for name, clips, only_first, only_second, median, largest, example in (*core, *database.sql(_MORE).fetchall()):
-        if clips:
-            yield ChangedScore(
-                name=name,
-                clips=clips,
-                only_first=only_first,
-                only_second=only_second,
-                median=median,
-                largest=largest,
-                example=example,
-            )
-
-
-def _facts(database: duckdb.DuckDBPyConnection) -> Iterator[ChangedFact]:
-    """Of clips that ended alike; the lengths of media are known of shards of the newest layout alone."""
-    for name in _FACTS:
-        known = f"AND a_{name} IS NOT NULL AND b_{name} IS NOT NULL" if name == "media_lengths" else ""
-        clips, example = database.sql(
-            f"SELECT count(*), min(clip_id) FROM pairs "
-            f"WHERE a_outcome = b_outcome AND a_{name} IS DISTINCT FROM b_{name} {known}"
-        ).fetchall()[0]
-        if clips:
-            yield ChangedFact(name=name, clips=clips, example=example)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
@@ -14,12 +15,16 @@ _MEMORY: Final = "500MB"
 @contextmanager
 def scratch_database() -> Iterator[duckdb.DuckDBPyConnection]:
     """An empty database that is gone after the block."""
-    with TemporaryDirectory(prefix="openalchemist-") as folder:
-        config: dict[str, str | bool | int | float | list[str]] = {
-            "autoinstall_known_extensions": "false",
-            "memory_limit": _MEMORY,
-            "preserve_insertion_order": False,  # no question asks for it, and keeping it takes memory
-            "temp_directory": folder,
-        }
-        with duckdb.connect(config=config) as database:
-            yield database
+    with TemporaryDirectory(prefix="openalchemist-") as folder, database_in(Path(folder)) as database:
+        yield database
+
+
+def database_in(folder: Path) -> duckdb.DuckDBPyConnection:
+    """An empty database that puts what does not fit into a folder, which no other one may use."""
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "autoinstall_known_extensions": "false",
+        "memory_limit": _MEMORY,
+        "preserve_insertion_order": False,  # no question asks for it, and keeping it takes memory
+        "temp_directory": str(folder),
+    }
+    return duckdb.connect(config=config)

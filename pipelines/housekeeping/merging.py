@@ -95,9 +95,10 @@ def _expect_same_settings(datasets: Sequence[Place], heads: Sequence[DatasetMani
         if changed and mix_configs:
             return True
         if changed:
+            differences = "; ".join(map(str, changed))
             raise ValueError(
-                f"dataset {dataset} was made with another configuration than {datasets[0]}: {'; '.join(changed)}. "
-                "Their clips were not judged alike; curate one again, or mix them all the same: --mix-configs"
+                f"dataset {dataset} was made with another configuration than {datasets[0]}: {differences}. Their "
+                "clips were not judged alike; curate one again, or mix them all the same: --mix-configs"
             )
     return False
 

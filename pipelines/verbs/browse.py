@@ -28,6 +28,7 @@ class Browse:
 
     Attributes:
         dataset: what `curate` or `select` wrote, a directory of this machine.
+        compare: another one of the same clips, such as of a run with other settings: pages then show both side by side.
         port: where to listen; 0 takes a free one.
         host: the address to listen at.
         beyond_loopback: let other machines ask, at a `host` that they reach. They then need the password in the
@@ -36,6 +37,7 @@ class Browse:
     """
 
     dataset: Path
+    compare: Path | None = None
     port: int = 8100
     host: str = "127.0.0.1"
     beyond_loopback: bool = False
@@ -59,13 +61,36 @@ def main(arguments: Sequence[str]) -> int:
         tempfile.TemporaryDirectory(prefix="openalchemist-") as scratch,
         listening(command.host, command.port) as listener,
     ):
-        dataset = BrowsedDataset(command.dataset, Path(scratch))
-        dataset.now()  # what is no dataset is told here, and not on a page
-        browser = Browser(dataset)
+        browser = browser_of(command.dataset, command.compare, Path(scratch))
         threading.Thread(target=browser.count_ahead, name="count-ahead", daemon=True).start()
         print(f"open {address_of(command.host, listener)}   (Ctrl-C ends it)", flush=True)
         server(browser.app(access)).run(sockets=[listener])
     return 0
+
+
+def browser_of(dataset: Path, compared: Path | None, scratch: Path) -> Browser:
+    """The pages over a dataset, or over two.
+
+    Raises:
+        OSError: one is no dataset, which is told here and not on a page.
+        ValueError: one is damaged, or both are the same.
+    """
+    if compared is not None and compared.resolve() == dataset.resolve():
+        raise ValueError(f"compare is {compared}, the dataset itself; expected another one of the same clips")
+    shown = [BrowsedDataset(folder, scratch) for folder in (dataset, compared) if folder is not None]
+    for each in shown:
+        each.now()
+    if compared is None:
+        return Browser(shown[0])
+    first, second = names_apart(dataset, compared)
+    return Browser(shown[0], name=first, second=Browser(shown[1], name=second, base="/second"))
+
+
+def names_apart(first: Path, second: Path) -> tuple[str, str]:
+    """What tells two folders apart: as many of their last names as that takes."""
+    parts = first.resolve().parts, second.resolve().parts
+    count = next(n for n in range(1, max(map(len, parts)) + 1) if parts[0][-n:] != parts[1][-n:])
+    return "/".join(parts[0][-count:]), "/".join(parts[1][-count:])
 
 
 def access_of(command: Browse) -> Access:

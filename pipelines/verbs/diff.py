@@ -47,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
     for table in render_difference(found):
         console.print(table)
     if found.settings:
-        console.print("the runs had other settings:", *found.settings, sep="\n  ", soft_wrap=True)
+        console.print("the runs had other settings:", *map(str, found.settings), sep="\n  ", soft_wrap=True)
     if found.is_none:
         console.print("every clip is the same in both")
     return 0 if found.is_none else ANSWERED_NO

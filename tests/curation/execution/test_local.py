@@ -1,6 +1,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -170,3 +171,19 @@ def test_the_dataset_says_what_became_of_its_clips(tmp_path: Path) -> None:
     assert manifest.funnel == result.funnel
     assert manifest.config == {"fps": 24}
     assert json.loads((tmp_path / "dataset.json").read_text())["funnel"][2]["rejected"] == {"too_dull": 1}
+
+
+def test_the_dataset_says_how_long_each_run_took_that_wrote_some_of_it(tmp_path: Path) -> None:
+    before = datetime.now(UTC)
+    curate([make_clip(1), make_clip(2, judge="reject")], tmp_path, LocalExecutor())
+    curate([make_clip(1), make_clip(2, judge="reject")], tmp_path, LocalExecutor())  # has nothing to do
+    curate([make_clip(number) for number in range(1, 6)], tmp_path, LocalExecutor())
+    took_s = (datetime.now(UTC) - before).total_seconds()
+
+    runs = read_manifest(tmp_path).runs
+
+    assert [run.clips for run in runs] == [2, 3]
+    assert all(0 < run.seconds < took_s for run in runs)
+    assert runs[1].clips_per_s == pytest.approx(3 / runs[1].seconds)
+    for run in runs:
+        assert before.replace(microsecond=0) <= datetime.fromisoformat(run.started) <= datetime.now(UTC)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from starlette.types import ASGIApp
@@ -20,11 +21,15 @@ from dataset_schema import (
     FailureKind,
     Reason,
     RejectedClip,
+    RunRecord,
     Sample,
     Scores,
     Source,
     new_dataset_id,
+    read_manifest,
+    read_shard,
     refresh_index,
+    shard_paths,
     write_manifest,
     write_shard,
 )
@@ -32,6 +37,7 @@ from pipelines.browser.app import Browser
 from pipelines.browser.guard import Access
 from pipelines.browser.opened import BrowsedDataset
 from pipelines.browser.serving import listening, server
+from pipelines.verbs.browse import browser_of
 from storage.configs import to_plain
 from tests.pipelines.browser.asking import Served
 from tests.pipelines.browser.chromium import Window, window
@@ -40,6 +46,10 @@ from tests.pipelines.conftest import clip_id, make_failed_clip, make_rejected_cl
 HOSTILE = """<script>alert("1")</script> & 'a dog' <img src=x onerror=alert(2)>"""
 DESIRABLE = (0.95, 0.9, 0.85, 0.8, 0.75, 0.7)
 CURATION = CurationConfig(buckets=("25x96x160",))
+# Of its six kept clips, what became of four in the other dataset.
+REJECTED, REWORDED, GONE, RESCORED = range(4)
+
+Record = TypeVar("Record", Sample, RejectedClip, FailedClip)
 
 
 def _scores(desirable: float) -> Scores:
@@ -114,6 +124,10 @@ def write_small_dataset(folder: Path, make_sample: Callable[[int], Sample]) -> P
         funnel=dataset_funnel(folder, ("read", *(stage.name for stage in build_stages(CURATION)))),
         complete=True,
         id=new_dataset_id(),
+        runs=(
+            RunRecord(started="2026-03-01T08:00:00+00:00", seconds=7200.0, clips=9),
+            RunRecord(started="2026-03-02T09:30:00+00:00", seconds=0.5, clips=2),
+        ),
     )
     write_manifest(folder, head)
     refresh_index(folder)
@@ -151,11 +165,58 @@ def small_dataset(tmp_path_factory: pytest.TempPathFactory, make_sample: Callabl
     return write_small_dataset(folder, make_sample)
 
 
+def records(dataset: Path, kind: type[Record]) -> list[Record]:
+    return [record for path in shard_paths(dataset, kind) for record in read_shard(path, kind)]
+
+
+@pytest.fixture(scope="session")
+def other_dataset(small_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same clips under a stricter limit; one fell, one is not there, two were measured otherwise."""
+    folder = tmp_path_factory.mktemp("other") / "small"
+    kept = records(small_dataset, Sample)
+    rejected = records(small_dataset, RejectedClip)
+    fell = RejectedClip(
+        clip_id=kept[REJECTED].clip_id,
+        source=kept[REJECTED].source,
+        caption=kept[REJECTED].caption,
+        entities=(),
+        media=None,
+        scores=replace(kept[REJECTED].scores, desirable=0.5),
+        reasons=(Reason(stage="content_filter", reason="slight_motion", detail=f"desirable 0.5 {HOSTILE}"),),
+        thumbnail=None,
+    )
+    more_pictures = kept[REWORDED].entities[0]
+    fewer = replace(more_pictures, references=more_pictures.references[:1])
+    reworded = replace(kept[REWORDED], entities=(fewer, *kept[REWORDED].entities[1:]), background=None)
+    rescored = replace(kept[RESCORED], scores=replace(kept[RESCORED].scores, subject_confidence=0.6))
+    write_shard(folder / "samples/part-0001-000-00000.parquet", [reworded, rescored, *kept[4:]])
+    write_shard(folder / "rejections/part-0001-000-00000.parquet", [*rejected, fell])
+    write_shard(folder / "failures/part-0001-000-00000.parquet", records(small_dataset, FailedClip))
+    curation = replace(CURATION, content_filter=replace(CURATION.content_filter, min_desirable=0.72))
+    head = replace(
+        read_manifest(small_dataset),
+        config={"sources": {}, "curation": to_plain(curation), "score_all": False},
+        funnel=dataset_funnel(folder, ("read", *(stage.name for stage in build_stages(curation)))),
+        id=new_dataset_id(),
+    )
+    write_manifest(folder, head)
+    refresh_index(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def site(small_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The pages over the small dataset."""
     with served(small_dataset, tmp_path_factory.mktemp("scratch")) as site:
         yield site
+
+
+@pytest.fixture(scope="session")
+def both(small_dataset: Path, other_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The pages over the small dataset and the other one."""
+    browser = browser_of(small_dataset, other_dataset, tmp_path_factory.mktemp("scratch"))
+    with running_server(browser.app(Access())) as port:
+        yield Served(port=port, browser=browser, dataset=small_dataset)
 
 
 @pytest.fixture(scope="session")

@@ -120,6 +120,26 @@ def test_the_video_plays_and_can_be_sought(pages: Window, site: Served, small_da
     assert pages.value(f"{video}.error") is None
 
 
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_person_follows_a_difference_to_the_clip_in_the_other_dataset(
+    chromium: Window, width: int, both: Served
+) -> None:
+    chromium.size(width, 900)
+    chromium.complaints.clear()
+    chromium.open(f"{home(both)}/compare")
+    assert chromium.value("document.documentElement.scrollWidth <= innerWidth")
+    chromium.click('.crossings a[href*="now=rejected"]')
+    chromium.wait_for("location.pathname === '/compare/clips'")
+    wait_for_pictures(chromium)
+    assert chromium.value("document.documentElement.scrollWidth <= innerWidth")
+    assert chromium.value("[...document.images].every(each => each.alt.trim())")
+
+    chromium.click('.side a[href^="/second/clip/"]')
+    chromium.wait_for("location.pathname.startsWith('/second/clip/')")
+    assert "slight motion" in chromium.value("document.querySelector('.verdict').textContent")
+    assert chromium.complaints == []
+
+
 def test_pictures_that_nobody_sees_are_not_fetched(pages: Window, site: Served) -> None:
     pages.size(390, 500)
     pages.open(f"{home(site)}/clips")
@@ -168,3 +188,4 @@ def test_a_picture_that_cannot_be_shown_is_replaced_by_the_reason(
 
         chromium.wait_for("document.querySelector('.cards .nothing')")
         assert "cannot be decoded" in chromium.value("document.querySelector('.cards .nothing').textContent")
+        chromium.open("about:blank")  # or what it still fetches is complained about when the server is gone

@@ -51,7 +51,7 @@ def test_what_ended_otherwise_is_counted_by_both_ends(
         Moved(first="kept", second=None, clips=1, example=samples[3].clip_id),
         Moved(first="failed: input (decode)", second=None, clips=1, example=failed_clip.clip_id),
     }
-    assert found.settings == ("config.threshold was absent, is 0.5",)
+    assert list(map(str, found.settings)) == ["config.threshold was absent, is 0.5"]
     assert (found.clips, found.shared) == ((6, 4), 4)
 
 
