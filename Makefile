@@ -185,8 +185,8 @@ compact: setup  ## few shards of many, in the newest layout, also of older datas
 	$(call need,DATASET,name a dataset directory)
 	$(PYTHON) -m pipelines compact --dataset "$$DATASET" $(ARGS)
 
-export: setup  ## a dataset in the form of another trainer (docs/formats.md): make export DATASET=out/dataset TO=musubi OUTPUT=out/musubi [DRY_RUN=1]
-	$(call need,DATASET,name a dataset directory)$(call need,TO,name a format such as musubi; docs/formats.md lists them)$(call need,OUTPUT,name the new folder)
+export: setup  ## a dataset in the form of another trainer (docs/formats.md): make export DATASET=out/dataset TO=musubi OUTPUT=out/musubi [DRY_RUN=1]; TO=webdataset also to OUTPUT=s3://bucket/prefix
+	$(call need,DATASET,name a dataset directory)$(call need,TO,name a format such as musubi; docs/formats.md lists them)$(call need,OUTPUT,name the new folder or of some forms an address)
 	$(PYTHON) -m pipelines export --dataset "$$DATASET" --to "$$TO" --output "$$OUTPUT" $(if $(DRY_RUN),--dry-run) $(ARGS)
 
 validate: setup  ## whether everything in a dataset is as it should be: make validate DATASET=out/dataset [ARGS="--videos first"]

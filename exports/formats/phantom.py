@@ -57,6 +57,8 @@ class Phantom(FolderFormat):
         grid=FrameGrid(), least_references=0, most_references=0, writes_videos=False, reads_videos=False
     )
 
+    opens_addresses: ClassVar[bool] = True
+
     def row(self, clip: ExportedClip, sample: Sample) -> Row:
         """Pairs, and the spans that they name."""
         phrases = [(described(sample.caption, each.start, each.end), each) for each in sample.entities]

@@ -17,14 +17,13 @@ from dataset_schema import Payload, Sample
 from exports import export as exporting
 from exports.config import ExportConfig
 from exports.cutting import CutConfig
+from exports.disk_ledger import DiskLedger
 from exports.export import Finished, export
 from exports.formats.every_format import FORMATS, FormatName
-from exports.ledger import Ledger
 from exports.planning import expect_possible
 from exports.published import open_dataset
 from exports.refusal import Reason
 from exports.survey import Counts, survey
-from storage.lock import held_alone
 from tests.exports.made_clips import clip_id, entity, make_sample, shown, video_bytes, write_dataset
 
 ROOT = Path(__file__).parents[2]
@@ -173,7 +172,7 @@ def test_an_export_that_was_killed_goes_on_and_is_the_same(
 
     with monkeypatch.context() as patched:
         for name in ("commit", "stage", "_move"):
-            patched.setattr(Ledger, name, dying(getattr(Ledger, name)))
+            patched.setattr(DiskLedger, name, dying(getattr(DiskLedger, name)))
         with pytest.raises(Killed):
             run(dataset, tmp_path / "killed" / "out")
     assert not (tmp_path / "killed" / "out").exists()
@@ -217,7 +216,7 @@ def test_what_was_begun_with_other_settings_is_not_gone_on_with(
 
 def test_two_at_once_do_not_write_the_same_export(dataset: Path, tmp_path: Path) -> None:
     with (
-        held_alone(Ledger(tmp_path / "out").lock, busy="busy"),
+        DiskLedger(tmp_path / "out").alone(),
         pytest.raises(Exception, match="is being written by another command"),
     ):
         run(dataset, tmp_path / "out")
