@@ -83,6 +83,20 @@ def test_the_manifest_tells_sources_licences_and_the_hash_of_every_file(dataset:
     assert (tmp_path / "out" / "videos" / f"{clip_id(0)}.mp4").read_bytes() == LONG
 
 
+def test_the_hash_of_a_whole_source_is_that_of_curation_and_any_other_file_is_hashed(tmp_path: Path) -> None:
+    known = "0" * 64  # of no file: as where the shard was damaged since then
+    source = replace(sample(0).source, content_sha256=known)
+    part = replace(source, start_s=0.0, end_s=4.0)
+    dataset = write_dataset(
+        tmp_path / "dataset", [replace(sample(0), source=source), replace(sample(1), source=part), sample(2)]
+    )
+
+    run(dataset, tmp_path / "out", name="plain")
+
+    written = [row["video"]["file"]["sha256"] for row in lines(tmp_path / "out" / "manifest.jsonl")]  # type: ignore[index]
+    assert written == [known, sha256(LONG).hexdigest(), sha256(LONG).hexdigest()]
+
+
 def test_nothing_but_the_export_is_left(dataset: Path, tmp_path: Path) -> None:
     run(dataset, tmp_path / "out")
 
