@@ -12,6 +12,7 @@ from exports import export as exporting
 from exports.config import ExportConfig
 from exports.cutting import CutConfig
 from exports.export import END_MARK, Finished, export
+from exports.forgetting import expect_finished, forget_exported
 from exports.formats.every_format import FORMATS, FormatName
 from exports.ledger import WORK
 from exports.published import open_dataset
@@ -19,7 +20,7 @@ from pipelines.__main__ import main
 from pipelines.known_errors import WRONG_INPUT
 from storage.address import Address, Place
 from storage.lock import held_alone
-from tests.exports.made_clips import cutout, entity, make_sample, reference, video_bytes, write_dataset
+from tests.exports.made_clips import clip_id, cutout, entity, make_sample, reference, video_bytes, write_dataset
 from tests.object_store import Killed, Proxy, bucket, killed, proxy, put, session_proxy, store_url
 
 __all__ = ["bucket", "proxy", "session_proxy", "store_url"]
@@ -159,6 +160,22 @@ def test_a_store_that_refuses_a_write_in_the_middle_is_one_line_and_the_next_run
     proxy.plan(0, 0)
     assert main(words) == 0
     assert "rows 4 = written 3 + refused 1" in capsys.readouterr().out
+
+
+def test_a_clip_is_taken_out_of_an_export_in_a_store_as_out_of_a_folder(
+    dataset: Path, tmp_path: Path, bucket: str
+) -> None:
+    local, output = tmp_path / "out", Address(f"{bucket}/out")
+    for place in (local, output):
+        run(dataset, place)
+        expect_finished(place)
+        forget_exported(place, [clip_id(1)])
+
+    assert tree(output) == tree(local)
+    mark = json.loads((output / END_MARK).read_bytes())
+    assert (mark["rows"], mark["counts"]) == (3, json.loads((local / END_MARK).read_bytes())["counts"])
+    with pytest.raises(FileNotFoundError, match=r"holds no manifest\.jsonl and export\.json"):
+        expect_finished(Address(f"{bucket}/nothing"))
 
 
 def test_tables_without_pixels_go_to_a_store_too(tmp_path: Path, bucket: str) -> None:
