@@ -106,7 +106,7 @@ setup-browser:  ## install Chromium for make test-browser, by apt-get as root
 	apt-get install -y --no-install-recommends chromium
 
 test-readers: setup  ## exports, read by the packages that other trainers and tools read with, after make setup-readers
-	@test -x $(READERS_VENV)/bin/python || { echo "there is no $(READERS_VENV); run make setup-readers, which downloads packages, 800 MB on the disk" >&2; exit 1; }
+	@test -x $(READERS_VENV)/bin/python || { echo "there is no $(READERS_VENV); run make setup-readers, which downloads packages, 1 GB on the disk" >&2; exit 1; }
 	READERS_VENV="$(abspath $(READERS_VENV))" $(VENV)/bin/pytest -m readers tests/exports $(ARGS)
 
 # Without its dependencies the last one is its reader, which is all that is wanted of it.

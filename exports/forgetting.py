@@ -1,8 +1,8 @@
 """Takes clips out of a finished export: their files, what the trainer's own files say of them, their manifest lines.
 
 Every file of a clip is named by its id, and so is its line in a list and its row in a table. So what a format's lists
-say of other clips stays as it was written, byte for byte. The manifest comes last: until then it tells a second try what
-is to be done.
+say of other clips stays as it was written, byte for byte. The manifest comes last: until then it tells a second try
+what is to be done.
 """
 
 import json
@@ -76,7 +76,8 @@ def find_exported(folder: Place, is_meant: Callable[[ExportedEntry], bool]) -> l
 def forget_exported(folder: Place, clip_ids: Collection[str]) -> None:
     """Take clips out; clips that are not there, or not any more, are passed over."""
     entries = find_exported(folder, lambda entry: entry.clip_id in clip_ids)
-    for path in sorted(folder.iterdir()):
+    paths: list[Place] = sorted(folder.iterdir(), key=str)
+    for path in paths:
         if path.suffix == ".tar":
             _without_members(path, clip_ids)
         elif path.suffix == ".parquet":

@@ -124,11 +124,12 @@ def _source(file: VideoFile) -> Iterator[Any]:
 def _opened(file: VideoFile, source: Any) -> InputContainer:
     with av.logging.Capture() as log:
         try:
-            return av.open(  # a playlist opens no address
+            container: InputContainer = av.open(  # a playlist opens no address
                 source, "r", container_options={"protocol_whitelist": "file"}, metadata_errors="replace"
             )
         except (av.error.FFmpegError, UnicodeDecodeError) as error:
             raise _cannot_open(file, error, log[-1][2].strip() if log else str(error)) from error
+    return container
 
 
 def _check_file(file: VideoFile) -> None:
