@@ -106,7 +106,7 @@ setup-browser:  ## install Chromium for make test-browser, by apt-get as root
 	apt-get install -y --no-install-recommends chromium
 
 test-readers: setup  ## exports, read by the packages that other trainers and tools read with, after make setup-readers
-	@test -x $(READERS_VENV)/bin/python || { echo "there is no $(READERS_VENV); run make setup-readers, which downloads packages, 800 MB on the disk" >&2; exit 1; }
+	@test -x $(READERS_VENV)/bin/python || { echo "there is no $(READERS_VENV); run make setup-readers, which downloads packages, 1 GB on the disk" >&2; exit 1; }
 	READERS_VENV="$(abspath $(READERS_VENV))" $(VENV)/bin/pytest -m readers tests/exports $(ARGS)
 
 # Without its dependencies the last one is its reader, which is all that is wanted of it.
@@ -185,8 +185,8 @@ compact: setup  ## few shards of many, in the newest layout, also of older datas
 	$(call need,DATASET,name a dataset directory)
 	$(PYTHON) -m pipelines compact --dataset "$$DATASET" $(ARGS)
 
-export: setup  ## a dataset in the form of another trainer (docs/formats.md): make export DATASET=out/dataset TO=musubi OUTPUT=out/musubi [DRY_RUN=1]
-	$(call need,DATASET,name a dataset directory)$(call need,TO,name a format such as musubi; docs/formats.md lists them)$(call need,OUTPUT,name the new folder)
+export: setup  ## a dataset in the form of another trainer (docs/formats.md): make export DATASET=out/dataset TO=musubi OUTPUT=out/musubi [DRY_RUN=1]; TO=webdataset also to OUTPUT=s3://bucket/prefix
+	$(call need,DATASET,name a dataset directory)$(call need,TO,name a format such as musubi; docs/formats.md lists them)$(call need,OUTPUT,name the new folder or of some forms an address)
 	$(PYTHON) -m pipelines export --dataset "$$DATASET" --to "$$TO" --output "$$OUTPUT" $(if $(DRY_RUN),--dry-run) $(ARGS)
 
 validate: setup  ## whether everything in a dataset is as it should be: make validate DATASET=out/dataset [ARGS="--videos first"]

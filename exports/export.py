@@ -1,33 +1,35 @@
 """Writes an export: parts of the dataset one after the other, then what the trainer opens first, then the end mark."""
 
 import json
-import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from dataset_schema import write_row_groups
 from exports.clip import ExportedClip
 from exports.config import ExportConfig
+from exports.disk_ledger import DiskLedger
 from exports.form import Format, Group, Row
-from exports.ledger import WORK, Ledger, Part, RefusedEntry, WrittenEntry
+from exports.ledger import BEGUN, WORK, Ledger, Part, RefusedEntry, WrittenEntry
 from exports.part_files import write_part
 from exports.planning import PlannedClip
 from exports.published import PublishedDataset, PublishedRow, rows_of
 from exports.refusal import Refused
 from exports.rendering import RenderedClip, render
+from exports.store_ledger import StoreLedger, clear
 from exports.survey import Counts, Planner
+from storage.address import Address, Place
 from storage.configs import to_plain
 from storage.local_copy import local_copy
-from storage.lock import held_alone
-from storage.whole_files import publish, whole_file, write_whole_text
+from storage.whole_files import whole_file
 
 END_MARK: Final = "export.json"
 MANIFEST: Final = "manifest.jsonl"
@@ -56,31 +58,37 @@ class Finished:
 def export(
     dataset: PublishedDataset,
     form: Format,
-    output: Path,
+    output: Place,
     config: ExportConfig,
     *,
     on_row: Callable[[int], object] = lambda _: None,
 ) -> Finished:
-    """Write a dataset in a format; it is there whole at the end, or not at all. After a kill, the same call goes on.
+    """Write a dataset in a format; after a kill, the same call goes on.
+
+    A folder is there whole at the end, or not at all. In a store every object is; `export.json` is put last.
 
     Args:
         dataset: as `open_dataset` gives it.
         form: the format.
-        output: a folder that is not there yet.
+        output: a folder that is not there yet, or an address below which nothing lies.
         config: what is wanted.
         on_row: told how many rows are done.
 
     Raises:
         BusyError: another process writes it.
-        ValueError: something else is there, or no row can be written.
+        ValueError: something else is there, no row can be written, or the format's reader opens no address.
+        OSError: also where a store refuses a write; what was put before stays, and the same call goes on.
     """
     output = output.absolute()
+    _expect_reader_opens(form, output)
     identity = _identity(dataset, form, config)
     if (found := finished_before(output, identity)) is not None:
+        if isinstance(output, Address):
+            clear(output)
         return found
-    ledger = Ledger(output)
-    busy = f"{output} is being written by another command; wait for its end"
-    with held_alone(ledger.lock, busy=busy):
+    with _ledger(output) as ledger, ledger.alone():
+        if (found := finished_before(output, identity)) is not None:  # by whoever was waited for
+            return found
         ledger.begin(identity)
         _write_parts(dataset, form, config, ledger, on_row)
         counts, groups = _counted(ledger)
@@ -90,23 +98,22 @@ def export(
                 f"{'; '.join(f'{reason}, {found}' for reason, found in counts.examples.items())}"
             )
         command = _write_heads(ledger, form, output, groups)
-        _write_end_mark(ledger, identity, counts, command)
-        shutil.rmtree(ledger.folder / WORK)
-        publish(output, are_files_synced=True)  # parts are when they are noted, heads when they are written
+        mark = {"identity": identity, "rows": counts.rows, "counts": counts.to_json(), "command": command}
+        ledger.finish(END_MARK, json.dumps(mark, indent=2, ensure_ascii=False) + "\n")
     return Finished(counts=counts, command=command, is_new=True)
 
 
-def finished_before(output: Path, identity: Mapping[str, Any]) -> Finished | None:
-    """What is said of the same export where it is there already; None where nothing is there.
+def finished_before(output: Place, identity: Mapping[str, Any]) -> Finished | None:
+    """What is said of the same export where it is there already; None where there is room for it.
 
     Raises:
         ValueError: something else is there.
     """
-    if not output.exists():
+    if _is_free(output):
         return None
     try:
         mark = json.loads((output / END_MARK).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         mark = {}
     if mark.get("identity") != json.loads(json.dumps(identity)):
         raise ValueError(
@@ -116,13 +123,39 @@ def finished_before(output: Path, identity: Mapping[str, Any]) -> Finished | Non
     return Finished(counts=Counts.from_json(mark["counts"]), command=mark["command"], is_new=False)
 
 
-def expect_new_or_same(dataset: PublishedDataset, form: Format, output: Path, config: ExportConfig) -> None:
-    """Refuse an output where something else is.
+def expect_new_or_same(dataset: PublishedDataset, form: Format, output: Place, config: ExportConfig) -> None:
+    """Refuse an output where something else is, or which the format's reader cannot open.
 
     Raises:
         ValueError: it is.
     """
+    _expect_reader_opens(form, output)
     finished_before(output.absolute(), _identity(dataset, form, config))
+
+
+def _expect_reader_opens(form: Format, output: Place) -> None:
+    if isinstance(output, Address) and not form.opens_addresses:
+        raise ValueError(
+            f"output is {output}, and what reads {form.name} opens files of its own machine alone; name a folder, and "
+            "copy that to where it is read, or choose a form that is read from a store (docs/formats.md)"
+        )
+
+
+def _is_free(output: Place) -> bool:
+    """Whether nothing lies there; below an address, nothing but what this module began and did not finish."""
+    if isinstance(output, Path):
+        return not output.exists()
+    names = {place.name for place in output.iterdir() if not place.name.startswith(".")}
+    return not names or (END_MARK not in names and (output / WORK / BEGUN).is_file())
+
+
+@contextmanager
+def _ledger(output: Place) -> Iterator[Ledger]:
+    if isinstance(output, Path):
+        yield DiskLedger(output)
+        return
+    with TemporaryDirectory(prefix="export-") as scratch:
+        yield StoreLedger(output, Path(scratch))
 
 
 def _identity(dataset: PublishedDataset, form: Format, config: ExportConfig) -> dict[str, Any]:
@@ -207,7 +240,7 @@ def _rendered(
 class _Written:
     """What a format's own files are made of."""
 
-    output: Path
+    output: Place
     groups: tuple[Group, ...]
     ledger: Ledger
 
@@ -253,7 +286,7 @@ def _counted(ledger: Ledger) -> tuple[Counts, tuple[Group, ...]]:
     return counts, tuple(own.as_group(name) for name, own in sorted(found.items()))
 
 
-def _write_heads(ledger: Ledger, form: Format, output: Path, groups: tuple[Group, ...]) -> str:
+def _write_heads(ledger: Ledger, form: Format, output: Place, groups: tuple[Group, ...]) -> str:
     """Write the format's own files, and what was written and refused; gives the trainer's command."""
     written = _Written(output=output, groups=groups, ledger=ledger)
     for name, lines in form.heads(written):
@@ -273,11 +306,6 @@ def _clip_id(line: Mapping[str, Any]) -> str:
     return clip_id
 
 
-def _write_lines(path: Path, lines: Iterable[str]) -> None:
+def _write_lines(path: Place, lines: Iterable[str]) -> None:
     with whole_file(path) as written, Path(written).open("w", encoding="utf-8") as file:
         file.writelines(f"{line}\n" for line in lines)
-
-
-def _write_end_mark(ledger: Ledger, identity: Mapping[str, Any], counts: Counts, command: str) -> None:
-    mark = {"identity": identity, "rows": counts.rows, "counts": counts.to_json(), "command": command}
-    write_whole_text(ledger.folder / END_MARK, json.dumps(mark, indent=2, ensure_ascii=False) + "\n")

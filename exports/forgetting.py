@@ -1,7 +1,8 @@
 """Takes clips out of a finished export: their files, what the trainer's own files say of them, their manifest lines.
 
-Every file of a clip is named by its id, and so is its line in a list. So what a format's lists say of other clips stays
-as it was written, byte for byte. The manifest comes last: until then it tells a second try what is to be done.
+Every file of a clip is named by its id, and so is its line in a list and its row in a table. So what a format's lists
+say of other clips stays as it was written, byte for byte. The manifest comes last: until then it tells a second try
+what is to be done.
 """
 
 import json
@@ -12,11 +13,19 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from dataset_schema import write_row_groups
 from exports.clip import ExportedClip, File
 from exports.export import END_MARK, MANIFEST, REFUSED
 from exports.form import json_list
+from exports.ledger import BEGUN, WORK
 from exports.survey import Counts
+from storage.address import Place
 from storage.configs import from_plain
+from storage.local_copy import local_copy
 from storage.whole_files import unfinished, whole_file, write_whole_text
 
 # Lists and settings of trainers; videos, pictures and tars lie elsewhere or have other names.
@@ -33,44 +42,46 @@ class ExportedEntry:
     files: tuple[File, ...]
 
 
-def expect_finished(folder: Path) -> None:
+def expect_finished(folder: Place) -> None:
     """Refuse what is no export, or is not finished.
 
     Raises:
         FileNotFoundError: there is none.
         ValueError: one was begun there.
     """
-    if unfinished(folder).exists():
-        raise ValueError(
-            f"{unfinished(folder)} holds an export that was begun and is not finished; finish it, or delete that folder"
-        )
+    begun = unfinished(folder) if isinstance(folder, Path) else folder / WORK / BEGUN
+    if begun.exists():
+        raise ValueError(f"{begun} tells of an export that was begun and is not finished; finish it, or delete that")
     if not is_export(folder):
         raise FileNotFoundError(f"{folder} holds no {MANIFEST} and {END_MARK}, expected what `export` wrote")
 
 
-def is_export(folder: Path) -> bool:
+def is_export(folder: Place) -> bool:
     """Whether a finished export lies there."""
     return (folder / MANIFEST).is_file() and (folder / END_MARK).is_file()
 
 
-def exported_from(folder: Path) -> tuple[str, str]:
+def exported_from(folder: Place) -> tuple[str, str]:
     """Where the dataset of an export lay, and its id."""
     identity = json.loads((folder / END_MARK).read_text(encoding="utf-8"))["identity"]
     return identity["dataset"], identity["dataset_id"]
 
 
-def find_exported(folder: Path, is_meant: Callable[[ExportedEntry], bool]) -> list[ExportedEntry]:
+def find_exported(folder: Place, is_meant: Callable[[ExportedEntry], bool]) -> list[ExportedEntry]:
     """The clips of an export that are meant."""
     found = (_entry(line) for line in _lines(folder / MANIFEST))
     return [entry for entry in found if is_meant(entry)]
 
 
-def forget_exported(folder: Path, clip_ids: Collection[str]) -> None:
+def forget_exported(folder: Place, clip_ids: Collection[str]) -> None:
     """Take clips out; clips that are not there, or not any more, are passed over."""
     entries = find_exported(folder, lambda entry: entry.clip_id in clip_ids)
-    for path in sorted(folder.iterdir()):
+    paths: list[Place] = sorted(folder.iterdir(), key=str)
+    for path in paths:
         if path.suffix == ".tar":
             _without_members(path, clip_ids)
+        elif path.suffix == ".parquet":
+            _without_rows(path, clip_ids)
         elif path.suffix in _LISTS and path.name not in {MANIFEST, END_MARK}:
             _without_lines(path, clip_ids)
     for file in (file for entry in entries for file in entry.files):
@@ -82,17 +93,18 @@ def forget_exported(folder: Path, clip_ids: Collection[str]) -> None:
 def _entry(line: str) -> ExportedEntry:
     clip = json.loads(line)
     pictures = [picture["file"] for picture in clip["pictures"]]
-    files = tuple(File(**file) for file in (clip["video"]["file"], *pictures, *clip["texts"]))
+    named = (clip["video"]["file"], *pictures, *clip["texts"])
+    files = tuple(File(**file) for file in named if file["name"])  # some formats write no video
     return ExportedEntry(clip_id=clip["clip_id"], source=clip["source"], files=files)
 
 
-def _lines(path: Path) -> Iterator[str]:
+def _lines(path: Place) -> Iterator[str]:
     if path.is_file():
-        with path.open(encoding="utf-8") as lines:
+        with local_copy(path) as copy, copy.open(encoding="utf-8") as lines:
             yield from (line.rstrip("\n") for line in lines)
 
 
-def _without_lines(path: Path, clip_ids: Collection[str]) -> None:
+def _without_lines(path: Place, clip_ids: Collection[str]) -> None:
     lines = list(_lines(path))
     staying = [line for line in lines if not any(clip_id in line for clip_id in clip_ids)]
     if len(staying) == len(lines):
@@ -104,15 +116,26 @@ def _without_lines(path: Path, clip_ids: Collection[str]) -> None:
     write_whole_text(path, text)
 
 
-def _renew_digest(catalogue: Path, former: str, present: str) -> None:
+def _renew_digest(catalogue: Place, former: str, present: str) -> None:
     """What a catalogue says of a list, before the list is written: so a killed run is finished by another."""
     if catalogue.is_file() and former in (text := catalogue.read_text(encoding="utf-8")):
         write_whole_text(catalogue, text.replace(former, present))
 
 
-def _without_members(path: Path, clip_ids: Collection[str]) -> None:
+def _without_rows(path: Place, clip_ids: Collection[str]) -> None:
+    """Tables name clips in a column."""
+    gone = pa.array(sorted(clip_ids), pa.string())
+    with local_copy(path) as copy, pq.ParquetFile(copy) as file:
+        if not pc.any(pc.is_in(file.read(["clip_id"])["clip_id"], gone)).as_py():
+            return
+        groups = (file.read_row_group(number) for number in range(file.num_row_groups))
+        staying = (rows.filter(pc.invert(pc.is_in(rows["clip_id"], gone))) for rows in groups)
+        write_row_groups(path, file.schema_arrow, staying)
+
+
+def _without_members(path: Place, clip_ids: Collection[str]) -> None:
     """A clip's members have its id up to the first dot of their names."""
-    with tarfile.open(path) as tar:
+    with local_copy(path) as copy, tarfile.open(copy) as tar:
         members = [member for member in tar if member.name.partition(".")[0] not in clip_ids]
         if len(members) == len(tar.getmembers()):
             return
@@ -124,7 +147,7 @@ def _without_members(path: Path, clip_ids: Collection[str]) -> None:
                 output.addfile(member, tar.extractfile(member))
 
 
-def _count_anew(folder: Path, clip_ids: Collection[str]) -> None:
+def _count_anew(folder: Place, clip_ids: Collection[str]) -> None:
     """The end mark, with the clips that stay; what the export was made of, it says as before."""
     mark = json.loads((folder / END_MARK).read_text(encoding="utf-8"))
     counts = Counts()

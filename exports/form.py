@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeAlias
 
 import pyarrow as pa
@@ -11,6 +10,7 @@ import pyarrow as pa
 from dataset_schema import Sample
 from exports.clip import ExportedClip
 from exports.target import Target
+from storage.address import Place
 
 Row: TypeAlias = dict[str, Any]
 
@@ -39,7 +39,7 @@ class Written(Protocol):
     """What was written, as far as a format's own files are made of it. Rows come in the order of the dataset."""
 
     @property
-    def output(self) -> Path:
+    def output(self) -> Place:
         """Where the export will lie: absolute."""
         ...
 
@@ -61,6 +61,7 @@ class Format(Protocol):
         summary: what reads it, in a line.
         target: what the reader asks of clips.
         packs: the files of a part go into one tar.
+        opens_addresses: its readers open what lies in a store; else an export has to lie in a folder.
         part_bytes: how much is written before it is noted as done; of a format that packs, the size of a tar.
     """
 
@@ -68,6 +69,7 @@ class Format(Protocol):
     summary: ClassVar[str]
     target: ClassVar[Target]
     packs: ClassVar[bool]
+    opens_addresses: ClassVar[bool]
     part_bytes: ClassVar[int]
 
     def video_name(self, clip_id: str, group: str) -> str:

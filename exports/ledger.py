@@ -1,28 +1,30 @@
-"""What of an export is finished, kept beside the files until all is: a killed export goes on from it.
+"""What of an export is finished, kept beside its files until all is: a killed export goes on from it.
 
-The export lies under a hidden name until its end. Its parts are written to a folder of their own, then a page of the
-ledger says what they hold, whole or not at all, and only then are the files moved to their places. So a file in its
-place is always whole and always told of, and whatever a killed process leaves is told of or deleted.
+Files of a part are written to a folder of their own; a page, which is there whole or not at all, says what they hold.
+Whatever a killed process leaves is told of by a page or deleted. Where files lie, and when a page is written, a disk
+and a store do each in its own way: `disk_ledger.py`, `store_ledger.py`.
 """
 
 import json
 import shutil
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
 from exports.clip import ExportedClip
 from exports.form import Row
-from storage.whole_files import sync, unfinished, write_whole_text
+from storage.address import Place
+from storage.lock import expect_held, held_alone
+from storage.whole_files import write_whole_text
 
 WORK: Final = ".export"
-_BEGUN: Final = "begun.json"
-_PAGES: Final = "pages"
+BEGUN: Final = "begun.json"
+PAGES: Final = "pages"
+_LOCK: Final = "lock"
 _STAGED: Final = "staged"
-# Our choice: a disk writes several files at once about as fast as one.
-_SYNCED_AT_ONCE: Final = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,23 +71,31 @@ class RefusedEntry:
 Entry = WrittenEntry | RefusedEntry
 
 
-class Ledger:
+class Ledger(ABC):
     """The ledger of one export.
 
     Args:
         output: where the export will lie.
+        folder: where its files lie until it is whole.
+        work: a folder of this machine for pages, and for files that are being written.
     """
 
-    def __init__(self, output: Path) -> None:
-        self.folder = unfinished(output)
-        self._work = self.folder / WORK
-        self._pages = self._work / _PAGES
-        self._staged = self._work / _STAGED
+    def __init__(self, output: Place, *, folder: Place, work: Path) -> None:
+        self.folder = folder
+        self._output = output
+        self._pages = work / PAGES
+        self._staged = work / _STAGED
 
-    @property
-    def lock(self) -> Path:
-        """Of whoever writes."""
-        return self._work / "lock"
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep others from this export within the block.
+
+        Raises:
+            BusyError: another process writes it.
+        """
+        busy = f"{self._output} is being written by another command; wait for its end"
+        with held_alone(self._lock, busy=busy) as self._holder:
+            yield
 
     def begin(self, identity: Mapping[str, Any]) -> None:
         """Begin, or go on with what was begun with the same dataset and the same settings.
@@ -93,8 +103,8 @@ class Ledger:
         Raises:
             ValueError: it was begun with others.
         """
-        begun, written = self._work / _BEGUN, json.dumps(identity, indent=2, sort_keys=True)
-        if not begun.exists():
+        begun, written = self.folder / WORK / BEGUN, json.dumps(identity, indent=2, sort_keys=True)
+        if not begun.is_file():
             write_whole_text(begun, written + "\n")
         found = json.loads(begun.read_text(encoding="utf-8"))
         if differing := sorted(name for name in identity if found.get(name) != identity[name]):
@@ -103,11 +113,13 @@ class Ledger:
                 "delete that folder, or name another output"
             )
         self._recover()
+        self._forget_broken()
 
     def done(self) -> dict[int, Part]:
         """Of every shard that was begun, all its rows that are finished as one part."""
         done: dict[int, Part] = {}
-        for part in self._parts():
+        for page in self._all_pages():
+            part = Part(**_head(page)["part"])
             done[part.shard] = Part(shard=part.shard, first=0, end=part.end, is_last=part.is_last)
         return done
 
@@ -119,16 +131,26 @@ class Ledger:
         return folder
 
     def commit(self, part: Part, entries: Sequence[Entry]) -> None:
-        """Note a part as finished, and put its files in their places."""
+        """Put the files of a part in their places, and note it as finished.
+
+        Raises:
+            BusyError: a store was out of reach for so long that another process went on with the export.
+        """
+        self.expect_alone()
         staged = self._staged / part.name
-        paths = [path for path in staged.rglob("*") if path.is_file()]
-        with ThreadPoolExecutor(_SYNCED_AT_ONCE) as pool:
-            list(pool.map(sync, paths))
-        files = {str(path.relative_to(staged)): path.stat().st_size for path in paths}
-        lines = [json.dumps({"part": asdict(part), "files": files})]
+        files = {path.relative_to(staged).as_posix(): path for path in staged.rglob("*") if path.is_file()}
+        head = {"part": asdict(part), "files": {name: path.stat().st_size for name, path in files.items()}}
+        lines = [json.dumps(head)]
         lines += [json.dumps(_named(entry), ensure_ascii=False, default=_fields_of) for entry in entries]
-        write_whole_text(self._page(part.name), "\n".join(lines) + "\n")
-        self._move(part.name)
+        self._keep(part.name, files, "\n".join(lines) + "\n")
+
+    def expect_alone(self) -> None:
+        """Refuse to go on where another process took the export over.
+
+        Raises:
+            BusyError: one did.
+        """
+        expect_held(self._lock, self._holder)
 
     def entries(self) -> Iterator[Entry]:
         """What became of the rows, in the order of the dataset."""
@@ -142,55 +164,51 @@ class Ledger:
                     next(lines)
                     yield from map(json.loads, lines)
 
+    @abstractmethod
+    def finish(self, end_mark: str, text: str) -> None:
+        """Write the file that says that all is there, last, and leave nothing but the export."""
+
+    @abstractmethod
+    def _recover(self) -> None:
+        """Have the pages that there are, and nothing of parts that have none."""
+
+    @abstractmethod
+    def _keep(self, name: str, files: Mapping[str, Path], page: str) -> None:
+        """Put staged files in their places, and write the page of their part."""
+
+    @abstractmethod
+    def _is_there(self, name: str, size_bytes: int) -> bool:
+        """Whether a file is in its place."""
+
+    @abstractmethod
+    def _drop(self, page: Path) -> None:
+        """Delete a page."""
+
+    @property
+    def _lock(self) -> Place:
+        return self.folder / WORK / _LOCK
+
     def _page(self, name: str) -> Path:
         return self._pages / f"{name}.jsonl"
 
     def _all_pages(self) -> list[Path]:
         return sorted(path for path in self._pages.glob("*.jsonl") if not path.name.startswith("."))
 
-    def _parts(self) -> Iterator[Part]:
-        for page in self._all_pages():
-            yield Part(**_head(page)["part"])
-
-    def _recover(self) -> None:
-        """Finish what was noted, delete what was not, and forget parts whose files are gone."""
-        for staged in self._staged.glob("*"):
-            if self._page(staged.name).exists():
-                self._move(staged.name)
-            else:
-                shutil.rmtree(staged)
+    def _forget_broken(self) -> None:
+        """Drop parts of which files are gone; what comes after one is done again too, up to the end of its shard."""
         broken: set[str] = set()
         for page in self._all_pages():
             shard, _, _ = page.stem.partition("-")
-            if shard in broken or not self._is_intact(page):
-                broken.add(shard)  # what comes after it is done again too: a shard is finished from its first row on
-                page.unlink()
-
-    def _is_intact(self, page: Path) -> bool:
-        files: dict[str, int] = _head(page)["files"]
-        return all(_size(self.folder / name) == size for name, size in files.items())
-
-    def _move(self, name: str) -> None:
-        staged = self._staged / name
-        for path in sorted(staged.rglob("*")):
-            if path.is_file():
-                place = self.folder / path.relative_to(staged)
-                place.parent.mkdir(parents=True, exist_ok=True)
-                path.replace(place)
-        shutil.rmtree(staged)
+            files: dict[str, int] = _head(page)["files"]
+            if shard in broken or not all(self._is_there(name, size) for name, size in files.items()):
+                broken.add(shard)
+                self._drop(page)
 
 
 def _head(page: Path) -> dict[str, Any]:
     with page.open(encoding="utf-8") as lines:
         head: dict[str, Any] = json.loads(next(lines))
     return head
-
-
-def _size(path: Path) -> int | None:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return None
 
 
 def _named(entry: Entry) -> dict[str, Entry]:

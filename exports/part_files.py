@@ -1,7 +1,9 @@
-"""The files of a part: written and hashed by threads beside the work, because neither holds the interpreter."""
+"""The files of a part: written and hashed by threads beside the work, because neither holds the interpreter.
 
-import io
-import tarfile
+A video that is the whole file of its source was hashed when it was curated. That hash is taken: it costs nothing, and
+it tells damage since then, which a hash of what is written would not.
+"""
+
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -9,7 +11,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from tarfile import BLOCKSIZE, RECORDSIZE, TarInfo
+from typing import BinaryIO, Final
 
 from exports.clip import ExportedClip, File
 from exports.form import Row
@@ -19,9 +22,6 @@ from exports.rendering import RenderedClip
 _THREADS: Final = 4
 # Our choice: so many clips may be in memory because their files are not written yet.
 _CLIPS_AHEAD: Final = 8
-
-# Our choice: a video in a few pieces; what tarfile takes itself is 16 KiB.
-_COPIED_BYTES: Final = 2**20
 
 
 def write_part(rendered: Iterable[RenderedClip | RefusedEntry], folder: Path, *, tar: str | None) -> list[Entry]:
@@ -36,14 +36,15 @@ def write_part(rendered: Iterable[RenderedClip | RefusedEntry], folder: Path, *,
     ahead: deque[_Begun | RefusedEntry] = deque()
     with ExitStack() as stack:
         threads = stack.enter_context(ThreadPoolExecutor(_THREADS))
-        packed = (
-            None if tar is None else stack.enter_context(tarfile.TarFile(folder / tar, "w", copybufsize=_COPIED_BYTES))
-        )
+        packed = None if tar is None else stack.enter_context((folder / tar).open("wb"))
         for each in rendered:
             ahead.append(each if isinstance(each, RefusedEntry) else _begin(each, folder, packed, threads))
             if len(ahead) > _CLIPS_AHEAD:
                 entries.append(_finish(ahead.popleft()))
         entries += map(_finish, ahead)
+        if packed is not None:
+            packed.write(bytes(2 * BLOCKSIZE))  # the end of a tar
+            packed.write(bytes(-packed.tell() % RECORDSIZE))
     if tar is not None and not any(isinstance(entry, WrittenEntry) for entry in entries):
         (folder / tar).unlink()
     return entries
@@ -55,27 +56,21 @@ class _Begun:
 
     clip: ExportedClip
     row: Row
-    files: dict[str, Future[File]]
-    written: list[Future[None]]
+    files: Future[list[File]]
 
 
-def _begin(rendered: RenderedClip, folder: Path, packed: tarfile.TarFile | None, threads: Executor) -> _Begun:
-    files = {name: threads.submit(_hashed, name, content) for name, content in rendered.files.items()}
-    written = []
-    for name, content in rendered.files.items():
-        if packed is None:
-            written.append(threads.submit(_put, folder / name, content))
-        else:
+def _begin(rendered: RenderedClip, folder: Path, packed: BinaryIO | None, threads: Executor) -> _Begun:
+    files = threads.submit(_written, rendered, folder if packed is None else None)
+    if packed is not None:
+        for name, content in rendered.files.items():
             _pack(packed, name, content)
-    return _Begun(rendered.clip, rendered.row, files, written)
+    return _Begun(rendered.clip, rendered.row, files)
 
 
 def _finish(begun: _Begun | RefusedEntry) -> Entry:
     if isinstance(begun, RefusedEntry):
         return begun
-    for written in begun.written:
-        written.result()
-    clip, found = begun.clip, {name: hashed.result() for name, hashed in begun.files.items()}
+    clip, found = begun.clip, {file.name: file for file in begun.files.result()}
     clip = replace(
         clip,
         video=replace(clip.video, file=found.get(clip.video.file.name, File(name=""))),
@@ -85,16 +80,23 @@ def _finish(begun: _Begun | RefusedEntry) -> Entry:
     return WrittenEntry(clip=clip, row=begun.row)
 
 
-def _hashed(name: str, content: bytes) -> File:
-    return File(name=name, sha256=sha256(content).hexdigest(), size_bytes=len(content))
+def _written(rendered: RenderedClip, folder: Path | None) -> list[File]:
+    """The files of a clip, hashed, and without a tar written."""
+    files = []
+    for name, content in rendered.files.items():
+        if folder is not None:
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        digest = rendered.digests.get(name) or sha256(content).hexdigest()
+        files.append(File(name=name, sha256=digest, size_bytes=len(content)))
+    return files
 
 
-def _put(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-
-
-def _pack(tar: tarfile.TarFile, name: str, content: bytes) -> None:
-    member = tarfile.TarInfo(name)
+def _pack(tar: BinaryIO, name: str, content: bytes) -> None:
+    """As `TarFile.addfile`, which copies every member's facts twice and its content once."""
+    member = TarInfo(name)
     member.size = len(content)
-    tar.addfile(member, io.BytesIO(content))
+    tar.write(member.tobuf())
+    tar.write(content)
+    tar.write(bytes(-len(content) % BLOCKSIZE))

@@ -7,7 +7,7 @@ from typing import Final
 from dataset_schema import Sample
 from exports.clip import ExportedClip, File
 from exports.config import ExportConfig
-from exports.cutting import CutPlan
+from exports.cutting import CutPlan, is_cut
 from exports.encoding import encode, is_sound_whole
 from exports.form import Format, Row
 from exports.pictures import render_picture
@@ -30,11 +30,13 @@ class RenderedClip:
         clip: its facts; files have no hash yet.
         row: what the format's own files say of it.
         files: contents by name.
+        digests: SHA-256 by name, of files that curation has hashed.
     """
 
     clip: ExportedClip
     row: Row
     files: Mapping[str, bytes]
+    digests: Mapping[str, str]
 
 
 def render(planned: PlannedClip, sample: Sample, form: Format, config: ExportConfig) -> RenderedClip:
@@ -64,8 +66,18 @@ def render(planned: PlannedClip, sample: Sample, form: Format, config: ExportCon
     more = form.more_files(clip, sample, content)
     clip = replace(clip, texts=tuple(File(name=name) for name in more))
     return RenderedClip(
-        clip=clip, row={**form.row(clip, sample), **form.details(clip, sample)}, files={**files, **more}
+        clip=clip,
+        row={**form.row(clip, sample), **form.details(clip, sample)},
+        files={**files, **more},
+        digests=_digests(clip, sample),
     )
+
+
+def _digests(clip: ExportedClip, sample: Sample) -> dict[str, str]:
+    """That of the video, where it is the whole file that its row tells the hash of."""
+    known = sample.source.content_sha256
+    is_source = clip.video.is_copy and not is_cut(sample)
+    return {clip.video.file.name: known} if is_source and known is not None else {}
 
 
 def _video_bytes(cut: CutPlan, sample: Sample, form: Format) -> tuple[bytes, bool, bool]:

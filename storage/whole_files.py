@@ -64,6 +64,12 @@ def write_whole_text(path: Place, text: str) -> None:
         written.write_text(text, encoding="utf-8")
 
 
+def put_file(path: Path, address: Address) -> None:
+    """Put a file of this machine in a store, whole or not at all."""
+    with path.open("rb") as file:
+        _send(file, address)
+
+
 def unfinished(path: Path) -> Path:
     """Where a file or folder lies until `publish`: for what several processes write, or one for longer than a block."""
     return path.with_name(f".{path.name}.tmp")

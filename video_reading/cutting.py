@@ -64,8 +64,10 @@ def cut_video(
     file = io.BytesIO()
     with open_clip(part) as clip:
         end_s = clip.timeline.end_s + stretch_s
-        is_heard = keeps_sound and bool(clip.video.container.streams.audio)  # else the file is not opened twice
-        sound = sound_of(part, from_s=float(clip.timeline.times_s[0]), to_s=end_s) if is_heard else None
+        sound = None
+        if keeps_sound and clip.video.container.streams.audio:  # else the file is not opened twice
+            begin_s = float(clip.timeline.times_s[0])
+            sound = sound_of(clip.file, from_s=begin_s, to_s=end_s, max_pixels=part.max_pixels)
         frames = at_pace(clip, lambda look: recoder(look, *size), fps=fps, stretch_s=stretch_s)
         num_frames = _encode(file, islice(frames, most_frames), fps, size, sound)
     return CutVideo(mp4=file.getvalue(), num_frames=num_frames, sound=sound)

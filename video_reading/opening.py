@@ -78,14 +78,7 @@ def open_video(file: VideoFile, *, max_pixels: int | None) -> Iterator[OpenedVid
         VideoError: the file is missing, empty, not readable, not a video, or its frames are too large.
     """
     _check_file(file)
-    with av.logging.Capture() as log:
-        try:
-            container = av.open(
-                _source(file), "r", container_options={"protocol_whitelist": "file"}, metadata_errors="replace"
-            )
-        except (av.error.FFmpegError, UnicodeDecodeError) as error:
-            raise _cannot_open(file, error, log[-1][2].strip() if log else str(error)) from error
-    with container:
+    with _source(file) as source, _opened(file, source) as container:
         stream = _video_stream(container)
         stream.thread_type = "NONE"
         stream.codec_context.thread_count = 1
@@ -109,17 +102,32 @@ def check_pixels(width: int, height: int, max_pixels: int | None) -> None:
         )
 
 
-def _source(file: VideoFile) -> Any:
+@contextmanager
+def _source(file: VideoFile) -> Iterator[Any]:
     """What the library opens."""
     match file:
         case bytes():
-            return io.BytesIO(file)
+            yield io.BytesIO(file)
         case FetchedFile():
+            place = file.tell()
             file.seek(0)
-            return file
-    # The prefix keeps a name that starts with a dash or looks like an address a plain file name; the white list keeps a
-    # playlist from opening addresses.
-    return f"file:{file}"
+            try:
+                yield file
+            finally:
+                file.seek(place)  # where whoever opened it before reads on
+        case _:
+            yield f"file:{file}"  # else a name that starts with a dash or looks like an address would be no file name
+
+
+def _opened(file: VideoFile, source: Any) -> InputContainer:
+    with av.logging.Capture() as log:
+        try:
+            container: InputContainer = av.open(  # a playlist opens no address
+                source, "r", container_options={"protocol_whitelist": "file"}, metadata_errors="replace"
+            )
+        except (av.error.FFmpegError, UnicodeDecodeError) as error:
+            raise _cannot_open(file, error, log[-1][2].strip() if log else str(error)) from error
+    return container
 
 
 def _check_file(file: VideoFile) -> None:
@@ -159,7 +167,8 @@ def _start(file: VideoFile) -> bytes:
     if isinstance(file, Path):
         with file.open("rb") as opened:
             return opened.read(_START_BYTES)
-    start: bytes = _source(file).read(_START_BYTES)
+    with _source(file) as source:
+        start: bytes = source.read(_START_BYTES)
     return start
 
 

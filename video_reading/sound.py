@@ -10,9 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from av.audio.resampler import AudioResampler
 
-from video_reading.clip import file_at_hand
-from video_reading.opening import OpenedVideo, open_video
-from video_reading.part import VideoPart
+from video_reading.opening import OpenedVideo, VideoFile, open_video
 
 # What AAC can say of its pace without a rate of its own; others become the usual one.
 _RATES_HZ: Final = frozenset({16_000, 22_050, 24_000, 32_000, 44_100, 48_000})
@@ -42,27 +40,26 @@ class Sound:
         return _layout(self.samples)
 
 
-def sound_of(part: VideoPart, *, from_s: float, to_s: float) -> Sound | None:
-    """The best sound track of a clip's file between two presentation times; None if it has none there.
+def sound_of(file: VideoFile, *, from_s: float, to_s: float, max_pixels: int | None) -> Sound | None:
+    """The best sound track of a file between two presentation times; None if it has none there.
 
     What of it is damaged is silent. Of more than two channels, a downmix.
 
     Raises:
         VideoError: the file cannot be opened.
     """
-    with file_at_hand(part) as file:
-        for seek_s in (from_s - _RUN_UP_S, None):
-            with open_video(file, max_pixels=part.max_pixels) as video:
-                track = video.container.streams.best("audio")
-                if track is None:
-                    return None
-                heard = _Heard(from_s=from_s + video.origin_s, to_s=to_s + video.origin_s)
-                for frame in _decoded(video, track, seek_s):
-                    if not heard.hear(frame):
-                        break
-                if seek_s is None or heard.begins_in_time:
+    for seek_s in (from_s - _RUN_UP_S, None):
+        with open_video(file, max_pixels=max_pixels) as video:
+            track = video.container.streams.best("audio")
+            if track is None:
+                return None
+            heard = _Heard(from_s=from_s + video.origin_s, to_s=to_s + video.origin_s)
+            for frame in _decoded(video, track, seek_s):
+                if not heard.hear(frame):
                     break
-        return heard.sound()
+            if seek_s is None or heard.begins_in_time:
+                break
+    return heard.sound()
 
 
 class _Heard:

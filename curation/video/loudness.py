@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curation.video.requests import ListenRequest, Loudness
+from video_reading.clip import file_at_hand
 from video_reading.sound import Sound, sound_of
 
 # ITU-R BS.1770-4: the two stages of K-weighting as analog filters, a high shelf and a high pass (their corner in Hz and
@@ -31,7 +32,9 @@ def listen(request: ListenRequest) -> Loudness | None:
     Raises:
         VideoError: the file cannot be opened.
     """
-    sound = sound_of(request.part, from_s=request.from_s, to_s=request.to_s)
+    part = request.part
+    with file_at_hand(part) as file:
+        sound = sound_of(file, from_s=request.from_s, to_s=request.to_s, max_pixels=part.max_pixels)
     return None if sound is None else loudness_of(sound)
 
 

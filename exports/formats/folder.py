@@ -17,6 +17,7 @@ class FolderFormat:
     """Names, and nothing beside the videos and pictures; a format says the rest itself."""
 
     packs: ClassVar[bool] = False
+    opens_addresses: ClassVar[bool] = False
     part_bytes: ClassVar[int] = _PART_BYTES
 
     def video_name(self, clip_id: str, group: str) -> str:

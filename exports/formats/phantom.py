@@ -33,7 +33,9 @@ _LONG_SIDE: Final = 768
 # Our choice: so long is the span that shows one frame of another time.
 _INSTANT_S: Final = 0.1
 _ROWS_PER_GROUP: Final = 10_000
-_PAIRS: Final = pa.schema([("video_id", pa.string()), ("video_caption", pa.string()), ("cross_pair", pa.string())])
+_PAIRS: Final = pa.schema(
+    [("video_id", pa.string()), ("video_caption", pa.string()), ("cross_pair", pa.string()), ("clip_id", pa.string())]
+)
 _SPANS: Final = pa.schema(
     [
         ("vid", pa.string()),
@@ -56,6 +58,8 @@ class Phantom(FolderFormat):
     target: ClassVar[Target] = Target(
         grid=FrameGrid(), least_references=0, most_references=0, writes_videos=False, reads_videos=False
     )
+
+    opens_addresses: ClassVar[bool] = True
 
     def row(self, clip: ExportedClip, sample: Sample) -> Row:
         """Pairs, and the spans that they name."""

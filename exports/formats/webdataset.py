@@ -58,6 +58,7 @@ class WebDataset(FolderFormat):
         cutouts=Cutouts.TRANSPARENT,
     )
     packs: ClassVar[bool] = True
+    opens_addresses: ClassVar[bool] = True
     part_bytes: ClassVar[int] = _TAR_BYTES
 
     def video_name(self, clip_id: str, group: str) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from rich.table import Table
 
@@ -30,14 +29,14 @@ class Export:
     Attributes:
         dataset: what `curate`, `select` or `merge` wrote, finished; a directory, or its address.
         to: the format; docs/formats.md says what each keeps and loses, and which command comes next.
-        output: the new folder.
+        output: the new folder; or, for `webdataset` and `phantom`, an address in a store: s3://bucket/prefix.
         dry_run: say what would be written and what falls out, and stop.
         options: what is written, and how.
     """
 
     dataset: Place
     to: FormatName
-    output: Path = field(metadata=WRITES_FOLDER)
+    output: Place = field(metadata=WRITES_FOLDER)
     dry_run: bool = False
     options: ExportConfig = field(default_factory=ExportConfig)
 

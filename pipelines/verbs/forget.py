@@ -3,7 +3,6 @@
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from rich.console import Console
@@ -39,7 +38,7 @@ class Forget:
         rights_holder: as manifests name it.
         hashes: a list, a line for each: the SHA-256 of a video file, a perceptual hash, or the id or address of a
             source; or the `opt_out.jsonl` of another dataset.
-        export: folders that `export` wrote, of this dataset or of one made of it.
+        export: what `export` wrote, of this dataset or of one made of it; folders, or addresses.
         receipt: where to write what went; by default beside the dataset.
         dry_run: say what would go, and change nothing.
     """
@@ -49,7 +48,7 @@ class Forget:
     subject: str | None = None
     rights_holder: str | None = None
     hashes: Place | None = None
-    export: tuple[Path, ...] = ()
+    export: tuple[Place, ...] = ()
     receipt: Place | None = None
     dry_run: bool = False
 

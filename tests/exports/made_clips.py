@@ -161,16 +161,14 @@ def write_dataset(folder: Path, *shards: Sequence[Sample], complete: bool = True
     """A finished dataset of some shards."""
     for number, samples in enumerate(shards):
         write_shard(folder / "samples" / f"part-{number:05d}.parquet", samples)
-    kept = sum(map(len, shards))
-    write_manifest(
-        folder,
-        DatasetManifest(
-            profile="embedded",
-            config={},
-            annotators=(),
-            funnel=(FunnelRow(stage="publish", entered=kept, passed=kept),),
-            complete=complete,
-            id="an-id",
-        ),
-    )
+    write_head(folder, sum(map(len, shards)), complete=complete)
     return folder
+
+
+def write_head(folder: Path, kept: int, *, complete: bool = True) -> None:
+    """What says that a dataset of so many samples is finished."""
+    published = FunnelRow(stage="publish", entered=kept, passed=kept)
+    head = DatasetManifest(
+        profile="embedded", config={}, annotators=(), funnel=(published,), complete=complete, id="an-id"
+    )
+    write_manifest(folder, head)

@@ -17,14 +17,13 @@ from dataset_schema import Payload, Sample
 from exports import export as exporting
 from exports.config import ExportConfig
 from exports.cutting import CutConfig
+from exports.disk_ledger import DiskLedger
 from exports.export import Finished, export
 from exports.formats.every_format import FORMATS, FormatName
-from exports.ledger import Ledger
 from exports.planning import expect_possible
 from exports.published import open_dataset
 from exports.refusal import Reason
 from exports.survey import Counts, survey
-from storage.lock import held_alone
 from tests.exports.made_clips import clip_id, entity, make_sample, shown, video_bytes, write_dataset
 
 ROOT = Path(__file__).parents[2]
@@ -82,6 +81,20 @@ def test_the_manifest_tells_sources_licences_and_the_hash_of_every_file(dataset:
     assert (first["licence"], first["source"]["uri"]) == ("CC-BY-4.0", "/nowhere/0.mp4")  # type: ignore[index]
     assert {each["name"]: each["sha256"] for each in files}.items() <= tree(tmp_path / "out").items()
     assert (tmp_path / "out" / "videos" / f"{clip_id(0)}.mp4").read_bytes() == LONG
+
+
+def test_the_hash_of_a_whole_source_is_that_of_curation_and_any_other_file_is_hashed(tmp_path: Path) -> None:
+    known = "0" * 64  # of no file: as where the shard was damaged since then
+    source = replace(sample(0).source, content_sha256=known)
+    part = replace(source, start_s=0.0, end_s=4.0)
+    dataset = write_dataset(
+        tmp_path / "dataset", [replace(sample(0), source=source), replace(sample(1), source=part), sample(2)]
+    )
+
+    run(dataset, tmp_path / "out", name="plain")
+
+    written = [row["video"]["file"]["sha256"] for row in lines(tmp_path / "out" / "manifest.jsonl")]  # type: ignore[index]
+    assert written == [known, sha256(LONG).hexdigest(), sha256(LONG).hexdigest()]
 
 
 def test_nothing_but_the_export_is_left(dataset: Path, tmp_path: Path) -> None:
@@ -173,7 +186,7 @@ def test_an_export_that_was_killed_goes_on_and_is_the_same(
 
     with monkeypatch.context() as patched:
         for name in ("commit", "stage", "_move"):
-            patched.setattr(Ledger, name, dying(getattr(Ledger, name)))
+            patched.setattr(DiskLedger, name, dying(getattr(DiskLedger, name)))
         with pytest.raises(Killed):
             run(dataset, tmp_path / "killed" / "out")
     assert not (tmp_path / "killed" / "out").exists()
@@ -217,7 +230,7 @@ def test_what_was_begun_with_other_settings_is_not_gone_on_with(
 
 def test_two_at_once_do_not_write_the_same_export(dataset: Path, tmp_path: Path) -> None:
     with (
-        held_alone(Ledger(tmp_path / "out").lock, busy="busy"),
+        DiskLedger(tmp_path / "out").alone(),
         pytest.raises(Exception, match="is being written by another command"),
     ):
         run(dataset, tmp_path / "out")

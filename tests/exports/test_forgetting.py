@@ -84,5 +84,5 @@ def test_an_export_that_is_none_or_not_finished_is_refused(tmp_path: Path) -> No
     with pytest.raises(FileNotFoundError, match=r"holds no manifest\.jsonl and export\.json, expected what `export`"):
         expect_finished(tmp_path)
     unfinished(tmp_path / "out").mkdir()
-    with pytest.raises(ValueError, match="an export that was begun and is not finished; finish it, or delete"):
+    with pytest.raises(ValueError, match="tells of an export that was begun and is not finished; finish it"):
         expect_finished(tmp_path / "out")

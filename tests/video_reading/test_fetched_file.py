@@ -14,9 +14,11 @@ from dataset_schema import FailureKind
 from storage.address import Address
 from storage.places import place_of
 from tests.curation.made_videos import write_barcodes
+from tests.exports.made_clips import loudness, video_bytes
 from tests.object_store import Proxy, bucket, proxy, put, session_proxy, store_url
 from video_reading import fetched_file
 from video_reading.clip import open_clip
+from video_reading.cutting import cut_video
 from video_reading.part import Span, VideoPart
 from video_reading.video_error import VideoError
 
@@ -189,3 +191,18 @@ def test_a_server_that_gives_no_parts_gives_the_whole(videos: Videos, server_wit
     part = VideoPart(file=Address(f"{server_without_ranges}/a.mkv"), span=SPANS[1])
 
     assert shown(part) == shown(VideoPart(file=videos["a.mkv"], span=SPANS[1]))
+
+
+def test_a_clip_is_cut_with_its_sound_by_one_request(bucket: str, proxy: Proxy) -> None:
+    content = video_bytes(frames=48, sound_s=2.0)
+    put(f"{bucket}/heard.mp4", content)
+    part = VideoPart(file=Address(f"{bucket}/heard.mp4"), span=Span(start_s=0.5, end_s=1.5))
+    proxy.plan(0, 0)
+
+    made = cut_video(part, fps=24.0, size=(64, 96), keeps_sound=True)
+
+    local = cut_video(VideoPart(file=content, span=part.span), fps=24.0, size=(64, 96), keeps_sound=True)
+    assert made.num_frames == local.num_frames == 24
+    assert np.allclose(loudness(made.mp4), loudness(local.mp4), atol=1e-4)
+    assert loudness(made.mp4).min() > 0.1
+    assert dict(proxy.seen) == {"GET": 1}

@@ -49,13 +49,13 @@ class Forgotten:
         return found
 
 
-def plan_forgetting(dataset: Place, asked: Asked, *, exports: Sequence[Path] = ()) -> Plan:
+def plan_forgetting(dataset: Place, asked: Asked, *, exports: Sequence[Place] = ()) -> Plan:
     """What would go; nothing is changed.
 
     Args:
         dataset: what a command wrote.
         asked: what is to be forgotten.
-        exports: folders that `export` wrote, of this dataset or another.
+        exports: what `export` wrote, of this dataset or another.
 
     Raises:
         FileNotFoundError: there is no dataset, or no export.
@@ -84,7 +84,7 @@ def plan_forgetting(dataset: Place, asked: Asked, *, exports: Sequence[Path] = (
 
 
 def forget(
-    dataset: Place, asked: Asked, *, exports: Sequence[Path] = (), receipt: Place | None = None
+    dataset: Place, asked: Asked, *, exports: Sequence[Place] = (), receipt: Place | None = None
 ) -> Forgotten | None:
     """Take it out, keep it out, and look for it; None where nothing of it was there.
 
@@ -141,7 +141,7 @@ def _carry_out(dataset: Place, plan: Plan, holder: Holder) -> Forgotten:
 
         forget_cached(dataset, plan.clip_ids)
     for part in plan.exports:
-        forget_exported(Path(part.folder), part.clips)
+        forget_exported(place_of(part.folder), part.clips)
     place = place_of(plan.receipt)
     said = write_receipt(place, dataset, head.id, plan, look_through(dataset, plan))
     journal.end(dataset)
@@ -174,7 +174,7 @@ def _sheets(dataset: Place) -> tuple[str, ...]:
     return tuple(f"{_SHEETS}/{name}" for name in names)
 
 
-def _part(folder: Path, is_meant: Callable[[ExportedEntry], bool]) -> ExportPart:
+def _part(folder: Place, is_meant: Callable[[ExportedEntry], bool]) -> ExportPart:
     entries = find_exported(folder, is_meant)
     files = (file for entry in entries for file in entry.files)
     return ExportPart(

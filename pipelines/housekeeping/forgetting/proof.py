@@ -23,6 +23,7 @@ from pipelines.housekeeping.forgetting.payloads import Payloads
 from pipelines.housekeeping.forgetting.plan import Plan
 from storage.address import Place, path_below, sized_files
 from storage.local_copy import local_copy
+from storage.places import place_of
 
 _MEDIA: Final = frozenset({".mp4", ".mov", ".mkv", ".webm", ".png", ".jpg", ".jpeg", ".webp", ".safetensors"})
 _ROWS_AT_ONCE: Final = 4096
@@ -61,7 +62,7 @@ def look_through(dataset: Place, plan: Plan) -> Proof:
     for at, content in Payloads(dataset).of_sizes(plan.sizes) if plan.sizes else ():
         search.content(f"{at.shard}, row {at.row}", *content)
     for part in plan.exports:
-        folder = Path(part.folder)
+        folder = place_of(part.folder)
         for path, size_bytes in sorted(sized_files(folder, "*")):
             search.file(path, f"{folder.name}/{path_below(path, folder).as_posix()}", size_bytes)
     return proof

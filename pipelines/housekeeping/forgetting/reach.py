@@ -23,7 +23,7 @@ class Beside:
 
 
 def made_beside(
-    dataset: Place, dataset_id: str, is_meant: Callable[[ExportedEntry], bool], *, named: Collection[Path]
+    dataset: Place, dataset_id: str, is_meant: Callable[[ExportedEntry], bool], *, named: Collection[Place]
 ) -> Iterator[Beside]:
     """What lies in the folder of the dataset, was made of it, and is not named; in a store nothing is looked for."""
     if not isinstance(dataset, Path):

@@ -17,6 +17,7 @@ from dataset_schema import (
     Payload,
     RejectedClip,
     Sample,
+    Source,
     open_index,
     read_manifest,
     read_shard,
@@ -29,6 +30,8 @@ from pipelines.__main__ import main
 from pipelines.housekeeping import compacting
 from pipelines.housekeeping.compacting import Compacted, compact
 from pipelines.housekeeping.comparing import compare
+from pipelines.housekeeping.forgetting import forget as forgetting
+from pipelines.housekeeping.forgetting.asking import Asked, By
 from pipelines.housekeeping.merging import merge
 from pipelines.housekeeping.validation.validate import validate
 from pipelines.queried_shards import queried
@@ -63,7 +66,7 @@ def stored(dataset: Path, bucket: str) -> Address:
 @pytest.fixture
 def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits a minute for the dead."""
-    for module in (whole_dataset, compacting):
+    for module in (whole_dataset, compacting, forgetting):
         monkeypatch.setattr(module, "locked_for_run", partial(locked_for_run, lease_s=0.3))
 
 
@@ -342,3 +345,33 @@ def test_a_holder_that_lost_its_store_stops_before_its_next_shard(
 
     assert main(["compact", "--dataset", str(stored)]) == 75
     assert rows(stored) == before
+
+
+@pytest.mark.usefixtures("short_leases")
+def test_a_source_is_forgotten_in_a_store_as_on_a_disk_and_killed_in_its_midst_by_the_next_try(
+    tables: Tables, tmp_path: Path, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = tables[name_of("samples")]
+    gone = replace(some[0], clip_id="dead" * 8, source=Source(id="beef" * 8, uri="/videos/of a person.mp4"))
+    dataset = write_dataset(tmp_path / "dataset", {**tables, name_of("samples"): [gone, *some[1:]]})
+    asked = Asked(by=By.SOURCE, value=gone.source.uri)
+    moments = (1, 4, 8, 12, 100)
+    stored = {after: upload(dataset, Address(f"{bucket}/{after}/a set")) for after in moments}
+    assert forgetting.forget(dataset, asked) is not None
+    died = []
+
+    for after, address in stored.items():
+        try:
+            with killed(monkeypatch, after=after):
+                done = forgetting.forget(address, asked)
+        except (Killed, OSError):
+            died.append(after)
+            done = forgetting.forget(address, asked)
+
+        assert done is not None
+        assert done.left == []
+        assert rows(address) == rows(dataset)
+        assert names(address) == names(dataset)
+        assert gone.clip_id.encode() not in b"".join(path.read_bytes() for path in address.rglob("*.json*"))
+
+    assert died == [1, 4, 8, 12]
