@@ -37,8 +37,10 @@ def largest_fragment(mask: Mask) -> float:
 
 def solidity(mask: Mask) -> float:
     """Mask pixels / pixels of their convex hull: 1 for a disk, about a half for spread limbs."""
-    rows, columns = np.nonzero(mask)
-    hull = cv2.convexHull(np.stack([columns, rows], axis=-1).astype(np.int32))
+    rows = np.flatnonzero(mask.any(axis=1))
+    first, last = mask[rows].argmax(axis=1), mask.shape[1] - 1 - mask[rows, ::-1].argmax(axis=1)
+    ends = np.concatenate([np.stack([first, rows], axis=-1), np.stack([last, rows], axis=-1)])
+    hull = cv2.convexHull(ends.astype(np.int32))
     filled = cv2.fillConvexPoly(mask.astype(np.uint8), hull, 1)
     return float(mask.sum() / filled.sum())
 
@@ -110,9 +112,9 @@ def resize_mask(mask: Mask, size: tuple[int, int]) -> Mask:
 def cut_out(image: Image, mask: Mask, box: tuple[int, int, int, int]) -> Cutout:
     """The box as RGBA: the image's own colors inside the mask, all zero outside."""
     x0, y0, x1, y1 = box
-    inside = mask[y0:y1, x0:x1]
-    rgb = np.where(inside[..., None], image[y0:y1, x0:x1], 0)
-    return np.dstack([rgb, np.where(inside, 255, 0)]).astype(np.uint8)
+    cutout: Cutout = cv2.cvtColor(image[y0:y1, x0:x1], cv2.COLOR_RGB2RGBA)
+    cutout[~mask[y0:y1, x0:x1]] = 0
+    return cutout
 
 
 def white_outside(cutout: Cutout) -> Cutout:
@@ -122,7 +124,9 @@ def white_outside(cutout: Cutout) -> Cutout:
     authors' evaluation, show there. The frame's own pixels would show the surroundings, with the other entities, to a
     model that should learn this one; whoever wants them cuts them from the video by the box.
     """
-    return np.where(cutout[..., 3:] > 0, cutout, np.array([255, 255, 255, 0], np.uint8))
+    shown = cutout.copy()
+    shown[cutout[..., 3] == 0] = (255, 255, 255, 0)
+    return shown
 
 
 def png(image: npt.NDArray[np.uint8]) -> bytes:

@@ -40,12 +40,14 @@ def measure(image: Image, mask: Mask, rivals: Sequence[Mask]) -> Quality:
         mask: over it, not empty.
         rivals: the masks of other entities of the same kind in it.
     """
+    x0, y0, x1, y1 = mask_box(mask)
+    inside = mask[y0:y1, x0:x1]
     return Quality(
         area=area(mask),
         sharpness=sharpness(image, mask),
-        largest_fragment=largest_fragment(mask),
-        solidity=solidity(mask),
-        fill=fill(mask),
+        largest_fragment=largest_fragment(inside),
+        solidity=solidity(inside),
+        fill=fill(inside),
         border_contact=border_contact(mask),
         overlap=overlap(mask, rivals),
     )

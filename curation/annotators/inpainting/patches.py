@@ -5,7 +5,7 @@ in a hole of its size; they only start this one off.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -22,6 +22,15 @@ _PATCHES_TO_LEARN: Final = 3000
 _VOTE_SOFTNESS: Final = 20.0
 
 _START_RADIUS_PX: Final = 3
+
+
+class _Copied(NamedTuple):
+    """Which pixels patches are copied from, and which to, (patches,) each."""
+
+    from_y: npt.NDArray[np.int64]
+    from_x: npt.NDArray[np.int64]
+    to_y: npt.NDArray[np.int64]
+    to_x: npt.NDArray[np.int64]
 
 
 def fill_by_example(image: Image, mask: Mask, passes: Sequence[tuple[int, int]], *, patch_side: int) -> Image:
@@ -85,7 +94,8 @@ def _fill(
     found = np.zeros(len(to_y), np.int64)
     for _ in range(rounds):
         distance, found = tree.query((_patches(start, to_y, to_x, patch_side) - center) @ axes, eps=0.5)
-        voted = _vote(examples[found], (to_y, to_x), 1 / (distance + _VOTE_SOFTNESS) ** 2, hole.shape)
+        copied = _Copied(from_y[found], from_x[found], to_y, to_x)
+        voted = _vote(image, copied, 1 / (distance + _VOTE_SOFTNESS) ** 2, patch_side)
         start = np.where(hole[..., None], voted, image)
     offsets[to_y, to_x] = np.stack([from_y[found] - to_y, from_x[found] - to_x], axis=-1)
     return start, offsets
@@ -109,25 +119,21 @@ def _principal_axes(
     return center, directions[:_COMPONENTS].T
 
 
-def _vote(
-    patches: npt.NDArray[np.float32],
-    centers: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
-    weights: npt.NDArray[np.floating],
-    shape: tuple[int, ...],
-) -> Image:
-    """The weighted mean of all patches laid over their centres."""
-    side = round((patches.shape[1] / 3) ** 0.5)
-    margin = side // 2
-    total = np.zeros((shape[0] + 2 * margin, shape[1] + 2 * margin, 3))
-    votes = np.full((*total.shape[:2], 1), 1e-12)
-    colors = patches.reshape(-1, 3, side, side)
-    weight = weights[:, None]
+def _vote(image: Image, copied: _Copied, weights: npt.NDArray[np.float64], side: int) -> Image:
+    """The weighted mean of whole patches of the picture, each laid over the pixel that it is copied to."""
+    (height, width), margin = image.shape[:2], side // 2
+    wide = width + 2 * margin
+    colors = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA).reshape(-1, 4) / np.array([1, 1, 1, 255])
+    total = np.zeros(((height + 2 * margin) * wide, 4))
+    total[:, 3] = 1e-12
+    source = (copied.from_y - margin) * width + copied.from_x - margin
+    target = copied.to_y * wide + copied.to_x
     for down in range(side):
         for across in range(side):
-            at = (centers[0] + down, centers[1] + across)
-            total[at] += colors[:, :, down, across] * weight
-            votes[at] += weight
-    mean = (total / votes)[margin:-margin, margin:-margin]
+            at = target + down * wide + across
+            votes = colors.take(source + down * width + across, axis=0) * weights[:, None]
+            total[at] = total.take(at, axis=0) + votes
+    mean = (total[:, :3] / total[:, 3:]).reshape(-1, wide, 3)[margin:-margin, margin:-margin]
     return np.clip(np.round(mean), 0, 255).astype(np.uint8)
 
 

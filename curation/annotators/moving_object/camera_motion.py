@@ -12,6 +12,7 @@ import numpy.typing as npt
 from curation.records import Image, Mask, ReferenceFrame
 
 Plane = npt.NDArray[np.float32]  # (height, width)
+Vectors = npt.NDArray[np.float32]  # (height, width, 2): x and y
 Homography = npt.NDArray[np.float64]  # (3, 3)
 
 # Corners to track, and how far a point tracked there and back may miss its start to count.
@@ -40,14 +41,14 @@ class AlignedNeighbour:
     Attributes:
         image: the neighbour, warped onto the centre frame.
         visible: pixels that the neighbour really shows.
-        motion: flow that is left after the camera's, pixels (height, width, 2).
+        motion: flow that is left after the camera's, pixels.
         offset_s: the neighbour's time minus the centre's.
         camera_fit: share of tracked border corners that the camera model explains, along the way to this neighbour.
     """
 
     image: Image
     visible: Mask
-    motion: npt.NDArray[np.float32]
+    motion: Vectors
     offset_s: float
     camera_fit: float
 
@@ -89,21 +90,27 @@ def _camera_step(before: Image, after: Image) -> tuple[Homography, float] | None
     corners = cv2.goodFeaturesToTrack(before, _MAX_CORNERS, qualityLevel=0.003, minDistance=7, blockSize=5)
     if corners is None:
         return None
+    height, width = before.shape
+    x, y = corners[:, 0, 0] / width, corners[:, 0, 1] / height
+    at_border = np.minimum(np.minimum(x, 1 - x), np.minimum(y, 1 - y)) < _BORDER
+    moved, good = np.empty_like(corners), np.zeros(len(corners), np.bool_)
+    moved[at_border], good[at_border] = _track(before, after, corners[at_border])
+    if good.sum() >= _MIN_BORDER_CORNERS:
+        step = _fit_homography(corners[good, 0], moved[good, 0])
+        if step is not None and step[1] >= _MIN_BORDER_INLIERS:
+            return step
+    moved[~at_border], good[~at_border] = _track(before, after, corners[~at_border])
+    return _fit_homography(corners[good, 0], moved[good, 0]) if good.sum() >= _MIN_CORNERS else None
+
+
+def _track(before: Image, after: Image, corners: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], Mask]:
+    """Where the corners went, and which of them are found again on the way back."""
+    if not len(corners):
+        return corners, np.zeros(0, np.bool_)
     moved, found, _ = cv2.calcOpticalFlowPyrLK(before, after, corners, None, winSize=(21, 21), maxLevel=4)
     back, found_back, _ = cv2.calcOpticalFlowPyrLK(after, before, moved, None, winSize=(21, 21), maxLevel=4)
     miss = np.linalg.norm(back - corners, axis=-1)
-    good = ((found > 0) & (found_back > 0) & (miss < _ROUND_TRIP_PX))[:, 0]
-    corners, moved = corners[good, 0], moved[good, 0]
-    if len(corners) < _MIN_CORNERS:
-        return None
-    height, width = before.shape
-    x, y = corners[:, 0] / width, corners[:, 1] / height
-    at_border = np.minimum(np.minimum(x, 1 - x), np.minimum(y, 1 - y)) < _BORDER
-    if at_border.sum() >= _MIN_BORDER_CORNERS:
-        step = _fit_homography(corners[at_border], moved[at_border])
-        if step is not None and step[1] >= _MIN_BORDER_INLIERS:
-            return step
-    return _fit_homography(corners, moved)
+    return moved, ((found > 0) & (found_back > 0) & (miss < _ROUND_TRIP_PX))[:, 0]
 
 
 def _fit_homography(start: npt.NDArray[Any], end: npt.NDArray[Any]) -> tuple[Homography, float] | None:
@@ -114,34 +121,26 @@ def _fit_homography(start: npt.NDArray[Any], end: npt.NDArray[Any]) -> tuple[Hom
 
 def _align(
     centre: Image, neighbour: Image, colors: Image, camera: Homography, flow: cv2.DISOpticalFlow
-) -> tuple[npt.NDArray[np.float32], Image, Mask]:
+) -> tuple[Vectors, Image, Mask]:
     """Motion left over, the warped neighbour, and where it is visible."""
-    height, width = centre.shape
-    y, x = np.mgrid[:height, :width].astype(np.float32)
-    map_x, map_y = _project(camera, x, y)
-    warped = cv2.remap(neighbour, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    pixels = _pixels(*centre.shape)
+    places: Vectors = cv2.perspectiveTransform(pixels, camera)
+    warped = cv2.remap(neighbour, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     motion = flow.calc(centre, warped, None)
-    drift = _background_drift(motion, _inside(map_x, map_y))
-    map_x, map_y = _project(camera, x + drift[..., 0], y + drift[..., 1])
-    image = cv2.remap(colors, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return motion - drift, image, _inside(map_x, map_y)
+    drift = _background_drift(motion, _inside(places))
+    places = cv2.perspectiveTransform(pixels + drift, camera)
+    image = cv2.remap(colors, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return motion - drift, image, _inside(places)
 
 
-def _project(camera: Homography, x: Plane, y: Plane) -> tuple[Plane, Plane]:
-    depth = camera[2, 0] * x + camera[2, 1] * y + camera[2, 2]
-    map_x = (camera[0, 0] * x + camera[0, 1] * y + camera[0, 2]) / depth
-    map_y = (camera[1, 0] * x + camera[1, 1] * y + camera[1, 2]) / depth
-    return map_x.astype(np.float32), map_y.astype(np.float32)
-
-
-def _inside(map_x: Plane, map_y: Plane) -> Mask:
-    height, width = map_x.shape
-    across = (map_x > _MARGIN_PX) & (map_x < width - 1 - _MARGIN_PX)
-    inside: Mask = across & (map_y > _MARGIN_PX) & (map_y < height - 1 - _MARGIN_PX)
+def _inside(places: Vectors) -> Mask:
+    (height, width), (x, y) = places.shape[:2], cv2.split(places)
+    across = (x > _MARGIN_PX) & (x < width - 1 - _MARGIN_PX)
+    inside: Mask = across & (y > _MARGIN_PX) & (y < height - 1 - _MARGIN_PX)
     return inside
 
 
-def _background_drift(motion: npt.NDArray[np.float32], visible: Mask) -> npt.NDArray[np.float32]:
+def _background_drift(motion: Vectors, visible: Mask) -> Vectors:
     """What the homography missed of the background's motion: a smooth field fitted to most of the flow.
 
     Our choice: a polynomial, quadratic across and cubic down the frame. A scene is not a plane, and depth mostly
@@ -163,7 +162,14 @@ def _background_drift(motion: npt.NDArray[np.float32], visible: Mask) -> npt.NDA
         weighted = coarse * (trust / (1 + (miss / scale) ** 2) ** 2)[:, None]
         ridge = 1e-3 * np.eye(len(coefficients))
         coefficients = np.linalg.solve(coarse.T @ weighted + ridge, weighted.T @ target)
-    return basis @ coefficients.astype(np.float32)
+    drift = basis.reshape(-1, basis.shape[-1]) @ coefficients.astype(np.float32)
+    return drift.reshape(motion.shape)
+
+
+@lru_cache(maxsize=2)
+def _pixels(height: int, width: int) -> Vectors:
+    """The place (x, y) of every pixel."""
+    return np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).astype(np.float32)
 
 
 @lru_cache(maxsize=2)
