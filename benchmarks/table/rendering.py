@@ -96,7 +96,7 @@ def _judged(row: MeasuredRow) -> Iterator[Found]:
 
 def _row_lines(measured: MeasuredRow) -> Iterator[str]:
     row = measured.row
-    what = f"**{row.what}**: {row.on}; {row.rounds} rounds"
+    what = f"**{row.what}**: {row.on}; rounds: {row.rounds}"
     for number, side in enumerate((measured.ours, *measured.others)):
         yield _line((what if number == 0 else "", side.side.name, *_cells(measured.ours, side)))
 

@@ -1,5 +1,6 @@
 """A dataset in another form where nothing is encoded, against copying the files that come out."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,20 +16,24 @@ _CLIP_BYTES: Final = 2_000_000
 
 
 def export(dataset: str, output: str, form: str) -> Work:
-    """The whole command's work."""
+    """The whole command's work, until the disk has everything."""
+    os.sync()
 
     def work() -> str:
         export_all(Path(dataset), Path(output), FormatName(form))
+        os.sync()
         return f"{_size_bytes(output) / 1e6:.0f} MB"
 
     return work
 
 
 def copy(folder: str, output: str) -> Work:
-    """Python's copy of a tree, by which the kernel copies as `cp` does."""
+    """Python's copy of a tree, by which the kernel copies as `cp` does, until the disk has everything."""
+    os.sync()
 
     def work() -> str:
         shutil.copytree(folder, output)
+        os.sync()
         return f"{_size_bytes(output) / 1e6:.0f} MB"
 
     return work
