@@ -7,6 +7,7 @@ another one's.
 import subprocess
 import sys
 import types
+from importlib import import_module
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
@@ -99,14 +100,14 @@ def decord_thumbnails(video: str, width: str, height: str) -> Work:
 def torchcodec_thumbnails(video: str, width: str, height: str) -> Work:
     """Every frame at the size of thumbnails."""
     import torch
-    from torchcodec.decoders import VideoDecoder
-    from torchcodec.transforms import Resize
 
+    decoders: Any = import_module("torchcodec.decoders")
+    transforms: Any = import_module("torchcodec.transforms")
     torch.set_num_threads(1)
 
     def work() -> str:
-        size = Resize((int(height), int(width)))
-        decoder = VideoDecoder(video, num_ffmpeg_threads=1, seek_mode="approximate", transforms=[size])
+        size = transforms.Resize((int(height), int(width)))
+        decoder = decoders.VideoDecoder(video, num_ffmpeg_threads=1, seek_mode="approximate", transforms=[size])
         return f"{sum(len(frame) > 0 for frame in decoder)} frames"
 
     return work
@@ -183,7 +184,7 @@ def _frames(mp4: bytes, frames: str, height: str, width: str) -> Any:
 
     wanted, size = int(frames), (int(height), int(width))
     made = []
-    with av.open(BytesIO(mp4)) as container:
+    with av.open(BytesIO(mp4), "r") as container:
         for frame in container.decode(video=0):
             scale = max(size[0] / frame.height, size[1] / frame.width)
             rows, columns = (round(side * scale) for side in (frame.height, frame.width))
