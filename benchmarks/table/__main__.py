@@ -12,6 +12,7 @@ Status 1: something of ours did not run. A goal that is missed is a figure, not 
 """
 
 import argparse
+import itertools
 import os
 import sys
 import time
@@ -38,6 +39,7 @@ ROWS: Final[Mapping[str, Rows]] = {
     "curating": curating.rows,
     "networks": networks.rows,
 }
+_RUNS: Final = itertools.count()
 
 
 def main() -> int:
@@ -77,7 +79,7 @@ def measure(row: Row) -> MeasuredRow:
     for number in range(row.rounds):
         for side in sides[:: 1 if number % 2 == 0 else -1]:
             if problems[side.name] is None:
-                problems[side.name] = _run(side, number, costs[side.name])
+                problems[side.name] = _run(side, costs[side.name])
     ours, *others = (
         Found(side=side, costs=() if problems[side.name] else tuple(costs[side.name]), problem=problems[side.name])
         for side in sides
@@ -85,9 +87,10 @@ def measure(row: Row) -> MeasuredRow:
     return MeasuredRow(row=row, ours=ours, others=tuple(others))
 
 
-def _run(side: Side, number: int, costs: list[Cost]) -> str | None:
+def _run(side: Side, costs: list[Cost]) -> str | None:
     """Why it failed, if it did."""
-    command = [word.replace("{run}", f"{side.name.split()[0]}-{number}") for word in side.command]
+    number = str(next(_RUNS))  # of no other row either: a dataset that is there is finished, not made again
+    command = [word.replace("{run}", number) for word in side.command]
     try:
         cost = cost_of(command, side.environment, is_whole=side.is_whole)
     except CommandError as error:
