@@ -77,7 +77,11 @@ def render(rows: Sequence[MeasuredRow], *, load: float, versions: Mapping[str, s
     judged = sum(1 for row in rows for _ in _judged(row))
     lines = [
         _machine(load),
-        *([f"Inputs are {scale:g} of their usual size."] if scale != 1.0 else []),
+        *(
+            [f"Inputs are {scale:g} of their usual size, so that starts weigh more than they would."]
+            if scale != 1.0
+            else []
+        ),
         "",
         _line(_HEAD),
         _line(["---"] * len(_HEAD)),
