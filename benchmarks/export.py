@@ -65,7 +65,7 @@ def _numbered(made: Sample, number: int) -> Sample:
     return replace(made, clip_id=clip_id(number), source=replace(made.source, uri=f"/nowhere/{number}.mp4"))
 
 
-def _large(number: int, *, size_bytes: int, is_hashed: bool) -> Sample:
+def large_clip(number: int, *, size_bytes: int, is_hashed: bool) -> Sample:
     """A clip with media as large as real ones, that nobody could play, of a form that every trainer takes."""
     rng = np.random.default_rng(number)
     video, image = rng.bytes(size_bytes), Payload(bytes=_noise(rng))
@@ -135,7 +135,7 @@ def _prepared(dataset: Path, output: Path, name: FormatName) -> Run:
 
 
 def _print_speed(scratch: Path, clips: int, kilobytes: int, rounds: int, *, is_hashed: bool) -> None:
-    made = partial(_large, size_bytes=kilobytes * 1000, is_hashed=is_hashed)
+    made = partial(large_clip, size_bytes=kilobytes * 1000, is_hashed=is_hashed)
     dataset = write_clips(scratch / "large", made, clips=clips)
     for name in _TIMED:
         (ours, cp, hashes), megabytes = _measured(dataset, scratch, name, rounds)
