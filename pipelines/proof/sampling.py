@@ -67,6 +67,6 @@ def clips_for(condition: Condition, clips: Sequence[HeldOut]) -> list[HeldOut]:
         case Condition.SWAPPED:
             return [clip for clip in clips if len(clip.subjects) == 2]
         case Condition.CONTRARY:
-            return [clip for clip in clips if all(subject.pictured for subject in clip.subjects)]
+            return [clip for clip in clips if all(subject.contrary for subject in clip.subjects)]
         case _:
             return list(clips)

@@ -14,6 +14,7 @@ from PIL import Image
 from modeling.data.video import Video
 from pipelines.proof.copying import copying_figures
 from pipelines.proof.held_out import HeldOut, HeldOutSubject, read_held_out
+from pipelines.proof.sampling import clips_for
 from pipelines.proof.scores import ClipScore, Condition, Figure
 from pipelines.proof.scoring import Judge
 from tests.pipelines.proof.small_proof import BUCKET, Proof
@@ -196,6 +197,12 @@ def test_a_contrary_caption_asks_for_the_other_side_of_every_change_and_else_for
         assert clip.caption.startswith(article_and_word)
         assert way == clip.caption.split(" moves ")[1]
         assert tuple(asked) == opposite(subject.pictured[0])
+
+
+def test_only_what_can_be_otherwise_is_contradicted(clips: list[HeldOut]) -> None:
+    unchanging = [replace(clip, subjects=(replace(clip.subjects[0], pictured=((),)),)) for clip in clips]
+
+    assert clips_for(Condition.CONTRARY, [*clips, *unchanging]) == clips
 
 
 def test_states_are_those_of_the_frames_that_pictures_are_cut_from(proof: Proof, tmp_path: Path) -> None:
