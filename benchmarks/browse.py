@@ -4,9 +4,11 @@
 
 Without a dataset one of 1,000,000 generated clips is made first (`generated_dataset.py`: four minutes, 2.7 GB) with its
 index. The server is a process of its own, asked through HTTP as a browser asks it, each time for something that it was
-not asked before; `tables to search in` is the rest of what the server makes ready before it can search. Seconds are by
-the clock, from the request to the last byte; `CPU-s` is what the server computed meanwhile, which is what a machine
-without other work would wait at most. Memory is the peak of its process.
+not asked before; `tables to search in` is the rest of what the server makes ready before it can search. For the pages
+that compare, a second index over the same shards says of half of the clips another score, of a tenth of those that were
+left out another reason, and of 2 % another caption; their servers are measured apart. Seconds are by the clock, from
+the request to the last byte; `CPU-s` is what the server computed meanwhile, which is what a machine without other work
+would wait at most. Memory is the peak of its process.
 """
 
 import argparse
@@ -16,18 +18,25 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
 from benchmarks.figures import Figure, median_figure
 from benchmarks.generated_dataset import generate
 from benchmarks.measuring import machine
 from benchmarks.quality import table
-from dataset_schema import refresh_index
+from dataset_schema import INDEX_FOLDER, TABLES, refresh_index
+from dataset_schema.replacement import MANIFEST_NAME
+from storage.whole_files import whole_file
 
 _MOST_MIB: Final = 1024.0
 _FILTERS: Final = (
@@ -38,6 +47,13 @@ _FILTERS: Final = (
 _SORTED: Final = ("sort=desirable&order=desc", "sort=subject_confidence&order=desc", "sort=background_leak")
 _WORDS: Final = ("word=dog&kind=subject", "word=cat&kind=subject", "word=horse&kind=subject")
 _TEXTS: Final = ("q=dog", "q=beach", "q=woman")
+_ROWS_AT_ONCE: Final = 2048
+# What the second index says otherwise: of which share of the clips, and what of what it said.
+_CHANGES: Final[Mapping[str, tuple[float, Callable[[pa.Array], pa.Array]]]] = {
+    "desirable": (0.5, lambda score: pc.add(score, 0.01)),
+    "reason": (0.1, lambda reason: pc.if_else(pc.is_valid(reason), "another_reason", None)),
+    "caption": (0.02, lambda caption: pc.binary_join_element_wise(caption, "Again.", " ")),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +62,9 @@ class Cost:
 
     wall_s: float
     cpu_s: float
+
+
+_Questions = Callable[["Server", int], Iterator[tuple[str, Sequence[Cost]]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +104,9 @@ class Server:
 
 
 @contextmanager
-def running(dataset: Path) -> Iterator[Server]:
+def running(dataset: Path, *options: str) -> Iterator[Server]:
     """A server of a dataset, within the block."""
-    command = [sys.executable, "-m", "pipelines", "browse", "--dataset", str(dataset), "--port", "0"]
+    command = [sys.executable, "-m", "pipelines", "browse", "--dataset", str(dataset), "--port", "0", *options]
     start_s = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -102,15 +121,52 @@ def running(dataset: Path) -> Iterator[Server]:
 
 def measure(dataset: Path, rounds: int) -> list[Figure]:
     """All figures, each over so many fresh servers."""
+    with TemporaryDirectory() as folder:
+        again = Path(folder) / "again"
+        make_again(dataset, again)
+        return [
+            *_measured("server", rounds, _asked, dataset),
+            *_measured("comparing server", rounds, _compared, dataset, "--compare", str(again)),
+        ]
+
+
+def make_again(dataset: Path, folder: Path) -> None:
+    """The same shards under an index that says other things of some of their clips."""
+    folder.mkdir()
+    (folder / MANIFEST_NAME).write_bytes((dataset / MANIFEST_NAME).read_bytes())
+    for table_of_dataset in TABLES.values():
+        (folder / table_of_dataset.folder).symlink_to((dataset / table_of_dataset.folder).resolve())
+    (folder / INDEX_FOLDER).mkdir()
+    rng = np.random.default_rng(0)
+    for part in sorted((dataset / INDEX_FOLDER).glob("*.parquet")):
+        with pq.ParquetFile(part) as former, whole_file(folder / INDEX_FOLDER / part.name) as written:
+            schema = former.schema_arrow
+            with pq.ParquetWriter(written, schema, compression="zstd") as writer:
+                for batch in former.iter_batches(batch_size=_ROWS_AT_ONCE):
+                    writer.write_table(_changed(batch, rng).cast(schema))
+
+
+def _changed(rows: pa.RecordBatch, rng: np.random.Generator) -> pa.Table:
+    table = pa.Table.from_batches([rows])
+    for name, (share, change) in _CHANGES.items():
+        kind, was = table.schema.field(name).type, table[name]
+        was = was.cast(kind.value_type) if pa.types.is_dictionary(kind) else was
+        now = pc.if_else(pa.array(rng.random(len(table)) < share), change(was), was)
+        table = table.set_column(table.schema.get_field_index(name), name, now)
+    return table
+
+
+def _measured(name: str, rounds: int, asked: _Questions, dataset: Path, *options: str) -> Iterator[Figure]:
     found: dict[str, list[Cost]] = {}
     peaks: list[float] = []
     for number in range(rounds):
-        with running(dataset) as server:
-            for name, costs in _asked(server, number % len(_FILTERS)):
-                found.setdefault(name, []).extend(costs)
+        with running(dataset, *options) as server:
+            for question, costs in asked(server, number % len(_FILTERS)):
+                found.setdefault(question, []).extend(costs)
             peaks.append(server.peak_mib())
-    figures = [each for name, costs in found.items() for each in _figures(name, costs)]
-    return [*figures, median_figure("server", "peak MiB", peaks, of="all of this", most=_MOST_MIB)]
+    for question, costs in found.items():
+        yield from _figures(question, costs)
+    yield median_figure(name, "peak MiB", peaks, of="all of this", most=_MOST_MIB)
 
 
 GOALS: Final = {
@@ -135,6 +191,17 @@ def _asked(server: Server, number: int) -> Iterator[tuple[str, Sequence[Cost]]]:
     yield "filter by an entity word", [server.ask(f"/clips?{_WORDS[number]}")[1]]
     yield "search in captions", [server.ask(f"/clips?{_TEXTS[number]}")[1]]
     yield "next clip", list(_steps(server, f"/clips?outcome=kept&{_SORTED[number]}"))
+
+
+def _compared(server: Server, number: int) -> Iterator[tuple[str, Sequence[Cost]]]:
+    """Of a server that has both datasets ready."""
+    for base in ("", "/second"):
+        server.ask(f"{base}/")
+        server.ask(f"{base}/clips?q=no+caption+holds+this")
+    yield "compare, first page", [server.ask("/compare")[1]]
+    yield "compare, again", [server.ask("/compare")[1]]
+    for what in ("was=rejected&now=rejected", "what=desirable", "what=caption"):
+        yield f"compare, clips by {what}", [server.ask(f"/compare/clips?{what}&page={number + 2}")[1]]
 
 
 def _steps(server: Server, gallery: str, count: int = 10) -> Iterator[Cost]:

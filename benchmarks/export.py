@@ -62,7 +62,9 @@ def export_all(dataset: Path, output: Path, name: FormatName) -> None:
 
 
 def _numbered(made: Sample, number: int) -> Sample:
-    return replace(made, clip_id=clip_id(number), source=replace(made.source, uri=f"/nowhere/{number}.mp4"))
+    name = f"{number}.mp4"
+    video, source = replace(made.video, path=name), replace(made.source, uri=f"/nowhere/{name}")
+    return replace(made, clip_id=clip_id(number), video=video, source=source)
 
 
 def large_clip(number: int, *, size_bytes: int, is_hashed: bool) -> Sample:

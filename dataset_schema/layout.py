@@ -48,15 +48,15 @@ def write_rows(written: Path, schema: pa.Schema, rows: Iterable[Row]) -> None:
     _write(written, schema, (pa.Table.from_pylist(group, schema=schema) for group in _groups(rows, media)))
 
 
-def write_tables(written: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
-    """As `write_rows`, of rows that are Arrow already.
+def write_tables(written: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> int:
+    """As `write_rows`, of rows that are Arrow already; returns how many they are.
 
     Args:
         written: a path on this machine.
         schema: of the table.
         tables: with that schema, one after the other; none with more than some megabytes of media.
     """
-    _write(written, schema, _groups_of_tables(tables))
+    return _write(written, schema, _groups_of_tables(tables))
 
 
 def media_bytes(rows: pa.Table) -> list[int]:
@@ -70,7 +70,7 @@ def media_bytes(rows: pa.Table) -> list[int]:
     return sizes
 
 
-def _write(written: Path, schema: pa.Schema, groups: Iterable[pa.Table]) -> None:
+def _write(written: Path, schema: pa.Schema, groups: Iterable[pa.Table]) -> int:
     leaves, media = _leaves(schema), _media_leaves(schema)
     offsets: list[list[int | None]] = []
     lengths: list[list[int | None]] = []
@@ -85,6 +85,7 @@ def _write(written: Path, schema: pa.Schema, groups: Iterable[pa.Table]) -> None
             ends.append(sink.tell())
         if media:
             writer.add_key_value_metadata({PLACES_KEY: encode(offsets, lengths, ends)})
+    return len(offsets)
 
 
 def _media_leaves(schema: pa.Schema) -> list[tuple[str, ...]]:

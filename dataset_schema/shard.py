@@ -125,9 +125,16 @@ def write_shard(path: Place, records: Sequence[Sample | RejectedClip | FailedCli
 
 
 def write_shard_of_tables(path: Place, kind: Kind, tables: Iterable[pa.Table]) -> None:
-    """As `write_shard`, of rows that are Arrow already: what `read_tables` gives, or `to_table`."""
+    """As `write_shard`, of rows that are Arrow already: what `read_tables` gives, or `to_table`.
+
+    Raises:
+        ValueError: no rows.
+    """
     with whole_file(path) as written:
-        write_tables(written, TABLES[kind].schema, tables)
+        if not write_tables(written, TABLES[kind].schema, tables):
+            raise ValueError(
+                f"shard {path} would hold no rows, expected one or more; a table without rows has no shard"
+            )
 
 
 def write_row_groups(path: Place, schema: pa.Schema, groups: Iterable[pa.Table]) -> None:

@@ -143,6 +143,18 @@ def is_cut(sample: Sample) -> bool:
     return not is_whole or is_named_so or facts != (sample.num_frames, sample.height, sample.width)
 
 
+def published_sha256(sample: Sample) -> str | None:
+    """What the published video's bytes hash to, as its row tells where it is its source's whole file; else None."""
+    if is_cut(sample):
+        return None
+    try:
+        name = place_of(sample.source.uri).name
+    except ValueError:
+        return None
+    # A picture that became a video of one frame goes by another name.
+    return sample.source.content_sha256 if sample.video.path == name else None
+
+
 def source_place(sample: Sample) -> Place | None:
     """Where the clip came from, if it is still there."""
     try:

@@ -7,7 +7,7 @@ from typing import Final
 from dataset_schema import Sample
 from exports.clip import ExportedClip, File
 from exports.config import ExportConfig
-from exports.cutting import CutPlan, is_cut
+from exports.cutting import CutPlan, published_sha256
 from exports.encoding import encode, is_sound_whole
 from exports.form import Format, Row
 from exports.pictures import render_picture
@@ -74,10 +74,9 @@ def render(planned: PlannedClip, sample: Sample, form: Format, config: ExportCon
 
 
 def _digests(clip: ExportedClip, sample: Sample) -> dict[str, str]:
-    """That of the video, where it is the whole file that its row tells the hash of."""
-    known = sample.source.content_sha256
-    is_source = clip.video.is_copy and not is_cut(sample)
-    return {clip.video.file.name: known} if is_source and known is not None else {}
+    """That of the video, where its row tells it."""
+    known = published_sha256(sample) if clip.video.is_copy else None
+    return {} if known is None else {clip.video.file.name: known}
 
 
 def _video_bytes(cut: CutPlan, sample: Sample, form: Format) -> tuple[bytes, bool, bool]:

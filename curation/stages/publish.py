@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from hashlib import sha256
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,6 +20,7 @@ from dataset_schema import (
     Payload,
     Sample,
     Scores,
+    Source,
     largest_bucket,
 )
 from storage.configs import PRESET_ONLY, strict
@@ -152,7 +154,7 @@ class Publish(Stage):
             return self._cut(clip, part, bucket)
         is_copy = self._config.mode is PayloadMode.COPY
         return _Published(
-            video=self._copy(clip.source.uri) if is_copy else Payload(path=clip.source.uri),
+            video=self._copy(clip.source) if is_copy else Payload(path=clip.source.uri),
             start_s=0.0 if is_copy else part.span.start_s or 0.0,
             num_frames=media.decoded_frames,
             fps=media.fps,
@@ -169,8 +171,8 @@ class Publish(Stage):
         found: Loudness | None = self._child.ask(request, where=clip.source.uri)
         return found
 
-    def _copy(self, uri: str) -> Payload:
-        place = place_of(uri)
+    def _copy(self, source: Source) -> Payload:
+        uri, place = source.uri, place_of(source.uri)
         try:
             size_bytes = place.stat().st_size
             if size_bytes > self._config.max_copy_bytes:
@@ -179,10 +181,17 @@ class Publish(Stage):
                     f"{uri}: {size_bytes} bytes are too many to copy into a shard, at most "
                     f"{self._config.max_copy_bytes}; publish it as `exact` or `span`",
                 )
-            return Payload(bytes=place.read_bytes(), path=place.name)
+            content = place.read_bytes()
         except OSError as error:
             remedy = "check the disk, then retry" if isinstance(place, Path) else "then retry"
             raise ClipError(FailureKind.IO, f"{uri}: cannot be copied ({error.strerror}); {remedy}") from error
+        if source.content_sha256 is not None and source.content_sha256 != sha256(content).hexdigest():
+            raise ClipError(
+                FailureKind.IO,
+                f"{uri}: its content is another than the one that was decoded (SHA-256 {source.content_sha256}); "
+                "somebody wrote it meanwhile; retry",
+            )
+        return Payload(bytes=content, path=place.name)
 
     def _cut(self, clip: Clip, part: VideoPart, bucket: Bucket) -> _Published:
         request = CutRequest(

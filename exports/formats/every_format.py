@@ -10,6 +10,7 @@ from exports.formats.ai_toolkit import AiToolkit
 from exports.formats.coco import Coco
 from exports.formats.diffsynth_h3 import DiffSynthH3
 from exports.formats.diffsynth_wan import DiffSynthFun, DiffSynthVace
+from exports.formats.label_studio import LabelStudio
 from exports.formats.ltx2 import Ltx2, Ltx2Numbered
 from exports.formats.musubi import Musubi
 from exports.formats.opens2v import OpenS2V
@@ -36,6 +37,7 @@ class FormatName(StrEnum):
     OPENS2V = "opens2v"
     YOUTUBE_VIS = "youtube-vis"
     COCO = "coco"
+    LABEL_STUDIO = "label-studio"
     PHANTOM = "phantom"
 
 
@@ -56,6 +58,7 @@ FORMATS: Final[Mapping[FormatName, Format]] = MappingProxyType(
             OpenS2V(),
             YoutubeVis(),
             Coco(),
+            LabelStudio(),
             Phantom(),
         )
     }

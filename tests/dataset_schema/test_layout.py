@@ -143,6 +143,18 @@ def test_rows_carried_over_in_any_pieces_are_the_same_rows_with_their_media_in_p
     assert [sum(len(content or b"") for content in contents_of(each)) for each in samples] == media_bytes(whole)
 
 
+def test_a_shard_without_rows_is_refused_and_nothing_is_left_of_it(tmp_path: Path) -> None:
+    nothing = to_table([], Sample)
+
+    for tables in ([], [nothing]):
+        with pytest.raises(ValueError, match=r"part\.parquet would hold no rows, expected one or more"):
+            write_shard_of_tables(tmp_path / "part.parquet", Sample, tables)
+    with pytest.raises(ValueError, match="would hold no records"):
+        write_shard(tmp_path / "part.parquet", [])
+
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_rows_carried_over_in_thousands_fill_row_groups(tmp_path: Path) -> None:
     records = [rejection(number, Payload(bytes=b"%d" % number) if number % 3 else None) for number in range(5000)]
     rows = to_table(records, RejectedClip)

@@ -85,16 +85,18 @@ def test_the_manifest_tells_sources_licences_and_the_hash_of_every_file(dataset:
 
 def test_the_hash_of_a_whole_source_is_that_of_curation_and_any_other_file_is_hashed(tmp_path: Path) -> None:
     known = "0" * 64  # of no file: as where the shard was damaged since then
-    source = replace(sample(0).source, content_sha256=known)
+    source = replace(sample(0).source, uri=f"/nowhere/{sample(0).video.path}", content_sha256=known)
     part = replace(source, start_s=0.0, end_s=4.0)
+    picture = replace(source, uri="/nowhere/a.b.png")  # of which the video was made
     dataset = write_dataset(
-        tmp_path / "dataset", [replace(sample(0), source=source), replace(sample(1), source=part), sample(2)]
+        tmp_path / "dataset",
+        [replace(sample(number), source=each) for number, each in enumerate((source, part, picture))] + [sample(3)],
     )
 
     run(dataset, tmp_path / "out", name="plain")
 
     written = [row["video"]["file"]["sha256"] for row in lines(tmp_path / "out" / "manifest.jsonl")]  # type: ignore[index]
-    assert written == [known, sha256(LONG).hexdigest(), sha256(LONG).hexdigest()]
+    assert written == [known, *[sha256(LONG).hexdigest()] * 3]
 
 
 def test_nothing_but_the_export_is_left(dataset: Path, tmp_path: Path) -> None:

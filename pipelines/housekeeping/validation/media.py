@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from enum import StrEnum
+from hashlib import sha256
 from itertools import islice
 
 import av.error
 
 from dataset_schema import Payload, Sample
+from exports.cutting import published_sha256
 from picture_reading.opening import open_picture
 from storage.address import Address, Place, place_beside
 from storage.places import place_of
@@ -39,13 +41,25 @@ def problems_of_video(sample: Sample, root: Place, videos: Videos) -> Iterator[t
     """What is found of a sample's video, and what its row makes expect; nothing where all is right.
 
     Of a video that was not sound when it was curated, its row says so, and no more than its frames are counted.
+    Where all is decoded, a video that is its source's whole file is hashed too.
     """
+    if videos is Videos.ALL:
+        yield from _other_content(sample)
     part = _part(sample, root)
     try:
         with open_clip(part, enough_s=None if videos is Videos.ALL else 0.0) as clip:
             yield from _differences(sample, clip, part, videos)
     except (VideoError, av.error.FFmpegError) as error:
         yield f"it cannot be decoded ({error})", f"{sample.num_frames} frames"
+
+
+def _other_content(sample: Sample) -> Iterator[tuple[str, str]]:
+    told = published_sha256(sample)
+    if told is None or sample.video.bytes is None:
+        return
+    found = sha256(sample.video.bytes).hexdigest()
+    if found != told:
+        yield f"its bytes hash to {found}", f"{told}, as its source has it (content_sha256)"
 
 
 def _part(sample: Sample, root: Place) -> VideoPart:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from curation.execution.local import LocalExecutor
+from curation.execution.writer import ShardLimits
 from curation.funnel import Counts
 from curation.records import Clip
 from curation.stage import Resources, Stage
@@ -187,3 +188,21 @@ def test_the_dataset_says_how_long_each_run_took_that_wrote_some_of_it(tmp_path:
     assert runs[1].clips_per_s == pytest.approx(3 / runs[1].seconds)
     for run in runs:
         assert before.replace(microsecond=0) <= datetime.fromisoformat(run.started) <= datetime.now(UTC)
+
+
+def test_of_a_run_that_was_stopped_nothing_is_told_and_the_one_that_goes_on_tells_of_its_own_clips(
+    tmp_path: Path,
+) -> None:
+    def stopped_after_two() -> Iterator[Clip]:
+        yield from map(make_clip, range(2))
+        raise KeyboardInterrupt
+
+    limits = ShardLimits(max_rows=1)  # what is done is on the disk at once
+    with pytest.raises(KeyboardInterrupt):
+        curate(stopped_after_two(), tmp_path, LocalExecutor(), limits=limits)
+    done, told = len(read_tables(tmp_path)["samples"]), read_manifest(tmp_path).runs
+
+    curate(list(map(make_clip, range(5))), tmp_path, LocalExecutor(), limits=limits)
+
+    assert (done, told) == (2, ())
+    assert [run.clips for run in read_manifest(tmp_path).runs] == [3]

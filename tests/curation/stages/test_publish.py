@@ -196,6 +196,17 @@ def test_a_source_that_vanished_is_a_failure_that_may_pass(tmp_path: Path, decod
     assert caught.value.kind is FailureKind.IO
 
 
+def test_a_source_that_changed_since_it_was_decoded_is_a_failure_that_may_pass(tmp_path: Path, decode: Decode) -> None:
+    path = write_barcodes(tmp_path / "a.mp4", 24)
+    clip = ready(decode, path)
+    write_barcodes(path, 24, fps=12.0)
+
+    with pytest.raises(ClipError, match=r"a\.mp4: its content is another than the one that was decoded") as caught:
+        Publish(PublishConfig()).score([clip])
+
+    assert caught.value.kind is FailureKind.IO
+
+
 def test_a_clip_that_fills_no_bucket_is_not_published(tmp_path: Path, decode: Decode) -> None:
     clip = ready(decode, write_barcodes(tmp_path / "a.mp4", 12))
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -108,6 +109,12 @@ def no_picture(sample: Sample) -> Sample:
     return replace(sample, background=replace(sample.background, image=Payload(bytes=b"no picture")))
 
 
+def other_hash(sample: Sample) -> Sample:
+    """As of a whole file whose content is not the one that is in the shard."""
+    source = replace(sample.source, content_sha256="0" * 64)
+    return replace(sample, video=replace(sample.video, path=Path(source.uri).name), source=source)
+
+
 def in_bucket(bucket: str) -> Callable[[Path], None]:
     return change(FIRST, 0, lambda sample: replace(sample, bucket=bucket))
 
@@ -168,6 +175,7 @@ BROKEN: list[Broken] = [
     (flip_a_video, Check.PAGE, FIRST, 1, "column video.bytes"),
     (cut_short, Check.SHARD, FIRST, None, "cannot be read"),
     (change(FIRST, 1, cut_video), Check.VIDEO, FIRST, 1, ""),
+    (change(FIRST, 1, other_hash), Check.VIDEO, FIRST, 1, "its bytes hash to "),
     (change(SECOND, 0, no_picture), Check.PICTURE, SECOND, 0, "the background: "),
     (edit(SECOND, "caption", "Nothing."), Check.ROW, SECOND, 0, "entity word"),
     (in_bucket("18x96x160"), Check.BUCKET, FIRST, 0, "bucket has 18 frames"),
@@ -226,6 +234,22 @@ def test_what_is_broken_is_found_and_named(
     findings = [each for each in validate(dataset).findings if each.check is check]
 
     assert any(found in each.found and (each.where, each.row) == (where, row) for each in findings), findings
+
+
+def test_a_video_is_held_against_the_hash_of_its_source_where_it_is_the_whole_file(dataset: Path) -> None:
+    def right_hash(sample: Sample) -> Sample:
+        assert sample.video.bytes is not None
+        told = other_hash(sample)
+        return replace(told, source=replace(told.source, content_sha256=sha256(sample.video.bytes).hexdigest()))
+
+    def of_a_span(sample: Sample) -> Sample:
+        told = other_hash(sample)
+        return replace(told, source=replace(told.source, start_s=0.0, end_s=1.0))
+
+    change(FIRST, 0, right_hash)(dataset)
+    change(FIRST, 1, of_a_span)(dataset)
+
+    assert [each for each in validate(dataset).findings if each.check is Check.VIDEO] == []
 
 
 def test_with_the_first_frames_alone_a_video_that_ends_early_passes(dataset: Path) -> None:
