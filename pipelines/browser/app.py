@@ -111,6 +111,7 @@ class Browser:
         handlers: Any = {
             HTTPException: self._problem,
             **dict.fromkeys((OSError, duckdb.Error, pa.ArrowException), self._changed),
+            duckdb.OutOfMemoryException: self._exhausted,
         }
         return Starlette(routes=routes, exception_handlers=handlers)
 
@@ -261,6 +262,13 @@ class Browser:
     async def _problem(self, _: Request, error: Any) -> Response:
         page = self._templates.get_template("problem.html").render(sentence=error.detail, folder_name=self._name)
         return HTMLResponse(page, error.status_code)
+
+    async def _exhausted(self, request: Request, error: Exception) -> Response:
+        """A question took more memory than its database may have, with what else was asked at that time."""
+        problem = " ".join(str(error).split())
+        return await self._problem(
+            request, PageError(503, f"this page needs more memory than it may take ({problem}); load it again")
+        )
 
     async def _changed(self, request: Request, error: Exception) -> Response:
         """A part of the index was replaced, or a file deleted, between two looks at the dataset."""

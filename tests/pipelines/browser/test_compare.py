@@ -6,9 +6,10 @@ from urllib.parse import quote
 import pytest
 
 from dataset_schema import Sample
+from pipelines.browser.guard import Access
 from pipelines.verbs.browse import browser_of, names_apart
 from tests.pipelines.browser.asking import Page, Served
-from tests.pipelines.browser.conftest import GONE, HOSTILE, REJECTED, RESCORED, REWORDED, records
+from tests.pipelines.browser.conftest import GONE, HOSTILE, REJECTED, RESCORED, REWORDED, records, running_server
 
 
 @pytest.fixture(scope="session")
@@ -131,3 +132,16 @@ def test_two_folders_of_one_name_are_told_apart(tmp_path: Path) -> None:
     assert names_apart(tmp_path / "a", tmp_path / "b") == ("a", "b")
     with pytest.raises(ValueError, match="the dataset itself"):
         browser_of(tmp_path, tmp_path / "x" / "..", tmp_path)
+
+
+def test_a_page_for_which_memory_does_not_suffice_says_so(
+    small_dataset: Path, other_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.browser.compare_pages._MEMORY", "1KB")
+    browser = browser_of(small_dataset, other_dataset, tmp_path)
+
+    with running_server(browser.app(Access())) as port:
+        answer = Served(port=port, browser=browser, dataset=small_dataset).get("/compare")
+
+    assert answer.status == 503
+    assert "this page needs more memory than it may take" in answer.page.text
