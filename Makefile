@@ -125,7 +125,7 @@ $(LEGACY_VENV)/.ready: pyproject.toml constraints-legacy.txt
 	@touch $@
 
 # A rejection (status 3) is an answer, not an error.
-explain: setup  ## what curation finds in one video, and why it keeps it or not: make explain VIDEO=dog.mp4 CAPTION="A dog runs." [OUTPUT=dog.png]
+explain: setup  ## what curation finds in one video, and why it keeps it or not: make explain VIDEO=dog.mp4 CAPTION="A dog runs." [OUTPUT=dog.html]
 	$(call need,VIDEO,name a video file)
 	$(PYTHON) -m pipelines explain $(call option,CONFIG,--config) $(call option,OUTPUT,--output) $(ARGS) -- "$$VIDEO" "$$CAPTION" \
 		|| test $$? -eq 3
