@@ -154,7 +154,7 @@ browse: setup  ## a dataset in your browser, on this machine alone: make browse 
 	$(call need,DATASET,name a dataset directory)
 	$(PYTHON) -m pipelines browse --dataset "$$DATASET" $(call option,COMPARE,--compare) $(ARGS)
 
-plots: setup  ## its funnel, scores, entity words and contact sheets as PNG and SVG: make plots DATASET=out/dataset OUTPUT=out/plots
+plots: setup  ## its funnel, scores, entity words (PNG and SVG) and contact sheets: make plots DATASET=out/dataset OUTPUT=out/plots
 	$(call need,DATASET,name the output of make curate)$(call need,OUTPUT,name a folder)
 	$(PYTHON) -m pipelines plots --dataset "$$DATASET" --output "$$OUTPUT" $(ARGS)
 

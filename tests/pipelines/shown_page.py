@@ -49,6 +49,8 @@ class ShownPage(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.handle_startendtag(tag, attrs)
+        if tag == "br":
+            self.handle_data("\n")
         if tag not in _WITHOUT_END:
             self._open.append(self.elements[-1])
 

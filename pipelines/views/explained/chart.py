@@ -1,4 +1,4 @@
-"""The curve of shot changes over the time axis of a video, with its shots and the frames that references are cut from."""
+"""The curve of shot changes over the time axis of a video, its shots, and the frames that references are cut from."""
 
 from typing import Final
 

@@ -24,7 +24,7 @@ def test_pictures_of_everything_that_is_there_are_written_and_named(
 
     said = [Path(line).name for line in capsys.readouterr().out.splitlines()]
     assert sorted(said) == sorted(path.name for path in (tmp_path / "plots").iterdir())
-    assert {"funnel.svg", "scores.png", "words_subject.svg", "kept.png", "rejected.png"} <= set(said)
+    assert {"funnel.svg", "scores.png", "words_subject.svg", "kept.html", "rejected.html"} <= set(said)
     for path in (tmp_path / "plots").iterdir():
         if path.suffix == ".svg":
             assert ET.parse(path).getroot().tag == f"{SVG}svg"
