@@ -126,7 +126,7 @@ $(LEGACY_VENV)/.ready: pyproject.toml constraints-legacy.txt
 	@touch $@
 
 # A rejection (status 3) is an answer, not an error.
-explain: setup  ## what curation finds in one video, and why it keeps it or not: make explain VIDEO=dog.mp4 CAPTION="A dog runs." [OUTPUT=dog.png]
+explain: setup  ## what curation finds in one video, and why it keeps it or not: make explain VIDEO=dog.mp4 CAPTION="A dog runs." [OUTPUT=dog.html]
 	$(call need,VIDEO,name a video file)
 	$(PYTHON) -m pipelines explain $(call option,CONFIG,--config) $(call option,OUTPUT,--output) $(ARGS) -- "$$VIDEO" "$$CAPTION" \
 		|| test $$? -eq 3
@@ -155,7 +155,7 @@ browse: setup  ## a dataset in your browser, on this machine alone: make browse 
 	$(call need,DATASET,name a dataset directory)
 	$(PYTHON) -m pipelines browse --dataset "$$DATASET" $(call option,COMPARE,--compare) $(ARGS)
 
-plots: setup  ## its funnel, scores, entity words and contact sheets as PNG and SVG: make plots DATASET=out/dataset OUTPUT=out/plots
+plots: setup  ## its funnel, scores, entity words (PNG and SVG) and contact sheets: make plots DATASET=out/dataset OUTPUT=out/plots
 	$(call need,DATASET,name the output of make curate)$(call need,OUTPUT,name a folder)
 	$(PYTHON) -m pipelines plots --dataset "$$DATASET" --output "$$OUTPUT" $(ARGS)
 

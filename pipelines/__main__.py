@@ -44,7 +44,7 @@ _VERBS = {
     "prove-backbone": ("pipelines.proof.prove_backbone", "the same on a frozen backbone: its new layers personalize"),
     "ablate": ("pipelines.proof.ablate", "the same without one part of the method at a time"),
     "sprites": ("pipelines.verbs.sprites", "generate a world of moving sprites with captions and ground truth"),
-    "plots": ("pipelines.verbs.plots", "a dataset's funnel, scores, words and contact sheets as PNG and SVG"),
+    "plots": ("pipelines.verbs.plots", "a dataset's funnel, scores, words (PNG and SVG) and contact sheets"),
     "label": ("pipelines.verbs.label", "pages on which people label clips for the content filter"),
     "label-clips": ("pipelines.verbs.label_clips", "draw clips for people to label for the content filter"),
     "train-filter": ("pipelines.verbs.train_filter", "train the content filter on drawn clips or on your labels"),

@@ -13,7 +13,7 @@ from storage.address import Place
 _WRITTEN_TOGETHER: Final = (
     LOCKS,
     frozenset({"labels.csv", "labels.html"}),
-    frozenset({"kept.png", "rejected.png"}),
+    frozenset({"kept.html", "rejected.html"}),
     frozenset({"metrics.jsonl", "checkpoints"}),
     frozenset({"config.json", "model.safetensors"}),
     frozenset({"config.json", "model.safetensors.index.json"}),

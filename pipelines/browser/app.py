@@ -14,25 +14,24 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
 
 from curation.annotators.protocols import CONTENT_CLASSES
-from dataset_schema import EntityKind, Outcome
+from dataset_schema import Outcome
 from dataset_schema.rows import Row
 from pipelines.browser import drawings
 from pipelines.browser.byte_range import UnsatisfiableRangeError, wanted_bytes
 from pipelines.browser.clip_query import NUMBERS, ClipQuery
-from pipelines.browser.clip_view import caption_pieces, clip_bars, entity_views, verdicts
 from pipelines.browser.compare_pages import ComparePages
 from pipelines.browser.compare_view import Side
 from pipelines.browser.guard import Access, Guard
 from pipelines.browser.media import HEAD_BYTES, MediaError, MediaReader, is_shown_as_video, media_type, stored_media
 from pipelines.browser.opened import BrowsedDataset, Opened
 from pipelines.browser.overview import OverviewCounter
-from pipelines.browser.pages import STATIC, page_templates
+from pipelines.browser.pages import page_templates, static_files
 from pipelines.browser.pictures import PictureMaker
-from pipelines.browser.stored_clip import ClipReader, Record
+from pipelines.browser.stored_clip import ClipReader
 from pipelines.browser.what_if import Threshold, thresholds, what_if
+from pipelines.views.clip_view import Record, caption_pieces, clip_bars, entity_views, verdicts
 
 _CLIPS_A_PAGE: Final = 48
 # A payload stays what it is for as long as its clip and its place are; a browser asks again after this.
@@ -104,7 +103,7 @@ class Browser:
             Route("/media/{clip_id}/{number:int}", self.payload),
             Route("/card/{clip_id}", self.card),
             Route("/frame/{clip_id}/{number:int}", self.frame),
-            Mount("/static", StaticFiles(directory=STATIC)),
+            Mount("/static", static_files()),
         ]
         if self._second is not None and self._compare is not None:
             routes += [*self._compare.routes(), Mount(self._second._base, self._second.pages())]
@@ -284,7 +283,7 @@ class Browser:
 def _told(record: Record, opened: Opened) -> Mapping[str, Any]:
     """What a page says of a clip whose shard could be read."""
     return {
-        "verdicts": verdicts(record, opened),
+        "verdicts": verdicts(record, opened.policy),
         "pieces": list(caption_pieces(getattr(record, "caption", ""), getattr(record, "entities", ()))),
         "bars": clip_bars(record.scores, opened.policy) if not hasattr(record, "error_type") else [],
         "entities": entity_views(record, opened.policy),
@@ -356,7 +355,6 @@ def _templates(base: str, *, is_compared: bool) -> Environment:
         "classes": CONTENT_CLASSES,
         "drawings": drawings,
         "is_compared": is_compared,
-        "kinds": list(EntityKind),
         "numbers": NUMBERS,
         "outcomes": list(Outcome),
     }

@@ -13,13 +13,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
 
 from curation.annotators.protocols import CONTENT_CLASSES
 from curation.content_training.contact_sheets import SHEET_COLUMNS
 from pipelines.browser.guard import Access, Guard
 from pipelines.browser.label_folder import LABELS_FILE, LabelFolder, personal_file, sheet_name
-from pipelines.browser.pages import STATIC, page_templates
+from pipelines.browser.pages import page_templates, static_files
 
 # What A.1 says of each class, for whoever labels.
 _MEANINGS: Final = {
@@ -55,7 +54,7 @@ class LabelPages:
             Route("/sheet/{number:int}", self.sheet),
             Route("/labels/{number:int}", self.give, methods=["POST"]),
             Route("/undo", self.undo, methods=["POST"]),
-            Mount("/static", StaticFiles(directory=STATIC)),
+            Mount("/static", static_files()),
         ]
         handlers: Any = {HTTPException: self._problem, **dict.fromkeys((OSError, ValueError), self._wrong)}
         return Guard(Starlette(routes=routes, exception_handlers=handlers), access)

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from curation.profiles import CurationConfig, build_stages
 from curation.rules import Policy, Rule
 from dataset_schema import INDEX_FOLDER, TABLES, DatasetManifest, open_index, read_manifest
 from dataset_schema.index.index import Index, IndexedShard
 from pipelines.browser.clip_table import ClipTable
-from storage.configs import from_plain
+from pipelines.views.clip_view import policy_of, rules_of
 
 # Our choice: a run writes a shard every few minutes, so nobody misses anything, and looking takes a few file names.
 _LOOK_AGAIN_S: Final = 2.0
@@ -36,7 +35,7 @@ class Opened:
 
     def rules_of(self, stage: str, code: str) -> Sequence[Rule]:
         """The rules of a stage that give this reason."""
-        return [rule for rule in self.policy.get(stage, ()) if rule.code == code]
+        return rules_of(self.policy, stage, code)
 
 
 class BrowsedDataset:
@@ -88,15 +87,13 @@ def open_dataset(folder: Path, scratch: Path) -> Opened:
     """
     manifest = read_manifest(folder)
     index = open_index(folder)
-    curation = manifest.config.get("curation")
-    stages = [] if curation is None else build_stages(from_plain(CurationConfig, curation))
     return Opened(
         folder=folder,
         manifest=manifest,
         index=index,
         clips=ClipTable(index, scratch),
         shards={shard.covered.shard: shard for shard in index.shards},
-        policy={stage.name: stage.rules for stage in stages},
+        policy=policy_of(manifest),
     )
 
 

@@ -7,12 +7,13 @@ from typing import Final
 
 import numpy as np
 
-from curation.rules import About, Policy, Rule
+from curation.rules import Policy, Rule
 from dataset_schema import SHARE_SCORES, EntityKind, Outcome
 from dataset_schema.index.columns import SCORE_NAMES
 from pipelines.browser.clip_query import WORD_COLUMNS
 from pipelines.browser.clip_table import ClipTable
 from pipelines.browser.opened import Opened
+from pipelines.views.clip_view import limits_of
 
 BINS: Final = 32
 _WORDS_COUNTED: Final = 120
@@ -84,17 +85,6 @@ def count_overview(opened: Opened) -> Overview:
         buckets=sorted(((end[3], end[4]) for end in ends if end[0] == "kept"), key=_size_of_bucket),
         words={kind: _words(clips, column) for kind, column in WORD_COLUMNS.items()},
     )
-
-
-def limits_of(policy: Policy, score: str) -> tuple[Rule, ...]:
-    """The rules about clips and backgrounds that hold a score against a limit, each limit once."""
-    found = {
-        (rule.bound, rule.limit): rule
-        for rules in policy.values()
-        for rule in rules
-        if rule.reads == score and rule.limit is not None and rule.about in (About.CLIP, About.BACKGROUND)
-    }
-    return tuple(found.values())
 
 
 def _histograms(clips: ClipTable, policy: Policy) -> Iterator[Histogram]:

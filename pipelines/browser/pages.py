@@ -5,27 +5,27 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment
+from starlette.staticfiles import StaticFiles
 
 from pipelines.browser.clip_query import ClipQuery
+from pipelines.views.html import html_templates
 
-STATIC: Final = Path(__file__).parent / "static"
+_STATIC: Final = Path(__file__).parent / "static"
+
+
+def static_files() -> StaticFiles:
+    """Scripts and the icon of this server, and the style that it shares with pages that are files."""
+    return StaticFiles(directory=_STATIC, packages=[("pipelines.views", "static")])
 
 
 def page_templates(base: str = "") -> Environment:
-    """The templates; everything that they are given is escaped, and a name that they are not given is an error.
+    """The templates of this server and of the views.
 
     Args:
         base: what the addresses of these pages begin with.
     """
-    templates = Environment(
-        loader=PackageLoader("pipelines.browser"),
-        autoescape=select_autoescape(default=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    templates.filters["plain"] = lambda name: str(name).replace("_", " ")
+    templates = html_templates("pipelines.browser")
     templates.filters["duration"] = _duration
     templates.globals["address"] = partial(_address, base)
     return templates

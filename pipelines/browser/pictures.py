@@ -22,7 +22,6 @@ _JPEG_QUALITY: Final = 85
 _KEPT_BYTES: Final = 2**24
 # Our choice: a decoder uses every core, so that more of them at once only wait for one another.
 _DECODED_AT_ONCE: Final = 2
-_SAME_TIME_S: Final = 0.001  # timestamps are rounded
 
 Picture = npt.NDArray[np.uint8]
 
@@ -131,22 +130,11 @@ def _flat(content: bytes) -> Picture:
 
 
 def _outlined_frames(record: object, *, has_video: bool) -> list[bytes | None]:
-    from pipelines.views.sheet_layout import KIND_COLORS
-    from pipelines.views.sheet_pictures import frames_at, outlined, shown_times_s
+    from pipelines.views.sheet_pictures import outlined_frames
 
     if not isinstance(record, Sample) or not has_video:
         return []
-    times_s = shown_times_s(record)
-    found: list[bytes | None] = []
-    for time_s, frame in zip(times_s, frames_at(record, times_s), strict=True):
-        here = [
-            (reference, KIND_COLORS[entity.kind])
-            for entity in record.entities
-            for reference in entity.references
-            if reference.time_s is not None and abs(reference.time_s - time_s) < _SAME_TIME_S
-        ]
-        found.append(None if frame is None else _jpeg(outlined(frame, record, here), _FRAME_SIDE))
-    return found
+    return [None if frame is None else _jpeg(frame, _FRAME_SIDE) for _, frame in outlined_frames(record)]
 
 
 def _jpeg(picture: Picture, side: int) -> bytes:

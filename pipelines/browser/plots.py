@@ -12,7 +12,7 @@ from wordcloud import WordCloud
 from dataset_schema import EntityKind, FunnelRow
 from pipelines.browser.overview import Histogram
 from pipelines.views.charts import new_charts
-from pipelines.views.sheet_layout import KIND_COLORS
+from pipelines.views.colors import KIND_COLORS
 
 _PASSED, _REJECTED, _FAILED = "#6d9c7e", "#b0492b", "#7a2f8f"
 _BAR, _LIMIT = "#7b8ba3", "#d21f1f"

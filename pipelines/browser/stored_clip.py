@@ -13,8 +13,7 @@ from dataset_schema.index.parts import Covered
 from dataset_schema.rows import Row
 from pipelines.browser.media import MediaError, MediaReader, stored_media
 from pipelines.browser.opened import Opened
-
-Record = Sample | RejectedClip | FailedClip
+from pipelines.views.clip_view import Record
 
 # Our choice: a row group without media has some megabytes, and the next clip often lies in the same.
 _GROUPS_IN_MEMORY: Final = 6

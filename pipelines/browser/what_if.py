@@ -14,7 +14,7 @@ from curation.profiles import CurationConfig, build_stages
 from curation.thresholds import expect_only_thresholds
 from dataset_schema import SHARE_SCORES
 from pipelines.browser.opened import Opened
-from pipelines.browser.overview import limits_of
+from pipelines.views.clip_view import limits_of
 from storage.configs import PRESET_ONLY, from_plain
 
 # Our choice: a million rows of numbers are looked through in half a minute, which nobody waits for at a slider; so many

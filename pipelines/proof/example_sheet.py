@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from PIL import Image, ImageDraw
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image, ImageOps
 
 from modeling.data.video import Video
 from pipelines.proof.scores import Condition
-from pipelines.views.sheet_layout import BORDER, CARD, EMPTY, GAP, MARGIN, PADDING, PAGE
-from pipelines.views.sheet_pictures import fit, on_checkerboard
-from pipelines.views.sheet_text import Run, Style, text_width, write
+from pipelines.views.sheet_pictures import on_checkerboard
 
 _COLUMNS: Final = {
     Condition.WITHOUT: "no references",
@@ -22,16 +22,15 @@ _COLUMNS: Final = {
 }
 
 # A page of documentation shows the sheet at a third of its size: letters stay legible there.
-_HEADER: Final = Style(size=36, is_bold=True)
-_PROMPT: Final = Style(size=34)
-_NOTE: Final = Style(size=26, color="#55514a")
+_PROMPT: Final = 20
+_NOTE: Final = 16
+_QUIET: Final = "#55514a"
 
 _FRAMES: Final = 3
-_FRAME_WIDTH: Final = 192
-_FRAME_GAP: Final = 4
-_CELL_WIDTH: Final = _FRAMES * _FRAME_WIDTH + (_FRAMES - 1) * _FRAME_GAP
-_COLUMN_GAP: Final = 28
-_LEAST_REFERENCE_WIDTH: Final = 120
+_CELL_WIDTH: Final = 4.0  # inches
+_REFERENCES_WIDTH: Final = 2.0
+_TEXT_HEIGHT: Final = 0.9  # of prompt and note
+_REFERENCE_SIDE: Final = 128  # pixels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,7 +47,7 @@ class Example:
     videos: Mapping[Condition, Video]
 
 
-def examples_sheet(examples: Sequence[Example]) -> Image.Image:
+def examples_sheet(examples: Sequence[Example]) -> Figure:
     """One row per example: prompt and reference pictures, then first, middle and last frame under every condition.
 
     Raises:
@@ -56,29 +55,22 @@ def examples_sheet(examples: Sequence[Example]) -> Image.Image:
     """
     if not examples:
         raise ValueError("there are no examples to show; sample at least one held-out clip")
-    room = _reference_room(examples)
     columns = _columns(examples)
-    cards = [_card(example, room, columns) for example in examples]
-    top = MARGIN + _HEADER.line_height + GAP
-    height = top + sum(card.height + GAP for card in cards) - GAP + MARGIN
-    sheet = Image.new("RGB", (cards[0].width + 2 * MARGIN, height), PAGE)
-    draw = ImageDraw.Draw(sheet)
-    write(draw, (MARGIN + PADDING, MARGIN), "references", _HEADER, width=room)
-    for place, condition in enumerate(columns):
-        write(draw, (MARGIN + _column_x(place, room), MARGIN), _COLUMNS[condition], _HEADER, width=_CELL_WIDTH)
-    y = top
-    for card in cards:
-        sheet.paste(card, (MARGIN, y))
-        draw.rectangle((MARGIN, y, MARGIN + card.width - 1, y + card.height - 1), outline=BORDER)
-        y += card.height + GAP
-    return sheet
-
-
-def _reference_room(examples: Sequence[Example]) -> int:
-    """Pixels that the header and the reference pictures of every row fit into."""
-    most = max(len(example.references) for example in examples)
-    header = round(text_width("references", _HEADER)) + GAP
-    return max(header, most * (_LEAST_REFERENCE_WIDTH + GAP) - GAP)
+    video = next(iter(examples[0].videos.values()))
+    frame_height = _CELL_WIDTH / _FRAMES * video.shape[1] / video.shape[2]
+    width = _REFERENCES_WIDTH + len(columns) * _CELL_WIDTH
+    figure = Figure(figsize=(width, len(examples) * (frame_height + _TEXT_HEIGHT)), layout="constrained")
+    widths = [_REFERENCES_WIDTH, *[_CELL_WIDTH] * len(columns)]
+    for row, example in zip(figure.subfigures(len(examples), 1, squeeze=False).flat, examples, strict=True):
+        row.suptitle(example.prompt, x=0.01, horizontalalignment="left", fontsize=_PROMPT)
+        references, *cells = row.subplots(1, len(widths), width_ratios=widths)
+        _show(references, _references_picture(example), ", ".join(word for word, _ in example.references))
+        for axes, condition in zip(cells, columns, strict=True):
+            _show(axes, _frames_picture(example, condition), _COLUMNS[condition])
+            if condition not in example.videos:
+                why = "one subject" if len(example.references) == 1 else "not sampled"
+                axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center", va="center", fontsize=_NOTE)
+    return figure
 
 
 def _columns(examples: Sequence[Example]) -> list[Condition]:
@@ -90,63 +82,28 @@ def _columns(examples: Sequence[Example]) -> list[Condition]:
     ]
 
 
-def _column_x(place: int, room: int) -> int:
-    return PADDING + room + _COLUMN_GAP + place * (_CELL_WIDTH + _COLUMN_GAP)
+def _show(axes: Axes, picture: Video | None, note: str) -> None:
+    """Enlarged bicubically: nearest neighbours turn the outline of a sprite of 30 pixels into stairs."""
+    axes.set(xticks=[], yticks=[], frame_on=False)
+    axes.set_xlabel(note, fontsize=_NOTE, color=_QUIET)
+    if picture is not None:
+        axes.imshow(picture, interpolation="bicubic")
 
 
-def _card(example: Example, room: int, columns: Sequence[Condition]) -> Image.Image:
-    frame_height = max(_frame_height(video) for video in example.videos.values())
-    top = PADDING + _PROMPT.line_height + GAP
-    width = _column_x(len(columns), room) - _COLUMN_GAP + PADDING
-    card = Image.new("RGB", (width, top + frame_height + _NOTE.line_height + PADDING), CARD)
-    draw = ImageDraw.Draw(card)
-    write(draw, (PADDING, PADDING), example.prompt, _PROMPT, width=width - 2 * PADDING)
-    _place_references(card, top, example.references, (room, frame_height))
-    for place, condition in enumerate(columns):
-        corner = (_column_x(place, room), top)
-        if condition in example.videos:
-            _place_frames(card, corner, example.videos[condition])
-        else:
-            why = "one subject" if len(example.references) == 1 else "not sampled"
-            _place_note(draw, corner, (_CELL_WIDTH, frame_height), why)
-    return card
+def _references_picture(example: Example) -> Video | None:
+    """Those of all subjects side by side, each in a square."""
+    size = (_REFERENCE_SIDE, _REFERENCE_SIDE)
+    squares = [
+        np.asarray(on_checkerboard(ImageOps.pad(picture.convert("RGBA"), size))) for _, picture in example.references
+    ]
+    return np.hstack(squares) if squares else None
 
 
-def _place_references(
-    card: Image.Image, top: int, references: Sequence[tuple[str, Image.Image]], room: tuple[int, int]
-) -> None:
-    """The pictures side by side, their words below."""
-    draw = ImageDraw.Draw(card)
-    each = (room[0] + GAP) // max(1, len(references)) - GAP
-    for number, (word, picture) in enumerate(references):
-        x = PADDING + number * (each + GAP)
-        # The board is drawn after scaling: its squares are of one size whatever the picture's.
-        shown = on_checkerboard(fit(picture, each, room[1]))
-        card.paste(shown, (x + (each - shown.width) // 2, top + (room[1] - shown.height) // 2))
-        inset = max(0, (each - round(text_width(word, _NOTE))) // 2)
-        write(draw, (x + inset, top + room[1] + 2), [Run(word, _NOTE.color)], _NOTE, width=each)
-
-
-def _place_frames(card: Image.Image, corner: tuple[int, int], video: Video) -> None:
-    """First, middle and last frame.
-
-    Enlarged bicubically: nearest neighbours turn the outline of a sprite of 30 pixels into stairs, which draw more
-    attention than its texture.
-    """
-    size = (_FRAME_WIDTH, _frame_height(video))
-    for place, index in enumerate(np.linspace(0, len(video) - 1, _FRAMES).round().astype(int)):
-        frame = Image.fromarray(video[index]).resize(size, Image.Resampling.BICUBIC)
-        card.paste(frame, (corner[0] + place * (_FRAME_WIDTH + _FRAME_GAP), corner[1]))
-
-
-def _place_note(draw: ImageDraw.ImageDraw, corner: tuple[int, int], cell: tuple[int, int], note: str) -> None:
-    """An empty cell that says why it is."""
-    (x, y), (width, height) = corner, cell
-    draw.rectangle((x, y, x + width - 1, y + height - 1), fill=EMPTY)
-    inset = (width - round(text_width(note, _NOTE))) // 2
-    write(draw, (x + inset, y + (height - _NOTE.line_height) // 2), note, _NOTE, width=width)
-
-
-def _frame_height(video: Video) -> int:
-    aspect: float = video.shape[1] / video.shape[2]
-    return round(_FRAME_WIDTH * aspect)
+def _frames_picture(example: Example, condition: Condition) -> Video | None:
+    """First, middle and last frame, a white line between them."""
+    video = example.videos.get(condition)
+    if video is None:
+        return None
+    gap = np.full((video.shape[1], max(1, video.shape[2] // 50), 3), 255, np.uint8)
+    first, middle, last = (video[index] for index in (0, round((len(video) - 1) / 2), len(video) - 1))
+    return np.hstack([first, gap, middle, gap, last])

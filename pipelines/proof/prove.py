@@ -367,6 +367,6 @@ def _prompt(clip: HeldOut, videos: Mapping[Condition, Mapping[int, Video]]) -> s
 def _write(command: Prove, found: Sequence[Figure], examples: Sequence[Example]) -> None:
     write_whole_text(command.output / "figures.json", json.dumps([asdict(figure) for figure in found], indent=1) + "\n")
     write_whole_text(command.output / "proof.md", markdown_table(found) + "\n")
-    examples_sheet(examples).save(command.output / "proof.png")
+    save_chart(examples_sheet(examples), command.output / "proof.png")
     logs = [(name, command.output / name / "metrics.jsonl") for name in ("text", "personalized")]
     save_chart(curves_chart(logs), command.output / "curves.png")

@@ -29,6 +29,7 @@ from pipelines.views.sampled_sheet import sampled_sheet
 from pipelines.views.sheet_pictures import read_image
 from pipelines.written_places import WRITES_FOLDER
 from storage.configs import PRESET_ONLY
+from storage.whole_files import write_whole_text
 from worlds.sprites import SpriteWorldConfig, make_world
 
 PRESET = Path(__file__).parents[2] / "configs" / "demo.toml"
@@ -123,9 +124,9 @@ def _sample(command: Demo, dataset: Path, pipeline: Path) -> tuple[Path, Path]:
         background_word=request.background_word,
         sampling=command.sampling,
     )
-    video, picture = command.output / "sample.mp4", command.output / "sample.png"
+    video, picture = command.output / "sample.mp4", command.output / "sample.html"
     write_video(video, frames, fps=FRAMES_PER_SECOND)
-    sampled_sheet(request.prompt, request.references, request.background, frames).save(picture)
+    write_whole_text(picture, sampled_sheet(request.prompt, request.references, request.background, frames))
     return video, picture
 
 

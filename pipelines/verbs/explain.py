@@ -20,7 +20,7 @@ from pipelines.views.explained.watched_run import WatchingExecutor, remember_sho
 from pipelines.written_places import WRITES_FOLDER
 from storage.address import Place
 from storage.places import expect_file_to_write
-from storage.whole_files import whole_file
+from storage.whole_files import write_whole_text
 
 REJECTED: Final = 3
 FAILED: Final = 4
@@ -28,7 +28,7 @@ FAILED: Final = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explain:
-    """Curate one video and show what was found, kept and rejected, and why: in the terminal and as one picture.
+    """Curate one video and show what was found, kept and rejected, and why: in the terminal and as one page.
 
     Nothing else is left behind. Every stage scores the video, also after one that rejects it.
     The exit status is 0 if it is kept, 3 if it is rejected, 4 if it is lost to an error.
@@ -38,7 +38,7 @@ class Explain:
     Attributes:
         video: a video file, or its address in a store.
         caption: one sentence about what it shows; without one there are no entity words, and curation rejects it.
-        output: the picture; None writes out/explain/NAME.png.
+        output: the page, an HTML file that holds its pictures; None writes out/explain/NAME.html.
         dataset: keep the dataset of this one video here, a new folder; None keeps none.
         curation: as in `curate`.
     """
@@ -57,14 +57,13 @@ def main(arguments: Sequence[str]) -> int:
     from pipelines.views.explained.text import print_explanation
 
     _check(command)  # here too, before the folder of the page is made
-    output = command.output or Path("out/explain") / f"{command.video.stem}.png"
+    output = command.output or Path("out/explain") / f"{command.video.stem}.html"
     expect_file_to_write(output)
     explanation = explain(command)
     console = terminal()
     print_explanation(console, explanation)
-    with whole_file(output) as written:
-        explained_page(explanation).save(written, "PNG")
-    console.print(f"as a picture: {output}", soft_wrap=True)
+    write_whole_text(output, explained_page(explanation))
+    console.print(f"with pictures, for a browser: {output}", soft_wrap=True)
     return exit_status(explanation)
 
 
@@ -107,7 +106,7 @@ def _check(command: Explain) -> None:
         raise ValueError(f"video {command.video} is a folder; `curate --input {command.video}` takes all that is in it")
     if not command.video.exists():
         raise FileNotFoundError(f"video {command.video} does not exist; expected a video file")
-    if command.output is not None and command.output.suffix.lower() != ".png":
-        raise ValueError(f"output {command.output} is the name of no .png file; expected one such as dog.png")
+    if command.output is not None and command.output.suffix.lower() not in (".html", ".htm"):
+        raise ValueError(f"output {command.output} is the name of no .html file; expected one such as dog.html")
     if command.dataset is not None and command.dataset.exists():
         raise ValueError(f"dataset {command.dataset} exists; expected a new folder")

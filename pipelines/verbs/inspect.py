@@ -30,6 +30,7 @@ from pipelines.views.dataset_summary import Summary, summarize
 from pipelines.written_places import WRITES_FOLDER
 from storage.address import Place
 from storage.places import expect_folder_to_write
+from storage.whole_files import write_whole_text
 
 _SHEETS_FOLDER: Final = "contact_sheets"
 _TOP_WORDS: Final = 10
@@ -94,31 +95,38 @@ def inspect(dataset: Place, output: Path | None, limit: int, console: Console | 
         + ("" if manifest.complete else "   (the run has not finished: curate again to go on)")
     )
     _print_summary(console, summarize(dataset))
-    sheets = write_sheets(dataset, output, limit, counts)
+    sheets = write_sheets(dataset, output, limit, manifest, counts)
     console.print(f"kept clips: {sheets.kept}\nrejected clips: {sheets.rejected}", soft_wrap=True)
     return sheets
 
 
-def write_sheets(dataset: Place, output: Path, limit: int, counts: Counts) -> Sheets:
-    """Draw the first `limit` kept, rejected and failed clips as `kept.png` and `rejected.png`."""
+def write_sheets(dataset: Place, output: Path, limit: int, manifest: DatasetManifest, counts: Counts) -> Sheets:
+    """Show the first `limit` kept, rejected and failed clips in `kept.html` and `rejected.html`."""
+    from pipelines.views.clip_view import policy_of
     from pipelines.views.contact_sheet import kept_sheet, rejected_sheet
 
     output.mkdir(parents=True, exist_ok=True)
-    sheets = Sheets(output / "kept.png", output / "rejected.png")
-    kept_sheet(_first(dataset, Sample, limit), total=counts.kept).save(sheets.kept)
-    rejected_sheet(
+    sheets = Sheets(output / "kept.html", output / "rejected.html")
+    policy = policy_of(manifest)
+    kept = kept_sheet(_first(dataset, Sample, limit), total=counts.kept, policy=policy)
+    lost = rejected_sheet(
         _first(dataset, RejectedClip, limit),
         _first(dataset, FailedClip, limit),
         num_rejected=counts.rejected,
         num_failed=counts.failed,
-    ).save(sheets.rejected)
+        policy=policy,
+    )
+    write_whole_text(sheets.kept, kept)
+    write_whole_text(sheets.rejected, lost)
     return sheets
 
 
 def _own_folder(dataset: Place) -> Path:
     if isinstance(dataset, Path):
         return dataset / _SHEETS_FOLDER
-    raise ValueError(f"dataset {dataset} lies in a store; say by --output which folder to draw its contact sheets into")
+    raise ValueError(
+        f"dataset {dataset} lies in a store; say by --output which folder to write its contact sheets into"
+    )
 
 
 def render_funnel(rows: Sequence[FunnelRow]) -> Table:

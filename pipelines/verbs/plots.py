@@ -20,7 +20,7 @@ from storage.whole_files import write_whole_text
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plots:
-    """Write a dataset's funnel, histograms of scores and clouds of entity words as PNG and SVG, and contact sheets.
+    """Write a dataset's funnel, histograms of scores and clouds of entity words (PNG, SVG), and contact sheets (HTML).
 
     Example: python -m pipelines plots --dataset out/dataset --output out/plots
 
@@ -60,7 +60,9 @@ def write_plots(command: Plots) -> list[Path]:
         counted = count_overview(opened)
     command.output.mkdir(parents=True, exist_ok=True)
     written = [*_charts(command.output, opened.manifest.funnel, counted), *_clouds(command.output, counted)]
-    sheets = write_sheets(command.dataset, command.output, command.limit, dataset_counts(command.dataset))
+    sheets = write_sheets(
+        command.dataset, command.output, command.limit, opened.manifest, dataset_counts(command.dataset)
+    )
     return [*written, sheets.kept, sheets.rejected]
 
 

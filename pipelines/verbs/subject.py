@@ -51,7 +51,7 @@ class Subject:
             with one such thing in each.
         input: the videos, as in `curate`; or give a dataset.
         dataset: what `curate` made of the videos already, finished.
-        output: a folder for all that comes of it: `dataset/`, `references/`, `report.txt`, `report.json`, `sheet.png`.
+        output: a folder for all that comes of it: `dataset/`, `references/`, `report.txt`, `report.json`, `sheet.html`.
         word: what the pictures show, such as dog; words of another kind are not held against them. None takes the name
             of the pictures' folder where it is such a word; '' holds every subject against them.
         faces: an ONNX network such as ArcFace, to know a person by the face alone; None compares whole pictures.
@@ -198,7 +198,7 @@ def _none_found(
     again = f"make subject PICTURES={shlex.quote(str(command.pictures))} DATASET={shlex.quote(str(dataset))} OUTPUT=..."
     console.print(
         f"no clip of {dataset} shows the subject of {command.pictures}: {best}, and {limit:g} was asked for. Look at "
-        f"{command.output / 'sheet.png'}: if it is there, lower the limit: {again} "
+        f"{command.output / 'sheet.html'}: if it is there, lower the limit: {again} "
         f'ARGS="--subject.min-likeness {_below(nearest.likeness if nearest else None, limit):.2f}"; if not, give '
         "pictures as the videos show it, or more videos",
         soft_wrap=True,
@@ -224,8 +224,8 @@ def _write_sheet(command: Subject, given: "Sequence[GivenPicture]", found: "Foun
     from pipelines.views.subject_sheet import subject_sheet
 
     command.output.mkdir(parents=True, exist_ok=True)
-    with whole_file(command.output / "sheet.png") as written:
-        subject_sheet(given, found, limit=limit, missing=found.coverage.missing).save(written, "PNG")
+    sheet = subject_sheet(given, found, limit=limit, missing=found.coverage.missing)
+    write_whole_text(command.output / "sheet.html", sheet)
 
 
 def _show(command: Subject, report: "SubjectReport", console: Console) -> None:
@@ -238,7 +238,7 @@ def _show(command: Subject, report: "SubjectReport", console: Console) -> None:
     console.print(render_funnel(read_manifest(output / _DATASET).funnel[-1:]))
     console.print(report.as_text().rstrip(), soft_wrap=True)
     console.print(
-        f"dataset: {output / _DATASET}   pictures: {output / _REFERENCES}   look: {output / 'sheet.png'}\n"
+        f"dataset: {output / _DATASET}   pictures: {output / _REFERENCES}   look: {output / 'sheet.html'}\n"
         f"train on it: make train DATASET={shlex.quote(str(output / _DATASET))} OUTPUT=... CONFIG=...",
         soft_wrap=True,
     )

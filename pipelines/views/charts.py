@@ -1,5 +1,6 @@
 """Charts for pages and papers: one look, and files as PNG and SVG."""
 
+import io
 from pathlib import Path
 from typing import Any, Final
 
@@ -7,6 +8,8 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from pipelines.views.html import data_uri
 
 _LOOK: Final[dict[Any, Any]] = {
     "axes.axisbelow": True,
@@ -27,6 +30,14 @@ def new_charts(rows: int, columns: int, *, width: float, height: float) -> tuple
         figure = Figure(figsize=(width, height), dpi=160, layout="constrained")
         FigureCanvasAgg(figure)
         return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
+
+
+def chart_uri(figure: Figure) -> str:
+    """A figure as an address that holds it, as SVG, for a page."""
+    file = io.BytesIO()
+    with rc_context(_LOOK):
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    return data_uri(file.getvalue(), "image/svg+xml")
 
 
 def save_chart(figure: Figure, path: Path) -> None:

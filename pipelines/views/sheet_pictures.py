@@ -13,6 +13,7 @@ from PIL import Image, ImageColor
 
 from dataset_schema import Payload, ReferenceImage, Sample
 from picture_reading.opening import open_picture
+from pipelines.views.colors import KIND_COLORS
 from storage.places import place_of
 from video_reading.clip import OpenedClip, open_clip
 from video_reading.look import Look
@@ -24,6 +25,7 @@ Picture = npt.NDArray[np.uint8]  # (height, width, 3), RGB
 _CHECKER_SIDE: Final = 8
 _CHECKER_GREYS: Final = (232, 208)
 _OUTLINE: Final = 2
+_SAME_TIME_S: Final = 0.001  # timestamps are rounded
 _LATE_S: Final = 0.001  # timestamps are rounded
 _LONG_ON_SHOW_S: Final = 1.0  # a frame that began earlier than this is hardly still the one on show
 
@@ -76,6 +78,21 @@ def _on_show(clip: OpenedClip, times_s: Sequence[float]) -> dict[int, av.VideoFr
     return found
 
 
+def outlined_frames(sample: Sample) -> list[tuple[float, Picture | None]]:
+    """Presentation times, and the frames of them with the outlines of the masks that were cut from each."""
+    times_s = shown_times_s(sample)
+    found: list[tuple[float, Picture | None]] = []
+    for time_s, frame in zip(times_s, frames_at(sample, times_s), strict=True):
+        here = [
+            (reference, KIND_COLORS[entity.kind])
+            for entity in sample.entities
+            for reference in entity.references
+            if reference.time_s is not None and abs(reference.time_s - time_s) < _SAME_TIME_S
+        ]
+        found.append((time_s, None if frame is None else outlined(frame, sample, here)))
+    return found
+
+
 def outlined(frame: Picture, sample: Sample, references: Sequence[tuple[ReferenceImage, str]]) -> Picture:
     """The frame with the outline of each reference's mask, and its box, in the color beside it.
 
@@ -120,10 +137,3 @@ def on_checkerboard(image: Image.Image) -> Image.Image:
     canvas = Image.fromarray(board).convert("RGBA")
     canvas.alpha_composite(image.convert("RGBA"))
     return canvas.convert("RGB")
-
-
-def fit(image: Image.Image, width: int, height: int) -> Image.Image:
-    """The picture scaled to the largest size that fits, at least one pixel each way."""
-    scale = min(width / image.width, height / image.height)
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    return image.resize(size, Image.Resampling.LANCZOS)

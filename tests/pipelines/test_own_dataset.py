@@ -22,6 +22,7 @@ from modeling.data.video import write_video
 from pipelines.__main__ import main
 from pipelines.housekeeping.validation.validate import validate
 from pipelines.views.dataset_summary import summarize
+from tests.pipelines.shown_page import ShownPage
 
 Write = Callable[[str], Path]
 
@@ -109,9 +110,10 @@ def test_inspect_counts_and_draws_its_clips(write: Write, capsys: pytest.Capture
     assert "read 2 = kept 2 + rejected 0 + failed 0" in capsys.readouterr().out
     summary = summarize(dataset)
     assert (summary.backgrounds, sorted(summary.references.items())) == (1, [(1, 1), (2, 1)])
-    sheet = np.asarray(Image.open(dataset / "contact_sheets" / "kept.png").convert("RGB")).reshape(-1, 3)
-    for color in ((200, 90, 30), (20, 90, 230)):  # the dog's picture, the background's
-        assert (np.abs(sheet.astype(int) - color).max(axis=1) <= 2).sum() > 500
+    page = ShownPage((dataset / "contact_sheets" / "kept.html").read_text())
+    for alt, color in (("dog", (200, 90, 30)), ("background", (20, 90, 230))):
+        pixels = np.asarray(page.pictures(alt)[0].convert("RGB")).astype(int)
+        assert (np.abs(pixels - color).max(axis=-1) <= 8).mean() > 0.3
 
 
 def test_select_by_words_keeps_and_by_scores_says_that_no_clip_has_any(

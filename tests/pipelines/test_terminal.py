@@ -66,7 +66,7 @@ def test_a_dataset_is_inspected_with_every_bracket_in_its_place(tmp_path: Path, 
     assert any("[/] 1" in line and "[v2]" in line for line in lines)
     assert any("[bold red] 1" in line for line in lines)
     assert any(f"{ALL.lower()} 1" in line for line in lines)
-    assert f"kept clips: {dataset}/contact_sheets/kept.png" in lines
+    assert f"kept clips: {dataset}/contact_sheets/kept.html" in lines
     assert not any("\u2026" in line for line in lines)
 
 

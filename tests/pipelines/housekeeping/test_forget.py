@@ -98,7 +98,7 @@ def made(records: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> P
     tables = {name: [records[each] for each in names] for name, names in by_shard.items()}
     dataset = write_dataset(folder / "dataset", tables)
     (dataset / "contact_sheets").mkdir()
-    (dataset / "contact_sheets" / "kept.png").write_bytes(b"a sheet")
+    (dataset / "contact_sheets" / "kept.html").write_bytes(b"a sheet")
     for kind in (LATENTS, TEXT):
         table = CacheTable(dataset, kind=kind, version="v")
         for names in (["whole", "other"], ["third"], ["copy"]):

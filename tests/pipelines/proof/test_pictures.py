@@ -8,66 +8,33 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawing
 from matplotlib.text import Annotation
-from PIL import Image, ImageColor
+from PIL import Image
 from scipy.stats import binomtest
 
 from modeling.data.video import Video
-from pipelines.proof import example_sheet
 from pipelines.proof.curves import curves_chart
 from pipelines.proof.example_sheet import Example, examples_sheet
 from pipelines.proof.learning import read_learning, smoothed
 from pipelines.proof.scores import Condition, Figure, mean, share
 from pipelines.proof.table import console_table, markdown_table
 from pipelines.terminal import terminal
-from pipelines.views import sheet_text
 from pipelines.views.charts import save_chart
-from pipelines.views.sheet_layout import BORDER
 
 Color = tuple[int, int, int]
-Written = list[tuple[str, tuple[int, int]]]
-Pixels = npt.NDArray[np.bool_]
 
 ORDER = (Condition.WITHOUT, Condition.WITH, Condition.SWAPPED, Condition.REAL)
 
 
-@pytest.fixture
-def written(monkeypatch: pytest.MonkeyPatch) -> Written:
-    """What is written on pictures from now on, and where."""
-    texts: Written = []
-
-    def recorded(draw: Any, corner: tuple[int, int], runs: Any, *args: Any, **kwargs: Any) -> int:
-        texts.append((runs if isinstance(runs, str) else "".join(run.text for run in runs), corner))
-        return int(sheet_text.write(draw, corner, runs, *args, **kwargs))
-
-    monkeypatch.setattr(example_sheet, "write", recorded)
-    return texts
+def rows_of(figure: Drawing) -> list[tuple[str, list[Axes]]]:
+    """The prompt of each example, and its cells from left to right."""
+    return [(row.get_suptitle(), row.axes) for row in figure.subfigs]
 
 
-def place_of(text: str, written: Written) -> tuple[int, int]:
-    (corner,) = (corner for found, corner in written if found == text)
-    return corner
-
-
-def in_color(image: Image.Image, color: Color | str) -> Pixels:
-    rgb = ImageColor.getrgb(color) if isinstance(color, str) else color
-    return np.asarray((np.asarray(image) == rgb).all(axis=-1))
-
-
-def box_of(image: Image.Image, color: Color) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom of what has a color, which fills all of it."""
-    pixels = in_color(image, color)
-    rows, columns = np.flatnonzero(pixels.any(axis=1)), np.flatnonzero(pixels.any(axis=0))
-    box = int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
-    assert pixels.sum() == (box[2] - box[0]) * (box[3] - box[1])
-    return box
-
-
-def place_in_row(text: str, written: Written, sheet: Image.Image) -> tuple[int, int]:
-    """Where a text of the only row of a sheet is: rows are written on cards that are then laid on it."""
-    top, left = np.argwhere(in_color(sheet, BORDER))[0]
-    x, y = place_of(text, written)
-    return int(left) + x, int(top) + y
+def picture_in(axes: Axes) -> npt.NDArray[np.uint8]:
+    (image,) = axes.images
+    return np.asarray(image.get_array())
 
 
 def shade(row: int, condition: Condition, frame: int) -> Color:
@@ -87,51 +54,36 @@ def example(row: int, words: Sequence[str], conditions: Sequence[Condition] = OR
 def test_cells_show_first_middle_and_last_frame_of_every_condition_in_order() -> None:
     sheet = examples_sheet([example(0, ["cat", "fish"]), example(1, ["cat", "cat"])])
 
-    boxes = [[box_of(sheet, shade(row, each, frame)) for each in ORDER for frame in (0, 4, 8)] for row in (0, 1)]
-    for row in boxes:
-        lefts, tops, rights, bottoms = zip(*row, strict=True)
-        assert all(right <= left for right, left in zip(rights, lefts[1:], strict=False))
-        assert len(set(tops)) == len(set(bottoms)) == 1
-        assert {(right - left) / (bottoms[0] - tops[0]) for left, right in zip(lefts, rights, strict=True)} == {2.0}
-        assert rights[0] - lefts[0] >= 2 * 96
-    assert boxes[0][0][3] < boxes[1][0][1]
-    assert [box[0] for box in boxes[0]] == [box[0] for box in boxes[1]]
-    assert not any(in_color(sheet, shade(0, Condition.WITH, frame)).any() for frame in (1, 2, 3, 5, 6, 7))
+    for row, (prompt, cells) in enumerate(rows_of(sheet)):
+        assert prompt == f"prompt {row}"
+        assert [axes.get_xlabel() for axes in cells[1:]] == [
+            *("no references", "with references", "swapped pictures", "ground truth")
+        ]
+        for condition, axes in zip(ORDER, cells[1:], strict=True):
+            picture = picture_in(axes)
+            shown = [tuple(map(int, picture[24, x])) for x in (48, 145, 242)]
+            assert shown == [shade(row, condition, frame) for frame in (0, 4, 8)]
 
 
-def test_headers_stand_over_their_columns(written: Written) -> None:
-    sheet = examples_sheet([example(0, ["cat", "fish"])])
+def test_references_stand_left_of_the_videos_with_their_words() -> None:
+    ((_, (references, *_)),) = rows_of(examples_sheet([example(0, ["cat", "fish"])]))
 
-    headers = ("no references", "with references", "swapped pictures", "ground truth")
-    lefts = [place_of(header, written)[0] for header in headers]
-    assert lefts == [box_of(sheet, shade(0, condition, 0))[0] for condition in ORDER]
-
-
-def test_references_stand_left_of_the_videos_over_their_words(written: Written) -> None:
-    sheet = examples_sheet([example(0, ["cat", "fish"])])
-
-    cat, fish = box_of(sheet, (250, 7, 0)), box_of(sheet, (250, 7, 100))
-    assert cat[2] <= fish[0] < fish[2] <= box_of(sheet, shade(0, Condition.WITHOUT, 0))[0]
-    assert (cat[2] - cat[0]) / (cat[3] - cat[1]) == pytest.approx(30 / 40, rel=0.05)
-    for word, box in (("cat", cat), ("fish", fish)):
-        x, y = place_in_row(word, written, sheet)
-        assert box[0] - 20 < x < box[2]
-        assert y >= box[3]
-    assert place_in_row("prompt 0", written, sheet)[1] < cat[1]
+    assert references.get_xlabel() == "cat, fish"
+    picture = picture_in(references)
+    for place in (0, 1):
+        rows, columns = np.nonzero((picture == (250, 7, 100 * place)).all(axis=-1))
+        assert columns.mean() == pytest.approx((place + 0.5) * picture.shape[1] / 2, abs=1)
+        assert np.ptp(columns) / np.ptp(rows) == pytest.approx(30 / 40, rel=0.05)
 
 
 @pytest.mark.parametrize(("words", "note"), [(["cat"], "one subject"), (["cat", "fish"], "not sampled")])
-def test_a_condition_without_video_says_why(written: Written, words: list[str], note: str) -> None:
+def test_a_condition_without_video_says_why(words: list[str], note: str) -> None:
     conditions = (Condition.WITHOUT, Condition.WITH, Condition.REAL)
 
-    sheet = examples_sheet([example(0, words, conditions)])
+    ((_, cells),) = rows_of(examples_sheet([example(0, words, conditions)]))
 
-    x, y = place_in_row(note, written, sheet)
-    with_references, real = (
-        box_of(sheet, shade(0, each, at)) for each, at in ((Condition.WITH, 8), (Condition.REAL, 0))
-    )
-    assert with_references[2] < x < real[0]
-    assert real[1] < y < real[3]
+    assert [[text.get_text() for text in axes.texts] for axes in cells] == [[], [], [], [note], []]
+    assert not cells[3].images
 
 
 def test_a_sheet_of_nothing_is_refused() -> None:

@@ -10,30 +10,31 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
+from matplotlib.colors import to_hex
+from matplotlib.patches import StepPatch
 from PIL import Image, ImageColor
 
 from curation.annotators.moving_object.locator import MovingObjectConfig
 from curation.profiles import CurationConfig
 from curation.stages.content_filter import ContentFilterConfig
-from dataset_schema import EntityKind, FailedClip, RejectedClip, Sample, read_shard, shard_paths
+from dataset_schema import FailedClip, RejectedClip, Sample, read_shard, shard_paths
 from pipelines.__main__ import main
 from pipelines.terminal import terminal
 from pipelines.verbs.curate import Curate, curate
 from pipelines.verbs.explain import FAILED, REJECTED, Explain, exit_status, explain
-from pipelines.views.explained.card import DROPPED, KEPT
-from pipelines.views.explained.chart import film_strip
+from pipelines.views.colors import KIND_COLORS
+from pipelines.views.colors import REJECTED as REJECTED_COLOR
+from pipelines.views.explained.chart import shots_chart
 from pipelines.views.explained.explanation import Explanation
 from pipelines.views.explained.page import explained_page
-from pipelines.views.explained.pictures import picture_cards
 from pipelines.views.explained.text import print_explanation
-from pipelines.views.sheet_layout import KIND_COLORS
-from pipelines.views.sheet_layout import REJECTED as REJECTED_COLOR
+from pipelines.views.html import STATIC
 from storage.address import Place
 from tests.pipelines.scripted_annotators import SUBJECT, ScriptedContent, ScriptedShots, scripted_stages
+from tests.pipelines.shown_page import ShownPage
 from tests.test_makefile import arguments
 from worlds.sprites import ClipKind, SpriteWorldConfig, make_world, read_truth, write_video
 
@@ -93,11 +94,8 @@ def near(image: Image.Image, color: str | tuple[int, int, int], distance: int = 
     return found
 
 
-def boxes(mask: npt.NDArray[np.bool_], least: int) -> list[tuple[int, int, int, int]]:
-    """x, y, width, height of what hangs together and is at least so wide and high, from left to right."""
-    _, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
-    found = [tuple(map(int, row[:4])) for row in stats[1:] if min(row[2], row[3]) >= least]
-    return sorted(found)  # type: ignore[arg-type]
+def page_of(explanation: Explanation) -> ShownPage:
+    return ShownPage(explained_page(explanation))
 
 
 def test_a_kept_clip_says_what_was_found_and_how_surely(kept: Explanation) -> None:
@@ -139,56 +137,86 @@ def test_whether_a_locator_reads_words_is_asked_of_the_locator_s_config(kept: Ex
     assert "does not read words" not in said_of_reading
 
 
+def test_the_page_has_the_caption_as_it_is_with_words_in_the_color_of_their_kind(kept: Explanation) -> None:
+    (story,) = kept.stories
+    assert story.clip is not None
+    caption = f"{CAPTION} \u72ac\u304c\u8d70\u308b \u0643\u0644\u0628 \U0001f415 <b>&amp;"
+    told = replace(kept, stories=(replace(story, clip=replace(story.clip, caption=caption)),))
+
+    page = page_of(told)
+
+    page.expect_to_be_one_file()
+    (said,) = page.of_class("said")
+    assert said.text == caption
+    assert [(each.text, each.attributes["class"]) for each in page.of_tag("span")[:2]] == [
+        ("dog", "subject"),
+        ("grass", "background"),
+    ]
+    for kind, color in KIND_COLORS.items():
+        assert f"--{kind}: {color}" in (STATIC / "style.css").read_text()
+
+
 def test_a_picture_that_is_not_good_enough_is_shown_with_the_reason(tmp_path: Path) -> None:
     explanation = explained(draw(tmp_path / "dog.mp4", sides=(90, 90, 30)))
 
-    _, crops = picture_cards(explanation.stories[0])
+    page = page_of(explanation)
 
     assert "2 good pictures; dropped the one at 1.88 s: too small (short side" in text_of(explanation)
-    good, dropped = boxes(near(crops, KEPT, 4), 100), boxes(near(crops, DROPPED, 4), 100)
-    assert [len(good), len(dropped)] == [2, 1]
-    for x, y, width, height in (*good, *dropped):
-        assert near(crops.crop((x, y, x + width, y + height)), SUBJECT).mean() > 0.3
+    assert [each.text for each in page.of_class("good")] == ["dog at 0.08 s: good", "dog at 1.00 s: good"]
+    (dropped,) = page.of_class("left-out")
+    assert dropped.text.startswith("dog at 1.88 s: dropped: too small (short side")
+    crops = page.pictures("dog")
+    assert len(crops) == 3
+    for crop in crops:
+        assert near(crop.convert("RGB"), SUBJECT).mean() > 0.9
 
 
 def test_every_frame_has_the_outline_of_its_mask(kept: Explanation) -> None:
-    frames, _ = picture_cards(kept.stories[0])
+    page = page_of(kept)
 
-    subjects = boxes(near(frames, SUBJECT), 100)
-    outlines = boxes(near(frames, KIND_COLORS[EntityKind.SUBJECT], 60), 100)
     assert kept.whole is not None
     assert kept.whole.frames is not None
-    assert len(subjects) == len(outlines) == 3
-    found = zip(kept.whole.frames.reference_frames, subjects, outlines, strict=True)
-    for cell, (reference, subject, outline) in enumerate(found):
-        # The drawn subject moves by 3 of 320 pixels a frame; frames are shown 502 pixels wide, 8 apart.
-        left = 14 + cell * 510 + (20 + 3 * reference.index) * 502 / WIDTH
-        assert subject[0] == pytest.approx(left, abs=7)
-        assert outline[0] == pytest.approx(left, abs=7)
-        assert outline[2] == pytest.approx(90 * 502 / WIDTH, abs=8)
+    references = kept.whole.frames.reference_frames
+    frames, outlines, paths, rects = (page.of_tag(tag) for tag in ("image", "g", "path", "rect"))
+    located = [rect for rect in rects if "x" in rect.attributes]
+    assert [outline.attributes["class"] for outline in outlines] == ["outline subject"] * 3
+    for reference, frame, path, rect in zip(references, frames, paths, located, strict=True):
+        # The drawn subject moves by 3 pixels a frame.
+        left = 20 + 3 * reference.index
+        points = np.array([point.split(",") for point in path.attributes["d"].strip("MZ").split()], int)
+        assert points.min(axis=0) == pytest.approx((left, 40), abs=4)
+        assert points.max(axis=0) == pytest.approx((left + 90, 130), abs=4)
+        assert [float(rect.attributes[name]) for name in ("x", "y", "width", "height")] == pytest.approx(
+            [left, 40, 90, 90], abs=5
+        )
+        rows, columns = np.nonzero(near(frame.picture.convert("RGB"), SUBJECT))
+        assert (np.median(columns), np.median(rows)) == pytest.approx((left + 45, 85), abs=3)
 
 
 def test_the_background_stands_beside_the_frame_it_was_made_from(kept: Explanation) -> None:
-    _, crops = picture_cards(kept.stories[0])
+    page = page_of(kept)
 
-    right = crops.crop((crops.width - 14 - 674, 40, crops.width - 14, 225))
-    frame, background = (right.crop((x, 0, x + 330, 185)) for x in (0, 340))
-    assert near(frame, SUBJECT).mean() > 0.1
-    assert near(background, SUBJECT).mean() < 0.01
-    assert near(background, GROUND, 60).mean() > 0.9
+    (frame,), (background,) = (page.pictures(alt) for alt in ("the frame it was made from", "the background"))
+    assert near(frame.convert("RGB"), SUBJECT).mean() > 0.1
+    assert near(background.convert("RGB"), SUBJECT).mean() < 0.01
+    assert near(background.convert("RGB"), GROUND, 60).mean() > 0.9
 
 
-def test_the_film_strip_has_its_peaks_where_the_shots_change(tmp_path: Path) -> None:
+def test_the_curve_has_its_peaks_where_the_shots_change(tmp_path: Path) -> None:
     explanation = explained(draw(tmp_path / "dog.mp4"), shots=ScriptedShots(cuts=(11, 35)))
     whole = explanation.whole
     assert whole is not None
     assert whole.frames is not None
 
-    strip = film_strip(explanation, whole.frames, width=1440)
+    (axes,) = shots_chart(explanation, whole.frames).axes
 
-    peaks = boxes(near(strip, REJECTED_COLOR, 2), 20)
-    assert [x for x, *_ in peaks] == [pytest.approx(360, abs=2), pytest.approx(1080, abs=2)]
+    (red,) = (patch for patch in axes.patches if to_hex(patch.get_facecolor()) == REJECTED_COLOR)
+    assert isinstance(red, StepPatch)
+    values, edges, _ = red.get_data()
+    assert edges[:-1][np.asarray(values) > 0.5] == pytest.approx([0.5, 1.5])
+    assert {text.get_text() for text in axes.texts} == {"shot 1", "shot 2", "shot 3"}
     assert [round(time_s, 2) for shot in explanation.shots_s for time_s in shot] == [0, 0.5, 0.5, 1.5, 1.5, 2]
+    assert "The video: 3 shots" in page_of(explanation).text
 
 
 REJECTIONS: dict[str, tuple[dict[str, Any], str, str]] = {
@@ -220,8 +248,10 @@ def test_a_rejected_clip_names_the_rule_the_score_and_what_to_do(tmp_path: Path,
     # All stages scored it nevertheless.
     assert "1 shot;" in said or "2 shots;" in said
     assert "still foreground" in said
-    page = explained_page(explanation)
-    assert near(page.crop((24, 24, 1576, 100)), REJECTED_COLOR, 2).mean() > 0.8
+    (banner,) = page_of(explanation).of_class("banner", "rejected")
+    assert banner.text.startswith(f"REJECTED by {stage}: {reason} ")
+    assert why in banner.text
+    assert f"What to do: {advice}" in banner.text
 
 
 def test_a_subject_that_nobody_finds(tmp_path: Path) -> None:
@@ -243,7 +273,7 @@ def test_a_file_that_is_no_video_says_so(tmp_path: Path, caption: str) -> None:
 
     said = text_of(explanation)
     assert "is a text file, not a video" in said
-    assert explained_page(explanation).width == 1600
+    assert "is a text file, not a video" in page_of(explanation).of_class("banner")[0].text
     # Without a caption it is rejected before it is opened, as `curate` does it.
     assert exit_status(explanation) == (FAILED if caption else REJECTED)
 
@@ -261,7 +291,10 @@ def test_a_split_video_has_a_verdict_for_every_shot(tmp_path: Path) -> None:
     assert "REJECTED by shot_frames: too_short" in said
     # Half a second on both sides of the change belongs to neither shot.
     assert [start_s for start_s, _ in explanation.shots_s] == [0.0, pytest.approx(16 / FPS + 0.5, abs=0.01)]
-    assert explained_page(explanation).width == 1600
+    page = page_of(explanation)
+    assert [banner.attributes["class"] for banner in page.of_class("banner")] == ["banner passed"] * 2
+    assert "1 of 2 shots KEPT" in page.text
+    assert "0.00 to 0.17 s: REJECTED by shot_frames: too_short" in page.text
 
 
 def test_nothing_is_left_behind_unless_asked(tmp_path: Path) -> None:
@@ -288,9 +321,9 @@ def test_a_video_that_is_not_there_is_wrong_input(
 
 
 def test_make_hands_over_paths_and_captions_to_the_letter() -> None:
-    found = arguments("explain", VIDEO='my dog\'s "best".mp4', CAPTION='A "dog\'s" ball.', OUTPUT="a page.png")
+    found = arguments("explain", VIDEO='my dog\'s "best".mp4', CAPTION='A "dog\'s" ball.', OUTPUT="a page.html")
 
-    options = ("--output", "a page.png", "--", 'my dog\'s "best".mp4', 'A "dog\'s" ball.')
+    options = ("--output", "a page.html", "--", 'my dog\'s "best".mp4', 'A "dog\'s" ball.')
     assert found == ["-m", "pipelines", "explain", *options]
 
 
@@ -320,7 +353,7 @@ def test_the_verdict_is_that_of_curate_with_the_real_annotators(tmp_path: Path) 
         command = _curation(folder, video, caption, CurationConfig(buckets=("17x80x144",)))
         curate(command)
 
-        said, page = io.StringIO(), folder / "page.png"
+        said, page = io.StringIO(), folder / "page.html"
         with redirect_stdout(said):
             options = ("--output", str(page), "--curation.buckets", "17x80x144")
             status = main(["explain", str(video), caption, *options])
@@ -328,8 +361,9 @@ def test_the_verdict_is_that_of_curate_with_the_real_annotators(tmp_path: Path) 
         expected, headline = _end(command.output)
         assert status == expected
         assert " ".join(said.getvalue().split()).startswith(headline)
-        with Image.open(page) as picture:
-            assert picture.width == 1600
+        shown = ShownPage(page.read_text())
+        shown.expect_to_be_one_file()
+        assert shown.of_class("banner")[0].text.startswith(headline)
 
 
 def _curation(folder: Path, video: Path, caption: str, config: CurationConfig) -> Curate:

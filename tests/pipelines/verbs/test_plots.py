@@ -13,6 +13,7 @@ from pipelines.__main__ import main
 from pipelines.browser.overview import Histogram
 from pipelines.browser.plots import funnel_chart, histograms_chart, word_cloud
 from tests.pipelines.browser.conftest import small_dataset as small_dataset
+from tests.pipelines.shown_page import ShownPage
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -24,10 +25,14 @@ def test_pictures_of_everything_that_is_there_are_written_and_named(
 
     said = [Path(line).name for line in capsys.readouterr().out.splitlines()]
     assert sorted(said) == sorted(path.name for path in (tmp_path / "plots").iterdir())
-    assert {"funnel.svg", "scores.png", "words_subject.svg", "kept.png", "rejected.png"} <= set(said)
+    assert {"funnel.svg", "scores.png", "words_subject.svg", "kept.html", "rejected.html"} <= set(said)
     for path in (tmp_path / "plots").iterdir():
         if path.suffix == ".svg":
             assert ET.parse(path).getroot().tag == f"{SVG}svg"
+        elif path.suffix == ".html":
+            page = ShownPage(path.read_text())
+            page.expect_to_be_one_file()
+            assert page.of_tag("img")
         else:
             with Image.open(path) as picture:
                 assert np.asarray(picture.convert("L")).std() > 1, path

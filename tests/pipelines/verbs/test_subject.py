@@ -35,6 +35,7 @@ from pipelines.known_errors import ANSWERED_NO
 from pipelines.verbs.subject import Subject, word_of
 from tests.curation.one_subject.made_samples import MEDIA
 from tests.made_references import made_reference
+from tests.pipelines.shown_page import ShownPage
 from worlds.sprites import ClipPlan, SpriteWorldConfig, look, plan_clip, render_shot, write_video
 
 WORLD = SpriteWorldConfig(
@@ -209,8 +210,13 @@ def test_the_report_says_what_is_there_and_what_is_missing(dataset: Path, tmp_pa
     assert f"missing: {'; '.join(report['missing'])}" in text
     assert "least like it of the kept: 0." in text
     assert "most like it of the rejected: 0." in text
-    with Picture.open(output / "sheet.png") as sheet:
-        assert sheet.width == 1600
+    sheet = ShownPage((output / "sheet.html").read_text(encoding="utf-8"))
+    sheet.expect_to_be_one_file()
+    given, chosen, least, most = [each.text for each in sheet.of_tag("h2")]
+    assert (given, chosen) == ("Given", f"Chosen: {'; '.join(report['missing'])}")
+    assert least.startswith("Kept, those least like it first")
+    assert most.startswith("Rejected, those most like it first")
+    assert len(sheet.of_tag("img")) >= len(report["kept"]) + 2
 
 
 def test_where_no_clip_shows_the_subject_the_best_score_and_the_next_step_are_told(
@@ -227,7 +233,7 @@ def test_where_no_clip_shows_the_subject_the_best_score_and_the_next_step_are_to
     assert "with likeness 0." in said
     assert "and 0.9999 was asked for" in said
     assert f"make subject PICTURES={pictures} DATASET={dataset}" in said
-    assert (output / "sheet.png").is_file()
+    assert (output / "sheet.html").is_file()
     assert not (output / "dataset").exists()
 
 

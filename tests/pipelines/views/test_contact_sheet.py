@@ -1,5 +1,5 @@
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,19 +9,29 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
-from PIL import Image, ImageColor
+from PIL import Image
 
+from curation.profiles import CurationConfig, build_stages
 from dataset_schema import Box, Entity, EntityKind, FailedClip, Payload, Reason, ReferenceImage, RejectedClip, Sample
 from pipelines.views.contact_sheet import kept_sheet, rejected_sheet
-from pipelines.views.sheet_layout import KIND_COLORS
-from pipelines.views.sheet_pictures import fit, frames_at, on_checkerboard, outlined, shown_times_s
+from pipelines.views.sheet_pictures import frames_at, on_checkerboard, outlined, shown_times_s
+from tests.pipelines.shown_page import ShownPage
 from worlds.sprites import write_video
 
 MakeSample = Callable[[int], Sample]
+RULES = {stage.name: stage.rules for stage in build_stages(CurationConfig())}
 
 
-def has_color(image: Image.Image, color: str) -> bool:
-    return bool((np.asarray(image) == ImageColor.getrgb(color)).all(axis=-1).any())
+def page_of_kept(*samples: Sample, total: int | None = None) -> ShownPage:
+    page = ShownPage(kept_sheet(samples, total=len(samples) if total is None else total, policy=RULES))
+    page.expect_to_be_one_file()
+    return page
+
+
+def page_of_lost(rejected: Sequence[RejectedClip], failed: Sequence[FailedClip]) -> ShownPage:
+    page = ShownPage(rejected_sheet(rejected, failed, num_rejected=len(rejected), num_failed=len(failed), policy=RULES))
+    page.expect_to_be_one_file()
+    return page
 
 
 def decoded(video: Payload) -> npt.NDArray[np.uint8]:
@@ -43,11 +53,48 @@ def test_a_kept_clip_shows_its_words_in_the_color_of_their_kind(make_sample: Mak
     sample = replace(make_sample(0), entities=())
     entity = Entity(word=sample.caption[3:9], kind=EntityKind.OBJECT, start=3, end=9)
 
-    plain = kept_sheet([sample], total=1).crop((0, 70, 1600, 1000))
-    colored = kept_sheet([replace(sample, entities=(entity,))], total=1).crop((0, 70, 1600, 1000))
+    (said,) = page_of_kept(replace(sample, entities=(entity,))).of_class("said")
 
-    assert not has_color(plain, KIND_COLORS[EntityKind.OBJECT])
-    assert has_color(colored, KIND_COLORS[EntityKind.OBJECT])
+    assert said.text == sample.caption
+    page = page_of_kept(replace(sample, entities=(entity,)))
+    assert [each.text for each in page.of_class("object")] == ["object", sample.caption[3:9].strip()]
+    assert [each.text for each in page_of_kept(sample).of_class("object")] == ["object"]
+
+
+def test_a_kept_clip_shows_its_frames_references_and_background(make_sample: MakeSample) -> None:
+    sample = make_sample(2)
+
+    page = page_of_kept(sample, total=7)
+
+    assert page.text.startswith("Kept: the first 1 of 7 clips")
+    for time_s in shown_times_s(sample):
+        (frame,) = page.pictures(f"{time_s:.2f} s")
+        assert frame.width / frame.height == pytest.approx(sample.width / sample.height, rel=0.02)
+    for entity in sample.entities:
+        assert len(page.pictures(entity.word)) == sum(not reference.is_face for reference in entity.references)
+    reference = Image.open(io.BytesIO(first_reference(sample).image.bytes or b""))
+    shown = page.pictures(next(entity.word for entity in sample.entities if entity.references))[0]
+    assert shown.mode == "RGBA"
+    assert np.asarray(shown.getchannel("A")).mean() == pytest.approx(
+        np.asarray(reference.getchannel("A")).mean(), abs=4
+    )
+    assert len(page.pictures("background")) == (sample.background is not None)
+
+
+@pytest.mark.parametrize(
+    "caption",
+    [
+        *("\u4e00\u53ea\u732b\u8df3\u4e0b", "\u0642\u0637\u0629 \u0639\u0644\u0649 \u0627\u0644\u0639\u0634\u0628"),
+        *("A cat \U0001f408 in a caf\u00e9", '<script>alert(1)</script> &amp; "quoted"'),
+    ],
+)
+def test_a_caption_in_any_script_is_shown_as_it_is(
+    make_sample: MakeSample, rejected_clip: RejectedClip, caption: str
+) -> None:
+    (kept,) = page_of_kept(replace(make_sample(2), caption=caption, entities=())).of_class("said")
+    (lost,) = page_of_lost([replace(rejected_clip, caption=caption)], []).of_class("caption")
+
+    assert kept.text == lost.text == caption
 
 
 def test_the_frames_shown_are_those_that_the_references_were_cut_from(make_sample: MakeSample) -> None:
@@ -127,15 +174,6 @@ def test_a_checkerboard_shows_where_a_picture_is_transparent() -> None:
     assert {tuple(pixel) for pixel in shown[:8].reshape(-1, 3)} == {(232,) * 3, (208,) * 3}
 
 
-@pytest.mark.parametrize("size", [(300, 10), (10, 300), (1, 1), (1, 4000), (37, 53)])
-def test_a_fitted_picture_touches_its_cell_and_stays_in_it(size: tuple[int, int]) -> None:
-    fitted = fit(Image.new("RGB", size), 120, 80)
-
-    assert fitted.width == 120 or fitted.height == 80
-    assert 1 <= fitted.width <= 120
-    assert 1 <= fitted.height <= 80
-
-
 def with_video(sample: Sample, video: Payload) -> Sample:
     return replace(sample, video=video)
 
@@ -174,46 +212,40 @@ BROKEN: dict[str, Callable[[Sample], Sample]] = {
 def test_a_clip_with_something_wrong_still_gets_its_card(make_sample: MakeSample, name: str) -> None:
     sound = make_sample(2)
 
-    sheet = kept_sheet([BROKEN[name](sound), sound], total=2)
+    page = page_of_kept(BROKEN[name](sound), sound)
 
-    lines_more = sheet.height - kept_sheet([sound] * 2, total=2).height
-    assert sheet.width == 1600
-    assert 0 <= lines_more < 40
-
-
-def test_a_portrait_clip_is_shown_whole(make_sample: MakeSample, tmp_path: Path) -> None:
-    path = tmp_path / "portrait.mp4"
-    write_video(path, np.full((25, 150, 34, 3), (200, 40, 40), np.uint8), 24)
-    sample = replace(make_sample(2), entities=(), background=None, video=Payload(path=str(path)), width=34, height=150)
-
-    sheet = np.asarray(kept_sheet([sample], total=1)).astype(int)
-
-    red: npt.NDArray[np.bool_] = np.asarray((np.abs(sheet - (200, 40, 40)) < 12).all(axis=-1))
-    rows, columns = np.flatnonzero(red.any(axis=1)), np.flatnonzero(red.any(axis=0))
-    width = (np.diff(columns) == 1).sum() / 3 + 1
-    assert (rows[-1] - rows[0] + 1) / width == pytest.approx(150 / 34, rel=0.1)
+    assert len(page.of_tag("article")) == 2
+    told = [each.text for each in page.of_class("nothing")]
+    expected = {"missing video": ["no frame"] * 3, "unreadable reference": ["unreadable"]}
+    if name in expected:
+        assert told == expected[name]
 
 
 def test_a_rejected_clip_shows_its_thumbnail(rejected_clip: RejectedClip) -> None:
-    with_picture = rejected_sheet([rejected_clip], [], num_rejected=1, num_failed=0)
-    without = rejected_sheet([replace(rejected_clip, thumbnail=None)], [], num_rejected=1, num_failed=0)
+    (picture,) = page_of_lost([rejected_clip], []).pictures("a frame of the clip")
+    without = page_of_lost([replace(rejected_clip, thumbnail=None)], [])
 
-    assert has_color(with_picture, "#1ea05a")
-    assert not has_color(without, "#1ea05a")
+    assert (np.abs(np.asarray(picture.convert("RGB")).astype(int) - (0x1E, 0xA0, 0x5A)).max(axis=-1) < 16).any()
+    assert not without.of_tag("img")
 
 
 def test_every_reason_and_failure_takes_its_place(rejected_clip: RejectedClip, failed_clip: FailedClip) -> None:
-    long_reason = Reason(stage="entity_words", reason="plural_subject", detail="the subject word is plural " * 50)
-
-    short = rejected_sheet([rejected_clip], [], num_rejected=1, num_failed=0)
-    long = rejected_sheet(
-        [replace(rejected_clip, reasons=(long_reason,) * 3)], [failed_clip] * 3, num_rejected=1, num_failed=3
+    reasons = (
+        Reason(stage="entity_words", reason="no_subject_word", detail="no word names a subject"),
+        Reason(stage="my_stage", reason="too_blue", detail="blue is 0.9"),
     )
 
-    assert short.width == long.width == 1600
-    assert long.height > short.height + 3 * 40
+    page = page_of_lost([replace(rejected_clip, reasons=reasons)], [failed_clip] * 3)
+
+    first, second, *failures = [each.text for each in page.of_class("verdict")]
+    (rule,) = [rule for rule in RULES["entity_words"] if rule.code == "no_subject_word"]
+    assert first == f"entity words: {rule.plain} no_subject_word no word names a subject {rule.advice}"
+    assert second == "my stage: too blue too_blue blue is 0.9"
+    assert len(failures) == 3
+    assert all(failed_clip.message in failure for failure in failures)
+    assert [each.attributes["class"] for each in page.of_tag("b")] == ["rejected"] * 2 + ["failed"] * 3
 
 
 def test_sheets_of_nothing_say_so() -> None:
-    assert kept_sheet([], total=0).width == 1600
-    assert rejected_sheet([], [], num_rejected=0, num_failed=0).width == 1600
+    assert page_of_kept().text.startswith("Kept: 0 clips")
+    assert page_of_lost([], []).text == "Rejected: 0 clips Failed: 0 clips"

@@ -1,13 +1,16 @@
-"""What the page of one clip says: its words, its scores beside their limits, its pictures and why others fell."""
+"""What is shown of one clip: its words, its scores beside their limits, its pictures and why others fell."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from curation.decisions import decide
+from curation.profiles import CurationConfig, build_stages
+from curation.records import EntityWord
 from curation.rules import About, Flaw, Policy, Rule
 from dataset_schema import (
     SHARE_SCORES,
+    DatasetManifest,
     Entity,
     EntityKind,
     FailedClip,
@@ -17,9 +20,9 @@ from dataset_schema import (
     Sample,
     Scores,
 )
-from pipelines.browser.opened import Opened
-from pipelines.browser.overview import limits_of
-from pipelines.browser.stored_clip import Record
+from storage.configs import from_plain
+
+Record = Sample | RejectedClip | FailedClip
 
 _PASSING: Final = frozenset({FailureKind.IO, FailureKind.TIMEOUT})
 _OF_PICTURES: Final = (
@@ -85,7 +88,18 @@ class Verdict:
     advice: str
 
 
-def caption_pieces(caption: str, entities: Sequence[Entity]) -> Iterator[tuple[str, EntityKind | None]]:
+def policy_of(manifest: DatasetManifest) -> Policy:
+    """The rules that the clips of a dataset were held against; none of one that no curation wrote.
+
+    Raises:
+        ValueError: its settings are of another version.
+    """
+    curation = manifest.config.get("curation")
+    stages = [] if curation is None else build_stages(from_plain(CurationConfig, curation))
+    return {stage.name: stage.rules for stage in stages}
+
+
+def caption_pieces(caption: str, entities: Sequence[Entity | EntityWord]) -> Iterator[tuple[str, EntityKind | None]]:
     """The caption in pieces, each with the kind of the entity word that it is."""
     at = 0
     for entity in sorted(entities, key=lambda each: (each.start, -each.end)):
@@ -105,6 +119,17 @@ def clip_bars(scores: Scores, policy: Policy) -> list[Bar]:
     ]
 
 
+def limits_of(policy: Policy, score: str) -> tuple[Rule, ...]:
+    """The rules about clips and backgrounds that hold a score against a limit, each limit once."""
+    found = {
+        (rule.bound, rule.limit): rule
+        for rules in policy.values()
+        for rule in rules
+        if rule.reads == score and rule.limit is not None and rule.about in (About.CLIP, About.BACKGROUND)
+    }
+    return tuple(found.values())
+
+
 def entity_views(record: Record, policy: Policy) -> list[EntityView]:
     """Every entity word with its pictures, the dropped ones with what the rules of the dataset say of them."""
     if isinstance(record, FailedClip):
@@ -122,11 +147,11 @@ def entity_views(record: Record, policy: Policy) -> list[EntityView]:
     return views
 
 
-def verdicts(record: Record, opened: Opened) -> list[Verdict]:
+def verdicts(record: Record, policy: Policy) -> list[Verdict]:
     """Why a clip is no sample, the first reason decides; nothing for a sample."""
     match record:
         case RejectedClip():
-            return [_verdict(each.stage, each.reason, each.detail, opened) for each in record.reasons]
+            return [_verdict(each.stage, each.reason, each.detail, policy) for each in record.reasons]
         case FailedClip():
             again = f"this may pass: curate again with --retry {record.kind}" if record.kind in _PASSING else ""
             detail = f"{record.error_type}: {record.message}"
@@ -135,8 +160,13 @@ def verdicts(record: Record, opened: Opened) -> list[Verdict]:
             return []
 
 
-def _verdict(stage: str, code: str, detail: str, opened: Opened) -> Verdict:
-    rules = opened.rules_of(stage, code)
+def rules_of(policy: Policy, stage: str, code: str) -> Sequence[Rule]:
+    """The rules of a stage that give this reason."""
+    return [rule for rule in policy.get(stage, ()) if rule.code == code]
+
+
+def _verdict(stage: str, code: str, detail: str, policy: Policy) -> Verdict:
+    rules = rules_of(policy, stage, code)
     plain = rules[0].plain if rules else code.replace("_", " ")
     advice = next((rule.advice for rule in rules if rule.advice), "")
     return Verdict(stage=stage, code=code, detail=detail, plain=plain, advice=advice)
