@@ -28,6 +28,7 @@ from storage.holder import Holder
 from storage.places import place_of
 
 _SHEETS: Final = "contact_sheets"
+_SHEET_SUFFIXES: Final = (".html", ".png")  # pictures inside of pages; before there were pages, pictures alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +171,7 @@ def _cached(dataset: Place, plan: Plan) -> dict[str, int]:
 
 def _sheets(dataset: Place) -> tuple[str, ...]:
     folder = dataset / _SHEETS
-    names = sorted(path.name for path in folder.iterdir() if path.suffix == ".png") if folder.is_dir() else ()
+    names = sorted(path.name for path in folder.iterdir() if path.suffix in _SHEET_SUFFIXES) if folder.is_dir() else ()
     return tuple(f"{_SHEETS}/{name}" for name in names)
 
 
