@@ -18,8 +18,9 @@ _ENVIRONMENTS: Final[Mapping[str, Mapping[str, str]]] = {"torchcodec": {"LD_LIBR
 
 _VERSIONS: Final = """
 import importlib.metadata, json
-print(json.dumps({each.metadata["Name"].lower().replace("_", "-"): each.version for each in importlib.metadata.distributions()}))
-"""  # noqa: E501
+found = importlib.metadata.distributions()
+print(json.dumps({each.metadata["Name"].lower().replace("_", "-"): each.version for each in found}))
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

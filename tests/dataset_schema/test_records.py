@@ -11,12 +11,12 @@ from dataset_schema import (
     FailedClip,
     FailureKind,
     Payload,
-    ReferenceImage,
     Sample,
     Scores,
     Source,
 )
 from tests.made_media import media_facts
+from tests.made_references import made_reference
 
 SAMPLE = Sample(
     clip_id="0" * 32,
@@ -35,24 +35,7 @@ SAMPLE = Sample(
     background=None,
 )
 
-REFERENCE = ReferenceImage(
-    frame_index=0,
-    time_s=0.0,
-    box=Box(x0=0, y0=0, x1=10, y1=10),
-    detection_score=1.0,
-    mask_score=0.0,
-    area=0.1,
-    sharpness=0.0,
-    largest_fragment=1.0,
-    solidity=1.0,
-    fill=1.0,
-    border_contact=0.0,
-    overlap=0.0,
-    agreement=None,
-    likeness_to_clip=None,
-    is_face=False,
-    image=Payload(bytes=b"png"),
-)
+REFERENCE = made_reference(Payload(bytes=b"png"))
 
 
 def test_an_entity_word_must_be_the_captions_text_at_its_span() -> None:

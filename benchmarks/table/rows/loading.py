@@ -3,7 +3,7 @@
 import io
 import subprocess
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -24,25 +24,13 @@ _BATCHES: Final = 6
 def load(dataset: str) -> Work:
     """Every clip once, in a random order, one thread, nothing made ahead."""
     torch.set_num_threads(1)
-    run = run_ours(Path(dataset), BUCKET, threads=1)
-
-    def work() -> str:
-        run()
-        return "all clips"
-
-    return work
+    return _every_clip(run_ours(Path(dataset), BUCKET, threads=1))
 
 
 def load_by_datasets(dataset: str) -> Work:
     """`load_dataset("parquet", streaming=True)` in torch's loader, one process, from front to back."""
     torch.set_num_threads(1)
-    run = run_theirs(Path(dataset), BUCKET, workers=0)
-
-    def work() -> str:
-        run()
-        return "all clips"
-
-    return work
+    return _every_clip(run_theirs(Path(dataset), BUCKET, workers=0))
 
 
 def floor(dataset: str) -> Work:
@@ -76,6 +64,14 @@ def rows(inputs: Inputs) -> Iterator[Row]:
             Side(name="floor: the frames alone", command=ours("loading:floor", dataset)),
         ),
     )
+
+
+def _every_clip(run: Callable[[], object]) -> Work:
+    def work() -> str:
+        run()
+        return "all clips"
+
+    return work
 
 
 def _samples(dataset: Path) -> Iterator[Sample]:
