@@ -9,13 +9,6 @@ import pytest
 _SLOW_TIMEOUT_S = 1800
 _ONE_PROCESS = ("tests/pipelines/proof/", "tests/curation/annotators/language/")  # each trains a model
 
-# Tests that run side by side share the cores: with a thread for every core each, they wait for one another, and a test
-# of twenty seconds takes two hundred. Said here, before torch and OpenMP are loaded; what tests start inherits it.
-if side_by_side := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
-    threads = str(max(1, (os.cpu_count() or 1) // int(side_by_side)))
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, threads)
-
 # The environment of the older packages (tests/legacy) has no hypothesis.
 if find_spec("hypothesis"):
     from hypothesis import settings
@@ -23,6 +16,18 @@ if find_spec("hypothesis"):
     # How long an example takes depends on the machine and on what else it does: no test is about that.
     settings.register_profile("untimed", deadline=None)
     settings.load_profile("untimed")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tests that run side by side share the cores, and what they start inherits it.
+
+    With a thread for every core each, they wait for one another, and a test of twenty seconds takes two hundred. Said
+    before xdist starts its processes: there a plugin loads numpy, which reads it once, before this file.
+    """
+    if side_by_side := getattr(config.option, "numprocesses", None):
+        threads = str(max(1, (os.cpu_count() or 1) // side_by_side))
+        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+            os.environ.setdefault(name, threads)
 
 
 @pytest.hookimpl(optionalhook=True)  # of xdist
