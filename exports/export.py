@@ -230,8 +230,7 @@ def _rendered(
     if isinstance(planned, RefusedEntry):
         return planned
     try:
-        sample = row.with_video(file) if form.target.reads_videos else row.sample
-        return render(planned, sample, form, config)
+        return render(planned, row.video(file), form, config)
     except Refused as refused:
         return RefusedEntry(clip_id=planned.clip.clip_id, reason=refused.reason, detail=refused.detail)
 

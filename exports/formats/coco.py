@@ -12,6 +12,7 @@ from typing import ClassVar, Final
 
 from dataset_schema import Sample
 from exports.clip import ExportedClip
+from exports.content import Content, whole
 from exports.form import Row, Written
 from exports.formats.folder import FolderFormat
 from exports.formats.tracks import categories, instances, tracks
@@ -32,10 +33,10 @@ class Coco(FolderFormat):
         grid=FrameGrid(), least_references=0, most_references=0, writes_videos=False, takes_masks=True
     )
 
-    def more_files(self, clip: ExportedClip, sample: Sample, video: bytes) -> Mapping[str, bytes]:
+    def more_files(self, clip: ExportedClip, sample: Sample, video: Content) -> Mapping[str, bytes]:
         """The frames."""
         wanted = {placed.frame for placed in placed_pictures(clip, sample)}
-        return {_name(clip.clip_id, frame): jpeg for frame, jpeg in frames_of(video, wanted)}
+        return {_name(clip.clip_id, frame): jpeg for frame, jpeg in frames_of(whole(video), wanted)}
 
     def row(self, clip: ExportedClip, sample: Sample) -> Row:
         """The frames of a clip."""
