@@ -12,6 +12,7 @@ from exports.content import Content, whole
 from exports.cutting import CutPlan, is_cut, source_place
 from exports.placing import covered
 from exports.refusal import Reason, Refused
+from exports.unchanged import expect_unchanged
 from storage.address import Place
 from video_reading.clip import open_clip
 from video_reading.look import Look
@@ -77,6 +78,8 @@ def cut_rectangle(reference: ReferenceImage, sample: Sample, plan: CutPlan, vide
         Refused: where it stands is not known, or the footage does not show it.
     """
     where = rectangle_footage(reference, sample, plan, has_bytes=video is not None)
+    if where.file is not None:
+        expect_unchanged(where.file, sample.source)
     file = where.file if where.file is not None else whole(video or b"")
     try:
         with open_clip(VideoPart(file=file, span=Span(start_s=where.time_s or None)), enough_s=_ENOUGH_S) as clip:

@@ -8,7 +8,7 @@ from dataset_schema import Sample
 from exports.clip import ExportedClip, File
 from exports.config import ExportConfig
 from exports.content import Content, whole
-from exports.cutting import CutPlan, published_sha256
+from exports.cutting import published_sha256
 from exports.encoding import encode, is_sound_whole
 from exports.form import Format, Row
 from exports.pictures import render_picture
@@ -16,6 +16,7 @@ from exports.planning import PlannedClip, cutouts_of, image_of
 from exports.rectangles import cut_rectangle
 from exports.refusal import Reason, Refused
 from exports.target import Cutouts
+from exports.unchanged import expect_unchanged
 from video_reading.part import Span
 from video_reading.video_error import VideoError
 
@@ -57,7 +58,7 @@ def render(planned: PlannedClip, video: Content | None, form: Format, config: Ex
     content: Content = b""
     has_sound, is_copy = facts.has_sound, facts.is_copy
     if form.target.reads_videos:
-        content, has_sound, is_copy = _video(planned.cut, video, form)
+        content, has_sound, is_copy = _video(planned, video, form)
     if form.target.writes_videos:
         files[facts.file.name] = content
     painted = _painted(planned, video, cutouts_of(form, config))
@@ -79,8 +80,11 @@ def _digests(clip: ExportedClip, sample: Sample) -> dict[str, str]:
     return {} if known is None else {clip.video.file.name: known}
 
 
-def _video(cut: CutPlan, published: Content | None, form: Format) -> tuple[Content, bool, bool]:
+def _video(planned: PlannedClip, published: Content | None, form: Format) -> tuple[Content, bool, bool]:
     """The video, whether it has sound, and whether it is the published one."""
+    cut = planned.cut
+    if cut.file is not None:
+        expect_unchanged(cut.file, planned.sample.source)
     if cut.is_copy and published is None:
         raise Refused(Reason.NO_VIDEO, "its video is not in the shard any more; curate it again")
     if cut.is_copy and published is not None:
