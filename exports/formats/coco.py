@@ -1,8 +1,9 @@
-"""COCO: the frames in which entities were segmented, as pictures with boxes and masks, for FiftyOne and Label Studio.
+"""COCO: the frames in which entities were segmented, as pictures with boxes and masks, for FiftyOne and detectors.
 
 Source: pycocotools 2.0.11 and labelformat 0.1.17. `bbox` is x, y, width, height; a mask is lengths of runs as integers,
 which is what COCO's own tools read beside polygons. `iscrowd` is 0, because each is one thing and trainers drop crowds;
-labelformat's reader of masks expects polygons there, its reader of boxes takes them as they are. FiftyOne looks for the
+labelformat's reader of masks and Label Studio's converter (label-studio-sdk 2.1.2) expect polygons there and stop at
+anything else, labelformat's reader of boxes takes them as they are. FiftyOne looks for the
 pictures, so they are written, as JPEG. A word is a category. Nothing here was trained.
 """
 
