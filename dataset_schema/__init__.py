@@ -9,7 +9,7 @@ caption or a prompt.
 
 from dataset_schema.arrow import FAILURES_SCHEMA, REJECTIONS_SCHEMA, SAMPLES_SCHEMA, Kind
 from dataset_schema.buckets import FRAMES_PER_SECOND, TABLE_6_BUCKETS, Bucket, largest_bucket, shortest_duration_s
-from dataset_schema.byte_ranges import ByteRange, read_ranges
+from dataset_schema.byte_ranges import ByteRange, read_pieces, read_ranges
 from dataset_schema.entities import Background, Box, Entity, EntityKind, ReferenceImage, ReferenceScores, given_picture
 from dataset_schema.index import INDEX_SCHEMA, Index, Outcome, open_index, refresh_index
 from dataset_schema.manifest import (
@@ -119,6 +119,7 @@ __all__ = [
     "open_index",
     "open_shard",
     "read_manifest",
+    "read_pieces",
     "read_ranges",
     "read_shard",
     "read_tables",

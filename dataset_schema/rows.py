@@ -58,7 +58,7 @@ def _reader(hint: Any) -> Callable[[Any], Any]:
         return lambda pairs: {pair["name"]: pair["value"] for pair in pairs}
     if typing.get_origin(hint) is tuple:
         read = _reader(typing.get_args(hint)[0])
-        return lambda items: tuple(None if item is None else read(item) for item in items)
+        return lambda items: tuple([None if item is None else read(item) for item in items])
     if hint is Payload:
         return lambda row: Payload(bytes=row.get("bytes"), path=row.get("path"))
     if is_dataclass(hint):
@@ -67,22 +67,26 @@ def _reader(hint: Any) -> Callable[[Any], Any]:
 
 
 def _record_reader(kind: Any) -> Callable[[Any], Any]:
-    hints = typing.get_type_hints(kind)
-    read = {each.name: _reader(hints[each.name]) for each in fields(kind)}
-    defaulted = frozenset(optional_fields(kind))
-    needed = [name for name in read if name not in defaulted and without_none(hints[name]) is hints[name]]
+    hints, defaulted = typing.get_type_hints(kind), frozenset(optional_fields(kind))
+    members = []
+    for name in (each.name for each in fields(kind)):
+        is_needed = name not in defaulted and without_none(hints[name]) is hints[name]
+        members.append((name, _reader(hints[name]), is_needed, name in defaulted))
 
     def record(row: Mapping[str, Any]) -> Any:
-        found = {name: row.get(name) for name in read}
-        if missing := [name for name in needed if found[name] is None]:
+        found: dict[str, Any] = {}
+        missing: list[str] = []
+        for name, read, is_needed, is_defaulted in members:  # one pass: an export reads some hundred fields a clip
+            value = row.get(name)
+            if value is not None:
+                found[name] = read(value)
+            elif is_needed:
+                missing.append(name)
+            elif not is_defaulted:
+                found[name] = None
+        if missing:
             raise ValueError(f"{', '.join(missing)} of a {kind.__name__} is null, expected a value")
-        return kind(
-            **{
-                name: None if value is None else read[name](value)
-                for name, value in found.items()
-                if value is not None or name not in defaulted
-            }
-        )
+        return kind(**found)
 
     return record
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from exports.content import Content, whole
 from exports.cutting import CutPlan
 from exports.refusal import Reason, Refused
 from video_reading.cutting import cut_video
@@ -19,17 +20,17 @@ class EncodedClip:
     has_sound: bool
 
 
-def encode(plan: CutPlan, content: bytes | None) -> EncodedClip:
+def encode(plan: CutPlan, published: Content | None) -> EncodedClip:
     """Cut a clip as planned.
 
     Args:
         plan: what to cut.
-        content: the published video, where the plan takes its footage from that.
+        published: the published video, where the plan takes its footage from that.
 
     Raises:
         Refused: the footage cannot be decoded, or has less frames than its row says.
     """
-    file = plan.file if plan.file is not None else content or b""
+    file = plan.file if plan.file is not None else whole(published or b"")
     part = VideoPart(file=file, span=plan.span)
     try:
         made = cut_video(

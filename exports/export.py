@@ -80,7 +80,7 @@ def export(
         OSError: also where a store refuses a write; what was put before stays, and the same call goes on.
     """
     output = output.absolute()
-    _expect_reader_opens(form, output)
+    expect_reader_opens(form, output)
     identity = _identity(dataset, form, config)
     if (found := finished_before(output, identity)) is not None:
         if isinstance(output, Address):
@@ -124,16 +124,20 @@ def finished_before(output: Place, identity: Mapping[str, Any]) -> Finished | No
 
 
 def expect_new_or_same(dataset: PublishedDataset, form: Format, output: Place, config: ExportConfig) -> None:
-    """Refuse an output where something else is, or which the format's reader cannot open.
+    """Refuse an output where something else is.
 
     Raises:
         ValueError: it is.
     """
-    _expect_reader_opens(form, output)
     finished_before(output.absolute(), _identity(dataset, form, config))
 
 
-def _expect_reader_opens(form: Format, output: Place) -> None:
+def expect_reader_opens(form: Format, output: Place) -> None:
+    """Refuse an output in a store that the format's reader cannot open; the store is not asked.
+
+    Raises:
+        ValueError: it is.
+    """
     if isinstance(output, Address) and not form.opens_addresses:
         raise ValueError(
             f"output is {output}, and what reads {form.name} opens files of its own machine alone; name a folder, and "
@@ -230,8 +234,7 @@ def _rendered(
     if isinstance(planned, RefusedEntry):
         return planned
     try:
-        sample = row.with_video(file) if form.target.reads_videos else row.sample
-        return render(planned, sample, form, config)
+        return render(planned, row.video(file), form, config)
     except Refused as refused:
         return RefusedEntry(clip_id=planned.clip.clip_id, reason=refused.reason, detail=refused.detail)
 

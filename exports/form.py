@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from dataset_schema import Sample
 from exports.clip import ExportedClip
+from exports.content import Content
 from exports.target import Target
 from storage.address import Place
 
@@ -80,7 +81,7 @@ class Format(Protocol):
         """Where the picture of this number lies, from 1 on."""
         ...
 
-    def more_files(self, clip: ExportedClip, sample: Sample, video: bytes) -> Mapping[str, bytes]:
+    def more_files(self, clip: ExportedClip, sample: Sample, video: Content) -> Mapping[str, bytes]:
         """What lies beside, such as a caption of the same name, by file name. The video is as it is written."""
         ...
 

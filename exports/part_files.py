@@ -5,7 +5,7 @@ it tells damage since then, which a hash of what is written would not.
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -15,6 +15,7 @@ from tarfile import BLOCKSIZE, RECORDSIZE, TarInfo
 from typing import BinaryIO, Final
 
 from exports.clip import ExportedClip, File
+from exports.content import Content, pieces, size_of
 from exports.form import Row
 from exports.ledger import Entry, RefusedEntry, WrittenEntry
 from exports.rendering import RenderedClip
@@ -82,21 +83,30 @@ def _finish(begun: _Begun | RefusedEntry) -> Entry:
 
 def _written(rendered: RenderedClip, folder: Path | None) -> list[File]:
     """The files of a clip, hashed, and without a tar written."""
-    files = []
-    for name, content in rendered.files.items():
-        if folder is not None:
-            path = folder / name
+    return [
+        _file(name, content, None if folder is None else folder / name, known=rendered.digests.get(name))
+        for name, content in rendered.files.items()
+    ]
+
+
+def _file(name: str, content: Content, path: Path | None, *, known: str | None) -> File:
+    """A file, hashed unless its hash is known, and written where it has a path; no more than a piece is in memory."""
+    digest = sha256()
+    with ExitStack() as stack:
+        takers: list[Callable[[bytes | memoryview], object]] = [] if known else [digest.update]
+        if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-        digest = rendered.digests.get(name) or sha256(content).hexdigest()
-        files.append(File(name=name, sha256=digest, size_bytes=len(content)))
-    return files
+            takers.append(stack.enter_context(path.open("wb")).write)
+        for piece in pieces(content) if takers else ():
+            for take in takers:
+                take(piece)
+    return File(name=name, sha256=known or digest.hexdigest(), size_bytes=size_of(content))
 
 
-def _pack(tar: BinaryIO, name: str, content: bytes) -> None:
+def _pack(tar: BinaryIO, name: str, content: Content) -> None:
     """As `TarFile.addfile`, which copies every member's facts twice and its content once."""
     member = TarInfo(name)
-    member.size = len(content)
+    member.size = size_of(content)
     tar.write(member.tobuf())
-    tar.write(content)
-    tar.write(bytes(-len(content) % BLOCKSIZE))
+    tar.writelines(pieces(content))
+    tar.write(bytes(-member.size % BLOCKSIZE))

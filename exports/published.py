@@ -1,7 +1,7 @@
 """The rows of a dataset as an export reads them: what they say first, and a video when its clip is written."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -18,6 +18,7 @@ from dataset_schema import (
     sized_shards,
 )
 from dataset_schema.rows import Row, from_row
+from exports.content import Content, StoredVideo, expect_readable
 from storage.address import Place
 
 _Places: TypeAlias = tuple[ByteRange | None, ...]
@@ -49,16 +50,11 @@ class PublishedRow:
         """How large the video is."""
         return self.at.length if self.at is not None else len(self.sample.video.bytes or b"")
 
-    def with_video(self, file: Path) -> Sample:
-        """The sample with its video, from the shard's file. As in training, no checksum covers it: `validate` looks.
-
-        Raises:
-            ValueError: the file is another one by now.
-        """
+    def video(self, file: Path) -> Content | None:
+        """The video in the shard's file; None where that has none."""
         if self.at is None:
-            return self.sample
-        (content,) = _read(file, [self.at], self.shard_bytes, self.sample.clip_id)
-        return replace(self.sample, video=replace(self.sample.video, bytes=content))
+            return self.sample.video.bytes
+        return StoredVideo(shard=file, shard_bytes=self.shard_bytes, at=self.at, clip_id=self.sample.clip_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,10 +161,5 @@ def _fill_pictures(row: Row, places: _Places, file: Path | None, shard_bytes: in
 
 
 def _read(file: Path, places: Sequence[ByteRange], shard_bytes: int, clip_id: str) -> list[bytes]:
-    try:
+    with expect_readable(file, clip_id):
         return read_ranges(file, places, size_bytes=shard_bytes)
-    except OSError as error:
-        raise ValueError(
-            f"shard {file} cannot be read at clip {clip_id} ({error}); bring the whole file back, or delete it and "
-            "curate again to redo its clips"
-        ) from error

@@ -8,9 +8,11 @@ from PIL import Image
 
 from dataset_schema import Box, ReferenceImage, Sample
 from exports.binding import is_outside
+from exports.content import Content, whole
 from exports.cutting import CutPlan, is_cut, source_place
 from exports.placing import covered
 from exports.refusal import Reason, Refused
+from exports.unchanged import expect_unchanged
 from storage.address import Place
 from video_reading.clip import open_clip
 from video_reading.look import Look
@@ -69,14 +71,16 @@ def rectangle_footage(reference: ReferenceImage, sample: Sample, plan: CutPlan, 
     return Rectangle(file=None, time_s=max(0.0, time_s - start_s), box=box)
 
 
-def cut_rectangle(reference: ReferenceImage, sample: Sample, plan: CutPlan, content: bytes | None) -> bytes:
+def cut_rectangle(reference: ReferenceImage, sample: Sample, plan: CutPlan, video: Content | None) -> bytes:
     """The reference's box in the frame that it was cut from, or the next one of the published cut, as PNG.
 
     Raises:
         Refused: where it stands is not known, or the footage does not show it.
     """
-    where = rectangle_footage(reference, sample, plan, has_bytes=content is not None)
-    file = where.file if where.file is not None else content or b""
+    where = rectangle_footage(reference, sample, plan, has_bytes=video is not None)
+    if where.file is not None:
+        expect_unchanged(where.file, sample.source)
+    file = where.file if where.file is not None else whole(video or b"")
     try:
         with open_clip(VideoPart(file=file, span=Span(start_s=where.time_s or None)), enough_s=_ENOUGH_S) as clip:
             shown = next(iter(clip.frames), None)

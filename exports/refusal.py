@@ -9,6 +9,7 @@ class Reason(StrEnum):
     REPEATED_CLIP = "repeated_clip"  # its id was there before: the files would have one name
     NO_CAPTION = "no_caption"
     NO_VIDEO = "no_video"  # neither in the shard nor where it came from
+    CHANGED_SOURCE = "changed_source"  # what the clip would be cut out of is not the file that was curated
     TOO_SHORT = "too_short"  # for the frame grid
     TOO_SMALL = "too_small"  # for the divisor of its sides
     NO_PICTURES = "no_pictures"

@@ -1,13 +1,14 @@
 """The files of a clip: its video copied or cut, its pictures painted, and what the format puts beside them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
 from dataset_schema import Sample
 from exports.clip import ExportedClip, File
 from exports.config import ExportConfig
-from exports.cutting import CutPlan, published_sha256
+from exports.content import Content, whole
+from exports.cutting import published_sha256
 from exports.encoding import encode, is_sound_whole
 from exports.form import Format, Row
 from exports.pictures import render_picture
@@ -15,6 +16,7 @@ from exports.planning import PlannedClip, cutouts_of, image_of
 from exports.rectangles import cut_rectangle
 from exports.refusal import Reason, Refused
 from exports.target import Cutouts
+from exports.unchanged import expect_unchanged
 from video_reading.part import Span
 from video_reading.video_error import VideoError
 
@@ -35,34 +37,33 @@ class RenderedClip:
 
     clip: ExportedClip
     row: Row
-    files: Mapping[str, bytes]
+    files: Mapping[str, Content]
     digests: Mapping[str, str]
 
 
-def render(planned: PlannedClip, sample: Sample, form: Format, config: ExportConfig) -> RenderedClip:
+def render(planned: PlannedClip, video: Content | None, form: Format, config: ExportConfig) -> RenderedClip:
     """Make the files of a clip.
 
     Args:
         planned: what is to be written.
-        sample: the row with its video.
+        video: the published one, where the shard holds it.
         form: the format.
         config: what is wanted.
 
     Raises:
         Refused: its video or a picture cannot be had after all.
     """
-    files: dict[str, bytes] = {}
-    video = planned.clip.video
-    content, has_sound, is_copy = b"", video.has_sound, video.is_copy
+    files: dict[str, Content] = {}
+    sample, facts = planned.sample, planned.clip.video
+    content: Content = b""
+    has_sound, is_copy = facts.has_sound, facts.is_copy
     if form.target.reads_videos:
-        content, has_sound, is_copy = _video_bytes(planned.cut, sample, form)
+        content, has_sound, is_copy = _video(planned, video, form)
     if form.target.writes_videos:
-        files[video.file.name] = content
-    for picture, painted in zip(
-        planned.clip.pictures, _painted(planned, sample, cutouts_of(form, config)), strict=True
-    ):
-        files[picture.file.name] = painted
-    clip = replace(planned.clip, video=replace(video, has_sound=has_sound, is_copy=is_copy))
+        files[facts.file.name] = content
+    painted = _painted(planned, video, cutouts_of(form, config))
+    files |= {picture.file.name: image for picture, image in zip(planned.clip.pictures, painted, strict=True)}
+    clip = replace(planned.clip, video=replace(facts, has_sound=has_sound, is_copy=is_copy))
     more = form.more_files(clip, sample, content)
     clip = replace(clip, texts=tuple(File(name=name) for name in more))
     return RenderedClip(
@@ -79,23 +80,24 @@ def _digests(clip: ExportedClip, sample: Sample) -> dict[str, str]:
     return {} if known is None else {clip.video.file.name: known}
 
 
-def _video_bytes(cut: CutPlan, sample: Sample, form: Format) -> tuple[bytes, bool, bool]:
+def _video(planned: PlannedClip, published: Content | None, form: Format) -> tuple[Content, bool, bool]:
     """The video, whether it has sound, and whether it is the published one."""
-    content = sample.video.bytes
-    if not cut.is_copy:
-        encoded = encode(cut, content)
-        return encoded.mp4, encoded.has_sound, False
-    if content is None:
+    cut = planned.cut
+    if cut.file is not None:
+        expect_unchanged(cut.file, planned.sample.source)
+    if cut.is_copy and published is None:
         raise Refused(Reason.NO_VIDEO, "its video is not in the shard any more; curate it again")
-    if cut.has_sound and form.target.needs_whole_sound and not _is_sound_whole(content):
+    if cut.is_copy and published is not None:
+        if not (cut.has_sound and form.target.needs_whole_sound):
+            return published, cut.has_sound, True
+        published = whole(published)
+        if _is_sound_whole(published):
+            return published, cut.has_sound, True
         grid_fps = form.target.grid.fps or cut.fps
         height, width = cut.height // 2 * 2, cut.width // 2 * 2  # the encoder takes even sides
-        again = replace(
-            cut, span=Span(), is_copy=False, fps=grid_fps, num_frames=cut.frames, height=height, width=width
-        )
-        encoded = encode(again, content)
-        return encoded.mp4, encoded.has_sound, False
-    return content, cut.has_sound, True
+        cut = replace(cut, span=Span(), is_copy=False, fps=grid_fps, num_frames=cut.frames, height=height, width=width)
+    encoded = encode(cut, published)
+    return encoded.mp4, encoded.has_sound, False
 
 
 def _is_sound_whole(content: bytes) -> bool:
@@ -105,14 +107,12 @@ def _is_sound_whole(content: bytes) -> bool:
         raise Refused(Reason.UNREADABLE_VIDEO, f"its video {error}") from error
 
 
-def _painted(planned: PlannedClip, sample: Sample, cutouts: Cutouts) -> list[bytes]:
-    painted = []
+def _painted(planned: PlannedClip, video: Content | None, cutouts: Cutouts) -> Iterator[bytes]:
     for bound, placement in zip(planned.bound.pictures, planned.placements, strict=True):
         if bound.reference is not None and cutouts is Cutouts.RECTANGLE:
-            content = cut_rectangle(bound.reference, sample, planned.cut, sample.video.bytes)
+            content = cut_rectangle(bound.reference, planned.sample, planned.cut, video)
         else:
-            content = image_of(bound, sample)
+            content = image_of(bound, planned.sample)
         is_transparent = cutouts is Cutouts.TRANSPARENT and bound.reference is not None
         is_cutout = bound.reference is not None and bound.reference.mask_score is not None
-        painted.append(render_picture(content, placement, is_transparent=is_transparent, is_cutout=is_cutout))
-    return painted
+        yield render_picture(content, placement, is_transparent=is_transparent, is_cutout=is_cutout)

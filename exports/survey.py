@@ -13,6 +13,7 @@ from exports.ledger import Entry, WrittenEntry
 from exports.planning import PlannedClip, plan_clip
 from exports.published import PublishedDataset, expect_all, rows_of
 from exports.refusal import Reason, Refused
+from exports.seen_clips import SeenClips
 
 
 @dataclass(slots=True)
@@ -90,14 +91,11 @@ class Planner:
 
     def __init__(self, dataset: PublishedDataset, form: Format, config: ExportConfig) -> None:
         self._dataset, self._form, self._config = dataset, form, config
-        self._seen: set[bytes] = set()
+        self._seen = SeenClips()
 
     def pass_over(self, clip_id: str) -> bool:
         """Count a row as seen; whether its clip was seen before."""
-        key = clip_id.encode()
-        is_again = key in self._seen
-        self._seen.add(key)
-        return is_again
+        return self._seen.add(clip_id)
 
     def plan(self, sample: Sample, *, has_bytes: bool) -> PlannedClip:
         """What is written of a row.

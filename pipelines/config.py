@@ -59,6 +59,7 @@ def parse(
     verb: str,
     preset: Path | None = None,
     base: Mapping[str, Any] | None = None,
+    check: Callable[[Command], object] = lambda _: None,
 ) -> Command:
     """The command that the preset and the arguments describe.
 
@@ -68,6 +69,8 @@ def parse(
         verb: as the user typed it.
         preset: read when the arguments name none.
         base: values, as a preset holds them, of all that neither the preset nor the arguments turn.
+        check: raises where the arguments contradict each other. It comes before anything is tried to be written, which
+            in a store takes a line and credentials.
 
     Raises:
         ConfigError: the preset is not what the command expects, a flag turns what stands in presets alone, or a path
@@ -79,6 +82,7 @@ def parse(
         parsed = _parsed(command, arguments, verb=verb, preset=preset, base=base or {})
     except _RefusedPathError as error:
         raise ConfigError(f"{_flag_of(error.word, arguments)}{error}") from error
+    check(parsed)
     expect_writable(parsed)
     return parsed
 

@@ -104,10 +104,21 @@ def _send(file: IO[bytes], address: Address) -> None:
 
 
 def _put(written: Path, path: Path, *, are_files_synced: bool = False) -> None:
-    for part in (*written.rglob("*"), written):
-        if not are_files_synced or part.is_dir():
-            sync(part)
+    for part in _below(written, folders_alone=are_files_synced):
+        sync(part)
     if written.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     written.replace(path)
     sync(path.parent)
+
+
+def _below(place: Path, *, folders_alone: bool) -> Iterator[Path]:
+    """What lies at and below a place, a name at a time: an export has several files for each of a million clips."""
+    if place.is_dir():
+        with os.scandir(place) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    yield from _below(Path(entry.path), folders_alone=folders_alone)
+                elif not folders_alone:
+                    yield Path(entry.path)
+    yield place

@@ -14,6 +14,7 @@ from typing import ClassVar
 
 from dataset_schema import Sample
 from exports.clip import ExportedClip
+from exports.content import Content
 from exports.form import Group, Row, Written
 from exports.formats.folder import FolderFormat
 from exports.formats.minimax_h3 import TARGET, h3_problems
@@ -41,7 +42,7 @@ class AiToolkit(FolderFormat):
         """Of the same stem as the video, in the folder of its number."""
         return f"{group}/ref{number}/{clip_id}.png"
 
-    def more_files(self, clip: ExportedClip, sample: Sample, video: bytes) -> Mapping[str, bytes]:
+    def more_files(self, clip: ExportedClip, sample: Sample, video: Content) -> Mapping[str, bytes]:
         """The caption, beside the video."""
         del sample, video
         return {f"{clip.group}/videos/{clip.clip_id}.txt": clip.caption.encode()}

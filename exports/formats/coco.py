@@ -1,8 +1,9 @@
-"""COCO: the frames in which entities were segmented, as pictures with boxes and masks, for FiftyOne and Label Studio.
+"""COCO: the frames in which entities were segmented, as pictures with boxes and masks, for FiftyOne and detectors.
 
 Source: pycocotools 2.0.11 and labelformat 0.1.17. `bbox` is x, y, width, height; a mask is lengths of runs as integers,
 which is what COCO's own tools read beside polygons. `iscrowd` is 0, because each is one thing and trainers drop crowds;
-labelformat's reader of masks expects polygons there, its reader of boxes takes them as they are. FiftyOne looks for the
+labelformat's reader of masks and Label Studio's converter (label-studio-sdk 2.1.2) expect polygons there and stop at
+anything else, labelformat's reader of boxes takes them as they are. FiftyOne looks for the
 pictures, so they are written, as JPEG. A word is a category. Nothing here was trained.
 """
 
@@ -12,6 +13,7 @@ from typing import ClassVar, Final
 
 from dataset_schema import Sample
 from exports.clip import ExportedClip
+from exports.content import Content, whole
 from exports.form import Row, Written
 from exports.formats.folder import FolderFormat
 from exports.formats.tracks import categories, instances, tracks
@@ -32,10 +34,10 @@ class Coco(FolderFormat):
         grid=FrameGrid(), least_references=0, most_references=0, writes_videos=False, takes_masks=True
     )
 
-    def more_files(self, clip: ExportedClip, sample: Sample, video: bytes) -> Mapping[str, bytes]:
+    def more_files(self, clip: ExportedClip, sample: Sample, video: Content) -> Mapping[str, bytes]:
         """The frames."""
         wanted = {placed.frame for placed in placed_pictures(clip, sample)}
-        return {_name(clip.clip_id, frame): jpeg for frame, jpeg in frames_of(video, wanted)}
+        return {_name(clip.clip_id, frame): jpeg for frame, jpeg in frames_of(whole(video), wanted)}
 
     def row(self, clip: ExportedClip, sample: Sample) -> Row:
         """The frames of a clip."""

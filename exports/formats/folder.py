@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from dataset_schema import Sample
 from exports.clip import ExportedClip
+from exports.content import Content
 from exports.form import Row, Written
 
 # Our choice: what a killed export copies again at most.
@@ -30,7 +31,7 @@ class FolderFormat:
         del group
         return f"references/{clip_id}-{number}.png"
 
-    def more_files(self, clip: ExportedClip, sample: Sample, video: bytes) -> Mapping[str, bytes]:
+    def more_files(self, clip: ExportedClip, sample: Sample, video: Content) -> Mapping[str, bytes]:
         """None."""
         del clip, sample, video
         return {}

@@ -18,6 +18,7 @@ import numpy as np
 
 from dataset_schema import EntityKind, Sample
 from exports.clip import ExportedClip
+from exports.content import Content
 from exports.form import Row, Written, json_members
 from exports.formats.folder import FolderFormat
 from exports.grids import FrameGrid
@@ -38,7 +39,7 @@ class OpenS2V(FolderFormat):
         grid=FrameGrid(), uses_sound=True, least_references=0, most_references=0, takes_masks=True
     )
 
-    def more_files(self, clip: ExportedClip, sample: Sample, video: bytes) -> Mapping[str, bytes]:
+    def more_files(self, clip: ExportedClip, sample: Sample, video: Content) -> Mapping[str, bytes]:
         """The background."""
         del video
         content = sample.background.image.bytes if sample.background is not None else None

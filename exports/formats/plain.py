@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from dataset_schema import Sample
 from exports.clip import ExportedClip
+from exports.content import Content
 from exports.form import Row, Written, json_list
 from exports.formats.folder import FolderFormat
 from exports.grids import FrameGrid
@@ -29,7 +30,7 @@ class Plain(FolderFormat):
         grid=FrameGrid(), uses_sound=True, least_references=0, most_references=0, forms=(CaptionForm.AS_WRITTEN,)
     )
 
-    def more_files(self, clip: ExportedClip, sample: Sample, video: bytes) -> Mapping[str, bytes]:
+    def more_files(self, clip: ExportedClip, sample: Sample, video: Content) -> Mapping[str, bytes]:
         """The caption, beside the video."""
         del sample, video
         return {f"videos/{clip.clip_id}.txt": clip.caption.encode()}

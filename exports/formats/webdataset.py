@@ -16,6 +16,7 @@ from PIL import Image
 
 from dataset_schema import Entity, Sample
 from exports.clip import ExportedClip
+from exports.content import Content
 from exports.form import Row, Written
 from exports.formats.croissant import RowsFile, croissant
 from exports.formats.folder import FolderFormat
@@ -71,7 +72,7 @@ class WebDataset(FolderFormat):
         del group
         return f"{clip_id}.ref{number - 1}.png"
 
-    def more_files(self, clip: ExportedClip, sample: Sample, video: bytes) -> Mapping[str, bytes]:
+    def more_files(self, clip: ExportedClip, sample: Sample, video: Content) -> Mapping[str, bytes]:
         """Caption, facts, background, and the slots that hold nothing."""
         del video
         background = sample.background.image.bytes if sample.background is not None else None

@@ -12,6 +12,7 @@ from pipelines.housekeeping.comparing import Difference, compare
 from pipelines.known_errors import ANSWERED_NO
 from pipelines.terminal import terminal
 from storage.address import Place
+from storage.places import expect_file_to_write
 from storage.whole_files import write_whole_text
 
 
@@ -36,6 +37,8 @@ class Diff:
 def main(arguments: Sequence[str]) -> int:
     """Compare, and show the difference."""
     command = parse(Diff, arguments, verb="diff")
+    if command.json is not None:
+        expect_file_to_write(command.json)
     found = compare(command.first, command.second)
     if command.json is not None:
         write_whole_text(command.json, json.dumps(asdict(found), indent=2, ensure_ascii=False) + "\n")

@@ -52,11 +52,10 @@ class Explain:
 
 def main(arguments: Sequence[str]) -> int:
     """Explain; see `Explain` for the exit status."""
-    command = parse(Explain, arguments, verb="explain")
+    command = parse(Explain, arguments, verb="explain", check=_check)  # here too, before the folder of the page is made
     from pipelines.views.explained.page import explained_page
     from pipelines.views.explained.text import print_explanation
 
-    _check(command)  # here too, before the folder of the page is made
     output = command.output or Path("out/explain") / f"{command.video.stem}.html"
     expect_file_to_write(output)
     explanation = explain(command)

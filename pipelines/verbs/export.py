@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from rich.table import Table
 
 from exports.config import ExportConfig
-from exports.export import expect_new_or_same, export
+from exports.export import expect_new_or_same, expect_reader_opens, export
 from exports.formats.every_format import FORMATS, FormatName
 from exports.planning import expect_possible
 from exports.published import open_dataset
@@ -43,9 +43,8 @@ class Export:
 
 def main(arguments: Sequence[str]) -> int:
     """Say what falls out, write, and say what comes next."""
-    command = parse(Export, arguments, verb="export")
+    command = parse(Export, arguments, verb="export", check=_check)
     form = FORMATS[command.to]
-    expect_possible(form, command.options)
     dataset = open_dataset(command.dataset)
     expect_new_or_same(dataset, form, command.output, command.options)
     with progress("look through", total=dataset.clips, unit="clip") as on_row:
@@ -71,6 +70,12 @@ def main(arguments: Sequence[str]) -> int:
         soft_wrap=True,
     )
     return 0
+
+
+def _check(command: Export) -> None:
+    form = FORMATS[command.to]
+    expect_possible(form, command.options)
+    expect_reader_opens(form, command.output)
 
 
 def render_counts(counts: Counts, *, title: str) -> Table:

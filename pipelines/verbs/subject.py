@@ -73,8 +73,7 @@ class Subject:
 
 def main(arguments: Sequence[str]) -> int:
     """Find it; see `Subject` for the exit status."""
-    command = parse(Subject, arguments, verb="subject")
-    _check(command)
+    command = parse(Subject, arguments, verb="subject", check=_check)
     console = terminal()
     given, looks, limit = recognizing(command)
     dataset = command.dataset if command.dataset is not None else _curated(command, console)

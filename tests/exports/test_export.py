@@ -16,15 +16,17 @@ import pytest
 from dataset_schema import Payload, Sample
 from exports import export as exporting
 from exports.config import ExportConfig
-from exports.cutting import CutConfig
+from exports.cutting import CutConfig, Footage
 from exports.disk_ledger import DiskLedger
 from exports.export import Finished, export
 from exports.formats.every_format import FORMATS, FormatName
+from exports.pictures import PicturesConfig
 from exports.planning import expect_possible
 from exports.published import open_dataset
 from exports.refusal import Reason
 from exports.survey import Counts, survey
-from tests.exports.made_clips import clip_id, entity, make_sample, shown, video_bytes, write_dataset
+from exports.target import Cutouts
+from tests.exports.made_clips import as_cut, clip_id, entity, make_sample, shown, video_bytes, write_dataset
 
 ROOT = Path(__file__).parents[2]
 MUSUBI = FORMATS[FormatName.MUSUBI]
@@ -159,6 +161,30 @@ def test_a_video_that_changed_behind_its_row_is_refused_and_counted(tmp_path: Pa
     assert (counts.rows, counts.written) == (2, 1)
     assert counts.refused == {Reason.UNREADABLE_VIDEO: 1}
     assert sorted(path.name for path in (tmp_path / "out" / "videos").iterdir()) == [f"{clip_id(0)}.mp4"]
+
+
+@pytest.mark.parametrize("cutouts", [None, Cutouts.RECTANGLE])
+def test_a_clip_is_not_cut_again_out_of_a_file_that_is_another_by_now(tmp_path: Path, cutouts: Cutouts | None) -> None:
+    """Either the video is cut out of its source, or the published cut is copied and its pictures' frames are."""
+    same, other = tmp_path / "same.mp4", tmp_path / "other.mp4"
+    cuts = []
+    for number, source in enumerate((same, other, other)):
+        source.write_bytes(LONG)
+        cut = as_cut(sample(number), source, start_s=0.0, end_s=5.4)
+        content = sha256(LONG).hexdigest() if number < 2 else None
+        cuts.append(replace(cut, source=replace(cut.source, content_sha256=content)))
+    other.write_bytes(LONG[:-1] + b"?")  # as long as before, and still a video of as many frames
+    dataset = write_dataset(tmp_path / "dataset", cuts)
+    footage = Footage.SOURCE if cutouts is None else Footage.PUBLISHED
+    config = ExportConfig(cut=CutConfig(footage=footage), pictures=PicturesConfig(cutouts=cutouts))
+
+    counts = export(open_dataset(dataset), MUSUBI, tmp_path / "out", config).counts
+
+    assert (counts.rows, counts.written, dict(counts.refused)) == (3, 2, {Reason.CHANGED_SOURCE: 1})
+    assert "other.mp4 is another file by now" in counts.examples[Reason.CHANGED_SOURCE]
+    assert [clip["clip_id"] for clip in lines(tmp_path / "out" / "manifest.jsonl")] == [clip_id(0), clip_id(2)], (
+        "nothing is known of the third's source"
+    )
 
 
 def test_what_no_row_could_fulfil_is_refused_at_once() -> None:

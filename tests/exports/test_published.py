@@ -1,9 +1,12 @@
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dataset_schema import Payload, Sample
+from exports.content import pieces, size_of, whole
 from exports.published import open_dataset, rows_of
 from tests.exports.made_clips import make_sample, write_dataset
 
@@ -29,6 +32,10 @@ def without_pictures(sample: Sample) -> Sample:
     )
 
 
+def with_video(sample: Sample, content: bytes | None) -> Sample:
+    return replace(sample, video=replace(sample.video, bytes=content))
+
+
 @pytest.mark.parametrize("pictures", [True, False])
 def test_rows_have_the_media_that_are_asked_for(dataset: Path, pictures: bool) -> None:
     ((shard, size_bytes),) = open_dataset(dataset).shards
@@ -38,15 +45,33 @@ def test_rows_have_the_media_that_are_asked_for(dataset: Path, pictures: bool) -
 
     assert [row.sample.video.bytes for row in rows] == [b"", b"", None]
     assert [row.has_bytes for row in rows] == [True, True, False]
+    stored = [row.video(shard) for row in rows]
+    videos = [None if video is None else whole(video) for video in stored]
+    assert videos == [b"the video", b"another", None]
     expected = [SAMPLE, BARE, SPAN] if pictures else [without_pictures(each) for each in (SAMPLE, BARE, SPAN)]
-    assert [row.with_video(shard) for row in rows] == expected
+    assert [with_video(row.sample, video) for row, video in zip(rows, videos, strict=True)] == expected
 
 
-def test_a_shard_that_is_another_by_now_is_told_by_its_clip(dataset: Path) -> None:
+def test_a_video_in_pieces_is_the_same_in_little_memory(tmp_path: Path) -> None:
+    content = bytes(range(256)) * 4000
+    ((shard, size_bytes),) = open_dataset(write_dataset(tmp_path / "dataset", [make_sample(video=content)])).shards
+    assert isinstance(shard, Path)
+    video = next(rows_of(shard, size_bytes, pictures=False)).video(shard)
+    assert video is not None
+
+    found = [bytes(piece) for piece in pieces(video)]
+
+    assert b"".join(found) == content
+    assert size_of(video) == len(content)
+    assert max(map(len, found)) < len(content) / 2
+
+
+@pytest.mark.parametrize("read", [whole, lambda video: list(pieces(video))])
+def test_a_shard_that_is_another_by_now_is_told_by_its_clip(dataset: Path, read: Callable[[Any], object]) -> None:
     ((shard, size_bytes),) = open_dataset(dataset).shards
     assert isinstance(shard, Path)
     row = next(rows_of(shard, size_bytes, pictures=False))
     shard.write_bytes(shard.read_bytes()[:-1])
 
     with pytest.raises(ValueError, match=f"cannot be read at clip {SAMPLE.clip_id} .*; bring the whole file back"):
-        row.with_video(shard)
+        read(row.video(shard))

@@ -194,8 +194,11 @@ def test_what_reads_folders_alone_is_not_written_to_a_store(
     dataset: Path, bucket: str, proxy: Proxy, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["export", "--dataset", str(dataset), "--to", "musubi", "--output", f"{bucket}/out"]
+    before = len(proxy.asked_for)
 
     assert main(words) == WRONG_INPUT
+
+    assert len(proxy.asked_for) == before, "the store was asked first, which takes a line and credentials"
 
     told = capsys.readouterr().err
     assert f"output is {bucket}/out, and what reads musubi opens files of its own machine alone; name a folder" in told

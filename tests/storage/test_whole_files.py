@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -138,3 +139,18 @@ def test_text_is_written_as_utf8(tmp_path: Path) -> None:
     write_whole_text(tmp_path / "a.txt", "Käse 猫\n")
 
     assert (tmp_path / "a.txt").read_bytes() == "Käse 猫\n".encode()
+
+
+def test_a_folder_of_many_files_is_put_in_its_place_in_little_memory(tmp_path: Path) -> None:
+    path = tmp_path / "export"
+    (unfinished(path) / "videos").mkdir(parents=True)
+    for number in range(3000):
+        (unfinished(path) / "videos" / f"{number}.mp4").touch()
+
+    tracemalloc.start()
+    publish(path, are_files_synced=True)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert len(list((path / "videos").iterdir())) == 3000
+    assert peak_bytes < 100_000, "no list of the names"

@@ -25,7 +25,7 @@ from pipelines.housekeeping.forgetting.receipt import new_receipt, write_receipt
 from pipelines.housekeeping.forgetting.rewriting import find_touched, rewrite_tables
 from storage.address import Place
 from storage.holder import Holder
-from storage.places import place_of
+from storage.places import expect_file_to_write, place_of
 
 _SHEETS: Final = "contact_sheets"
 _SHEET_SUFFIXES: Final = (".html", ".png")  # pictures inside of pages; before there were pages, pictures alone
@@ -109,7 +109,9 @@ def forget(
         finished = None if before is None else _carry_out(dataset, before, holder)
         plan = plan_forgetting(dataset, asked, exports=exports)
         if not plan.is_nothing:
-            plan = replace(plan, receipt=str(receipt or new_receipt(dataset)))
+            place = receipt or new_receipt(dataset)
+            expect_file_to_write(place)  # what is begun is finished by the next command, with this receipt
+            plan = replace(plan, receipt=str(place))
             journal.begin(dataset, plan)
             return _carry_out(dataset, plan, holder)
         if opt_outs := opt_outs_of(plan):

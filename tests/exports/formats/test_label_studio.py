@@ -125,6 +125,8 @@ def test_every_entity_has_its_box_in_the_frame_where_it_was_seen_and_in_no_other
     assert set(clips[TWO]) == {"woman", "dog"}
     assert clips[SHORT] == {}, "its pictures are from behind its end"
     assert len(clips[LONGER]) == 2
+    colors = [label.attrib["background"] for label in Project(found.folder).tags["label"]]
+    assert len(set(colors)) == len(colors) == 2, "labels of one color could not be told apart"
 
 
 def test_words_say_where_they_stand_in_the_caption(exported: Callable[..., Exported]) -> None:

@@ -99,6 +99,13 @@ def test_the_exit_status_and_the_file_say_whether_there_is_a_difference(
     assert sum(each["clips"] for each in moved) == 3
 
 
+def test_a_file_that_cannot_be_written_is_told_before_anything_is_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["diff", str(tmp_path / "none"), str(tmp_path / "none"), "--json", str(tmp_path)]) == 2
+    assert "is a folder, expected the name of a file to write" in capsys.readouterr().err
+
+
 def test_what_is_no_dataset_is_wrong_input(dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["diff", str(dataset), str(tmp_path / "none")]) == 2
     assert "does not exist" in capsys.readouterr().err

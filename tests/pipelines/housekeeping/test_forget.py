@@ -405,6 +405,17 @@ def test_killed_between_any_two_changes_it_is_finished_by_the_same_command(
     assert ends > 1
 
 
+def test_a_receipt_that_cannot_be_written_is_refused_before_anything_goes(made: Path, tmp_path: Path) -> None:
+    folder = copied(made, tmp_path / "work")
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(NotADirectoryError, match=r"receipt\.json cannot be written: .*file is a file"):
+        forget(folder / "dataset", Asked(by=By.SOURCE, value=VIDEO), receipt=tmp_path / "file" / "receipt.json")
+
+    assert kept_records(folder / "dataset") == kept_records(made / "dataset")
+    assert run(folder) is not None, "another command does not have to finish that one"
+
+
 def test_another_request_first_finishes_what_was_begun(made: Path, tmp_path: Path, records: dict[str, Any]) -> None:
     folder = copied(made, tmp_path / "here")
     with pytest.raises(Killed), the_killer().kills(folder / "dataset" / "samples", after=2):
