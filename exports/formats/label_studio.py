@@ -11,6 +11,7 @@ folder that Label Studio is told.
 """
 
 import json
+import shlex
 from collections.abc import Iterable, Iterator
 from typing import ClassVar, Final
 from xml.sax.saxutils import quoteattr
@@ -67,9 +68,10 @@ class LabelStudio(FolderFormat):
 
     def command(self, written: Written) -> str:
         """As Label Studio is started; the rest is done in its pages."""
-        root = f"LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT={written.output}"
+        root = shlex.quote(str(written.output))
         return (
-            f"{root} label-studio start  # a project with config.xml, {written.output}/videos as its local storage "
+            f"LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT={root} "
+            f"label-studio start  # a project with config.xml, {written.output}/videos as its local storage "
             "(not synced), and tasks.json imported"
         )
 
