@@ -1,7 +1,7 @@
 """Where a dataset lies: the directory that holds `dataset.json` and the tables, and none of its parts."""
 
 from dataset_schema.replacement import MANIFEST_NAME
-from dataset_schema.shard import INDEX_FOLDER, TABLES
+from dataset_schema.shard import INDEX_FOLDER, TABLES, expect_no_datasets_below
 from storage.address import Place, path_below
 from storage.places import place_of
 
@@ -12,7 +12,7 @@ def expect_directory(dataset: Place) -> None:
     """Refuse what cannot be a dataset.
 
     Raises:
-        FileNotFoundError: there is nothing.
+        FileNotFoundError: there is nothing, or a folder of datasets; the message names one.
         NotADirectoryError: it is a file, or a part of a dataset; the message names the dataset meant.
         ValueError: it is no path of this machine.
     """
@@ -24,6 +24,8 @@ def expect_directory(dataset: Place) -> None:
         raise NotADirectoryError(f"dataset {dataset} is a file, {_EXPECTED}")
     if not dataset.exists():
         raise FileNotFoundError(f"dataset {dataset} does not exist; {_EXPECTED}")
+    if not (dataset / MANIFEST_NAME).is_file():
+        expect_no_datasets_below(dataset)
 
 
 def _is_part(path: Place, dataset: Place) -> bool:

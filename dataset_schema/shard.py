@@ -78,6 +78,9 @@ def sized_shards(dataset: Place, kind: Kind) -> list[tuple[Place, int]]:
 
     Where shards take the place of others, those that are a part of the dataset now (`replacing.py`). What other tools
     select has no folder for each table: a file, or a folder with nothing but files, is all samples.
+
+    Raises:
+        FileNotFoundError: as `expect_no_datasets_below`.
     """
     folder = dataset / TABLES[kind].folder
     if found := _parquet_files(folder):
@@ -85,7 +88,39 @@ def sized_shards(dataset: Place, kind: Kind) -> list[tuple[Place, int]]:
         return [each for each in found if replaced is None or not replaced.hides(folder.name, each[0].name)]
     if kind is not Sample or any((dataset / table.folder).is_dir() for table in TABLES.values()):
         return []
-    return [(dataset, dataset.stat().st_size)] if dataset.is_file() else _parquet_files(dataset)
+    if dataset.is_file():
+        return [(dataset, dataset.stat().st_size)]
+    expect_no_datasets_below(dataset)
+    return _parquet_files(dataset)
+
+
+def expect_samples(dataset: Place) -> list[tuple[Place, int]]:
+    """The shards of samples, as `sized_shards` gives them: one at least.
+
+    Raises:
+        FileNotFoundError: there is nothing, nothing was kept, or as `expect_no_datasets_below`.
+    """
+    if not dataset.exists():
+        raise FileNotFoundError(f"dataset {dataset} does not exist; expected what `curate` or `select` wrote")
+    if shards := sized_shards(dataset, Sample):
+        return shards
+    is_curated = (dataset / MANIFEST_NAME).is_file()
+    hint = "no clip was kept: make inspect says why" if is_curated else "expected what `curate` or `select` wrote"
+    raise FileNotFoundError(f"dataset {dataset} has no samples; {hint}")
+
+
+def expect_no_datasets_below(folder: Place) -> None:
+    """Refuse a folder that is no dataset and holds some: its Parquet files are not one table.
+
+    Raises:
+        FileNotFoundError: it does; the message names one.
+    """
+    tables = {table.folder for table in TABLES.values()}
+    holders = {path.parent.parent for path, _ in _parquet_files(folder) if path.parent.name in tables}
+    found = sorted(str(holder) for holder in holders if (holder / MANIFEST_NAME).is_file())
+    if found:
+        more = f", or another of the {len(found)} in it" if len(found) > 1 else ""
+        raise FileNotFoundError(f"{folder} is no dataset, it holds some; give {found[0]}{more}")
 
 
 @overload

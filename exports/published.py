@@ -10,12 +10,12 @@ from dataset_schema import (
     DatasetManifest,
     Sample,
     dataset_root,
+    expect_samples,
     leaves_without,
     media_places,
     open_shard,
     read_manifest,
     read_ranges,
-    sized_shards,
 )
 from dataset_schema.rows import Row, from_row
 from exports.content import Content, StoredVideo, expect_readable
@@ -86,9 +86,7 @@ def open_dataset(dataset: Place) -> PublishedDataset:
         manifest = None  # another tool's selection
     if manifest is not None and not manifest.complete:
         raise ValueError(f"dataset {dataset} is not finished; curate again to go on, then export")
-    shards = tuple(sized_shards(dataset, Sample))
-    if not shards:
-        raise FileNotFoundError(f"dataset {dataset} has no samples; expected what `curate` or `select` wrote")
+    shards = tuple(expect_samples(dataset))
     is_whole = manifest is not None and bool(manifest.funnel) and dataset == root
     return PublishedDataset(
         root=root,

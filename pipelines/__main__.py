@@ -102,7 +102,8 @@ def _end_of(verb: str, sentence: str, status: int) -> int:
 
 
 def _usage() -> str:
-    lines = [f"  {verb:14}{summary}" for verb, (_, summary) in _VERBS.items()]
+    width = max(map(len, _VERBS))
+    lines = [f"  {verb:{width}}  {summary}" for verb, (_, summary) in _VERBS.items()]
     return "\n".join(
         [
             "usage: python -m pipelines VERB [--config FILE.toml] [options]",

@@ -27,8 +27,8 @@ _SECONDS_BETWEEN_LINES: Final = 15.0
 class Report(Protocol):
     """Tells how far the work is: `report(done)` or `report(done, "what else to say")`."""
 
-    def __call__(self, done: int, note: str = "") -> None:
-        """Say how many units are done in all."""
+    def __call__(self, done: int, note: str = "", *, by_earlier_runs: bool = False) -> None:
+        """Say how many units are done in all; those that earlier runs did say nothing of how fast this one is."""
         ...
 
 
@@ -37,10 +37,12 @@ def progress(title: str, *, total: int | None, unit: str) -> Iterator[Report]:
     """A bar over `total` units of work, None if nobody knows them yet, as a function that is told how many are done."""
     if sys.stderr.isatty():
         with _bar(unit) as bar:
-            task = bar.add_task(title, total=total, note="")
+            task = bar.add_task(title, total=total, note="", earlier=0)
 
-            def report(done: int, note: str = "") -> None:
+            def report(done: int, note: str = "", *, by_earlier_runs: bool = False) -> None:
                 bar.update(task, completed=done, note=note)
+                if by_earlier_runs:
+                    bar.update(task, earlier=done)
 
             yield report
     else:
@@ -55,7 +57,7 @@ class _Rate(ProgressColumn):
         self._unit = unit
 
     def render(self, task: Task) -> Text:
-        rate = task.completed / task.elapsed if task.elapsed else 0.0
+        rate = (task.completed - task.fields["earlier"]) / task.elapsed if task.elapsed else 0.0
         return Text(f"{rate:.2f} {self._unit}/s", style="progress.data.speed")
 
 
@@ -79,14 +81,17 @@ class _Lines:
     def __init__(self, title: str, total: int | None, unit: str) -> None:
         self._title, self._total, self._unit = title, total, unit
         self._start = self._last = time.monotonic()
+        self._earlier = 0
 
-    def __call__(self, done: int, note: str = "") -> None:
+    def __call__(self, done: int, note: str = "", *, by_earlier_runs: bool = False) -> None:
         now = time.monotonic()
+        if by_earlier_runs:
+            self._earlier = done
         if done != self._total and now - self._last < _SECONDS_BETWEEN_LINES:
             return
         self._last = now
-        rate = done / max(now - self._start, 1e-9)
-        left = f", ETA {(self._total - done) / rate:.0f} s" if self._total and 0 < done < self._total else ""
+        rate = (done - self._earlier) / max(now - self._start, 1e-9)
+        left = f", ETA {(self._total - done) / rate:.0f} s" if self._total and rate and done < self._total else ""
         of_all = "" if self._total is None else f"/{self._total}"
         sentence = f"{self._title}: {done}{of_all} {self._unit}s, {rate:.2f} {self._unit}/s{left}"
         print(f"{sentence}  {note}".rstrip(), file=sys.stderr, flush=True)

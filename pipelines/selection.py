@@ -19,6 +19,7 @@ from dataset_schema import (
     Sample,
     Selection,
     dataset_root,
+    expect_samples,
     new_dataset_id,
     open_shard,
     read_manifest,
@@ -51,9 +52,7 @@ def select(dataset: Place, where: str, output: Place) -> Counts:
         ValueError: something is there, the condition is wrong or keeps nothing, the dataset is damaged or unfinished.
     """
     expect_new(output, what=_WHAT)
-    shards = shard_paths(dataset, Sample)
-    if not shards:
-        raise FileNotFoundError(f"dataset {dataset} has no samples; expected what `curate` or `select` wrote")
+    shards = [path for path, _ in expect_samples(dataset)]
     for path in shards:
         with open_shard(path, Sample):
             pass  # its columns are looked at before they are asked

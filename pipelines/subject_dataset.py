@@ -23,6 +23,7 @@ from dataset_schema import (
     Sample,
     Selection,
     dataset_root,
+    expect_samples,
     given_picture,
     new_dataset_id,
     read_shard,
@@ -69,14 +70,11 @@ def search_dataset(dataset: Place, search: Search, on_clip: Callable[[], object]
     """Look through every clip that curation kept.
 
     Raises:
-        FileNotFoundError: there is no dataset.
-        ValueError: it has no clips, is damaged, or not finished.
+        FileNotFoundError: there is no dataset, or it has no clips.
+        ValueError: it is damaged, or not finished.
     """
     finished_manifest(dataset)
-    shards = shard_paths(dataset, Sample)
-    if not shards:
-        raise ValueError(f"dataset {dataset} has no samples, so there is nothing to search: make inspect says why")
-    for path in shards:
+    for path, _ in expect_samples(dataset):
         for sample in read_shard(path, Sample, whole=True):
             finding = search.find(sample)
             if finding is not None:

@@ -84,7 +84,13 @@ def find_noun(word: str) -> Noun | None:
         if singular in nouns:
             return Noun(singular, nouns[singular])
     compound, _, head = word.rpartition("-")
-    return find_noun(head) if compound and " " not in word else None
+    return find_noun(head) if compound and " " not in word and not counts_persons(word) else None
+
+
+def counts_persons(word: str) -> bool:
+    """Whether a lower-case word says how something is seen, or for how many it is: "first-person", "two-person"."""
+    number, _, head = word.rpartition("-")
+    return head == "person" and number in sections()["determiner"]
 
 
 def find_compound(first: str, second: str) -> Noun | None:

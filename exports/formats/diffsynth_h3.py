@@ -9,6 +9,7 @@ is silently lowered, so that clips are cut at exactly 24 fps. Nothing here was t
 """
 
 import json
+import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import ClassVar
@@ -55,9 +56,10 @@ class DiffSynthH3(FolderFormat):
         group = max(written.groups, key=lambda each: each.clips)
         height, width = (side // 32 * 32 for side in group.size)
         silent = " --silent_on_missing_audio" if any(each.silent for each in written.groups) else ""
+        base, rows = (shlex.quote(str(path)) for path in (written.output, written.output / _rows_file(group.name)))
         return (
-            f"accelerate launch examples/minimax_h3/model_training/train.py --dataset_base_path {written.output} "
-            f"--dataset_metadata_path {written.output}/{_rows_file(group.name)} "
+            f"accelerate launch examples/minimax_h3/model_training/train.py --dataset_base_path {base} "
+            f"--dataset_metadata_path {rows} "
             '--data_file_keys "video,input_audio,references" --extra_inputs "input_audio,references" '
             f'--height {height} --width {width} --num_frames {group.frames}{silent} --task "sft:data_process" ...'
         )

@@ -7,6 +7,7 @@ frame and crops it: pictures are padded to the clip's aspect. Nothing here was t
 """
 
 import json
+import shlex
 from collections.abc import Iterable, Iterator
 from typing import ClassVar, Final
 
@@ -57,9 +58,10 @@ class DiffSynthVace(FolderFormat):
         """Training on the most common length."""
         group = max(written.groups, key=lambda each: each.clips)
         height, width = (side // DIVISOR * DIVISOR for side in group.size)
+        base, rows = (shlex.quote(str(path)) for path in (written.output, written.output / _rows_file(group.name)))
         return (
-            f"accelerate launch examples/wanvideo/model_training/train.py --dataset_base_path {written.output} "
-            f"--dataset_metadata_path {written.output}/{_rows_file(group.name)} "
+            f"accelerate launch examples/wanvideo/model_training/train.py --dataset_base_path {base} "
+            f"--dataset_metadata_path {rows} "
             f'--data_file_keys "video,{self.column}" --extra_inputs "{self.column}" '
             f"--height {height} --width {width} --num_frames {group.frames} ..."
         )

@@ -12,6 +12,7 @@ Studio is told. Looked at in Label Studio 1.23.2: boxes cover what they are of, 
 
 import colorsys
 import json
+import shlex
 from collections.abc import Iterable, Iterator
 from typing import ClassVar, Final
 from xml.sax.saxutils import quoteattr
@@ -70,9 +71,10 @@ class LabelStudio(FolderFormat):
 
     def command(self, written: Written) -> str:
         """As Label Studio is started; the rest is done in its pages."""
-        root = f"LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT={written.output}"
+        root = shlex.quote(str(written.output))
         return (
-            f"{root} label-studio start  # a project with config.xml, {written.output}/videos as its local storage "
+            f"LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT={root} "
+            f"label-studio start  # a project with config.xml, {written.output}/videos as its local storage "
             "(not synced), and tasks.json imported"
         )
 

@@ -9,6 +9,7 @@ number in every row and `<Image k>` declared in the caption. Nothing here was tr
 """
 
 import json
+import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import ClassVar, Final
@@ -63,8 +64,9 @@ class Ltx2(FolderFormat):
     def command(self, written: Written) -> str:
         """Preprocessing, with buckets of the most common size."""
         group = max(written.groups, key=lambda each: each.clips)
+        rows = shlex.quote(str(written.output / _rows_file(group.name)))
         return (
-            f"uv run python scripts/process_dataset.py {written.output}/{_rows_file(group.name)} "
+            f"uv run python scripts/process_dataset.py {rows} "
             f'--resolution-buckets "{_buckets(group)}" --model-path CHECKPOINT --text-encoder-path TEXT_ENCODER'
         )
 

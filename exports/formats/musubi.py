@@ -9,6 +9,7 @@ their times, so that a video of any pace is copied. Nothing here was trained.
 
 import json
 import math
+import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import ClassVar, Final
@@ -50,8 +51,9 @@ class Musubi(FolderFormat):
 
     def command(self, written: Written) -> str:
         """Caching comes first."""
+        config = shlex.quote(str(written.output / "dataset.toml"))
         return (
-            f"python minimax_h3_cache_latents.py --dataset_config {written.output}/dataset.toml --task ref2va "
+            f"python minimax_h3_cache_latents.py --dataset_config {config} --task ref2va "
             "--video_vae VIDEO_VAE --audio_vae AUDIO_VAE"
         )
 

@@ -8,6 +8,7 @@ row that cannot be read is printed and another is drawn. Nothing here was traine
 """
 
 import json
+import shlex
 from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
@@ -64,7 +65,8 @@ class VideoXFun(FolderFormat):
     def command(self, written: Written) -> str:
         """Training."""
         frames = max(group.frames for group in written.groups)
+        data, rows = (shlex.quote(str(path)) for path in (written.output, written.output / "metadata.json"))
         return (
-            f"accelerate launch scripts/wan2.1_vace/train.py --train_data_dir {written.output} "
-            f"--train_data_meta {written.output}/metadata.json --video_sample_n_frames {frames} ..."
+            f"accelerate launch scripts/wan2.1_vace/train.py --train_data_dir {data} "
+            f"--train_data_meta {rows} --video_sample_n_frames {frames} ..."
         )

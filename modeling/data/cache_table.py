@@ -11,6 +11,7 @@ Values are float16. Our choice over bfloat16: latents have about unit variance, 
 at most 2^-11 of a value, is a twentieth of the noise even at t = 0.01; bfloat16 rounds eight times as far.
 """
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -136,7 +137,7 @@ class CacheTable:
     def _missing(self, clip_id: str, why: str) -> ValueError:
         return ValueError(
             f"clip {clip_id}: its {self._kind} in the cache {self.folder} are {why} "
-            f"(encoder {self._encoder}); run: make cache DATASET={self._dataset} CONFIG=<the training config>"
+            f"(encoder {self._encoder}); {self._command}"
         )
 
     def write_shard(self, entries: Sequence[Entry]) -> Path:
@@ -155,7 +156,11 @@ class CacheTable:
 
     @property
     def _advice(self) -> str:
-        return f"delete it and run: make cache DATASET={self._dataset} CONFIG=<the training config>"
+        return f"delete it and {self._command}"
+
+    @property
+    def _command(self) -> str:
+        return f"run: make cache DATASET={shlex.quote(str(self._dataset))} CONFIG=<the training config>"
 
     def _open_shard(self, path: Path) -> pq.ParquetFile:
         try:

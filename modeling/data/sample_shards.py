@@ -1,5 +1,6 @@
 """The media of the clips of a dataset, from its shards: by their byte ranges, or with the row group around them."""
 
+import shlex
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -168,7 +169,8 @@ def _expect_small_groups(path: Place, footer: pq.FileMetaData) -> None:
     for group in range(footer.num_row_groups):
         found = footer.row_group(group)
         if found.total_byte_size > _GROUP_BYTES and found.num_rows > _GROUP_ROWS:
+            quoted = shlex.quote(str(path))
             raise ValueError(
                 f"shard {path} has {found.num_rows} rows of {found.total_byte_size >> 20} MB in one row group, which "
-                f"every read of a clip takes whole; write it anew: make select DATASET={path} OUTPUT=..."
+                f"every read of a clip takes whole; write it anew: make select DATASET={quoted} OUTPUT=..."
             )

@@ -66,7 +66,12 @@ def decode_clip(
 
 
 def write_video(path: Path | str, video: Video, *, fps: float = FRAMES_PER_SECOND) -> None:
-    """Write an H.264 mp4 that every player opens, whatever the path ends in.
+    """Write an H.264 mp4 that every player opens, whatever the path ends in; its folder is made if there is none.
+
+    Args:
+        path: of the file.
+        video: RGB.
+        fps: of a sampled video those of its model, `pipeline.config.model.fps`.
 
     Raises:
         ValueError: height or width is odd, which players do not open; or it is no RGB video of at least one frame.
@@ -76,6 +81,7 @@ def write_video(path: Path | str, video: Video, *, fps: float = FRAMES_PER_SECON
     _, height, width, _ = video.shape
     if height % 2 or width % 2:
         raise ValueError(f"video is {height}x{width} (height x width), expected even sides; crop or scale it")
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     with av.open(os.fspath(path), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
         stream.width, stream.height, stream.pix_fmt = width, height, PIXELS

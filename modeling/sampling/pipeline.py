@@ -133,6 +133,7 @@ class Pipeline:
 
         Raises:
             FileNotFoundError: `directory` holds no pipeline.
+            NotADirectoryError: it is a file.
             ValueError: its config has unknown fields, or names code that is not trusted; its weights are damaged, or do
                 not fit its config.
         """
@@ -140,11 +141,14 @@ class Pipeline:
         if dtype not in (torch.float32, torch.bfloat16):
             raise ValueError(f"dtype is {dtype}, expected torch.float32 or torch.bfloat16")
         directory = Path(directory)
+        if directory.is_file():
+            raise NotADirectoryError(f"{directory} is a file; give its directory, {directory.parent}")
         if not directory.is_dir():
             raise FileNotFoundError(
                 f"{directory} does not exist; expected a directory that save_pretrained or training wrote. For a "
                 f"pipeline on the Hugging Face hub: hf download {directory} --local-dir DIRECTORY, then name DIRECTORY"
             )
+        _expect_no_run(directory)
         config = read_config(directory / CONFIG_NAME, PipelineConfig, trusts_code=trusts_code)
         weights = read_weights(directory)
         model = empty_model(config.model)
@@ -282,6 +286,8 @@ class Pipeline:
         """
         if not prompts:
             raise ValueError("there are no prompts, expected at least one")
+        if not_prompts := [type(prompt).__name__ for prompt in prompts if not isinstance(prompt, Prompt)]:
+            raise TypeError(f"one of the prompts is a {not_prompts[0]}, expected Prompt(text=...)")
         sampling = sampling or SamplingConfig()
         sampling.expect_networks(self.config.model)
         null_text = self._null_text(negative_prompt, sampling)
@@ -386,6 +392,17 @@ def write_pipeline(
     own = ((name, weight) for name, weight in weights if config.model.stands_in_files(name))
     write_weights(directory, own, max_file_bytes=max_file_bytes)
     return directory
+
+
+def _expect_no_run(directory: Path) -> None:
+    """Refuse what training writes around a pipeline, by what it is."""
+    if (directory / CONFIG_NAME).is_file():
+        return
+    if (directory / "pipeline" / CONFIG_NAME).is_file():
+        raise FileNotFoundError(f"{directory} is the output of a training run; give its pipeline: {directory}/pipeline")
+    if (directory / "state.json").is_file() or (directory / "checkpoints").is_dir():
+        what = "a checkpoint" if (directory / "state.json").is_file() else "a training run that has no pipeline yet"
+        raise FileNotFoundError(f"{directory} is {what}; make one of a checkpoint: python -m pipelines to-pipeline")
 
 
 @contextmanager

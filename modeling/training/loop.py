@@ -2,6 +2,7 @@
 
 import logging
 import math
+import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
 from dataclasses import replace
@@ -37,6 +38,7 @@ from modeling.training.objective import (
     velocity_loss,
 )
 from modeling.training.parallel import Team
+from modeling.training.run_costs import Devices, expect_state_fits
 from modeling.training.run_log import RunLog, StepReport
 from modeling.training.state import TrainingState
 from modeling.training.trained_on import TrainedOn
@@ -89,8 +91,9 @@ def train(
     Raises:
         BusyError: another training writes to `output`.
         OSError: there is no dataset, or `output` cannot be written.
-        ValueError: the dataset is empty, there is no such device, its captions are too long for the text encoder, or
-            `output` holds checkpoints of another config or other data; or no step of the last ones could be taken.
+        ValueError: the dataset is empty, there is no such device, this machine cannot hold the model, captions are too
+            long for the text encoder, or `output` holds checkpoints of another config or other data; or no step of the
+            last ones could be taken.
         MemoryError: a step does not fit; the message says what to change.
     """
     place = torch_device(str(device))
@@ -101,6 +104,9 @@ def train(
     store = SampleStore(dataset, data.buckets, range_cache=data.range_cache, fps=fps)
     busy = f"{output} is being written by another training; wait for its end, or choose another output"
     team = Team(place, devices_per_clip=config.training.execution.devices_per_clip)
+    if place.type == "cpu":  # where nothing else says so: the system kills who asks for too much
+        memory_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        expect_state_fits(config, Devices(count=team.processes, memory_bytes=memory_bytes))
     with (
         held_alone(output / _LOCK_NAME, busy=busy) if team.is_first else nullcontext(),
         closing(

@@ -72,10 +72,14 @@ class StepMemory:
     optimizer_scratch: int
 
     @property
+    def state(self) -> int:
+        """What stays from step to step, whatever the clips."""
+        return self.weights + self.gradients + self.moments + self.average
+
+    @property
     def total(self) -> int:
         """At the fullest moment of the step."""
-        state = self.weights + self.gradients + self.moments + self.average
-        return state + max(self.copies + self.activations, self.optimizer_scratch)
+        return self.state + max(self.copies + self.activations, self.optimizer_scratch)
 
 
 def step_memory(config: BackboneConfig, workload: Workload, setup: StepSetup) -> StepMemory:

@@ -54,7 +54,7 @@ class Team:
 
     Attributes:
         data_rank: which part of a batch this process has, of `data_ranks`.
-        rank: of this process among all; the first one writes files.
+        rank: of this process among all `processes`; the first one writes files.
     """
 
     def __init__(self, device: torch.device, *, devices_per_clip: int = 1) -> None:
@@ -64,6 +64,7 @@ class Team:
             raise ValueError(
                 f"{processes} processes cannot share clips by {devices_per_clip}; set devices_per_clip to a divisor"
             )
+        self.processes = processes
         self.data_rank, self.data_ranks = self.rank // devices_per_clip, processes // devices_per_clip
         self._graphs = BlockGraphs()
         self._shards: DeviceMesh | None = None

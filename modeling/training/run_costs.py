@@ -11,7 +11,7 @@ from modeling.model.costs import (
     model_flops,
 )
 from modeling.model.lora import adapter_parameters
-from modeling.model.weights import trained_parameters
+from modeling.model.weights import parameters_by_part, trained_parameters
 from modeling.training.config import RunConfig, TrainingPhase
 from modeling.training.memory import StepMemory, StepSetup, step_memory
 from modeling.training.parallel import ExecutionConfig
@@ -98,6 +98,23 @@ def bucket_costs(run: RunConfig, bucket: Bucket, devices: Devices) -> BucketCost
             key=lambda memory: memory.total,
         ),
     )
+
+
+def expect_state_fits(run: RunConfig, devices: Devices) -> None:
+    """Refuse a run whose weights, gradients, moments and averages alone are more than a device has.
+
+    Raises:
+        ValueError: they are; the message says what to change.
+    """
+    bucket = run_buckets(run)[0]  # any: the state knows no clips
+    state = max(_memory(run, each, _workload(run, bucket, each), devices).state for each in run.training.phases)
+    if state > devices.memory_bytes:
+        weights = sum(parameters_by_part(run.pipeline.model).values())
+        raise ValueError(
+            f"the model has {weights / 1e9:.1f} billion weights, which with gradients, moments and averages take "
+            f"{state / 2**30:.0f} GiB of {devices.memory_bytes / 2**30:.0f} GiB. What a config does not name is the "
+            "paper's: set pipeline.model.width and blocks, as configs/train_tiny.toml does; `describe` counts the rest"
+        )
 
 
 def problem_with_number(run: RunConfig, devices: Devices) -> str | None:

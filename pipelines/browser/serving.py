@@ -1,6 +1,7 @@
 """A server on a socket of this machine, for the pages of this package."""
 
 import socket
+from contextlib import suppress
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -37,6 +38,12 @@ def server(app: ASGIApp) -> uvicorn.Server:
         proxy_headers=False,
     )
     return uvicorn.Server(config)
+
+
+def serve(app: ASGIApp, listener: socket.socket) -> None:
+    """Answer until Ctrl-C, which is how it ends."""
+    with suppress(KeyboardInterrupt):
+        server(app).run(sockets=[listener])
 
 
 def address_of(host: str, listener: socket.socket) -> str:

@@ -1,6 +1,7 @@
 """Several datasets into one: every clip once, every source done that was done."""
 
 import math
+import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -81,7 +82,7 @@ def _expect_nothing_forgotten(datasets: Sequence[Place]) -> None:
             if count := pc.sum(pc.and_(opted_out_rows(rows, kept_out), is_in)).as_py():
                 raise ValueError(
                     f"dataset {dataset} holds {count} clips of what {told} was told to forget; take them out first: "
-                    f"make forget DATASET={dataset} HASHES={told / OPT_OUT_NAME}"
+                    f"make forget DATASET={shlex.quote(str(dataset))} HASHES={shlex.quote(str(told / OPT_OUT_NAME))}"
                 )
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from pipelines.browser.app import Browser
 from pipelines.browser.guard import Access, is_loopback
 from pipelines.browser.opened import BrowsedDataset
-from pipelines.browser.serving import address_of, listening, server
+from pipelines.browser.serving import address_of, listening, serve
 from pipelines.config import parse
 
 PASSWORD: Final = "OPENALCHEMIST_BROWSE_PASSWORD"
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
         browser = browser_of(command.dataset, command.compare, Path(scratch))
         threading.Thread(target=browser.count_ahead, name="count-ahead", daemon=True).start()
         print(f"open {address_of(command.host, listener)}   (Ctrl-C ends it)", flush=True)
-        server(browser.app(access)).run(sockets=[listener])
+        serve(browser.app(access), listener)
     return 0
 
 

@@ -1,7 +1,7 @@
 """`curate`: videos and captions in, a dataset out."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -24,7 +24,7 @@ from curation.stage import Stage
 from curation.video.requests import ContentHash
 from dataset_schema import FailureKind
 from pipelines.config import parse
-from pipelines.progress import progress
+from pipelines.progress import Report, progress
 from pipelines.terminal import terminal
 from pipelines.verbs.inspect import render_funnel
 from pipelines.written_places import WRITES_FOLDER
@@ -99,12 +99,21 @@ def curate(command: Curate) -> RunResult:
     records = read_sources(command.input, command.sources, output=command.output)
     total = len(records) if is_counted else None
     with progress("curate", total=total, unit="clip") as report:
-
-        def on_progress(counts: Counts) -> None:
-            report(counts.read, f"kept {counts.kept}, rejected {counts.rejected}, failed {counts.failed}")
-
         run = run_of(command)
-        return run_curation(records, run, executor=_executor_of(command, run.stages), on_progress=on_progress)
+        return run_curation(records, run, executor=_executor_of(command, run.stages), on_progress=telling_ends(report))
+
+
+def telling_ends(report: Report) -> Callable[[Counts], None]:
+    """Tells a bar what became of the clips; what it is told first is what earlier runs did."""
+    is_first = True
+
+    def tell(counts: Counts) -> None:
+        nonlocal is_first
+        note = f"kept {counts.kept}, rejected {counts.rejected}, failed {counts.failed}"
+        report(counts.read, note, by_earlier_runs=is_first)
+        is_first = False
+
+    return tell
 
 
 def show_result(console: Console, command: Curate, result: RunResult) -> None:

@@ -1,6 +1,7 @@
 """`explain`: what curation finds in one video, what it keeps and rejects, and why, in the terminal and on one page."""
 
 import json
+import shlex
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -102,7 +103,8 @@ def exit_status(explanation: Explanation) -> int:
 
 def _check(command: Explain) -> None:
     if command.video.is_dir():
-        raise ValueError(f"video {command.video} is a folder; `curate --input {command.video}` takes all that is in it")
+        quoted = shlex.quote(str(command.video))
+        raise ValueError(f"video {command.video} is a folder; `curate --input {quoted}` takes all that is in it")
     if not command.video.exists():
         raise FileNotFoundError(f"video {command.video} does not exist; expected a video file")
     if command.output is not None and command.output.suffix.lower() not in (".html", ".htm"):

@@ -3,13 +3,14 @@
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 
 from curation.opt_outs import OPT_OUT_NAME, dataset_opt_outs, read_opt_outs
-from dataset_schema import read_manifest
+from dataset_schema import open_index, read_manifest
 from pipelines.config import parse
 from pipelines.housekeeping.forgetting.asking import Asked, By
 from pipelines.housekeeping.forgetting.forget import Forgotten, forget, meant, plan_forgetting
@@ -20,6 +21,7 @@ from storage.address import Place
 
 _LEFT: Final = 3
 _SHOWN: Final = 20
+_LIKE_NAMED: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +84,8 @@ def main(arguments: Sequence[str]) -> int:
         plan = plan_forgetting(command.dataset, asked, exports=command.export)
         console.print(_table(plan, "what would go"))
         _show_reach(console, command, plan)
+        if not plan.sources:
+            _show_like_named(console, command)
         return 0
     done = forget(command.dataset, asked, exports=command.export, receipt=command.receipt)
     if done is None:
@@ -95,7 +99,18 @@ def _nothing(console: Console, command: Forget, asked: Asked) -> int:
     kept_out = asked.by in (By.SOURCE, By.HASHES)
     said = f", and {OPT_OUT_NAME} keeps it out" if kept_out else "; nothing is changed"
     console.print(f"{command.dataset}: nothing in it is of this {asked.by.value.replace('_', ' ')}{said}")
+    _show_like_named(console, command)
     return 0
+
+
+def _show_like_named(console: Console, command: Forget) -> None:
+    """A file's name alone names no source, since several folders may hold one of that name."""
+    if command.source is None:
+        return
+    name = PurePath(command.source).name
+    found = {uri for uri in open_index(command.dataset).table(["source_uri"])["source_uri"].to_pylist() if uri}
+    for uri in sorted(uri for uri in found if PurePath(uri).name == name)[:_LIKE_NAMED]:
+        console.print(f"perhaps meant: --source {shlex.quote(uri)}", soft_wrap=True)
 
 
 def _table(plan: Plan, title: str) -> Table:

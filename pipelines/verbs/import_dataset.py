@@ -13,7 +13,6 @@ from curation.execution.choice import choose_executor
 from curation.execution.executor import Executor
 from curation.execution.local import LocalExecutor
 from curation.execution.run import CurationRun, RunResult, run_curation
-from curation.funnel import Counts
 from curation.imports import LAYOUTS, ForeignDataset, ImportConfig, LayoutName, UnmappedCounts, open_foreign
 from curation.imports.unmapped import PLAIN
 from curation.profiles import CurationConfig, EmbeddedAnnotators, build_stages
@@ -25,6 +24,7 @@ from dataset_schema import FailureKind
 from pipelines.config import arg, parse
 from pipelines.progress import progress
 from pipelines.terminal import terminal
+from pipelines.verbs.curate import telling_ends
 from pipelines.verbs.inspect import render_funnel
 from pipelines.written_places import WRITES_FOLDER
 from storage.address import Place
@@ -109,12 +109,8 @@ def import_dataset(command: ImportDataset, foreign: ForeignDataset) -> RunResult
     """Run the command, with a progress bar; how many rows there are, only reading them all would tell."""
     stages = build_stages(command.curation)
     with progress("import", total=None, unit="clip") as report:
-
-        def on_progress(counts: Counts) -> None:
-            report(counts.read, f"kept {counts.kept}, rejected {counts.rejected}, failed {counts.failed}")
-
         run = _run_of(command, stages)
-        return run_curation(foreign, run, executor=_executor_of(command, stages), on_progress=on_progress)
+        return run_curation(foreign, run, executor=_executor_of(command, stages), on_progress=telling_ends(report))
 
 
 def render_unmapped(unmapped: UnmappedCounts, *, title: str) -> Table:

@@ -96,7 +96,7 @@ def inspect(dataset: Place, output: Path | None, limit: int, console: Console | 
     )
     _print_summary(console, summarize(dataset))
     sheets = write_sheets(dataset, output, limit, manifest, counts)
-    console.print(f"kept clips: {sheets.kept}\nrejected clips: {sheets.rejected}", soft_wrap=True)
+    console.print(f"kept clips: {sheets.kept}\nrejected and failed clips: {sheets.rejected}", soft_wrap=True)
     return sheets
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from pipelines.browser.guard import Access
 from pipelines.browser.label_folder import LABELS_FILE, LabelFolder
 from pipelines.browser.label_pages import LabelPages
-from pipelines.browser.serving import address_of, listening, server
+from pipelines.browser.serving import address_of, listening, serve
 from pipelines.config import parse
 
 _HOST = "127.0.0.1"
@@ -44,5 +44,5 @@ def main(arguments: Sequence[str]) -> int:
     pages = LabelPages(LabelFolder(command.folder, command.annotator))
     with listening(_HOST, command.port) as listener:
         print(f"open {address_of(_HOST, listener)}   (Ctrl-C ends it)", flush=True)
-        server(pages.app(Access(write_token=secrets.token_urlsafe(32)))).run(sockets=[listener])
+        serve(pages.app(Access(write_token=secrets.token_urlsafe(32))), listener)
     return 0

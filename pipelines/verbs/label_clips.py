@@ -1,6 +1,7 @@
 """`label-clips`: clips in, a folder out in which people say what each of them is (A.1)."""
 
 import math
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,7 +78,10 @@ def main(arguments: Sequence[str]) -> int:
     print(f"{len(written.clips)} clips to label; {len(written.lost)} lost, which no content filter would see either")
     for lost in written.lost[:_SHOWN]:
         print(f"lost: {lost.uri}: {lost.reason}")
-    print(f"next: make label LABELS={command.output} ANNOTATOR=your-name, or fill in {LABELS_FILE} there by hand")
+    print(
+        f"next: make label LABELS={shlex.quote(str(command.output))} ANNOTATOR=your-name, "
+        f"or fill in {LABELS_FILE} there by hand"
+    )
     return 0
 
 

@@ -1,5 +1,6 @@
 """`select`: an SQL condition in, part of a dataset out."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -37,5 +38,5 @@ def main(arguments: Sequence[str]) -> int:
         f"dataset: {command.output}   read {counts.read} = kept {counts.kept} + rejected {counts.rejected} "
         f"+ failed {counts.failed}"
     )
-    print(f"use it: make train DATASET={command.output} OUTPUT=...")
+    print(f"use it: make train DATASET={shlex.quote(str(command.output))} OUTPUT=...")
     return 0

@@ -73,9 +73,13 @@ def _telling(report: Report) -> Callable[[StepReport], None]:
     The gain stands there in few characters, as shares at `GAIN_TIMESTEPS`: a narrow terminal shortens the bar for it.
     """
     gain = ""
+    is_first = True
 
     def tell(step: StepReport) -> None:
-        nonlocal gain
+        nonlocal gain, is_first
+        if is_first:
+            report(step.step - 1, by_earlier_runs=True)
+            is_first = False
         if step.reference_losses is not None:
             shares = "/".join(f"{100 * losses.gain_share:.1f}" for losses in step.reference_losses.values())
             gain = f", gain {shares} %"

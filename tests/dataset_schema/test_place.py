@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from dataset_schema import DatasetManifest, expect_directory, read_manifest, write_manifest
+from dataset_schema import DatasetManifest, Sample, expect_directory, read_manifest, shard_paths, write_manifest
 
 
 @pytest.fixture
@@ -47,3 +47,19 @@ def test_a_damaged_manifest_is_named(dataset: Path, content: str) -> None:
         ValueError, match=r"dataset\.json is not what a curation run writes \(.*delete it and curate again"
     ):
         read_manifest(dataset)
+
+
+def test_a_folder_that_holds_datasets_names_one_and_their_tables_are_no_samples(dataset: Path) -> None:
+    (dataset / "rejections").mkdir()
+    (dataset / "rejections" / "part-0.parquet").touch()
+
+    for look in (expect_directory, read_manifest, lambda folder: shard_paths(folder, Sample)):
+        with pytest.raises(FileNotFoundError, match=r"is no dataset, it holds some; give .*/ds$"):
+            look(dataset.parent)
+
+
+def test_parquet_files_in_folders_of_any_name_are_a_selection(tmp_path: Path) -> None:
+    (tmp_path / "lang=en").mkdir()
+    (tmp_path / "lang=en" / "part-0.parquet").touch()
+
+    assert [path.name for path in shard_paths(tmp_path, Sample)] == ["part-0.parquet"]

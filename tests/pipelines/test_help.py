@@ -175,3 +175,10 @@ def test_a_proof_is_turned_by_its_world_and_sampling_and_the_rest_stands_in_its_
     assert len(text.splitlines()) < 120  # three screens
     assert main(["prove", "--run.training.seed", "3"]) == 2
     assert "seed stands in the preset file, under [run.training]" in capsys.readouterr().err
+
+
+def test_a_verb_stands_apart_from_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--help"])
+
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
+    assert {line.split("  ")[1] for line in lines} >= {"curate", "prove-backbone"}

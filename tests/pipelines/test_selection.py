@@ -1,5 +1,6 @@
 """Selections of datasets that were written by hand."""
 
+import shlex
 from collections import Counter
 from pathlib import Path
 from typing import TypeVar
@@ -205,3 +206,18 @@ def test_a_dataset_that_is_not_finished_is_refused(dataset: Path, tmp_path: Path
 
     with pytest.raises(ValueError, match="is not finished; curate again to go on with it"):
         select(dataset, "true", tmp_path / "some")
+
+
+def test_a_dataset_that_is_not_there_is_not_called_empty(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="nothing does not exist"):
+        select(tmp_path / "nothing", DESIRABLE, tmp_path / "part")
+
+
+def test_the_command_that_comes_next_can_be_pasted_into_a_shell(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "my part"
+
+    assert main(["select", "--dataset", str(dataset), "--where", DESIRABLE, "--output", str(output)]) == 0
+
+    assert f"DATASET={output}" in shlex.split(capsys.readouterr().out)

@@ -4,7 +4,7 @@ from enum import Enum, StrEnum
 from functools import lru_cache
 from typing import Final
 
-from curation.entity_words.word_lists import find_noun, sections
+from curation.entity_words.word_lists import counts_persons, find_noun, sections
 
 _ADJECTIVE_ENDINGS: Final = ("ful", "ous", "ive", "less", "ish", "able", "ible", "ic", "ical", "-like", "-free")
 _PERSON_ENDINGS: Final = ("man", "woman", "person", "ist")
@@ -47,7 +47,7 @@ def word_classes(word: str) -> frozenset[WordClass]:
         return frozenset()
     lists = sections()
     classes = set()
-    is_adjective = word in lists["adjective"] or word in lists["color"]
+    is_adjective = word in lists["adjective"] or word in lists["color"] or counts_persons(word)
     if is_adjective:
         classes.add(WordClass.ADJECTIVE)
     if find_noun(word) is not None or _is_measure(word):

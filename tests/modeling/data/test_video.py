@@ -179,6 +179,12 @@ def test_a_span_between_two_frames_begins_with_the_later_one(tmp_path: Path) -> 
     assert numbers == list(range(37, 54))
 
 
+def test_the_folder_of_a_video_need_not_be_there(tmp_path: Path) -> None:
+    write_video(tmp_path / "out" / "clip.mp4", np.zeros((2, 32, 48, 3), np.uint8))
+
+    assert (tmp_path / "out" / "clip.mp4").stat().st_size
+
+
 @pytest.mark.parametrize("size", [(33, 48), (32, 47)])
 def test_odd_sides_which_players_do_not_open_are_not_written(tmp_path: Path, size: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match=rf"video is {size[0]}x{size[1]} .*expected even sides"):

@@ -88,6 +88,8 @@ def test_several_prompts_in_the_place_of_one_are_told_where_they_belong(pipeline
         inspect.unwrap(Pipeline.__call__)(pipeline, [PROMPT, PROMPT], sampling=SAMPLING)
     with pytest.raises(ValueError, match="there are no prompts"):
         pipeline.sample_batch([], sampling=SAMPLING)
+    with pytest.raises(TypeError, match=r"one of the prompts is a str, expected Prompt\(text=\.\.\.\)"):
+        inspect.unwrap(Pipeline.sample_batch)(pipeline, [PROMPT], sampling=SAMPLING)
 
 
 def test_weights_of_half_the_size_give_nearly_the_same_video(pipeline: Pipeline, tmp_path: Path) -> None:
@@ -445,3 +447,22 @@ def test_a_pipeline_with_adapters_beside_its_weights_is_not_written(base: Path, 
     with pytest.raises(ValueError, match="adapters beside its weights; save them alone"):
         loaded.save_pretrained(tmp_path / "no")
     assert not (tmp_path / "no").exists()
+
+
+def test_what_training_writes_around_a_pipeline_is_told_from_one(tmp_path: Path) -> None:
+    run, unfinished = tmp_path / "run", tmp_path / "unfinished"
+    for folder in (run / "pipeline", unfinished / "checkpoints" / "step-00000003"):
+        folder.mkdir(parents=True)
+    (run / "pipeline" / "config.json").touch()
+    (unfinished / "checkpoints" / "step-00000003" / "state.json").touch()
+
+    with pytest.raises(
+        FileNotFoundError, match=r"run is the output of a training run; give its pipeline: .*/pipeline$"
+    ):
+        Pipeline.from_pretrained(run)
+    with pytest.raises(
+        FileNotFoundError, match=r"unfinished is a training run that has no pipeline yet; .* to-pipeline"
+    ):
+        Pipeline.from_pretrained(unfinished)
+    with pytest.raises(FileNotFoundError, match=r"step-00000003 is a checkpoint; .* to-pipeline"):
+        Pipeline.from_pretrained(unfinished / "checkpoints" / "step-00000003")

@@ -6,8 +6,16 @@ from dataset_schema import TABLE_6_BUCKETS, Bucket
 from modeling.data.schedule import BatchingConfig
 from modeling.training.config import RunConfig
 from modeling.training.parallel import ExecutionConfig
-from modeling.training.presets import paper
-from modeling.training.run_costs import Devices, bucket_costs, fits, problem_with_number, remedies, run_buckets
+from modeling.training.presets import paper, tiny
+from modeling.training.run_costs import (
+    Devices,
+    bucket_costs,
+    expect_state_fits,
+    fits,
+    problem_with_number,
+    remedies,
+    run_buckets,
+)
 
 GIB = 2**30
 SHORT, LONG = Bucket(17, 144, 256), Bucket(121, 576, 1024)
@@ -115,6 +123,15 @@ def test_a_clip_that_is_too_long_for_one_device_may_be_divided() -> None:
 
 def test_a_model_whose_state_no_number_of_devices_can_hold_has_no_remedy() -> None:
     assert remedies(paper(), (LONG,), gpus(1, 0.5)) == []
+
+
+def test_a_model_that_no_memory_of_the_machine_holds_is_refused_before_it_is_built() -> None:
+    expect_state_fits(tiny(), gpus(1, 4))
+    expect_state_fits(paper(), gpus(16, 80))
+
+    # 12.4 billion weights in float32, with as many gradients, two moments and an average
+    with pytest.raises(ValueError, match=r"12\.4 billion weights, .* take 231 GiB of 24 GiB"):
+        expect_state_fits(paper(), gpus(1, 24))
 
 
 @pytest.mark.parametrize(("count", "memory_bytes"), [(0, GIB), (1, 0)])

@@ -11,6 +11,7 @@ from dataset_schema import FailedClip, RejectedClip, Sample
 from pipelines.__main__ import main
 from pipelines.housekeeping.compacting import compact
 from pipelines.housekeeping.comparing import ChangedFact, Moved, compare
+from pipelines.housekeeping.merging import merge
 from tests.pipelines.housekeeping.conftest import Tables, name_of, write_dataset
 
 KEPT, REJECTED = name_of("samples"), name_of("rejections")
@@ -109,3 +110,12 @@ def test_a_file_that_cannot_be_written_is_told_before_anything_is_compared(
 def test_what_is_no_dataset_is_wrong_input(dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["diff", str(dataset), str(tmp_path / "none")]) == 2
     assert "does not exist" in capsys.readouterr().err
+
+
+def test_of_a_dataset_that_was_merged_from_several_settings_not_each_one_is_told(dataset: Path, tmp_path: Path) -> None:
+    other = write_dataset(tmp_path / "other", {}, threshold=0.5, margin=2)
+    merge([dataset, other], tmp_path / "both", mix_configs=True)
+
+    found = compare(tmp_path / "both", other)
+
+    assert list(map(str, found.settings)) == ["config was several, is one"]

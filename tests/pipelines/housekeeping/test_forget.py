@@ -500,3 +500,12 @@ def test_what_one_dataset_forgot_does_not_come_back_by_a_merge(
     assert f"dataset {other} holds 4 clips of what {dataset} was told to forget; take them out first" in said
     assert f"make forget DATASET={other} HASHES={dataset / OPT_OUT_NAME}" in said
     assert not (tmp_path / "both").exists()
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_a_file_name_alone_names_no_source_and_is_told_the_whole_one(
+    folder: Path, capsys: pytest.CaptureFixture[str], more: list[str]
+) -> None:
+    assert main(["forget", "--dataset", str(folder / "dataset"), "--source", Path(VIDEO).name, *more]) == 0
+
+    assert f"perhaps meant: --source '{VIDEO}'" in capsys.readouterr().out

@@ -38,6 +38,7 @@ def test_it_tells_its_address_shows_the_dataset_there_and_ends_with_ctrl_c(datas
     assert "read 6 =" in page
     assert "leaked" not in complaints
     assert "Traceback" not in complaints
+    assert (process.returncode, complaints) == (0, "")
 
 
 def test_it_starts_without_libraries_that_only_networks_and_decoders_need() -> None:

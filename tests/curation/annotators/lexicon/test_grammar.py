@@ -29,6 +29,10 @@ KINDS = (EntityKind.SUBJECT, EntityKind.OBJECT, EntityKind.BACKGROUND)
 @pytest.mark.parametrize(
     ("caption", "words"),
     [
+        # how something is seen, or for how many it is made, is nobody
+        ("First-person view of a nomad climbing.", ("nomad", "", "")),
+        ("A third-person shooter game is played by a nomad.", ("nomad", "", "")),
+        ("A two-person kayak carries a fox.", ("fox", "two-person kayak", "")),
         # what is denied is not there
         ("A judge without a wig reads a book with no cover.", ("judge", "book", "")),
         ("A fox, not a wolf, sleeps on a sofa.", ("fox", "sofa", "")),
