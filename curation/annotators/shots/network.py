@@ -8,11 +8,15 @@ What makes it fast, and what each part gains, is printed by `benchmarks.shots --
 - Pictures lie in memory pixel by pixel, all channels together, so that the convolutions over space and over time both
   run on the same layout without a copy. Each normalisation is folded into the convolution before it, and in the first
   block the convolution over space into that over time.
-- Convolutions over space take less than half the products where that is faster: `winograd.py`.
+- Convolutions over space take less than a quarter of the products, in full precision on a CPU: `winograd.py`.
+- Frames go through a stage some at a time, and none twice.
 - Products are in bfloat16 where the processor has units for their matrices.
 """
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import tee
+from math import isqrt
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -34,6 +38,9 @@ _REACH: Final = 50
 # Frames between those that the four branches of a block see at once.
 _DILATIONS: Final = (1, 2, 4, 8)
 _COLORS: Final = 3
+# Our choice: pixels that go through a stage at a time on a CPU, in the first one 15 frames. The memory of some frames
+# serves the next ones; that of whole stretches goes back to the system, which clears all its pages again.
+_PIECE_PIXELS: Final = 20_000
 
 
 def package_network(device: str) -> Any:
@@ -54,8 +61,8 @@ class _Block(NamedTuple):
     """Four branches, each a convolution over space and one over time.
 
     Attributes:
-        space: kernels of all branches, one after the other; transformed where `winograd` takes them. None where each
-            pixel and the eight around it go into the convolutions over time as they are.
+        space: kernels of all branches: one after the other (outputs, inputs, 3, 3), or transformed where `winograd`
+            takes them. None where each pixel and the eight around it go into the convolutions over time as they are.
         time: kernels of each branch, with its normalisation.
         bias: of each branch.
     """
@@ -125,8 +132,7 @@ class StretchedTransNet:
         values = (pictures.float() / 255).to(self.dtype).permute(0, 3, 1, 2)
         means = []
         for first, second in self.stages:
-            shortcut = _block(values, first).relu_()
-            values = functional.avg_pool2d(_block(shortcut, second).relu_().add_(shortcut), 2)
+            values = torch.cat(list(_stage(_pieces(values), first, second)))
             means.append(values.float().mean((2, 3)))
         return values.permute(0, 2, 3, 1).flatten(1), torch.cat(means, 1)
 
@@ -153,48 +159,104 @@ def _folded(block: Any, dtype: torch.dtype) -> _Block:
         over_time = [torch.einsum("omtx,mchw->ochwtx", after, before).flatten(1, 3) for after, before in pairs]
     else:
         space = torch.cat(over_space)
-        space = winograd.transformed(space) if _is_for_winograd(space, dtype) else _stored(space, dtype)
+        parts = len(over_space)
+        space = winograd.transformed(space, parts) if _is_for_winograd(space, dtype) else _stored(space, dtype)
     return _Block(space, tuple(_stored(kernel, dtype) for kernel in over_time), tuple(bias.to(dtype) for bias in shift))
 
 
 def _is_for_winograd(kernel: torch.Tensor, dtype: torch.dtype) -> bool:
-    """Where it was measured to be faster: with AVX2 alone, not with AVX-512. Half precision has too few bits for it."""
-    is_avx2 = torch.backends.cpu.get_cpu_capability() == "AVX2"
-    return is_avx2 and dtype is torch.float32 and kernel.device.type == "cpu"
+    """Half precision has too few bits for it; on a GPU it was not measured."""
+    return dtype is torch.float32 and kernel.device.type == "cpu"
 
 
 def _stored(kernel: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     return kernel.to(dtype).contiguous(memory_format=torch.channels_last)
 
 
-def _block(values: torch.Tensor, block: _Block) -> torch.Tensor:
-    """The four branches side by side, of (frames, channels, height, width)."""
+def _pieces(values: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Frames that follow each other, nearly equally many in each piece."""
+    if values.device.type != "cpu":
+        return (values,)
     frames, _, height, width = values.shape
-    found = []
-    for over_space, kernel, bias, dilation in zip(
-        _over_space(values, block.space), block.time, block.bias, _DILATIONS, strict=True
-    ):
-        # Time becomes the height of one picture, and all its pixels the width.
-        as_picture = over_space.reshape(1, frames, height * width, -1).permute(0, 3, 1, 2)
-        over_time = functional.conv2d(as_picture, kernel, bias, padding=(dilation, 0), dilation=(dilation, 1))
-        found.append(over_time.permute(0, 2, 3, 1))
-    return torch.cat(found, 3).reshape(frames, height, width, -1).permute(0, 3, 1, 2)
+    return values.tensor_split(-(-frames * height * width // _PIECE_PIXELS))
 
 
-def _over_space(values: torch.Tensor, kernels: torch.Tensor | None) -> list[torch.Tensor]:
-    """What each branch makes of every picture: (frames, height, width, channels)."""
+def _stage(pieces: Sequence[torch.Tensor], first: _Block, second: _Block) -> Iterator[torch.Tensor]:
+    """Both blocks, the first one's answer added to the second's, and half the height and width.
+
+    Pooling would not look at the last row of an odd height, so that the second block leaves it out.
+    """
+    height = pieces[0].shape[2]
+    even = height - height % 2
+    shortcuts, again = tee(map(torch.relu_, _block(pieces, first, height)))
+    for shortcut, piece in zip(shortcuts, _block(again, second, even), strict=True):
+        yield functional.avg_pool2d(piece.relu_().add_(shortcut[:, :, :even]), 2)
+
+
+class _Branches(NamedTuple):
+    """What each branch makes of a piece: of its pictures, and of those over time; (pixels, frames, tiles, channels).
+
+    Attributes:
+        size: height and width of the pictures.
+    """
+
+    seen: list[torch.Tensor]
+    found: list[torch.Tensor]
+    size: tuple[int, int]
+
+
+def _block(pieces: Iterable[torch.Tensor], block: _Block, height: int) -> Iterator[torch.Tensor]:
+    """The four branches side by side, of pieces (frames, channels, rows, width) that follow each other in time.
+
+    A piece is first seen alone, with zeros around; what its neighbours add to its first and last frames comes then.
+    Each must be at least as long as the convolutions over time reach. Of the rows, the first `height` come out.
+    """
+    before: _Branches | None = None
+    for piece in pieces:
+        seen = _over_space(piece, block.space, height)
+        found = [_over_time(*branch) for branch in zip(seen, block.time, block.bias, _DILATIONS, strict=True)]
+        now = _Branches(seen, found, (height, piece.shape[3]))
+        if before is not None:
+            for number, (kernel, dilation) in enumerate(zip(block.time, _DILATIONS, strict=True)):
+                earlier, later = before.seen[number][:, -dilation:], now.seen[number][:, :dilation]
+                before.found[number][:, -dilation:] += functional.linear(later, kernel[:, :, 2, 0])
+                now.found[number][:, :dilation] += functional.linear(earlier, kernel[:, :, 0, 0])
+            yield _joined(before.found, *before.size)
+        before = now
+    if before is not None:
+        yield _joined(before.found, *before.size)
+
+
+def _over_space(values: torch.Tensor, kernels: torch.Tensor | None, height: int) -> list[torch.Tensor]:
+    """What each branch makes of every picture: (pixels, frames, tiles, channels); a tile may be one pixel."""
     branches = len(_DILATIONS)
     if kernels is None:
-        return [_pixels_around(values)] * branches
-    if kernels.shape[-1] == 1:  # transformed
-        return winograd.convolved(values.permute(0, 2, 3, 1), kernels, branches)
-    return [functional.conv2d(values, kernel, padding=1).permute(0, 2, 3, 1) for kernel in kernels.chunk(branches)]
+        return [_pixels_around(values)[None]] * branches
+    if kernels.shape[2:] == (3, 3):
+        found = [functional.conv2d(values, kernel, padding=1) for kernel in kernels.chunk(branches)]
+        return [one.permute(0, 2, 3, 1).flatten(1, 2)[None] for one in found]
+    return winograd.convolved(values.permute(0, 2, 3, 1), kernels, height)
 
 
 def _pixels_around(values: torch.Tensor) -> torch.Tensor:
-    """The colors of each pixel and of the eight around it, zeros outside: (frames, height, width, 9 colors)."""
+    """The colors of each pixel and of the eight around it, zeros outside: (frames, pixels, 9 colors)."""
     padded = functional.pad(values, (1, 1, 1, 1))
-    return padded.unfold(2, 3, 1).unfold(3, 3, 1).permute(0, 2, 3, 1, 4, 5).flatten(3)
+    return padded.unfold(2, 3, 1).unfold(3, 3, 1).permute(0, 2, 3, 1, 4, 5).flatten(3).flatten(1, 2)
+
+
+def _over_time(seen: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor, dilation: int) -> torch.Tensor:
+    """Time is the height of a picture, and tiles are its width."""
+    found = functional.conv2d(seen.permute(0, 3, 1, 2), kernel, bias, padding=(dilation, 0), dilation=(dilation, 1))
+    return found.permute(0, 2, 3, 1)
+
+
+def _joined(found: list[torch.Tensor], height: int, width: int) -> torch.Tensor:
+    """Tiles as pictures, the branches' channels side by side: (frames, channels, height, width)."""
+    side = isqrt(len(found[0]))
+    frames, _, channels = found[0].shape[1:]
+    tiles = [one.reshape(side, side, frames, -1, width // side, channels) for one in found]
+    pictures = torch.cat([one.permute(2, 3, 0, 4, 1, 5) for one in tiles], 5).flatten(1, 2).flatten(2, 3)
+    return pictures[:, :height].permute(0, 3, 1, 2)
 
 
 class _Compared(NamedTuple):

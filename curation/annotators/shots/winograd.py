@@ -1,9 +1,10 @@
-"""Convolutions over space with fewer products: Winograd's F(6, 3) along the rows of a picture.
+"""Convolutions over space with fewer products: Winograd's F(6x6, 3x3).
 
-Six outputs of a kernel of three need 8 products instead of 18 (Lavin and Gray, "Fast Algorithms for Convolutional
-Neural Networks", 2016). A row is cut into tiles of eight pixels that begin six apart, `_INTO` makes eight numbers of
-each, those are multiplied with the kernel's eight, and `_OUT_OF` makes six outputs of the products. Rows of 48, 24 and
-12 pixels, as TransNetV2 has them, are whole tiles; columns of 27, 13 and 6 are not, and stay as they are.
+36 outputs of a kernel of 3x3 need 64 products instead of 324 (Lavin and Gray, "Fast Algorithms for Convolutional
+Neural Networks", 2016). A picture is cut into tiles of 8x8 pixels that begin six apart. `_INTO` makes eight numbers of
+each column of a tile and then of each row, those are multiplied with the kernel's, and `_OUT_OF` makes six outputs of
+eight products, both ways. The same pixel of all tiles lies side by side, so that every step is a product of large
+matrices.
 """
 
 from typing import Final
@@ -12,51 +13,49 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-_OUTPUTS: Final = 6
-_TILE: Final = _OUTPUTS + 2
+# Pixels of a tile, each way: of outputs, and of the inputs that those are made of.
+_SIDE: Final = 6
+_TILE: Final = _SIDE + 2
 # Polynomials are multiplied at these points and at infinity: the usual ones, whose powers stay so near to 1 that single
 # precision loses only some of its last bits.
 _POINTS: Final = (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5)
-# Our choice: tiles of so many bytes at a time, which together with their products stay in a processor's nearest caches.
-_TILES_BYTES: Final = 4 << 20
 
 
-def transformed(kernel: torch.Tensor) -> torch.Tensor:
-    """The kernel (outputs, inputs, 3, 3) as `convolved` takes it: (8 outputs, inputs, 3, 1)."""
+def transformed(kernels: torch.Tensor, parts: int) -> torch.Tensor:
+    """Kernels (outputs, inputs, 3, 3) as `convolved` takes them: (parts, 64, inputs, outputs of each part)."""
     points = np.array(_POINTS)
     scale = np.array([np.prod(point - np.delete(points, number)) for number, point in enumerate(points)])
-    matrix = np.vstack([np.vander(points, 3, increasing=True) / scale[:, None], [[0.0, 0.0, 1.0]]])
-    weights = torch.einsum("tw,oihw->toih", torch.from_numpy(matrix), kernel.double())
-    return weights.flatten(0, 1)[..., None].to(kernel.dtype).contiguous(memory_format=torch.channels_last)
+    matrix = torch.from_numpy(np.vstack([np.vander(points, 3, increasing=True) / scale[:, None], [[0.0, 0.0, 1.0]]]))
+    of_parts = kernels.double().view(parts, -1, *kernels.shape[1:])
+    weights = torch.einsum("ah,bw,poihw->pabio", matrix, matrix, of_parts)
+    return weights.flatten(1, 2).to(kernels.dtype).contiguous()
 
 
-def convolved(values: torch.Tensor, kernel: torch.Tensor, parts: int) -> list[torch.Tensor]:
-    """What a 3x3 kernel makes of (frames, height, width, channels), with zeros around.
+def convolved(values: torch.Tensor, kernels: torch.Tensor, height: int) -> list[torch.Tensor]:
+    """What each part of 3x3 kernels makes of (frames, rows, width, channels), with zeros around.
 
     Args:
         values: in float32, whose width is whole tiles.
-        kernel: `transformed`.
-        parts: how many tensors of equally many channels the outputs are divided into.
+        kernels: `transformed`.
+        height: of the outputs: that of the inputs, or less.
+
+    Returns:
+        For each part (36, frames, tiles, outputs): every tile's pixels row by row, the tiles of a picture row by row.
+        Where the height is no whole number of tiles, the last ones have pixels that mean nothing.
     """
-    frames, height, width, channels = values.shape
-    outputs = len(kernel) // _TILE // parts
-    found = [values.new_empty(frames, height, width, outputs) for _ in range(parts)]
-    step = max(1, _TILES_BYTES // (height * width // _OUTPUTS * _TILE * channels * values.element_size()))
-    for first in range(0, frames, step):
-        some = slice(first, first + step)
-        products = functional.conv2d(_into_tiles(values[some]), kernel, padding=(1, 0), groups=_TILE)
-        tiles = products.permute(0, 2, 3, 1).view(height, -1, width // _OUTPUTS, _TILE, parts, outputs)
-        for number, part in enumerate(found):
-            part[some] = (_OUT_OF @ tiles[..., number, :]).flatten(2, 3).transpose(0, 1)
-    return found
+    frames, rows, width, channels = values.shape
+    down, across = -(-height // _SIDE), width // _SIDE
+    around = (0, 0, 1, 1, 1, down * _SIDE + 1 - rows)
+    tiles = functional.pad(values, around).unfold(1, _TILE, _SIDE).unfold(2, _TILE, _SIDE)
+    numbers = _both_ways(_INTO, tiles.permute(4, 5, 0, 1, 2, 3).reshape(_TILE, -1)).view(_TILE**2, -1, channels)
+    found = [_both_ways(_OUT_OF, torch.bmm(numbers, kernel).view(_TILE, -1)) for kernel in kernels]
+    return [one.view(_SIDE**2, frames, down * across, -1) for one in found]
 
 
-def _into_tiles(values: torch.Tensor) -> torch.Tensor:
-    """Rows cut into tiles, transformed: (1, 8 channels, height, frames and tiles), so that rows are long."""
-    frames, height, width, channels = values.shape
-    padded = functional.pad(values, (0, 0, 1, 1)).transpose(0, 1)
-    tiles = padded.unfold(2, _TILE, _OUTPUTS).transpose(3, 4)
-    return (_INTO @ tiles).reshape(1, height, frames * width // _OUTPUTS, _TILE * channels).permute(0, 3, 1, 2)
+def _both_ways(matrix: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
+    """The matrix (n, 8) applied to the columns of tiles, then to their rows: (8, 8 others) become (n, n, others)."""
+    columns = (matrix @ numbers).view(len(matrix), _TILE, -1)
+    return torch.bmm(matrix.expand(len(matrix), -1, -1), columns)
 
 
 def _into() -> torch.Tensor:
@@ -70,9 +69,8 @@ def _into() -> torch.Tensor:
 
 def _out_of() -> torch.Tensor:
     """Rows: the powers of the points; infinity has the highest alone."""
-    powers = np.vander(_POINTS, _OUTPUTS, increasing=True).T
-    highest = np.eye(_OUTPUTS)[:, -1:]
-    return torch.from_numpy(np.hstack([powers, highest])).float()
+    powers = np.vander(_POINTS, _SIDE, increasing=True).T
+    return torch.from_numpy(np.hstack([powers, np.eye(_SIDE)[:, -1:]])).float()
 
 
 _INTO: Final = _into()
