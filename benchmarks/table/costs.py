@@ -132,7 +132,9 @@ class _Watch:
     def _share_mib(self, process: psutil.Process) -> float:
         try:
             spent = process.cpu_times()
-            self.seen[process.pid] = " ".join(process.cmdline()), float(spent.user + spent.system)
+            # One that has ended, and was not waited for yet, has no command line any more.
+            command = " ".join(process.cmdline()) or self.seen.get(process.pid, ("",))[0]
+            self.seen[process.pid] = command, float(spent.user + spent.system)
             return float(process.memory_full_info().pss) / _MIB
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             return 0.0
