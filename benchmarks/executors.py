@@ -14,7 +14,7 @@ rows beyond them show the same files again, as clips of their own. `--work` says
 
 CPU-seconds are those of all processes, memory is the highest sum over them, each page shared among those that hold it.
 The last column says whose the CPU-seconds are: `coordinator` reads the manifest, hands out and, but for Ray, writes;
-`feed`, `writers` and `rest` are Ray's. `--code` takes another checkout, to measure a change. Linux only.
+`feed`, `writers`, `schedule` and `rest` are Ray's. `--code` takes another checkout, to measure a change. Linux only.
 """
 
 import argparse
@@ -47,6 +47,7 @@ _ROLES: Final = {
     "copy_unseen": "coordinator",
     "ray::Feed": "feed",
     "ray::_Writer": "writers",
+    "SplitCoordinator": "schedule",
     "_StageWorker": "workers",
     "curation.video.worker": "decoding",
     "ray": "rest",

@@ -53,8 +53,10 @@ def copy_unseen(manifest: str, output: str, bucket: str, executor: str) -> None:
 
 
 def _executor(name: str) -> Executor:
-    if name != "ray":
-        return {"processes": ProcessExecutor, "local": LocalExecutor}[name]()
+    if name == "local":
+        return LocalExecutor()
+    if name == "processes":
+        return ProcessExecutor()
     from curation.execution.ray_executor import RayExecutor
 
     return RayExecutor()

@@ -24,7 +24,7 @@ def to_row(record: Sample | RejectedClip | FailedClip) -> Row:
 
 
 def _plain(value: Any) -> Any:
-    if names := _field_names(type(value)):
+    if names := _field_names(value.__class__):
         return {name: _plain(getattr(value, name)) for name in names}
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
