@@ -7,7 +7,7 @@ Runs the command that a user runs, in turns, on clips of which there are as many
 rows beyond them show the same files again, as clips of their own. `--work` says what is done with them:
 
 - `clips`: drawn clips of 25 frames in 80x144 go through all stages.
-- `tiny`: drawn clips of 5 frames are rejected once they are decoded: they are too short.
+- `tiny`: drawn clips of 16 frames are rejected once they are decoded: they are too short.
 - `words`: no clip has a subject in its caption, and so none is opened. All that is left is overhead.
 - `payloads`: files of 8 MiB are copied into shards unseen, by the last stage alone. Beside `local` it shows what it
   costs to move a MiB from worker to writer.
@@ -37,7 +37,7 @@ from worlds.sprites import SpriteWorldConfig, make_world
 _WORLD: Final = SpriteWorldConfig(clips=30, frames=25, height=80, width=144, undesirable_share=0.0, max_subjects=1)
 BUCKET: Final = "17x80x144"
 _WORK: Final = ("clips", "tiny", "words", "payloads")
-_TINY_FRAMES: Final = 5
+_TINY_FRAMES: Final = 16
 _PATIENCE_S: Final = 3600.0
 _PAYLOAD_BYTES: Final = 8 << 20
 _NO_SUBJECT: Final = "It rains."
