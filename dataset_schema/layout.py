@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from dataset_schema.media_places import PLACES_KEY, encode
+from dataset_schema.placed_media import PLACES_KEY, encode
 from dataset_schema.rows import Row
 
 # Our choice: a query costs less the more rows a group has, and a reader of words holds no more than these in memory.

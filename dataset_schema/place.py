@@ -1,7 +1,6 @@
 """Where a dataset lies: the directory that holds `dataset.json` and the tables, and none of its parts."""
 
 from dataset_schema.replacement import MANIFEST_NAME
-from dataset_schema.shard import INDEX_FOLDER, TABLES, expect_no_datasets_below
 from storage.address import Place, path_below
 from storage.places import place_of
 
@@ -25,9 +24,13 @@ def expect_directory(dataset: Place) -> None:
     if not dataset.exists():
         raise FileNotFoundError(f"dataset {dataset} does not exist; {_EXPECTED}")
     if not (dataset / MANIFEST_NAME).is_file():
+        from dataset_schema.shard import expect_no_datasets_below  # only here: Arrow comes with it
+
         expect_no_datasets_below(dataset)
 
 
 def _is_part(path: Place, dataset: Place) -> bool:
+    from dataset_schema.shard import INDEX_FOLDER, TABLES  # only here: Arrow comes with it
+
     first = path_below(path, dataset).parts[0]
     return first in {MANIFEST_NAME, INDEX_FOLDER, *(table.folder for table in TABLES.values())}

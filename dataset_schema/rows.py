@@ -24,13 +24,19 @@ def to_row(record: Sample | RejectedClip | FailedClip) -> Row:
 
 
 def _plain(value: Any) -> Any:
+    if names := _field_names(value.__class__):
+        return {name: _plain(getattr(value, name)) for name in names}
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     if isinstance(value, Mapping):
         return [{"name": name, "value": number} for name, number in value.items()]
-    if is_dataclass(value):
-        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
     return value
+
+
+@cache
+def _field_names(kind: type) -> tuple[str, ...]:
+    """Those of a record; none of anything else."""
+    return tuple(each.name for each in fields(kind)) if is_dataclass(kind) else ()
 
 
 def from_row(row: Mapping[str, Any], kind: Any) -> Any:

@@ -22,7 +22,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from benchmarks.table.costs import CommandError, Cost, adopt_orphans, cost_of
+from benchmarks.table.costs import CommandError, Cost, adopt_orphans, compile_modules, cost_of
 from benchmarks.table.peers import versions
 from benchmarks.table.rendering import Found, MeasuredRow, render, replace_table
 from benchmarks.table.row import Inputs, Row, Rows, Side
@@ -54,6 +54,7 @@ def main() -> int:
     if arguments.write is not None:
         replace_table(arguments.write.read_text(encoding="utf-8"), "")  # not after half an hour
     adopt_orphans()
+    compile_modules()
     load, start_s = os.getloadavg()[0], time.monotonic()
     measured = [row for name in arguments.rows for row in _rows(name, arguments)]
     table = render(measured, load=load, versions=versions(), scale=arguments.scale)

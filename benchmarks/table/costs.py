@@ -1,5 +1,6 @@
 """What a command costs over all of its processes: CPU-seconds, seconds by the clock, and memory at its peak."""
 
+import compileall
 import contextlib
 import ctypes
 import json
@@ -22,6 +23,8 @@ _SILENCE_S: Final = 600.0
 _PATIENCE_S: Final = 20.0
 _MIB: Final = 1024**2
 _ROOT: Final = Path(__file__).parents[2]
+# Whoever switched compiled modules off would pay for compiling ours in every process, and for none of the peers'.
+_ENVIRONMENT: Final = {"PYTHONPATH": str(_ROOT), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": ""}
 
 
 class CommandError(RuntimeError):
@@ -35,12 +38,14 @@ class Cost:
     Attributes:
         peak_mib: the highest sum over all processes, each page shared among those that hold it.
         made: what came out, in the command's own words.
+        by_command: CPU-seconds of each of its processes, as they were last seen, by their command lines.
     """
 
     cpu_s: float
     wall_s: float
     peak_mib: float
     made: str = ""
+    by_command: tuple[tuple[str, float], ...] = ()
 
 
 def adopt_orphans() -> None:
@@ -48,23 +53,32 @@ def adopt_orphans() -> None:
     ctypes.CDLL(None).prctl(_ADOPT_ORPHANS, 1, 0, 0, 0)
 
 
-def cost_of(command: Sequence[str], environment: Mapping[str, str], *, is_whole: bool) -> Cost:
+def compile_modules() -> None:
+    """Compile this project's own, once, as an installer does those of the peers."""
+    for package in (_ROOT / "benchmarks", *(module.parent for module in _ROOT.glob("*/__init__.py"))):
+        compileall.compile_dir(package, quiet=1)
+
+
+def cost_of(
+    command: Sequence[str], environment: Mapping[str, str], *, is_whole: bool, patience_s: float = _SILENCE_S
+) -> Cost:
     """Run a command once.
 
     Args:
         command: where its last line is JSON as `timed.py` prints it, that says what came out.
         environment: beside this process's own.
         is_whole: the whole command counts, with its start; else what it says that its work took.
+        patience_s: how long it may take.
 
     Raises:
-        CommandError: it failed, or took more than ten minutes.
+        CommandError: it failed, or took too long.
     """
     known = {child.pid for child in psutil.Process().children()}
     before_s, start_s = _waited_for_s(), time.monotonic()
     process = subprocess.Popen(
         command,
         cwd=_ROOT,
-        env={**os.environ, "PYTHONPATH": str(_ROOT), "OMP_NUM_THREADS": "1", **environment},
+        env={**os.environ, **_ENVIRONMENT, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -72,11 +86,11 @@ def cost_of(command: Sequence[str], environment: Mapping[str, str], *, is_whole:
     )
     with _watched(known) as watch:
         try:
-            printed, words = process.communicate(timeout=_SILENCE_S)
+            printed, words = process.communicate(timeout=patience_s)
         except subprocess.TimeoutExpired as error:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            raise CommandError(f"took longer than {_SILENCE_S:.0f} s") from error
+            raise CommandError(f"took longer than {patience_s:.0f} s") from error
         finally:
             wall_s = time.monotonic() - start_s
             _wait_for_orphans(known)
@@ -84,26 +98,26 @@ def cost_of(command: Sequence[str], environment: Mapping[str, str], *, is_whole:
         raise CommandError(_last_word(words) or f"ended with status {process.returncode}")
     told = _told(printed)
     # The kernel tells nobody of the children of a process that ignores their end, as Ray's does: those were only seen.
-    cpu_s = max(_waited_for_s() - before_s, watch.cpu_s)
-    whole = Cost(cpu_s=cpu_s, wall_s=wall_s, peak_mib=watch.peak_mib, made=told.get("made", ""))
+    cpu_s = max(_waited_for_s() - before_s, sum(spent_s for _, spent_s in watch.seen.values()))
+    made, by_command = told.get("made", ""), tuple(watch.seen.values())
+    whole = Cost(cpu_s=cpu_s, wall_s=wall_s, peak_mib=watch.peak_mib, made=made, by_command=by_command)
     return whole if is_whole else Cost(**{"peak_mib": watch.peak_mib, **told})
 
 
 class _Watch:
-    """Looks at all processes below this one that were not there before, several times a second, on a thread."""
+    """Looks at all processes below this one that were not there before, several times a second, on a thread.
+
+    Attributes:
+        seen: of each process its command line and its CPU-seconds, as they were last seen, by its id.
+    """
 
     def __init__(self, known: Set[int]) -> None:
         self._known = known
         self.peak_mib = 0.0
-        self._cpu_s: dict[int, float] = {}
+        self.seen: dict[int, tuple[str, float]] = {}
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
         self._thread.start()
-
-    @property
-    def cpu_s(self) -> float:
-        """Of all processes, as they were last seen."""
-        return sum(self._cpu_s.values())
 
     def stop(self) -> None:
         self._is_over.set()
@@ -118,7 +132,9 @@ class _Watch:
     def _share_mib(self, process: psutil.Process) -> float:
         try:
             spent = process.cpu_times()
-            self._cpu_s[process.pid] = float(spent.user + spent.system)
+            # One that has ended, and was not waited for yet, has no command line any more.
+            command = " ".join(process.cmdline()) or self.seen.get(process.pid, ("",))[0]
+            self.seen[process.pid] = command, float(spent.user + spent.system)
             return float(process.memory_full_info().pss) / _MIB
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             return 0.0

@@ -47,6 +47,8 @@ class StillsRecorder:
 
     def __init__(self) -> None:
         self._file = io.BytesIO()
+        # Filled again for every still: a fresh one would cost as much as the compression.
+        self._canvas = PillowImage.new("RGB", (1, 1))
         self._indices: list[int] = []
         self._edges = [0]
 
@@ -54,7 +56,11 @@ class StillsRecorder:
         """Keep a frame, unless it is the one that was kept last."""
         if self._indices and self._indices[-1] == index:
             return
-        PillowImage.fromarray(image).save(self._file, "JPEG", quality=_JPEG_QUALITY)
+        height, width, _ = image.shape
+        if self._canvas.size != (width, height):
+            self._canvas = PillowImage.new("RGB", (width, height))
+        self._canvas.frombytes(np.ascontiguousarray(image))
+        self._canvas.save(self._file, "JPEG", quality=_JPEG_QUALITY)
         self._indices.append(index)
         self._edges.append(self._file.tell())
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from dataset_schema.arrow import FAILURES_SCHEMA, REJECTIONS_SCHEMA, SAMPLES_SCHEMA, Kind
 from dataset_schema.entities import EntityKind
 from dataset_schema.index.columns import INDEX_SCHEMA, OUTCOMES, SCORE_NAMES
-from dataset_schema.media_places import media_places
+from dataset_schema.placed_media import media_places
 from dataset_schema.records import FailedClip, RejectedClip, Sample
 from dataset_schema.shard import leaves
 

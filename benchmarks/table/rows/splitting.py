@@ -1,9 +1,8 @@
 """Raw footage into clips in shards: shots found, cut exactly or named as spans, published. No other annotator looks."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import Final
 
 import av
 
@@ -12,46 +11,10 @@ from benchmarks.table.peers import peer_side
 from benchmarks.table.row import Goal, Inputs, Row, Side, ours
 from benchmarks.table.rows.footage import footage
 from benchmarks.table.timed import Work
-from curation.execution.processes import ProcessExecutor
-from curation.execution.run import CurationRun, run_curation
-from curation.profiles import CurationConfig, build_stages
-from curation.records import Clip
-from curation.sources import SourcesConfig, read_sources
-from curation.stage import Stage
-from curation.stages.publish import PayloadMode, PublishConfig
+from curation.stages.publish import PayloadMode
 
 _SECONDS: Final = 40.0
 _CUT_HEIGHT, _CUT_WIDTH = 576, 1024  # of the largest bucket that 1280x720 fills
-_STAGES: Final = ("decode", "split_shots", "shot_frames", "publish")
-
-
-class NoEntities(Stage):
-    """Stands where words, masks and pictures would be found."""
-
-    name: ClassVar[str] = "no_entities"
-    adds: ClassVar[frozenset[str]] = frozenset({"entities", "background"})
-
-    def score(self, clips: Sequence[Clip]) -> list[Clip]:
-        """The clips, with none."""
-        return [replace(clip, entities=()) for clip in clips]
-
-
-def split(folder: str, output: str, mode: str) -> Work:
-    """The command's own run, on all cores, without the stages that look at entities."""
-    config = CurationConfig(several_shots="split", publish=PublishConfig(mode=PayloadMode(mode)))
-
-    def work() -> str:
-        *looking, publish = (stage for stage in build_stages(config) if stage.name in _STAGES)
-        run = CurationRun(stages=[*looking, NoEntities(), publish], output=Path(output), profile="embedded")
-        records = read_sources(Path(folder), SourcesConfig(caption="A shot."))
-        counts = run_curation(records, run, executor=ProcessExecutor()).counts
-        if counts.failed or not counts.kept:
-            raise RuntimeError(
-                f"{counts.failed} clips failed and {counts.kept} were kept, expected some and no failure"
-            )
-        return f"{counts.kept} clips"
-
-    return work
 
 
 def decode_alone(*videos: str) -> Work:
@@ -107,7 +70,7 @@ def rows(inputs: Inputs) -> Iterator[Row]:
 
 
 def _ours(folder: Path, output: Path, mode: PayloadMode) -> Side:
-    return Side(name="ours", command=ours("splitting:split", folder, output, mode), is_whole=True)
+    return Side(name="ours", command=ours("own_splitting:split", folder, output, mode), is_whole=True)
 
 
 def _peer(package: str, where: str, *arguments: object, most: float | None = None) -> Side:

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from dataset_schema import Payload, Sample, media_places, open_shard, write_shard
 from dataset_schema.arrow import SAMPLES_SCHEMA
-from dataset_schema.media_places import PLACES_KEY, encode
+from dataset_schema.placed_media import PLACES_KEY, encode
 from dataset_schema.rows import to_row
 from tests.dataset_schema.golden_records import GOLDEN_SAMPLES, GOLDEN_SHARD_3_1
 from tests.dataset_schema.test_layout import contents_of, sample
