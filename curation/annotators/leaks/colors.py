@@ -78,7 +78,8 @@ def _examples(colors: npt.NDArray[np.float32]) -> cKDTree:
 
 def _chosen(colors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Evenly, at most so many."""
-    return colors[np.linspace(0, len(colors) - 1, min(len(colors), _EXAMPLES)).astype(int)]
+    chosen: npt.NDArray[np.float32] = colors[np.linspace(0, len(colors) - 1, min(len(colors), _EXAMPLES)).astype(int)]
+    return chosen
 
 
 def _distance(colors: npt.NDArray[np.float32], examples: cKDTree) -> npt.NDArray[np.float64]:
