@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import cv2
 import numpy as np
@@ -98,10 +98,9 @@ def candidates(head: HeadOutput, size: Size, scale: float, min_score: float) -> 
     distances = head.distances[0, torch.from_numpy(is_sure)]
     expected = (distances.softmax(-1) @ torch.arange(BINS, dtype=torch.float32)).numpy()
     middles, strides = _places(_whole(_scaled(height, scale)), _whole(_scaled(width, scale)))
-    middles = middles[is_sure]
-    reach: npt.NDArray[np.float32] = expected * strides[is_sure]
-    boxes = np.concatenate([middles - reach[:, :2], middles + reach[:, 2:]], axis=1) / np.float32(scale)
-    boxes = boxes.clip(0, np.array([width, height, width, height], np.float32))
+    middles, reach = middles[is_sure], expected * strides[is_sure]
+    boxes: npt.NDArray[Any] = np.concatenate([middles - reach[:, :2], middles + reach[:, 2:]], axis=1)
+    boxes = (boxes / np.float32(scale)).clip(0, np.array([width, height, width, height], np.float32))
     is_one = (boxes[:, :2] < boxes[:, 2:]).all(axis=1)
     return ObjectCandidates(boxes=boxes[is_one], scores=scores[is_one])
 
