@@ -19,7 +19,7 @@ Plane: TypeAlias = npt.NDArray[np.float32]  # (height, width)
 Homography: TypeAlias = npt.NDArray[np.float64]  # (3, 3)
 
 # Frames are registered at this size, by so many features, of which so many must agree.
-_SIDE: Final = 640
+_SIDE: Final = 320
 _MAX_FEATURES: Final = 1000
 _MIN_CONTRAST: Final = 0.01  # a quarter of the usual, for dim scenes: the strongest are taken anyway
 _MIN_INLIERS: Final = 20
@@ -75,7 +75,7 @@ def paint_seen_background(image: Image, hole: Mask, views: Sequence[View], *, ma
         shown, known = _lay_over(view, camera, hole.shape)
         color_shift, difference = _compare(image, shown, known & ~hole)
         better = hole & known & (difference < least)
-        plate[better] = np.clip(np.round(shown + color_shift), 0, 255).astype(np.uint8)[better]
+        plate[better] = np.clip(np.round(shown[better] + color_shift[better]), 0, 255).astype(np.uint8)
         least[better] = difference[better]
         unseen &= ~better
     return Plate(plate, unseen)
@@ -114,19 +114,17 @@ def _corners(image: Image, hole: Mask) -> _Corners | None:
     return _Corners(points, looks)
 
 
-def _lay_over(view: View, camera: Homography, shape: tuple[int, ...]) -> tuple[npt.NDArray[np.float32], Mask]:
+def _lay_over(view: View, camera: Homography, shape: tuple[int, ...]) -> tuple[Image, Mask]:
     """The view as the frame's camera would see it, and where it shows background."""
     size = (shape[1], shape[0])
     shown = cv2.warpPerspective(view.image, camera, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    background = (~view.mask).astype(np.float32)
+    background = np.where(view.mask, np.uint8(0), np.uint8(255))
     background[[0, -1]], background[:, [0, -1]] = 0, 0
-    known = cv2.warpPerspective(background, camera, size, flags=cv2.INTER_LINEAR) > 0.99
-    return shown.astype(np.float32), known
+    known = cv2.warpPerspective(background, camera, size, flags=cv2.INTER_LINEAR) > 0.99 * 255
+    return shown, known
 
 
-def _compare(
-    image: Image, shown: npt.NDArray[np.float32], both: Mask
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+def _compare(image: Image, shown: Image, both: Mask) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """For every pixel, by the pixels around it that both show: by how much the color is off, and the difference.
 
     That is what is left when the colors agree, and by how much they are more off here than everywhere: light changes
@@ -135,9 +133,9 @@ def _compare(
     size = both.shape[::-1]
     scale = min(1.0, _COMPARED_SIDE / max(size))
     small = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
-    shared = both.astype(np.float32)
-    weight = cv2.resize(shared, small, interpolation=cv2.INTER_AREA)
-    off = cv2.resize((image - shown) * shared[..., None], small, interpolation=cv2.INTER_AREA)
+    weight = cv2.resize(both.astype(np.float32), small, interpolation=cv2.INTER_AREA)
+    off = cv2.subtract(image, shown, mask=both.astype(np.uint8), dtype=cv2.CV_32F)
+    off = cv2.resize(off, small, interpolation=cv2.INTER_AREA)
     color_shift = _around(off, weight)
     left = np.abs(off - color_shift * weight[..., None]).mean(axis=-1, keepdims=True)
     everywhere = off.sum(axis=(0, 1)) / max(1e-6, float(weight.sum()))

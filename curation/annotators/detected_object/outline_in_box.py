@@ -133,7 +133,9 @@ def _network_odds(image: Image, frame: FrameEvidence, box: Box, network: Foregro
     """Of the closest look that knows the thing best."""
     shape = frame.foreground.shape
     middle = box_mask(box, shape, scale=_MIDDLE)
-    looks = [frame.foreground, *(_look_closely(image, shape, box, margin, network) for margin in _MARGINS)]
+    windows = dict.fromkeys(_window(box, margin, shape) for margin in _MARGINS)
+    windows.pop((0, 0, shape[1], shape[0]), None)
+    looks = [frame.foreground, *(_look_closely(image, shape, window, network) for window in windows)]
     known = [float(look[middle].mean()) for look in looks]
     best = int(np.argmax(known))
     probability = np.clip(looks[best], 1e-3, 1 - 1e-3)
@@ -141,12 +143,19 @@ def _network_odds(image: Image, frame: FrameEvidence, box: Box, network: Foregro
     return odds
 
 
-def _look_closely(image: Image, shape: tuple[int, ...], box: Box, margin: float, network: Foreground) -> Plane:
-    """The foreground of a crop around the box, at working size; nothing outside it."""
+def _window(box: Box, margin: float, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """The box with room around it, as far as the frame reaches: x0, y0, x1, y1."""
     height, width = shape
     room = margin * max(box[2] - box[0], box[3] - box[1])
     x0, y0 = max(0, round(box[0] - room)), max(0, round(box[1] - room))
-    x1, y1 = min(width, max(x0 + 2, round(box[2] + room))), min(height, max(y0 + 2, round(box[3] + room)))
+    return x0, y0, min(width, max(x0 + 2, round(box[2] + room))), min(height, max(y0 + 2, round(box[3] + room)))
+
+
+def _look_closely(
+    image: Image, shape: tuple[int, ...], window: tuple[int, int, int, int], network: Foreground
+) -> Plane:
+    """The foreground of a crop of the frame, at working size; nothing outside it."""
+    (height, width), (x0, y0, x1, y1) = shape, window
     down, across = image.shape[0] / height, image.shape[1] / width
     crop = image[round(y0 * down) : round(y1 * down), round(x0 * across) : round(x1 * across)]
     plane = np.zeros(shape, np.float32)

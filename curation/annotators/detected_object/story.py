@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -31,13 +32,11 @@ class Story:
 def best_story(frames: Sequence[Sequence[Candidate]]) -> Story | None:
     """The boxes whose worth and likeness are greatest together; None without a sure one."""
     pairs = max(1, len(frames) - 1)
+    alike = cache(lambda one, other: color_similarity(one.colors, other.colors))  # of a pair that many choices hold
 
     def value(choice: Sequence[Candidate | None]) -> float:
         present = [box for box in choice if box is not None]
-        likeness = sum(
-            color_similarity(one.colors, other.colors) - _LINK_SIMILARITY
-            for one, other in itertools.combinations(present, 2)
-        )
+        likeness = sum(alike(one, other) - _LINK_SIMILARITY for one, other in itertools.combinations(present, 2))
         return sum(box.worth for box in present) + 2 * _LINK_WEIGHT * likeness / pairs
 
     choices: list[tuple[Candidate | None, ...]] = list(itertools.product(*([None, *boxes] for boxes in frames)))

@@ -13,7 +13,7 @@ from storage.configs import PRESET_ONLY, strict
 
 cv2: Any = Deferred("cv2")
 
-_REVISION: Final = "2"
+_REVISION: Final = "3"
 
 
 @strict

@@ -16,7 +16,8 @@ _SIDE: Final = 320
 _BLUR_PX: Final = 1.0
 
 # A pixel looks like the entity if its nearest colors there are nearer, by this factor, than those of the background.
-# Our choice: so many neighbours of so many pixels of each; and colors that both share count as clean.
+# Our choice: so many neighbours of so many pixels of each, and no more pixels are asked about; and colors that both
+# share count as clean.
 _NEARER: Final = 0.8
 _NEIGHBOURS: Final = 5
 _EXAMPLES: Final = 3000
@@ -59,8 +60,9 @@ def color_leak(painted: Painted, *, rim: float, gap: float) -> float:
 
 
 def _share_like(colors: npt.NDArray[np.float32], entity: cKDTree, background: cKDTree) -> float:
-    """How many of the colors are clearly nearer to the entity's."""
-    return float(np.mean(_distance(colors, entity) < _NEARER * _distance(colors, background)))
+    """How many of the colors, or of as many of them as are enough, are clearly nearer to the entity's."""
+    asked = _chosen(colors)
+    return float(np.mean(_distance(asked, entity) < _NEARER * _distance(asked, background)))
 
 
 def _colors(image: Image, size: tuple[int, int]) -> npt.NDArray[np.float32]:
@@ -71,8 +73,13 @@ def _colors(image: Image, size: tuple[int, int]) -> npt.NDArray[np.float32]:
 
 
 def _examples(colors: npt.NDArray[np.float32]) -> cKDTree:
-    chosen = np.linspace(0, len(colors) - 1, min(len(colors), _EXAMPLES)).astype(int)
-    return cKDTree(colors[chosen])
+    return cKDTree(_chosen(colors))
+
+
+def _chosen(colors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Evenly, at most so many."""
+    chosen: npt.NDArray[np.float32] = colors[np.linspace(0, len(colors) - 1, min(len(colors), _EXAMPLES)).astype(int)]
+    return chosen
 
 
 def _distance(colors: npt.NDArray[np.float32], examples: cKDTree) -> npt.NDArray[np.float64]:

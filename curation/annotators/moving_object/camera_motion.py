@@ -28,6 +28,7 @@ _MIN_BORDER_INLIERS: Final = 0.4
 
 # The polynomial is fitted on every eighth pixel, by this many rounds of reweighting.
 _FIT_STEP_PX: Final = 8
+_FIT_FROM: Final = _FIT_STEP_PX // 2
 _FIT_ROUNDS: Final = 8
 
 # Pixels this close to the neighbour's border have no reliable flow.
@@ -134,9 +135,10 @@ def _align(
 
 
 def _inside(places: Vectors) -> Mask:
-    (height, width), (x, y) = places.shape[:2], cv2.split(places)
-    across = (x > _MARGIN_PX) & (x < width - 1 - _MARGIN_PX)
-    inside: Mask = across & (y > _MARGIN_PX) & (y < height - 1 - _MARGIN_PX)
+    height, width = places.shape[:2]
+    least = float(np.nextafter(np.float32(_MARGIN_PX), np.float32(np.inf)))  # both ends count
+    most = [float(np.nextafter(np.float32(side - 1 - _MARGIN_PX), np.float32(0))) for side in (width, height)]
+    inside: Mask = cv2.inRange(places, (least, least), tuple(most)) > 0
     return inside
 
 
@@ -146,24 +148,30 @@ def _background_drift(motion: Vectors, visible: Mask) -> Vectors:
     Our choice: a polynomial, quadratic across and cubic down the frame. A scene is not a plane, and depth mostly
     changes from the bottom of a picture to its top.
     """
-    height, width = visible.shape
-    half = _FIT_STEP_PX // 2
-    basis = _polynomial(height, width)
-    coarse = basis[half::_FIT_STEP_PX, half::_FIT_STEP_PX].reshape(-1, basis.shape[-1]).astype(np.float64)
-    target = motion[half::_FIT_STEP_PX, half::_FIT_STEP_PX].reshape(-1, 2)
-    seen = visible[half::_FIT_STEP_PX, half::_FIT_STEP_PX].ravel()
-    coefficients = np.zeros((basis.shape[-1], 2))
+    coarse, at_border = _coarse_polynomial(*visible.shape)
+    target = motion[_FIT_FROM::_FIT_STEP_PX, _FIT_FROM::_FIT_STEP_PX].reshape(-1, 2)
+    seen = visible[_FIT_FROM::_FIT_STEP_PX, _FIT_FROM::_FIT_STEP_PX].ravel()
+    coefficients = np.zeros((coarse.shape[-1], 2))
     if not seen.any():
         return np.zeros_like(motion)
-    trust = np.where(np.abs(coarse[:, 1:3]).max(axis=1) > 1 - 2 * _BORDER, 1.0, 0.5) * seen
+    trust = np.where(at_border, 1.0, 0.5) * seen
+    ridge = 1e-3 * np.eye(len(coefficients))
     for _ in range(_FIT_ROUNDS):
-        miss = np.linalg.norm(target - coarse @ coefficients, axis=1)
-        scale = max(1.5 * float(np.median(miss[seen])), 0.3)
-        weighted = coarse * (trust / (1 + (miss / scale) ** 2) ** 2)[:, None]
-        ridge = 1e-3 * np.eye(len(coefficients))
+        miss = np.square(target - coarse @ coefficients).sum(axis=1)
+        scale = max(2.25 * float(np.median(miss[seen])), 0.09)
+        weighted = coarse * (trust / (1 + miss / scale) ** 2)[:, None]
         coefficients = np.linalg.solve(coarse.T @ weighted + ridge, weighted.T @ target)
-    drift = basis.reshape(-1, basis.shape[-1]) @ coefficients.astype(np.float32)
-    return drift.reshape(motion.shape)
+    return _evaluate(coefficients.astype(np.float32), *visible.shape)
+
+
+def _evaluate(coefficients: npt.NDArray[np.float32], height: int, width: int) -> Vectors:
+    """The polynomial at every pixel: quadratic across, with coefficients that are cubic down."""
+    one, x, y, xx, xy, yy, yyy = coefficients
+    down = ((2 * np.arange(height) / height - 1)[:, None]).astype(np.float32)
+    across = (2 * np.arange(width) / width - 1).astype(np.float32)
+    rows = np.stack([one + down * (y + down * (yy + down * yyy)), x + down * xy, np.broadcast_to(xx, (height, 2))], 1)
+    field: Vectors = np.stack([np.ones_like(across), across, across * across], axis=-1) @ rows
+    return field
 
 
 @lru_cache(maxsize=2)
@@ -173,8 +181,10 @@ def _pixels(height: int, width: int) -> Vectors:
 
 
 @lru_cache(maxsize=2)
-def _polynomial(height: int, width: int) -> npt.NDArray[np.float32]:
-    """1, x, y, x^2, xy, y^2, y^3 at every pixel, with x and y in [-1, 1]."""
-    y, x = np.mgrid[:height, :width].astype(np.float32)
-    x, y = 2 * x / width - 1, 2 * y / height - 1
-    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y, y**3], axis=-1)
+def _coarse_polynomial(height: int, width: int) -> tuple[npt.NDArray[np.float64], Mask]:
+    """1, x, y, x^2, xy, y^2, y^3 at the pixels that are fitted, with x and y in [-1, 1]; which are at the border."""
+    rows, columns = np.mgrid[_FIT_FROM:height:_FIT_STEP_PX, _FIT_FROM:width:_FIT_STEP_PX].reshape(2, -1)
+    x, y = 2 * columns.astype(np.float32) / width - 1, 2 * rows.astype(np.float32) / height - 1
+    at_border: Mask = np.maximum(np.abs(x), np.abs(y)) > 1 - 2 * _BORDER
+    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y, y**3], axis=-1)
+    return terms.astype(np.float64), at_border

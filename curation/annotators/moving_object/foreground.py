@@ -81,9 +81,9 @@ class ForegroundNetwork:
             raise RuntimeError("foreground network is not loaded, expected a call of load() first")
         squeezed = cv2.resize(picture, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
         self._network.setInput(cv2.dnn.blobFromImage(squeezed))
-        found = self._network.forward().reshape(_SIDE, _SIDE)
+        found = np.clip(self._network.forward().reshape(_SIDE, _SIDE), 0, 1)
         probability: Plane = cv2.resize(found, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-        return np.clip(probability, 0, 1)
+        return probability
 
     def _path(self) -> Path:
         path = self._folder / _FILE

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import cv2
 import numpy as np
@@ -59,7 +59,8 @@ class LoadedNanoDet:
     def _detect(self, image: Image, min_score: float) -> ObjectCandidates:
         scale, pixels = prepare(image)
         head = self.network(pixels)
-        check_finite(torch.cat([head.scores, head.distances.flatten(2)], 2), "NanoDet")
+        check_finite(head.scores, "NanoDet")
+        check_finite(head.distances, "NanoDet")
         return candidates(head, (image.shape[0], image.shape[1]), scale, min_score)
 
 
@@ -73,8 +74,9 @@ def prepare(image: Image) -> tuple[float, torch.Tensor]:
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     padded = np.zeros((_whole(height), _whole(width), 3), np.float32)
     padded[:height, :width] = cv2.resize(image, (width, height), interpolation=interpolation)[..., ::-1]
-    normalized = (padded - np.array(_MEAN, np.float32)) / np.array(_STD, np.float32)
-    return scale, torch.from_numpy(normalized).permute(2, 0, 1)[None]
+    padded -= np.array(_MEAN, np.float32)
+    padded /= np.array(_STD, np.float32)
+    return scale, torch.from_numpy(padded).permute(2, 0, 1)[None]
 
 
 def candidates(head: HeadOutput, size: Size, scale: float, min_score: float) -> ObjectCandidates:
@@ -91,12 +93,15 @@ def candidates(head: HeadOutput, size: Size, scale: float, min_score: float) -> 
     """
     height, width = size
     scores = head.scores[0].numpy()
-    expected = (head.distances[0].softmax(-1) @ torch.arange(BINS, dtype=torch.float32)).numpy()
+    is_sure = scores.max(axis=1) >= min_score
+    scores = scores[is_sure]
+    distances = head.distances[0, torch.from_numpy(is_sure)]
+    expected = (distances.softmax(-1) @ torch.arange(BINS, dtype=torch.float32)).numpy()
     middles, strides = _places(_whole(_scaled(height, scale)), _whole(_scaled(width, scale)))
-    reach = expected * strides
-    boxes = np.concatenate([middles - reach[:, :2], middles + reach[:, 2:]], axis=1) / np.float32(scale)
-    boxes = boxes.clip(0, np.array([width, height, width, height], np.float32))
-    is_one = (scores.max(axis=1) >= min_score) & (boxes[:, :2] < boxes[:, 2:]).all(axis=1)
+    middles, reach = middles[is_sure], expected * strides[is_sure]
+    boxes: npt.NDArray[Any] = np.concatenate([middles - reach[:, :2], middles + reach[:, 2:]], axis=1)
+    boxes = (boxes / np.float32(scale)).clip(0, np.array([width, height, width, height], np.float32))
+    is_one = (boxes[:, :2] < boxes[:, 2:]).all(axis=1)
     return ObjectCandidates(boxes=boxes[is_one], scores=scores[is_one])
 
 
