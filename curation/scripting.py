@@ -66,9 +66,12 @@ def curate(
     Raises:
         DatasetBusyError: another run is writing the dataset.
         PlanError: the stages cannot work as asked; one line says why.
+        TypeError: `stages` is no list.
         ValueError: the source is no manifest, or the output is no place.
         OtherConfigurationError: the dataset was begun with other stages, or other limits.
     """
+    if isinstance(stages, str) or not isinstance(stages, Sequence):
+        raise TypeError(f"stages is {stages!r}, expected a list of them, such as `curation.embedded()` gives")
     output = place_of(output)
     records = (
         read_sources(place_of(source), SourcesConfig(), output=output)

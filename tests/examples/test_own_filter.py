@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -92,3 +93,9 @@ def test_another_limit_is_another_dataset(dataset: Path, monkeypatch: pytest.Mon
 def test_without_the_stage_that_decodes_the_plan_says_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="stage colorfulness reads frames, which no stage before it adds"):
         curation.curate([], [Colorfulness(), *curation.embedded(CONFIG)], tmp_path)
+
+
+@pytest.mark.parametrize("stages", ["embedded", CONFIG])
+def test_what_is_no_list_of_stages_is_refused(stages: Any, tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match=r"stages is .*, expected a list of them, such as `curation\.embedded\(\)`"):
+        curation.curate([], stages, tmp_path)
