@@ -106,8 +106,8 @@ def expect_state_fits(run: RunConfig, devices: Devices) -> None:
     Raises:
         ValueError: they are; the message says what to change.
     """
-    bucket = run_buckets(run)[0]  # any: the state knows no clips
-    state = max(_memory(run, each, _workload(run, bucket, each), devices).state for each in run.training.phases)
+    no_clips = Workload(clips=0, tokens=0, text_tokens=0, image_tokens=0)
+    state = max(_memory(run, each, no_clips, devices).state for each in run.training.phases)
     if state > devices.memory_bytes:
         weights = sum(parameters_by_part(run.pipeline.model).values())
         raise ValueError(

@@ -21,11 +21,11 @@ from tests.modeling.backbones.small_wan import published
 from tests.pipelines.proof.small_proof import BUCKET, SEED, TINY, Proof
 
 SHORTER = {
-    "steps = 900": "steps = 2",
-    "cooldown_steps = 300": "cooldown_steps = 1",
-    "steps = 800": "steps = 1",
-    "steps = 4000": "steps = 2",
-    "cooldown_steps = 3500": "cooldown_steps = 1",
+    "steps = 1800": "steps = 2",
+    "cooldown_steps = 600": "cooldown_steps = 1",
+    "steps = 400": "steps = 1",
+    "steps = 2800": "steps = 2",
+    "cooldown_steps = 2400": "cooldown_steps = 1",
     "warmup_steps = 20": "warmup_steps = 1",
     "tokens_per_device = 1728": "tokens_per_device = 216",
     "reference_gain_every_steps = 50": "reference_gain_every_steps = 1",
