@@ -13,7 +13,8 @@ from curation.records import Clip
 from curation.sources import SourcesConfig, read_sources
 from curation.stage import Stage
 from curation.stages.publish import PayloadMode, Publish, PublishConfig
-from dataset_schema import Bucket, MediaFacts
+from dataset_schema import Bucket
+from tests.made_media import media_facts
 
 
 class Unseen(Stage):
@@ -24,22 +25,7 @@ class Unseen(Stage):
 
     def score(self, clips: Sequence[Clip]) -> list[Clip]:
         """The clips, with made up facts and no entities."""
-        media = MediaFacts(
-            container="mp4",
-            codec="h264",
-            width=144,
-            height=80,
-            declared_frames=25,
-            decoded_frames=25,
-            duration_s=25 / 24,
-            fps=24.0,
-            is_vfr=False,
-            rotation_deg=0,
-            sample_aspect_ratio=1.0,
-            color_transfer=None,
-            is_interlaced=False,
-            has_audio=False,
-        )
+        media = media_facts(width=144, height=80, frames=25)
         return [replace(clip, media=media, entities=()) for clip in clips]
 
 
