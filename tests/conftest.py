@@ -8,6 +8,15 @@ import pytest
 
 _SLOW_TIMEOUT_S = 1800
 _ONE_PROCESS = ("tests/pipelines/proof/", "tests/curation/annotators/language/")  # each trains a model
+_LONGEST = (
+    *_ONE_PROCESS,
+    "tests/pipelines/housekeeping/test_stored.py",
+    "tests/test_extras.py",
+    "tests/modeling/training/",
+    "tests/curation/stages/test_decode_bad_files.py",
+    "tests/curation/execution/",
+    "tests/pipelines/verbs/test_submit.py",
+)
 
 # The environment of the older packages (tests/legacy) has no hypothesis.
 if find_spec("hypothesis"):
@@ -34,10 +43,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Tests that run side by side share what is dear to make: those of a file, and of some folders, run in one process.
 
-    xdist's own way to say so, its `xdist_group`, groups nothing under pytest 9.2.
+    xdist's own way to say so, its `xdist_group`, groups nothing under pytest 9.2. Files start in their order here, not
+    those of many tests first: a file of few long ones would come last, and the other processes would wait for it.
     """
     from xdist.scheduler import LoadFileScheduling
 
+    config.option.loadscopereorder = False
     scheduler = LoadFileScheduling(config, log)
     file_of = scheduler._split_scope
     scheduler._split_scope = lambda nodeid: next(filter(nodeid.startswith, _ONE_PROCESS), None) or file_of(nodeid)
@@ -45,7 +56,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What holds for tests of a kind.
+    """What holds for tests of a kind, and the files that take longest first.
 
     What a driver or a library says of the machine's GPU is shown, and no error as warnings are elsewhere. Slow tests
     have more time than others before they are taken for stuck.
@@ -55,6 +66,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(_SLOW_TIMEOUT_S))
+    items.sort(key=lambda item: not item.nodeid.startswith(_LONGEST))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
