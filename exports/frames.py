@@ -7,6 +7,7 @@ from typing import Final
 from PIL import Image
 
 from exports.refusal import Reason, Refused
+from video_reading.chosen_frames import chosen_frames
 from video_reading.clip import open_clip
 from video_reading.look import Look
 from video_reading.part import Span, VideoPart
@@ -17,23 +18,23 @@ _QUALITY: Final = 95
 
 
 def frames_of(video: bytes, numbers: Collection[int]) -> Iterator[tuple[int, bytes]]:
-    """Frames with their numbers, as JPEG; those behind the last wanted one are not decoded.
+    """Frames with their numbers, as JPEG.
 
     Raises:
         Refused: the video cannot be decoded, or ends before.
     """
-    left = set(numbers)
+    left = sorted(numbers)
     try:
         with open_clip(VideoPart(file=video, span=Span())) as clip:
-            for number, shown in zip(range(max(left, default=-1) + 1), clip.frames, strict=False):
-                if number in left:
-                    left.remove(number)
-                    look = Look.of(shown.frame, clip.video.sample_aspect)
-                    yield number, _jpeg(Image.fromarray(look.painter(*look.size)(shown.frame)))
+            places = [number for number in left if number < len(clip.timeline.times_s)]
+            for number, shown in zip(places, chosen_frames(clip, places), strict=False):
+                left.remove(number)
+                look = Look.of(shown.frame, clip.video.sample_aspect)
+                yield number, _jpeg(Image.fromarray(look.painter(*look.size)(shown.frame)))
     except VideoError as error:
         raise Refused(Reason.UNREADABLE_VIDEO, f"its video {error}") from error
     if left:
-        raise Refused(Reason.UNREADABLE_VIDEO, f"its video ends before frame {min(left)}; it has changed")
+        raise Refused(Reason.UNREADABLE_VIDEO, f"its video ends before frame {left[0]}; it has changed")
 
 
 def _jpeg(image: Image.Image) -> bytes:

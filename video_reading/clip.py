@@ -1,7 +1,7 @@
 """One door to a clip: its file is opened, its timeline read, its frames are decoded as they are asked for."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
@@ -23,10 +23,12 @@ class OpenedClip:
     """A clip whose file is open.
 
     Attributes:
+        part: what was asked for.
         file: at hand while the clip is open.
         frames: to be taken once.
     """
 
+    part: VideoPart
     file: VideoFile
     video: OpenedVideo
     timeline: Timeline
@@ -49,10 +51,13 @@ def open_clip(part: VideoPart, *, enough_s: float | None = None) -> Iterator[Ope
             if packets.kept is not None:
                 yield _opened(file, packets.video, timeline, part, chain(packets.kept, [_ending(packets.video)]))
                 return
-        with open_video(file, max_pixels=part.max_pixels) as video:
-            if timeline.seek_s is not None:
-                video.seek(timeline.seek_s)
-            yield _opened(file, video, timeline, part, video.container.demux(video.stream))
+        with _reopened(file, timeline, part) as clip:
+            yield clip
+
+
+def opened_again(clip: OpenedClip) -> AbstractContextManager[OpenedClip]:
+    """The same clip with all of its frames still to be taken, while the first one stays open."""
+    return _reopened(clip.file, clip.timeline, clip.part)
 
 
 @contextmanager
@@ -66,10 +71,19 @@ def file_at_hand(part: VideoPart, enough_s: float | None = None) -> Iterator[Vid
         yield file
 
 
+@contextmanager
+def _reopened(file: VideoFile, timeline: Timeline, part: VideoPart) -> Iterator[OpenedClip]:
+    with open_video(file, max_pixels=part.max_pixels) as video:
+        if timeline.seek_s is not None:
+            video.seek(timeline.seek_s)
+        yield _opened(file, video, timeline, part, video.container.demux(video.stream))
+
+
 def _opened(
     file: VideoFile, video: OpenedVideo, timeline: Timeline, part: VideoPart, packets: "Iterator[av.Packet[Any]]"
 ) -> OpenedClip:
-    return OpenedClip(file=file, video=video, timeline=timeline, frames=ShownFrames(video, timeline, part, packets))
+    frames = ShownFrames(video, timeline, part, packets)
+    return OpenedClip(part=part, file=file, video=video, timeline=timeline, frames=frames)
 
 
 def _ending(video: OpenedVideo) -> "av.Packet[Any]":

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 
 import av
@@ -48,6 +49,21 @@ def read_packets(file: VideoFile, part: VideoPart, *, enough_s: float | None = N
         yield packets
 
 
+@dataclass(frozen=True, slots=True)
+class KeyPacket:
+    """One that a decoder can begin with.
+
+    Attributes:
+        time_s: when its frame is shown.
+        pts: the same in the ticks of its stream.
+        dts: when it is decoded.
+    """
+
+    time_s: float
+    pts: int
+    dts: int
+
+
 class Packets:
     """One reading of a clip.
 
@@ -57,6 +73,7 @@ class Packets:
         have_times: whether the container keeps presentation times.
         seek_s: where reading began; None is the start of the file.
         first_key_s: when the first key frame is shown.
+        keys: in the order of the file; of a file without times, none.
         shown: presentation time and duration of each packet that shows a frame, in the order of the file.
         unstamped: packets without a time.
         count: of all packets.
@@ -72,6 +89,7 @@ class Packets:
         self.have_times = video.container.format.name not in _WITHOUT_TIMES
         self.seek_s: float | None = None
         self.first_key_s: float | None = None
+        self.keys: list[KeyPacket] = []
         self.shown: list[tuple[float, float]] = []
         self.unstamped = 0
         self.count = 0
@@ -119,6 +137,9 @@ class Packets:
         self.count += 1
         self.cut_off += packet.is_corrupt
         self._keep(packet)
+        if packet.is_keyframe and self.have_times and packet.pts is not None:
+            dts = packet.pts if packet.dts is None else packet.dts  # Matroska knows none of the first
+            self.keys.append(KeyPacket(self._time(packet.pts), packet.pts, dts))
         if packet.is_discard or not packet.size:
             return
         if stamp is None:

@@ -66,10 +66,21 @@ class ShownFrames:
         self._timeline = timeline
         self._part = part
         self._packets = packets
+        self._log: list[tuple[int, str, str]] = []
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether all was well with what was decoded so far, and no frame has a part of another."""
+        trouble = self.trouble
+        return not (self.is_interlaced or trouble.refused or trouble.corrupt or trouble.backwards or self._said())
+
+    def go_on_with(self, packets: "Iterator[av.Packet[Any]]") -> None:
+        """Decode these next, of which the first is a key packet, in place of those that are left."""
+        self._packets = packets
 
     def __iter__(self) -> Iterator[ShownFrame]:
         last_s = -float("inf")
-        with av.logging.Capture() as log:
+        with av.logging.Capture() as self._log:
             for index, frame in enumerate(deinterlaced(self._decoded())):
                 time_s = self._time_s(frame, index)
                 place = self._part.span.compare(time_s, self._video.tick_s)
@@ -79,9 +90,12 @@ class ShownFrames:
                     self.trouble.backwards += time_s <= last_s
                     last_s = time_s
                     yield ShownFrame(frame, time_s)
+        self.trouble.messages += self._said()
+
+    def _said(self) -> list[str]:
         codec = self._video.stream.codec_context.codec.name
-        said = (text.strip().rstrip(".") for _, source, text in log if source == codec)
-        self.trouble.messages += [text for text in said if not _HARMLESS.search(text)]
+        said = (text.strip().rstrip(".") for _, source, text in self._log if source == codec)
+        return [text for text in said if not _HARMLESS.search(text)]
 
     def _time_s(self, frame: av.VideoFrame, index: int) -> float:
         counted = self._timeline.counted_times_s

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from dataset_schema import FailureKind
 from video_reading.opening import OpenedVideo
-from video_reading.packets import Packets
+from video_reading.packets import KeyPacket, Packets
 from video_reading.video_error import VideoError
 
 # Containers round times to their ticks; a real change of pace is larger than this share of a frame.
@@ -29,6 +29,7 @@ class Timeline:
         seek_s: where decoding must start so that the first frame is complete; None is the start of the file.
         counted_times_s: where frames carry no times, or wrong ones, the time of every frame from the start of the file
             on, in the order of display: of a raw stream at its own frame rate, of AVI one for each packet.
+        keys: packets with which decoding can begin, in the order of the file; none where frames are counted.
         packets: in the file, or read for the span.
         cut_off: packets of which the file lacks a part.
         declared_frames: from the container, of the whole video; None where it does not say.
@@ -41,6 +42,7 @@ class Timeline:
     end_s: float
     seek_s: float | None
     counted_times_s: npt.NDArray[np.float64] | None
+    keys: list[KeyPacket]
     packets: int
     cut_off: int
     declared_frames: int | None
@@ -87,6 +89,7 @@ def timeline_of(packets: Packets) -> Timeline:
         end_s=min(end_s, span.end_s or np.inf),
         seek_s=packets.seek_s,
         counted_times_s=np.array([t for t, _ in shown]) if is_counted or not packets.have_times else None,
+        keys=[] if is_counted else packets.keys,
         packets=packets.count,
         cut_off=packets.cut_off,
         declared_frames=video.stream.frames or None,

@@ -5,6 +5,7 @@ from curation.stage import ClipError
 from curation.video.plan import ROUNDING_S
 from curation.video.requests import FrameRequest
 from dataset_schema import FailureKind
+from video_reading.chosen_frames import chosen_frames
 from video_reading.clip import open_clip
 from video_reading.look import Look
 
@@ -19,12 +20,12 @@ def grab_frame(request: FrameRequest) -> Image:
     with open_clip(request.part) as clip:
         times_s = clip.timeline.times_s
         try:
-            time_s = float(times_s[request.at.among(len(times_s))])
+            place = request.at.among(len(times_s))
         except ValueError as error:
             raise ClipError(FailureKind.INPUT, f"{error}; this is another version of the annotated video") from error
-        look = None
-        for shown in clip.frames:
-            look = look or Look.of(shown.frame, clip.video.sample_aspect)
-            if abs(shown.time_s - time_s) <= ROUNDING_S:
-                return look.painter(*look.size)(shown.frame)
+        time_s = float(times_s[place])
+        found = list(chosen_frames(clip, sorted({0, place})))
+        if found and abs(found[-1].time_s - time_s) <= ROUNDING_S:
+            look = Look.of(found[0].frame, clip.video.sample_aspect)
+            return look.painter(*look.size)(found[-1].frame)
     raise ClipError(FailureKind.CORRUPT, f"its frame at {time_s:.2f} s cannot be decoded; fetch the video again")

@@ -15,7 +15,8 @@ from dataset_schema import Payload, ReferenceImage, Sample
 from picture_reading.opening import open_picture
 from pipelines.views.colors import KIND_COLORS
 from storage.places import place_of
-from video_reading.clip import OpenedClip, open_clip
+from video_reading.chosen_frames import chosen_frames
+from video_reading.clip import open_clip
 from video_reading.look import Look
 from video_reading.part import Span, VideoPart
 from video_reading.video_error import VideoError
@@ -57,25 +58,14 @@ def frames_at(sample: Sample, times_s: Sequence[float]) -> list[Picture | None]:
     part = VideoPart(file=file, span=Span(start_s=start_s or None))
     enough_s = max(wanted_s) - start_s + _LONG_ON_SHOW_S
     with suppress(VideoError, OSError, av.error.FFmpegError), open_clip(part, enough_s=enough_s) as clip:
-        for place, frame in _on_show(clip, wanted_s).items():
-            look = Look.of(frame, clip.video.sample_aspect)
-            pictures[place] = look.painter(*look.size)(frame)
+        begun = np.searchsorted(clip.timeline.times_s, np.array(wanted_s) + _LATE_S, side="right")
+        on_show = np.maximum(begun - 1, 0).tolist()  # before the first frame, the first one
+        places = sorted(set(on_show))
+        for place, shown in zip(places, chosen_frames(clip, places), strict=False):
+            look = Look.of(shown.frame, clip.video.sample_aspect)
+            picture = look.painter(*look.size)(shown.frame)
+            pictures = [picture if each == place else before for each, before in zip(on_show, pictures, strict=True)]
     return pictures
-
-
-def _on_show(clip: OpenedClip, times_s: Sequence[float]) -> dict[int, av.VideoFrame]:
-    """The last frame that has begun at each of the times; the first one for those before it."""
-    found: dict[int, av.VideoFrame] = {}
-    try:
-        for shown in clip.frames:
-            for place, time_s in enumerate(times_s):
-                if shown.time_s <= time_s + _LATE_S or place not in found:
-                    found[place] = shown.frame
-            if shown.time_s > max(times_s) + _LATE_S:
-                break
-    except av.error.FFmpegError:
-        pass  # a damaged tail: the frame before it is the one on show
-    return found
 
 
 def outlined_frames(sample: Sample) -> list[tuple[float, Picture | None]]:
