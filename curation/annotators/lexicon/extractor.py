@@ -23,7 +23,7 @@ from curation.stage import Resources
 from dataset_schema import Annotator, EntityKind
 from storage.configs import strict
 
-_REVISION: Final = "5"
+_REVISION: Final = "6"
 
 
 @strict

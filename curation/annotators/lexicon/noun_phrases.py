@@ -1,15 +1,15 @@
 """Noun phrases of a caption: a small grammar over the word lists, one pass from left to right, no training."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
 
 from curation.annotators.lexicon.sentence import Sentence
 from curation.annotators.lexicon.word_classes import VerbForm, WordClass, verb_base, verb_form
-from curation.entity_words.number import is_plural_form
+from curation.entity_words.number import is_plural, is_plural_form
 from curation.entity_words.tokens import Token
-from curation.entity_words.word_lists import BEINGS, Noun, NounClass, find_noun, sections
+from curation.entity_words.word_lists import Noun, NounClass, find_noun, sections
 
 
 class Before(StrEnum):
@@ -68,6 +68,9 @@ class _Reader:
         self._subject_end = -1  # where the last phrase ends, if it is the subject of its clause
         self._is_topic = False
         self._is_question = False  # the topic is a clause: "about how dogs bark"
+        self._beings = 0  # that the clause has named as its subjects so far, before any verb
+        self._has_verb = False
+        self._is_relative = False  # the next verb is that of "who" or "which"
 
     def read(self) -> list[NounPhrase]:
         phrases: list[NounPhrase] = []
@@ -86,6 +89,8 @@ class _Reader:
             self._has_subject = True
             is_subject = phrase.before in {Before.START, Before.CONJUNCTION} and not phrase.is_owner
             self._subject_end = phrase.end if is_subject else -1
+            # Behind a comma stands a list, which goes on to an "and", or another name of the same one.
+            self._beings += is_subject and phrase.word_before != "," and self._sentence.is_being(phrase.end - 1)
         return phrases
 
     def _phrase(self, at: int) -> NounPhrase | None:
@@ -93,7 +98,8 @@ class _Reader:
         first = self._skip_determiners(at)
         if first == at and not self._may_open(at):
             return None
-        end = _Run(sentence, first, sentence.words(at, first), self._before).read()
+        several = self._beings > 1 and not self._has_verb
+        end = _Run(sentence, first, sentence.words(at, first), self._before, several_lack_verb=several).read()
         if end is None:
             return None
         is_owner = (
@@ -153,8 +159,15 @@ class _Reader:
             can_describe = self._before in {Before.PREPOSITION, Before.START, Before.VERB} and form is VerbForm.PAST
             return can_describe and self._sentence.noun_follows(at + 1)
         if self._before is Before.CONJUNCTION:
+            if form is VerbForm.S and self._is_missing_verb(at):
+                return False
             return form is VerbForm.BASE or self._adds_to_plural(at) or not self._sentence.verb_fits_before(at + 1)
         return self._before in {Before.PREPOSITION, Before.VERB, Before.START}
+
+    def _is_missing_verb(self, at: int) -> bool:
+        """Whether one being is all that the clause has, and then something is done: "a man, who..., grills skewers"."""
+        is_alone = self._beings == 1 and not self._has_verb
+        return is_alone and self._sentence.is_nominal(at + 1) and not self._sentence.has_verb_behind(at + 1)
 
     def _adds_to_plural(self, at: int) -> bool:
         """Whether a plural continues one ("waves and rocks in"): a verb in -s agrees with one thing only."""
@@ -167,12 +180,23 @@ class _Reader:
         """Remember a token that opens no phrase."""
         self._word_before = self._sentence.word(at)
         before = self._role(at)
+        self._count_verb(at, before)
         if before is not None:
             self._is_topic = self._keeps_topic(at, before)
             self._is_question = self._is_topic and (self._is_question or self._sentence.opens_question(at))
             self._before = before
         if self._word_before in {".", "!", "?", ";", "there", "here", "this", "it"}:
             self._has_subject = False
+
+    def _count_verb(self, at: int, before: Before | None) -> None:
+        """Remember whether the clause has its verb; one behind "who" or "which" is that of another."""
+        if before is Before.START:
+            self._beings, self._has_verb, self._is_relative = 0, False, False
+        elif self._word_before in _RELATIVE:
+            self._is_relative = True
+        elif before is Before.AUXILIARY or self._sentence.is_finite(at):
+            self._has_verb |= not self._is_relative
+            self._is_relative &= before is Before.AUXILIARY
 
     def _role(self, at: int) -> Before | None:
         """What a closed-class word or verb makes of the place behind it; None if it changes nothing."""
@@ -211,6 +235,8 @@ class _Run:
     before: Before
     noun: int | None = None  # the last noun so far
     is_known: bool = False
+    _: KW_ONLY
+    several_lack_verb: bool  # the clause is about several beings, and has no verb yet
 
     def read(self) -> int | None:
         """Where the run ends, with its last noun; None if it has no noun."""
@@ -272,8 +298,17 @@ class _Run:
         is_singular = bool(sections()["singular_determiner"].intersection(self.determiners))
         if is_singular and self._is_being() and is_plural_form(self.sentence.word(at)):
             return 0  # "a man paddles": no plural behind "a", so it is a verb
+        if self.noun is not None and self.determiners[-1:] in {("a",), ("an",)} and self._is_last_plural(at):
+            return 0  # "a truck backs up"
         self.noun, self.is_known = at, True
         return 1
+
+    def _is_last_plural(self, at: int) -> bool:
+        """Whether a plural would end the run; "trousers" are one thing, "martial arts" one word."""
+        word = self.sentence.word(at)
+        is_several = is_plural_form(word) and is_plural(word, ()) and not self.sentence.is_being(at)
+        continues = self.sentence.is_nominal(at + 1) or self.sentence.is_participle(at + 1)
+        return is_several and not continues and not self.sentence.is_compound(at)
 
     def _join_unknown(self, at: int) -> int:
         word = self.sentence.word(at)
@@ -330,9 +365,15 @@ class _Run:
             return is_behind_plural or self._acts(at, form)
         if as_noun is None or is_behind_plural:
             return not (form is VerbForm.BASE and self._is_described(at))
+        if form is VerbForm.BASE and self.several_lack_verb and self._ends_clause(at):
+            return True
         if form is VerbForm.BASE:
             return self._is_plural_verb(at, as_noun)
         return self._is_being() or self._agrees(at, as_noun)
+
+    def _ends_clause(self, at: int) -> bool:
+        """Whether no noun and no verb follows, so that this is it: "a woman in red and a man in a blue suit dance"."""
+        return self.sentence.verb_fits_before(at + 1) and not self.sentence.has_verb_behind(at + 1)
 
     def _is_plural_verb(self, at: int, as_noun: Noun) -> bool:
         """Whether a base form behind a person or animal is its verb: "a boy and a girl dance", but "a horse race"."""
@@ -369,8 +410,7 @@ class _Run:
         return self.before in _SUBJECT_PLACES and not self.sentence.has(at + 1, "auxiliary")
 
     def _is_being(self) -> bool:
-        noun = find_noun(self.sentence.word(self.noun)) if self.noun is not None else None
-        return noun is not None and noun.noun_class in BEINGS
+        return self.noun is not None and self.sentence.is_being(self.noun)
 
     def _is_like_verb(self, at: int) -> bool:
         """Whether an unknown word in -s is a verb: "the zorb quilps a", but not "a zorb quilps cap"."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from curation.annotators.lexicon.word_classes import VerbForm, WordClass, verb_base, verb_form, word_classes
 from curation.entity_words.number import singular_of
 from curation.entity_words.phrases import is_determiner
-from curation.entity_words.word_lists import NounClass, find_compound, find_noun, sections
+from curation.entity_words.word_lists import BEINGS, NounClass, find_compound, find_noun, sections
 
 # More than any look at the neighbours goes beyond the sentence.
 _PADDING = 8
@@ -107,6 +107,27 @@ class Sentence:
         if not word or is_determiner(word):
             return True
         return WordClass.CLOSED in self.classes(at) and not (self.has(at, "auxiliary") or self.has(at, "conjunction"))
+
+    def is_being(self, at: int) -> bool:
+        """Whether the word is a noun for a person or an animal."""
+        noun = find_noun(self.word(at))
+        return noun is not None and noun.noun_class in BEINGS
+
+    def is_finite(self, at: int) -> bool:
+        """Whether a word outside of noun phrases is the verb of its clause, and not "dressed in" or "walking"."""
+        form = verb_form(self.word(at))
+        is_participle = form is VerbForm.PAST and self.has(at + 1, "preposition")
+        return form not in {VerbForm.NONE, VerbForm.ING} and not is_participle
+
+    def has_verb_behind(self, at: int) -> bool:
+        """Whether a word that can only be a verb follows before the clause ends."""
+        for place in range(at, self._count):
+            word = self._words[place]
+            if word in {".", "!", "?", ";"} or (self.has(place, "subordinator") and not self.has(place, "preposition")):
+                return False
+            if self.has(place, "auxiliary") or (WordClass.NOUN not in self._classes[place] and self.is_finite(place)):
+                return True
+        return False
 
     def next_verb(self, at: int) -> str:
         """The first verb from here, past auxiliaries and adverbs; "" if something else comes first."""

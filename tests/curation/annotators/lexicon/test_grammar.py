@@ -126,6 +126,15 @@ KINDS = (EntityKind.SUBJECT, EntityKind.OBJECT, EntityKind.BACKGROUND)
         # one subject and a noun in -s behind it: its verb
         ("A cook plates a cake.", ("cook", "cake", "")),
         ("A nurse tutors a boy as she lids a jar.", ("nurse|boy", "jar", "")),
+        # a clause of several needs a verb of several, and one of one a verb in -s
+        ("A nun in a grey veil and a judge in a black robe dance.", ("nun|judge", "grey veil|black robe", "")),
+        ("A cat in a box and a fox in a bag look at a nut.", ("cat|fox", "box|bag|nut", "")),
+        ("A fox with a plum and a dog with a stick race down a hill.", ("fox|dog", "plum|stick", "hill")),
+        ("A nurse and a judge in a dance studio.", ("nurse|judge", "", "dance studio")),
+        ("A nomad, an old man wearing a cape, waves flags at a camel.", ("nomad|camel", "cape|flags", "")),
+        ("A nomad, who wears a cape, waves flags at a camel.", ("nomad|camel", "cape|flags", "")),
+        ("A fire truck backs up.", ("", "fire truck", "")),
+        ("A nun in a ski trousers waves.", ("nun", "ski trousers", "")),
         # a verb in -s does not go with a plural
         ("A duck swims among boats and rocks in a harbour.", ("duck", "boats", "rocks|harbour")),
         ("A girl plays with dolls and rocks her cradle.", ("girl", "dolls|cradle", "")),
