@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Final, Literal
 
 from curation.annotators.lexicon.apposition import other_names
+from curation.annotators.lexicon.mentions import names_one_of
 from curation.annotators.lexicon.noun_phrases import Before, NounPhrase, noun_phrases
 from curation.annotators.lexicon.word_classes import VerbForm, looks_like_person, verb_base, verb_form
 from curation.annotators.protocols import EntityWordExtractor
@@ -62,7 +63,7 @@ class LexiconEntityWords:
 @dataclass(slots=True)
 class _Answer:
     words: list[EntityWord] = field(default_factory=list)
-    heads: set[str] = field(default_factory=set)
+    heads: dict[str, int] = field(default_factory=dict)  # of subjects, with the token that named each first
 
 
 def _answer(caption: str) -> tuple[EntityWord, ...]:
@@ -152,9 +153,9 @@ def _add(caption: str, tokens: list[Token], phrase: NounPhrase, following: NounP
         while first < head and verb_form(tokens[first].text) is VerbForm.ING:
             first += 1
         name = singular_of(tokens[head].text)
-        if name in answer.heads and _points_back(tokens, phrase):
+        if (name in answer.heads and _points_back(tokens, phrase)) or _means_earlier(tokens, phrase, name, answer):
             return
-        answer.heads.add(name)
+        answer.heads.setdefault(name, head)
     start, end = tokens[first].start, tokens[phrase.end - 1].end
     answer.words.append(EntityWord(word=caption[start:end], kind=kind, start=start, end=end))
 
@@ -192,6 +193,15 @@ def _acts_later(tokens: Sequence[Token], phrase: NounPhrase, answer: _Answer) ->
 def _points_back(tokens: Sequence[Token], phrase: NounPhrase) -> bool:
     determiners = {token.text for token in tokens[phrase.opened : phrase.first]}
     return not determiners & (sections()["indefinite"] | sections()["plural_determiner"])
+
+
+def _means_earlier(tokens: Sequence[Token], phrase: NounPhrase, name: str, answer: _Answer) -> bool:
+    """Whether "the dog" means the golden retriever of an earlier sentence."""
+    determiners = [token.text for token in tokens[phrase.opened : phrase.first]]
+    if name in answer.heads or determiners not in (["the"], ["this"]):
+        return False
+    ends = [at for at in range(phrase.opened) if tokens[at].text in {".", "!", "?", ";"}]
+    return names_one_of(name, [other for other, head in answer.heads.items() if ends and head < ends[-1]])
 
 
 def _kind(named: Phrase, phrase: NounPhrase) -> EntityKind | None:

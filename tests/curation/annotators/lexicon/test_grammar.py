@@ -135,6 +135,14 @@ KINDS = (EntityKind.SUBJECT, EntityKind.OBJECT, EntityKind.BACKGROUND)
         ("A nomad, who wears a cape, waves flags at a camel.", ("nomad|camel", "cape|flags", "")),
         ("A fire truck backs up.", ("", "fire truck", "")),
         ("A nun in a ski trousers waves.", ("nun", "ski trousers", "")),
+        # another noun for somebody of an earlier sentence
+        ("A golden retriever lies on a rug. A nun kneels beside the dog.", ("golden retriever|nun", "rug", "")),
+        ("A chef chops a plum. The man smiles.", ("chef", "plum", "")),
+        ("A parrot and a cat eat. The bird yawns. The animal sleeps.", ("parrot|cat", "", "")),
+        ("A nun eats. The man smiles.", ("nun|man", "", "")),
+        ("A boy eats. The man smiles.", ("boy|man", "", "")),
+        ("A chef eats. A man smiles.", ("chef|man", "", "")),
+        ("A chef eats while the man smiles.", ("chef|man", "", "")),
         # a verb in -s does not go with a plural
         ("A duck swims among boats and rocks in a harbour.", ("duck", "boats", "rocks|harbour")),
         ("A girl plays with dolls and rocks her cradle.", ("girl", "dolls|cradle", "")),
