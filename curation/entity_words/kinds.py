@@ -6,7 +6,7 @@ from typing import Final, TypeAlias
 
 from curation.entity_words.denial import is_denied
 from curation.entity_words.number import is_plural
-from curation.entity_words.phrases import Phrase, noun_at, opens_sentence
+from curation.entity_words.phrases import Phrase, introducers, noun_at, opens_sentence
 from curation.entity_words.word_lists import BEINGS, Noun, NounClass, find_noun, sections, singular_candidates
 from dataset_schema import EntityKind
 
@@ -23,6 +23,7 @@ _CONTEXT_LISTS: Final = (
     "position",
     "empty_place",
 )
+_CLAUSE_ENDS: Final = frozenset({"", ".", "!", "?", ";", ":", ","})
 _WITHIN: Final = frozenset({"in", "inside", "into", "within", "enters"})
 
 
@@ -153,13 +154,35 @@ def _is_in_scene(phrase: Phrase) -> bool:
 
 
 def _films(singular: str, phrase: Phrase) -> bool:
-    """Whether this is the camera that films: "looks at the camera", "talks to a camera", "the camera pans"."""
+    """Whether this is the camera that films: "looks at the camera", "talks to a camera", "slowly the camera pans"."""
     if singular != "camera" or phrase.introducers not in {(), ("the",), ("a",)}:
         return False
-    following = phrase.tokens[phrase.end].text if phrase.end < len(phrase.tokens) else ""
-    moves = phrase.introducers == ("the",) and singular_candidates(following)[-1] in sections()["camera_move"]
-    is_shown = phrase.introducers == ("the",) and phrase.word_before in {"show", "shows", "showing"}
-    return moves or is_shown or phrase.word_before in sections()["camera_preposition"]
+    if phrase.word_before in sections()["camera_preposition"]:
+        return True
+    if phrase.introducers != ("the",):
+        return not phrase.introducers and phrase.word_before in _CLAUSE_ENDS and _moves(phrase)
+    is_shown = phrase.word_before in {"show", "shows", "showing"}
+    return is_shown or _moves(phrase) or (_opens_clause(phrase) and not _is_shown_before(phrase))
+
+
+def _moves(phrase: Phrase) -> bool:
+    """Whether what films does something, with an adverb before it or without: "the camera slowly pans"."""
+    following = [token.text for token in phrase.tokens[phrase.end : phrase.end + 2]]
+    if following and following[0].endswith("ly"):
+        del following[0]
+    return bool(following) and singular_candidates(following[0])[-1] in sections()["camera_move"]
+
+
+def _opens_clause(phrase: Phrase) -> bool:
+    lists = sections()
+    is_joint = phrase.word_before in lists["conjunction"] or phrase.word_before in lists["subordinator"]
+    return is_joint or phrase.word_before in _CLAUSE_ENDS | {"as", "then"}
+
+
+def _is_shown_before(phrase: Phrase) -> bool:
+    """Whether the caption has brought in the thing, so that "the" points back to it."""
+    places = [at for at in range(phrase.first) if phrase.tokens[at].text == phrase.word]
+    return any(not {"a", "an", "his", "her", "their"}.isdisjoint(introducers(phrase.tokens, at)) for at in places)
 
 
 def _is_food(phrase: Phrase) -> bool:

@@ -145,8 +145,9 @@ class _Reader:
         return WordClass.NOUN in classes and not self._lacks_verb(at)
 
     def _lacks_verb(self, at: int) -> bool:
-        """Whether a noun in -s stands where the verb of one thing must: "she plates a", "a cook plates a"."""
-        is_behind_subject = at == self._subject_end and not self._sentence.has(at - 1, "quantity")
+        """Whether a noun in -s stands where the verb of one thing must: "she plates a", "a cook quickly plates a"."""
+        behind = at - 1 if self._sentence.word(at - 1).endswith("ly") else at
+        is_behind_subject = behind == self._subject_end and not self._sentence.has(behind - 1, "quantity")
         is_behind_pronoun = self._before is Before.PRONOUN and self._word_before in {"he", "she", "it"}
         return (is_behind_subject or is_behind_pronoun) and is_plural_form(self._sentence.word(at))
 

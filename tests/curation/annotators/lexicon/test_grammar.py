@@ -98,6 +98,10 @@ KINDS = (EntityKind.SUBJECT, EntityKind.OBJECT, EntityKind.BACKGROUND)
         ("A fox sleeps before the camera pans to a goat.", ("fox|goat", "", "")),
         ("A boy showing the camera a leaf.", ("boy", "leaf", "")),
         ("A dealer cleans the camera.", ("dealer", "camera", "")),
+        ("As the camera slowly pans right, a fox sleeps.", ("fox", "", "")),
+        ("The camera remains static. A fox sleeps, and the camera smoothly tracks it.", ("fox", "", "")),
+        ("Camera zooms in on a fox.", ("fox", "", "")),
+        ("A dealer holds a camera. The camera flashes.", ("dealer", "camera", "")),
         # who works the computer or speaks over the picture
         ("A user clicks on an icon.", ("", "icon", "")),
         ("A narrator explains the rules while a boxer trains.", ("boxer", "", "")),
