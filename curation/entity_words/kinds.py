@@ -97,8 +97,9 @@ def is_title(phrase: Phrase) -> bool:
 
 def _by_context(noun: Noun, phrase: Phrase) -> EntityKind | Unseen | None:
     """The nouns whose kind is not that of their class; None for all others."""
-    is_bare = phrase.first == phrase.head
-    if noun.noun_class in BEINGS and not is_bare and phrase.modifiers & sections()["made_of"]:
+    own_words = noun.singular.count(" ")  # of a noun before its last: a "snow leopard" is not made of snow
+    described = phrase.tokens[phrase.first : max(phrase.first, phrase.head - own_words)]
+    if noun.noun_class in BEINGS and any(token.text in sections()["made_of"] for token in described):
         return EntityKind.OBJECT
     if not _depends_on_context(noun.singular):
         return None

@@ -22,7 +22,8 @@ def _is_being(tokens: Sequence[Token], at: int) -> bool:
     first = opening(tokens, at)
     if first >= 2 and tokens[first - 1].text == "of" and singular_of(tokens[first - 2].text) in sections()["likeness"]:
         return False
-    return sections()["made_of"].isdisjoint([token.text for token in tokens[first:at]])
+    own_words = noun.singular.count(" ") if noun is not None else 0
+    return sections()["made_of"].isdisjoint([token.text for token in tokens[first : max(first, at - own_words)]])
 
 
 def unnamed_other(tokens: Sequence[Token], head: int) -> str | None:

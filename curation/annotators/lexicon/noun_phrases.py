@@ -65,6 +65,7 @@ class _Reader:
         self._before = Before.START
         self._word_before = ""
         self._has_subject = False
+        self._names_being = False  # somebody whom "he" or "she" can mean
         self._subject_end = -1  # where the last phrase ends, if it is the subject of its clause
         self._is_topic = False
         self._is_question = False  # the topic is a clause: "about how dogs bark"
@@ -87,6 +88,7 @@ class _Reader:
             self._before = Before.PREPOSITION if phrase.is_owner else Before.PHRASE
             self._word_before = self._sentence.word(at - 1)
             self._has_subject = True
+            self._names_being |= self._sentence.is_being(phrase.end - 1)
             is_subject = phrase.before in {Before.START, Before.CONJUNCTION} and not phrase.is_owner
             self._subject_end = phrase.end if is_subject else -1
             # Behind a comma stands a list, which goes on to an "and", or another name of the same one.
@@ -114,7 +116,7 @@ class _Reader:
             end=end,
             before=Before.PREPOSITION if self._word_before == "to" else self._before,
             word_before=self._word_before,
-            is_predicate=is_equated and self._has_subject,
+            is_predicate=is_equated and self._has_subject and not sentence.is_hedged(at),
             is_owner=is_owner,
             is_topic=self._is_topic,
             next_verb=sentence.next_verb(end),
@@ -188,6 +190,8 @@ class _Reader:
             self._before = before
         if self._word_before in {".", "!", "?", ";", "there", "here", "this", "it"}:
             self._has_subject = False
+        elif self._word_before in {"he", "she", "they"}:
+            self._has_subject = self._names_being
 
     def _count_verb(self, at: int, before: Before | None) -> None:
         """Remember whether the clause has its verb; one behind "who" or "which" is that of another."""

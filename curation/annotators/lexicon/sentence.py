@@ -1,6 +1,7 @@
 """A caption's words, and what a look at the neighbours tells about one of them."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from curation.annotators.lexicon.word_classes import VerbForm, WordClass, verb_base, verb_form, word_classes
 from curation.entity_words.number import singular_of
@@ -10,6 +11,8 @@ from curation.entity_words.word_lists import BEINGS, NounClass, find_compound, f
 # More than any look at the neighbours goes beyond the sentence.
 _PADDING = 8
 _NOMINAL = frozenset({WordClass.NOUN, WordClass.ADJECTIVE, WordClass.UNKNOWN})
+
+_HEDGES: Final = frozenset({"to", "like", "likely", "probably", "possibly", "look", "looks", "looked"})
 
 
 class Sentence:
@@ -138,11 +141,20 @@ class Sentence:
                 break
         return ""
 
+    def is_hedged(self, at: int) -> bool:
+        """Whether a phrase here says with care what is seen: "what appears to be a barn", "what looks like a barn"."""
+        start = at
+        while start and (self.has(start - 1, "auxiliary") or self.word(start - 1) in _HEDGES):
+            start -= 1
+        return start < at and self.word(start - 1) == "what"
+
     def opens_topic(self, at: int) -> bool:
         """Whether this preposition names a topic or a role; what a video is about, it shows."""
         described = find_noun(self.word(at - 1))
         is_medium = described is not None and described.noun_class is NounClass.MEDIA
         if not self.has(at, "topic_preposition") or (is_medium and not self.opens_question(at + 1)):
+            return False
+        if self.is_hedged(at + 1):
             return False
         behind = self.word(at - 2 if self.word(at - 1) in {"up", "out"} else at - 1)
         if self.word(at) == "as":

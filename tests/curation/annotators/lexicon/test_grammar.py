@@ -147,6 +147,14 @@ KINDS = (EntityKind.SUBJECT, EntityKind.OBJECT, EntityKind.BACKGROUND)
         ("A boy eats. The man smiles.", ("boy|man", "", "")),
         ("A chef eats. A man smiles.", ("chef|man", "", "")),
         ("A chef eats while the man smiles.", ("chef|man", "", "")),
+        # what is said with care, and what is said of somebody
+        ("A nomad rests in what appears to be a barn, next to what looks like a truck.", ("nomad", "truck", "barn")),
+        ("What seems to be a fox eats what is likely a plum.", ("fox", "plum", "")),
+        ("A nomad sings like a bird.", ("nomad", "", "")),
+        ("A nomad sits on a bench. He seems to be a shepherd.", ("nomad", "bench", "")),
+        ("She is a shepherd with a stick.", ("shepherd", "stick", "")),
+        # an animal with the name of a material
+        ("A snow leopard meets a snow dog.", ("snow leopard", "snow dog", "")),
         # a verb in -s does not go with a plural
         ("A duck swims among boats and rocks in a harbour.", ("duck", "boats", "rocks|harbour")),
         ("A girl plays with dolls and rocks her cradle.", ("girl", "dolls|cradle", "")),
