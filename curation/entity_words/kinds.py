@@ -7,6 +7,7 @@ from typing import Final, TypeAlias
 from curation.entity_words.denial import is_denied
 from curation.entity_words.number import is_plural
 from curation.entity_words.phrases import Phrase, introducers, noun_at, opens_sentence
+from curation.entity_words.quotes import is_quoted
 from curation.entity_words.word_lists import BEINGS, Noun, NounClass, find_noun, sections, singular_candidates
 from dataset_schema import EntityKind
 
@@ -37,6 +38,7 @@ class Unseen(StrEnum):
     CAMERA = "camera"
     DENIED = "denied"
     TAG = "tag"
+    QUOTED = "quoted"
 
 
 Verdict: TypeAlias = EntityKind | Unseen | None
@@ -85,6 +87,8 @@ def _absent(phrase: Phrase) -> Unseen | None:
         return Unseen.PRONOUN
     if phrase.word[0] in "#@":
         return Unseen.TAG
+    if is_quoted(phrase.tokens, phrase.head):
+        return Unseen.QUOTED
     return Unseen.DENIED if is_denied(phrase.tokens, phrase.first, phrase.end) else None
 
 

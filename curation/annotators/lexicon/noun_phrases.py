@@ -64,6 +64,7 @@ class _Reader:
         self._sentence = sentence
         self._before = Before.START
         self._word_before = ""
+        self._owner_place: Before | None = None  # where the owner stands whose thing comes next
         self._has_subject = False
         self._names_being = False  # somebody whom "he" or "she" can mean
         self._subject_end = -1  # where the last phrase ends, if it is the subject of its clause
@@ -85,11 +86,13 @@ class _Reader:
             phrases.append(phrase)
             # The possessive sign, if it is written, belongs to no phrase.
             at = phrase.end + (phrase.is_owner and not self._sentence.lacks_apostrophe(phrase.end - 1))
+            place = self._owner_place or phrase.before
+            self._owner_place = place if phrase.is_owner else None
             self._before = Before.PREPOSITION if phrase.is_owner else Before.PHRASE
             self._word_before = self._sentence.word(at - 1)
             self._has_subject = True
             self._names_being |= self._sentence.is_being(phrase.end - 1)
-            is_subject = phrase.before in {Before.START, Before.CONJUNCTION} and not phrase.is_owner
+            is_subject = place in {Before.START, Before.CONJUNCTION} and not phrase.is_owner
             self._subject_end = phrase.end if is_subject else -1
             # Behind a comma stands a list, which goes on to an "and", or another name of the same one.
             self._beings += is_subject and phrase.word_before != "," and self._sentence.is_being(phrase.end - 1)
@@ -101,11 +104,13 @@ class _Reader:
         if first == at and not self._may_open(at):
             return None
         several = self._beings > 1 and not self._has_verb
-        end = _Run(sentence, first, sentence.words(at, first), self._before, several_lack_verb=several).read()
+        place = self._owner_place or self._before
+        end = _Run(sentence, first, sentence.words(at, first), place, several_lack_verb=several).read()
         if end is None:
             return None
         is_owner = (
             sentence.word(end) == "'s"
+            or (sentence.word(end) == "'" and is_plural_form(sentence.word(end - 1)) and sentence.noun_follows(end + 1))
             or (sentence.word(end) == "s" and sentence.noun_follows(end + 1))
             or sentence.lacks_apostrophe(end - 1)
         )
@@ -182,6 +187,7 @@ class _Reader:
     def _pass(self, at: int) -> None:
         """Remember a token that opens no phrase."""
         self._word_before = self._sentence.word(at)
+        self._owner_place = None
         before = self._role(at)
         self._count_verb(at, before)
         if before is not None:

@@ -155,6 +155,17 @@ KINDS = (EntityKind.SUBJECT, EntityKind.OBJECT, EntityKind.BACKGROUND)
         ("She is a shepherd with a stick.", ("shepherd", "stick", "")),
         # an animal with the name of a material
         ("A snow leopard meets a snow dog.", ("snow leopard", "snow dog", "")),
+        # what is read or spoken is not there; a noun that is doubted, or a caption that is quoted, is
+        ('A nomad holds a sign that reads "Free dogs and cats".', ("nomad", "sign", "")),
+        ("A banner with the words \u2018Happy Birthday, Tom\u2019 hangs behind a fox.", ("fox", "banner", "")),
+        ("\u201cA wolf,\u201d she says, \u201cis here\u201d \u2013 a fox trots past.", ("fox", "", "")),
+        ('The "good boy" meets a "wolf" in a "Quorb" shirt.', ("good boy|wolf", "shirt", "")),
+        ('"A fox sleeps." "A nun waves."', ("fox|nun", "", "")),
+        ("Caption: 'A fox sleeps.'", ("fox", "", "")),
+        ('A 6\' tall nun cuts a 12" pizza with a 10" knife.', ("tall nun", "pizza|knife", "")),
+        # owners of several, and what theirs do
+        ("The nuns' dog and the boys' cat play.", ("dog|cat", "", "")),
+        ("A nun's dog and a boy's cat play.", ("dog|cat", "", "")),
         # a verb in -s does not go with a plural
         ("A duck swims among boats and rocks in a harbour.", ("duck", "boats", "rocks|harbour")),
         ("A girl plays with dolls and rocks her cradle.", ("girl", "dolls|cradle", "")),
