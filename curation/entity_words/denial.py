@@ -1,4 +1,7 @@
-"""Whether a caption says that something is not there: "not a dog", "instead of riding a horse", "no hats or coats"."""
+"""Whether a caption says that something is not there: "not a dog", "instead of riding a horse", "no hats or coats".
+
+Of "either a fox or a dog" one is not there, and nobody can tell which.
+"""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -26,6 +29,8 @@ def is_denied(tokens: Sequence[Token], first: int, end: int) -> bool:
     determiners = {token.text for token in tokens[opened:first]}
     if "no" in determiners or _is_said_to_be_absent(tokens, end):
         return True
+    if "either" in determiners:
+        return _list_ends_in_or(tokens, end - 1)
     is_definite = not determiners.isdisjoint(_DEFINITE | sections()["possessive"])
     before = opened - 1
     if "neither" in determiners or (before >= 0 and tokens[before].text == "nor"):
@@ -43,7 +48,7 @@ def is_denied(tokens: Sequence[Token], first: int, end: int) -> bool:
 def _denying_words() -> frozenset[str]:
     """The words without one of which nothing is denied."""
     return frozenset(
-        {"no", "nor", "neither", "absent", "missing", *sections()["contracted_not"]}
+        {"no", "nor", "neither", "either", "nowhere", "absent", "missing", *sections()["contracted_not"]}
         | {max(words.split(), key=len) for words in sections()["negator"]}
     )
 
@@ -127,7 +132,7 @@ def _is_said_to_be_absent(tokens: Sequence[Token], end: int) -> bool:
     words = [token.text for token in tokens[end : end + 3]]
     if words[:2] == [":", "no"] and (len(words) == 2 or not words[2][0].isalnum()):
         return True
-    if len(words) > 1 and words[0] in sections()["copula"] and words[1] in {"absent", "missing"}:
+    if len(words) > 1 and words[0] in sections()["copula"] and words[1] in {"absent", "missing", "nowhere"}:
         return True
     if words and words[0] in sections()["contracted_not"]:
         return len(words) > 1 and words[1] in sections()["seen"]

@@ -50,7 +50,11 @@ KINDS = (EntityKind.SUBJECT, EntityKind.OBJECT, EntityKind.BACKGROUND)
         ("A judge without a wig or a robe, holding a book.", ("judge", "book", "")),
         ("A judge is not wearing a wig.", ("judge", "", "")),
         ("A boxer talks to a cook but not to a reporter.", ("boxer|cook", "", "")),
+        ("Either a fox or a small dog runs past a nun.", ("nun", "", "")),
+        ("A nun carries either a cup or a mug.", ("nun", "", "")),
+        ("The wolf is nowhere to be seen; a fox sleeps.", ("fox", "", "")),
         # what only looks like a denial
+        ("A fox runs between trees on either side, and a nun or a cook watches.", ("fox|nun|cook", "", "trees")),
         ("Not only a wolf but also a fox runs.", ("wolf|fox", "", "")),
         ("A fox not far from a fence sleeps.", ("fox", "fence", "")),
         ("Without a doubt, a fox runs.", ("fox", "", "")),
