@@ -22,6 +22,27 @@ from dataset_schema import EntityKind
         ("A man with a brown dog runs.", "man", set(), ""),
         ("A man in a red car waves.", "man", set(), ""),
         ("A man in a black suit talks to a woman.", "woman", set(), ""),
+        # clothes are those of whoever was named last before them, or is meant by "she"
+        ("A man, wearing a red shirt, sits by a girl.", "man", {"red"}, ""),
+        ("A man who is wearing a red shirt sits.", "man", {"red"}, ""),
+        ("A diver, dressed in orange, waves at a boy in blue.", "diver", {"orange"}, ""),
+        ("A gymnast (in a blue leotard) jumps.", "gymnast", {"blue"}, ""),
+        ("A woman sitting on a chair in a blue coat waves.", "woman", {"blue"}, ""),
+        ("A woman on a green chair with a girl wearing a blue coat.", "woman", set(), ""),
+        ("A woman on a green chair with a girl wearing a blue coat.", "girl", {"blue"}, ""),
+        ("A man talks to a woman. She is wearing a purple dress.", "woman", {"purple"}, ""),
+        ("A man talks to a woman. She is wearing a purple dress.", "man", set(), ""),
+        ("A man talks to a monk. He is wearing a purple robe.", "monk", set(), ""),
+        ("A man stands in a red coat rack.", "man", set(), ""),
+        ("A dog with black fur runs.", "dog", {"black"}, ""),
+        # colors of several words, and shades
+        ("A man in a dark-blue suit talks to a red-haired woman.", "man", {"blue"}, ""),
+        ("A man talks to a red-haired woman.", "red-haired woman", {"red"}, ""),
+        ("A blue-eyed man in a light green shirt.", "blue-eyed man", {"green"}, ""),
+        # sides
+        ("A woman standing on the right holds a cup.", "woman", set(), "right"),
+        ("On the left, a tall man waves.", "tall man", set(), "left"),
+        ("The leftmost man waves.", "leftmost man", set(), "left"),
         ("A man turns left and walks on the right side.", "man", set(), ""),
     ],
 )
