@@ -23,7 +23,7 @@ from curation.stage import Resources
 from dataset_schema import Annotator
 from storage.configs import PRESET_ONLY, strict
 
-_REVISION: Final = "1"
+_REVISION: Final = "2"
 
 
 @strict
