@@ -4,10 +4,10 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Final, TypeAlias
 
-from curation.entity_words.denial import is_denied
+from curation.entity_words.denial import denying_words, is_denied
 from curation.entity_words.number import is_plural
 from curation.entity_words.phrases import Phrase, introducers, noun_at, opens_sentence
-from curation.entity_words.quotes import is_quoted
+from curation.entity_words.quotes import QUOTATION_MARKS, is_quoted
 from curation.entity_words.word_lists import BEINGS, Noun, NounClass, find_noun, sections, singular_candidates
 from dataset_schema import EntityKind
 
@@ -87,9 +87,17 @@ def _absent(phrase: Phrase) -> Unseen | None:
         return Unseen.PRONOUN
     if phrase.word[0] in "#@":
         return Unseen.TAG
+    if _telling_words().isdisjoint([token.text for token in phrase.tokens]):  # nearly all captions
+        return None
     if is_quoted(phrase.tokens, phrase.head):
         return Unseen.QUOTED
     return Unseen.DENIED if is_denied(phrase.tokens, phrase.first, phrase.end) else None
+
+
+@lru_cache(maxsize=1)
+def _telling_words() -> frozenset[str]:
+    """The words and signs without one of which nothing is denied or quoted."""
+    return denying_words() | QUOTATION_MARKS
 
 
 def is_title(phrase: Phrase) -> bool:

@@ -41,7 +41,7 @@ def looks_in_caption(caption: str, word: EntityWord) -> Looks:
     colors = _colors(tokens[first:behind]) | _colors_worn_by(tokens, first)
     for at in range(behind, len(tokens)):
         if _wears(tokens, at, behind - 1):
-            colors |= _worn_colors(tokens, at + 1)
+            colors |= _worn_colors(tokens, at + 1, says_worn=tokens[at].text not in {"in", "with", "'s"})
     return Looks(frozenset(colors), _side(tokens, first, behind))
 
 
@@ -103,17 +103,20 @@ def _is_garment(tokens: Sequence[Token], at: int) -> bool:
     return noun is None or noun.noun_class is NounClass.ABSTRACT or is_plural_form(following)
 
 
-def _worn_colors(tokens: Sequence[Token], at: int) -> set[str]:
-    """Of clothes and hair in "a red shirt and blue jeans", or "red", as far as the list goes."""
+def _worn_colors(tokens: Sequence[Token], at: int, *, says_worn: bool) -> set[str]:
+    """Of clothes and hair in "a red shirt and blue jeans", or "red", as far as the list goes.
+
+    Where the caption says that it is worn, any thing is.
+    """
     found: set[str] = set()
     start = at
     for place in range(at, len(tokens)):
         word = tokens[place].text
-        if _is_worn(word):
+        noun = find_noun(word)
+        if _is_worn(word) or (says_worn and noun is not None and noun.noun_class is NounClass.THING):
             found |= _colors(tokens[start:place])
             start = place + 1
         elif not (is_determiner(word) or word in {"and", ","} or _is_description(word)):
-            noun = find_noun(word)
             is_end = noun is None or noun.noun_class is NounClass.ABSTRACT or tokens[place - 1].text == ","
             return found | _colors(tokens[start:place]) if is_end else found
     return found | _colors(tokens[start:])

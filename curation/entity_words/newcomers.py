@@ -27,16 +27,18 @@ def _is_being(tokens: Sequence[Token], at: int) -> bool:
 
 
 def unnamed_other(tokens: Sequence[Token], head: int) -> str | None:
-    """Another being like that of token `head` which has no noun of its own: "another", "the other"; None for none.
+    """Another being like that of token `head` which has no noun of its own: "another", "the other", "a red one".
 
     "Another" needs the noun as the last thing named ("a boy kicks a ball and catches another" is about a ball), "the
     other" needs "one" before the noun.
     """
-    if not any(token.text in {"another", "other"} for token in tokens):  # nearly all captions
+    if not any(token.text in {"another", "other", "one"} for token in tokens):  # nearly all captions
         return None
     is_one = "one" in introducers(tokens, head)
     for at in range(head + 1, len(tokens)):
         word, before = tokens[at].text, tokens[at - 1].text
+        if word == "one" and before in sections()["color"] and "a" in introducers(tokens, at):
+            return f"a {before} one"
         if word in {".", "!", "?", ";", "one", "from"} or _is_thing(word):
             return None
         if word == "another" and _stands_alone(tokens, at):

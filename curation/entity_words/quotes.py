@@ -7,6 +7,7 @@ from curation.entity_words.phrases import is_determiner, opening
 from curation.entity_words.tokens import Token
 
 _CLOSING: Final = {'"': '"', "'": "'", "\u00ab": "\u00bb", "\u300c": "\u300d"}
+QUOTATION_MARKS: Final = frozenset({*_CLOSING})
 _LONGEST_NAME: Final = 3  # words: 'a "very good" boy'
 
 
@@ -15,8 +16,6 @@ def is_quoted(tokens: Sequence[Token], at: int) -> bool:
 
     A caption that is quoted as a whole shows what it says, and so does 'a "burglar"', whose determiner stands before.
     """
-    if not any(token.text in _CLOSING for token in tokens):  # nearly all captions
-        return False
     quotations = _quotations(tokens)
     if not any(start < at < end for start, end in quotations) or _holds_all(tokens, quotations):
         return False

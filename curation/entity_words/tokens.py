@@ -22,7 +22,8 @@ _AGE: Final = (
 )
 _DECADE: Final = (
     r"(?<![^\W_])(?:mid-)?(?:\d0|\d\d\d0)'?s(?![^\W_])"
-    r"|(?:(?<=in his )|(?<=in her )|(?<=in their )|(?<= early )|(?<= late ))teens\b"
+    r"|(?:(?<=in his )|(?<=in her )|(?<=in their )|(?<= early )|(?<= late ))"
+    r"(?:teens|(?:twen|thir|for|fif|six|seven|eigh|nine)ties)\b"
 )
 _MEASURE: Final = (
     r"(?<![^\W_])\d+(?:[.,]\d+)?[- ]?(?:ft|foot|inch|cm|mm|km|kg|lbs?|mph|k|p|fps)(?:[- ]tall|[- ]long)?(?![^\W_])"
@@ -37,7 +38,7 @@ _SPECIAL_TOKEN: Final = re.compile(
     rf"(?P<age>{_AGE})|(?P<decade>{_DECADE})|(?P<measure>{_MEASURE})|(?P<shortened>{_SHORTENED})|{_INITIALS}"
     rf"|[#@][^\W_][\w-]*|[^\W\d_]{{1,2}}&[^\W\d_]{{1,2}}(?![^\W_])|{_WORD}"
 )
-_MAY_BE_SPECIAL: Final = re.compile(r"[#@&\d]|[ -]olds?\b|\bteens\b|\by[./]?o\b|\w\.[\w ]")
+_MAY_BE_SPECIAL: Final = re.compile(r"[#@&\d]|[ -]olds?\b|\bteens\b|ties\b|\by[./]?o\b|\w\.[\w ]")
 
 
 class Token(NamedTuple):

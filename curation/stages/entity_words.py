@@ -42,7 +42,7 @@ _ADVICE: Final = {
     Problem.UNPARSABLE_ANSWER: "the language model answered in another format; try again or use a larger model",
     Problem.WORD_NOT_IN_CAPTION: "the language model named words that the caption lacks; try again or use a larger "
     "model",
-    Problem.NO_SUBJECT_WORD: f"{_NAMES} names a person, an animal or a vehicle that the video shows",
+    Problem.NO_SUBJECT_WORD: f"{_NAMES} names a person or an animal that the video shows",
     Problem.PLURAL_SUBJECT_WORD: f"{_NAMES} names each subject by itself: not 'two dogs' but 'a brown dog and a "
     "white dog'",
     Problem.SAME_HEAD_WORD: f"{_NAMES} calls each subject by another noun: not 'a man and another man'",

@@ -38,10 +38,11 @@ def other_names(tokens: Sequence[Token], phrases: Sequence[NounPhrase]) -> set[i
 
 
 def _names_again(tokens: Sequence[Token], phrase: NounPhrase, following: NounPhrase) -> bool:
-    being = _being(tokens, phrase)
+    being, sign = _being(tokens, phrase), _between(tokens, phrase, following)
+    if sign == [","] and being is not None and _is_bare_name(tokens, following) and not _is_bare_name(tokens, phrase):
+        return _closes_comma(tokens, phrase, following.end)
     if being is None or being != _being(tokens, following) or _is_several(tokens, following):
         return False
-    sign = _between(tokens, phrase, following)
     if sign[-1:] in (["e.g."], ["i.e."], ["namely"]) or sign in (["/"], ["named"], ["called"]):
         return True
     is_introduced = tokens[following.opened].text in {"a", "an", "the"}
@@ -62,6 +63,11 @@ def _is_listed_next(tokens: Sequence[Token], phrases: Sequence[NounPhrase], at: 
     listed = phrases[at + 1 : at + 3]
     is_same = all(_being(tokens, one) == being and not _is_several(tokens, one) for one in listed)
     return is_same and _between(tokens, *listed) in (["and"], [","])
+
+
+def _is_bare_name(tokens: Sequence[Token], phrase: NounPhrase) -> bool:
+    """Whether the phrase is the name of somebody: "his owner, Emily,"."""
+    return phrase.opened == phrase.first and tokens[phrase.first].text in sections()["first_name"]
 
 
 def _between(tokens: Sequence[Token], phrase: NounPhrase, following: NounPhrase) -> list[str]:

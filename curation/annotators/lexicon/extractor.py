@@ -163,7 +163,8 @@ def _add(caption: str, tokens: list[Token], phrase: NounPhrase, following: NounP
 def _is_elsewhere(tokens: Sequence[Token], phrase: NounPhrase) -> bool:
     """Talked about, compared with, said of somebody: not a thing of its own in the picture."""
     lists = sections()
-    if phrase.is_predicate or phrase.is_topic or _is_audience(tokens, phrase):
+    is_compared = phrase.word_before in {"resembling", "resembles"}
+    if phrase.is_predicate or phrase.is_topic or is_compared or _is_audience(tokens, phrase):
         return True
     is_bare = phrase.opened == phrase.first and not any(
         find_noun(token.text) for token in tokens[phrase.first : phrase.end - 1]
@@ -240,7 +241,8 @@ def _kind_of_unknown(named: Phrase, phrase: NounPhrase) -> EntityKind | None:
     if is_title(named):
         return None
     is_introduced = phrase.opened < phrase.first
-    if phrase.before is Before.PREPOSITION and phrase.word_before in lists["place_preposition"]:
+    is_aim = phrase.word_before == "at" and not lists["possessive"].isdisjoint(named.introducers)  # "at her zorb"
+    if phrase.before is Before.PREPOSITION and phrase.word_before in lists["place_preposition"] and not is_aim:
         return EntityKind.BACKGROUND if is_introduced else None
     is_handled = phrase.before is Before.VERB and verb_base(phrase.word_before) in lists["handling"]
     if is_introduced or is_handled or phrase.word_before == "with":

@@ -91,11 +91,12 @@ class _Reader:
             self._before = Before.PREPOSITION if phrase.is_owner else Before.PHRASE
             self._word_before = self._sentence.word(at - 1)
             self._has_subject = True
-            self._names_being |= self._sentence.is_being(phrase.end - 1)
+            is_being = self._sentence.is_being(phrase.end - 1)
+            self._names_being |= is_being
             is_subject = place in {Before.START, Before.CONJUNCTION} and not phrase.is_owner
             self._subject_end = phrase.end if is_subject else -1
             # Behind a comma stands a list, which goes on to an "and", or another name of the same one.
-            self._beings += is_subject and phrase.word_before != "," and self._sentence.is_being(phrase.end - 1)
+            self._beings += is_subject and is_being and phrase.word_before != ","
         return phrases
 
     def _phrase(self, at: int) -> NounPhrase | None:
@@ -203,11 +204,13 @@ class _Reader:
         """Remember whether the clause has its verb; one behind "who" or "which" is that of another."""
         if before is Before.START:
             self._beings, self._has_verb, self._is_relative = 0, False, False
+        elif self._has_verb or before not in {Before.AUXILIARY, Before.PRONOUN, Before.VERB}:
+            return
         elif self._word_before in _RELATIVE:
             self._is_relative = True
         elif before is Before.AUXILIARY or self._sentence.is_finite(at):
-            self._has_verb |= not self._is_relative
-            self._is_relative &= before is Before.AUXILIARY
+            self._has_verb = not self._is_relative
+            self._is_relative = before is Before.AUXILIARY and self._is_relative
 
     def _role(self, at: int) -> Before | None:
         """What a closed-class word or verb makes of the place behind it; None if it changes nothing."""
@@ -372,6 +375,8 @@ class _Run:
         form = verb_form(self.sentence.word(at))
         as_noun = find_noun(self.sentence.word(at))
         is_behind_plural = is_plural_form(self.sentence.word(noun))
+        if form is VerbForm.ING and as_noun is not None and self.sentence.word(at + 1) == "of":
+            return False  # "an oil painting of"
         if form in {VerbForm.ING, VerbForm.PAST}:
             return is_behind_plural or self._acts(at, form)
         if as_noun is None or is_behind_plural:

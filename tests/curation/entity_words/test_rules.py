@@ -374,6 +374,8 @@ def test_a_word_that_is_denied_once_and_there_once_counts_where_it_is_there() ->
     ("caption", "is_several"),
     [
         ("A dog chases another.", True),
+        ("A blue dog and a red one sit.", True),
+        ("A boy with a red ball and a blue one sits.", False),
         ("One man talks while the other listens.", True),
         ("A man in blue, a woman in red and a man in green.", True),
         ("A boy kicks a ball and catches another.", False),

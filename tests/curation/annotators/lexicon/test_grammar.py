@@ -69,6 +69,7 @@ KINDS = (EntityKind.SUBJECT, EntityKind.OBJECT, EntityKind.BACKGROUND)
         ("A goat is five years old and sleeps.", ("goat", "", "")),
         ("A judge in his 30s, a cook in her mid-forties.", ("judge|cook", "", "")),
         ("A dancer in her late teens smiles.", ("dancer", "", "")),
+        ("A dancer in her twenties eats a plum.", ("dancer", "plum", "")),
         ("A middle-aged judge and an old cook.", ("middle-aged judge|old cook", "", "")),
         ("A 7ft tall boxer trains.", ("7ft tall boxer", "", "")),
         # who is named twice
@@ -170,6 +171,13 @@ KINDS = (EntityKind.SUBJECT, EntityKind.OBJECT, EntityKind.BACKGROUND)
         # owners of several, and what theirs do
         ("The nuns' dog and the boys' cat play.", ("dog|cat", "", "")),
         ("A nun's dog and a boy's cat play.", ("dog|cat", "", "")),
+        # names behind a comma, nouns in -ing before "of", comparisons, what belongs to somebody
+        ("A nomad rests beside his wife, Emma. A fox sleeps.", ("nomad|wife|fox", "", "")),
+        ("Peter, Emma and a fox rest.", ("Peter|Emma|fox", "", "")),
+        ("A nun paints an oil painting of a fox.", ("nun", "oil painting", "")),
+        ("A clown resembling a goat juggles.", ("clown", "", "")),
+        ("A nun glances down at her quorb.", ("nun", "quorb", "")),
+        ("A fox sleeps in soft lighting with a shallow depth of field.", ("fox", "", "")),
         # a verb in -s does not go with a plural
         ("A duck swims among boats and rocks in a harbour.", ("duck", "boats", "rocks|harbour")),
         ("A girl plays with dolls and rocks her cradle.", ("girl", "dolls|cradle", "")),
