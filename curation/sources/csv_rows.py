@@ -21,6 +21,7 @@ from storage.text_files import open_text
 
 _DELIMITERS: Final = ",;\t|"
 _DECIMAL_COMMA: Final = re.compile(r"\d+,\d+")
+_SEPARATOR: Final = re.compile(r"\"?sep=[,;\t|]?\"?", re.IGNORECASE)
 _LONGEST_FIELD: Final = 1 << 26  # characters; the csv module refuses longer ones than its own small limit otherwise
 
 
@@ -43,11 +44,13 @@ class _Header(NamedTuple):
 
     Attributes:
         names: of all columns; empty where one has no name, as the index of a data frame.
+        lines: of the file, down to it.
     """
 
     delimiter: str
     names: list[str]
     columns: Columns
+    lines: int
 
 
 def list_csv(path: Place, config: SourcesConfig) -> Listing:
@@ -73,18 +76,18 @@ def csv_columns(path: Place) -> list[str]:
 
 
 def _read_header(file: TextIO, path: Place, config: SourcesConfig) -> _Header:
-    delimiter, names = _names(file, config.video_column)
+    delimiter, names, lines = _names(file, config.video_column)
     if any(name != name.rstrip("\r\n") for name in names):
         raise ValueError(
             f"manifest {path} has a quote in its header that is not closed on that line; close or remove it"
         )
     columns = find_columns([name for name in names if name.strip()], config, where=f"manifest {path}")
-    return _Header(delimiter, names, columns)
+    return _Header(delimiter, names, columns, lines)
 
 
-def _names(file: TextIO, videos: str) -> tuple[str, list[str]]:
-    """The delimiter that finds a column of videos in the header, and the most columns; and the names then."""
-    line = next((line for line in file if line.strip()), "")
+def _names(file: TextIO, videos: str) -> tuple[str, list[str], int]:
+    """The delimiter that finds a column of videos in the header, and the most columns; the names then; its line."""
+    line, number = _header_line(file)
 
     def split(delimiter: str) -> list[str]:
         return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
@@ -94,7 +97,16 @@ def _names(file: TextIO, videos: str) -> tuple[str, list[str]]:
         return any(plain(name) == plain(videos) or looks_like("video", name) for name in names), len(names)
 
     chosen = max(_DELIMITERS, key=rank)  # the first of equal ones, so the comma
-    return chosen, split(chosen)
+    return chosen, split(chosen), number
+
+
+def _header_line(file: TextIO) -> tuple[str, int]:
+    """The first line that is not blank and no `sep=;`, as written for spreadsheets; and its number."""
+    number = 0
+    for number, line in enumerate(file, start=1):
+        if line.strip() and not _SEPARATOR.fullmatch(line.strip()):
+            return line, number
+    return "", number
 
 
 def _look_through(path: Place, header: _Header) -> int:
@@ -145,14 +157,15 @@ def _point_for_comma(fields: dict[str, str], columns: Columns) -> None:
 
 
 def _records(path: Place, header: _Header) -> Iterator[_Record]:
-    """What stands below the header, blank lines aside."""
+    """What stands below the header, without rows of nothing but blanks and delimiters, as spreadsheets leave them."""
     with open_text(path, keeps_faults=True) as file:
-        records = (record for record in _split(file, path, header.delimiter) if any(map(str.strip, record.lines)))
-        next(records, None)
-        yield from records
+        _header_line(file)
+        for record in _split(file, path, header.delimiter, header.lines):
+            if record.problem or any(map(str.strip, record.fields)):
+                yield record
 
 
-def _split(file: TextIO, path: Place, delimiter: str) -> Iterator[_Record]:
+def _split(file: TextIO, path: Place, delimiter: str, lines_before: int) -> Iterator[_Record]:
     lines: list[str] = []
 
     def remembered() -> Iterator[str]:
@@ -169,9 +182,11 @@ def _split(file: TextIO, path: Place, delimiter: str) -> Iterator[_Record]:
             return
         except csv.Error as error:
             fields, problem = [], f"cannot be read as CSV ({error}); double the quotes inside a quoted field"
-        first = reader.line_num - len(lines) + 1
+        first = lines_before + reader.line_num - len(lines) + 1
         if problem and len(lines) > 1:
-            raise _swallowed(path, first, f"it is not closed where a field ends, down to line {reader.line_num}")
+            raise _swallowed(
+                path, first, f"it is not closed where a field ends, down to line {lines_before + reader.line_num}"
+            )
         yield _Record(first, tuple(lines), fields, problem)
 
 

@@ -36,6 +36,23 @@ def test_semicolons_in_captions_alone_separate_nothing(tmp_path: Path) -> None:
     assert [clip.caption for clip in clips(read(path))] == ["A dog; a cat; a bird.", "A fox; a hen."]
 
 
+def test_rows_that_a_spreadsheet_left_empty_are_none(tmp_path: Path) -> None:
+    path = write(tmp_path / "m.csv", "video,caption,,\r\na.mp4,A dog.,,\r\n,,,\r\nb.mp4,A cat.,,\r\n , ,,\r\n,,,\r\n")
+
+    assert [clip.caption for clip in clips(read(path))] == ["A dog.", "A cat."]
+    assert len(read_sources(path, SourcesConfig())) == 2
+
+
+@pytest.mark.parametrize("line", ["sep=;", "SEP=;", '"sep=;"'])
+def test_a_line_that_tells_a_spreadsheet_what_separates_is_no_header(tmp_path: Path, line: str) -> None:
+    path = write(tmp_path / "m.csv", f'{line}\r\nvideo;caption\r\na.mp4;A dog.\r\nb.mp4;A "cat".\r\n;A fox.\r\n')
+
+    records = read(path)
+
+    assert [clip.caption for clip in clips(records)] == ["A dog.", 'A "cat".']
+    assert [failure.message.partition(":")[0] for failure in failures(records)] == ["line 5 of m.csv"]
+
+
 def test_blanks_after_the_commas_do_not_break_quotes(tmp_path: Path) -> None:
     path = write(tmp_path / "m.csv", 'video, caption\na.mp4, "A dog, running."\n')
 

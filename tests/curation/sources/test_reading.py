@@ -141,7 +141,7 @@ def test_spans_are_seconds_or_hours_minutes_and_seconds(tmp_path: Path) -> None:
 
 
 def test_an_input_that_was_looked_through_is_counted_and_read_as_often_as_wanted(tmp_path: Path) -> None:
-    path = write(tmp_path / "m.csv", "video,caption\na.mp4,A dog.\n./a.mp4,A dog.\n,\n")
+    path = write(tmp_path / "m.csv", "video,caption\na.mp4,A dog.\n./a.mp4,A dog.\n,A cat.\n")
 
     sources = read_sources(path, SourcesConfig())
 
