@@ -32,11 +32,13 @@ class FolderContent:
         files: regular ones, also behind links; sorted.
         problems: links that lead nowhere, and folders that cannot be read, with what is wrong.
         left_out: folders that an earlier command wrote; the empty path is the folder itself.
+        again: links among the files to one that lies here under its own name, with that name.
     """
 
     files: list[str] = field(default_factory=list)
     problems: dict[str, str] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
+    again: dict[str, str] = field(default_factory=dict)
 
 
 def is_written(folder: Place, names: Iterable[str]) -> bool:

@@ -23,7 +23,7 @@ def list_videos(folder: Place, content: FolderContent) -> Listing:
     """The videos with their captions from `NAME.mp4.txt` or `NAME.txt`; what cannot be followed is a wrong row."""
     described, side_cars = _side_cars(content.files)
     paths = sorted([*(path for path in content.files if path not in side_cars), *content.problems], key=by_parts)
-    rows = partial(_rows, folder, paths, described, content.problems)
+    rows = partial(_rows, folder, paths, described, _repeated(content.again, described) | content.problems)
     return Listing(count=len(paths), read=rows, left_out=tuple(folder / path for path in sorted(content.left_out)))
 
 
@@ -41,12 +41,29 @@ def _side_cars(files: list[str]) -> tuple[dict[str, str], set[str]]:
     return described, beside
 
 
+def _repeated(again: dict[str, str], described: dict[str, str]) -> dict[str, str]:
+    """Of files with a link to them, and that link: which of the two is not read, and why. A caption decides."""
+    found = {}
+    for link, own in again.items():
+        is_described = [_text(path, described) is not None for path in (link, own)]
+        if is_described == [True, False]:
+            found[own] = f"is read as {link}, a link that has a caption; remove one of the two"
+        else:
+            found[link] = f"is a link to {own}, which is read; remove one of the two"
+    return found
+
+
+def _text(path: str, described: dict[str, str]) -> str | None:
+    """The text beside a file."""
+    return described.get(path) or described.get(_stem(path))
+
+
 def _stem(path: str) -> str:
     return str(PurePosixPath(path).with_suffix(""))
 
 
 def _rows(folder: Place, paths: list[str], described: dict[str, str], problems: dict[str, str]) -> Iterator[Row]:
-    texts = (described.get(path) or described.get(_stem(path)) for path in paths)
+    texts = (_text(path, described) for path in paths)
     own = (None if text == path or path in problems else text for path, text in zip(paths, texts, strict=True))
     captions = _captions(folder, own)
     for number, (path, caption) in enumerate(zip(paths, captions, strict=True), start=1):

@@ -1,6 +1,6 @@
 """The files of a folder, behind links too, but each folder once, and without what earlier commands wrote.
 
-A folder that is reached by its own name and by a link goes by its own name, so that a new link changes no clip's id.
+What is reached by its own name and by a link goes by its own name, so that a new link changes no clip's id.
 """
 
 import os
@@ -16,6 +16,8 @@ def walk(folder: Path, *, output: Path | None) -> FolderContent:
     """Look through a folder of this machine; `output` is left out where it lies inside, whatever it holds."""
     written = os.path.realpath(output) if output is not None else None
     content, seen = FolderContent(), set[str]()
+    own: dict[str, str] = {}  # files that are no links, by their real paths
+    linked: dict[str, str] = {}  # and where those lead to that are
     folders, links = [""], deque[str]()
     while folders or links:
         place = folders.pop() if folders else links.popleft()
@@ -28,8 +30,14 @@ def walk(folder: Path, *, output: Path | None) -> FolderContent:
             content.left_out.append(place)
             continue
         for entry in _visible(entries):
-            _sort(entry, f"{place}/{entry.name}" if place else entry.name, content, folders, links)
+            path = f"{place}/{entry.name}" if place else entry.name
+            _sort(entry, path, content, folders, links)
+            if not entry.is_symlink():
+                own[f"{real.rstrip(os.sep)}{os.sep}{entry.name}"] = path
+            elif path in content.files[-1:]:
+                linked[path] = os.path.realpath(entry.path)
     content.files.sort(key=by_parts)
+    content.again = {path: own[target] for path, target in linked.items() if target in own}
     return content
 
 

@@ -85,14 +85,30 @@ def test_a_link_that_leads_nowhere_is_a_failure(tmp_path: Path) -> None:
     ]
 
 
-def test_a_link_to_a_file_of_the_folder_is_a_repetition(tmp_path: Path) -> None:
-    write(tmp_path / "a.mp4")
-    (tmp_path / "b.mp4").symlink_to("a.mp4")
+@pytest.mark.parametrize("link", ["a.mp4", "z.mp4"])
+def test_a_link_to_a_file_of_the_folder_is_a_repetition_wherever_its_name_stands(tmp_path: Path, link: str) -> None:
+    write(tmp_path / "m.mp4")
+    write(tmp_path / "m.txt", "A dog.")
+    (tmp_path / link).symlink_to("m.mp4")
 
-    records = read(tmp_path, caption="A dog.")
+    records = read(tmp_path)
 
-    assert names(records) == ["a.mp4"]
-    assert "repeats the video and span (or the id) of file a.mp4" in failures(records)[0].message
+    assert [(clip.source.uri, clip.caption) for clip in clips(records)] == [(str(tmp_path / "m.mp4"), "A dog.")]
+    assert [failure.message for failure in failures(records)] == [
+        f"file {link}: is a link to m.mp4, which is read; remove one of the two"
+    ]
+
+
+def test_a_link_that_has_the_caption_is_read_instead_of_its_file(tmp_path: Path) -> None:
+    write(tmp_path / "m.mp4")
+    (tmp_path / "z.mp4").symlink_to("m.mp4")
+    write(tmp_path / "z.txt", "A dog.")
+
+    records = read(tmp_path)
+
+    assert [clip.caption for clip in clips(records)] == ["A dog."]
+    assert names(records) == ["z.mp4"]
+    assert len(failures(records)) == 1
 
 
 def test_names_with_outer_blanks_are_whole(tmp_path: Path) -> None:
