@@ -102,5 +102,7 @@ def _checked(text: str, what: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise ValueError(f"{what}: not UTF-8 at character {error.start}; save the text, or rename the file, in UTF-8") from error
+        raise ValueError(
+            f"{what}: not UTF-8 at character {error.start}; save the text, or rename the file, in UTF-8"
+        ) from error
     return text

@@ -1,5 +1,6 @@
 """Between video files and arrays: decode by presentation time, at 24 frames per second (B.2) or other; write H.264."""
 
+import math
 import os
 from fractions import Fraction
 from itertools import islice
@@ -74,13 +75,16 @@ def write_video(path: Path | str, video: Video, *, fps: float = FRAMES_PER_SECON
         fps: of a sampled video those of its model, `pipeline.config.model.fps`.
 
     Raises:
-        ValueError: height or width is odd, which players do not open; or it is no RGB video of at least one frame.
+        ValueError: height or width is odd, which players do not open; it is no RGB video of at least one frame; or
+            `fps` is no positive number.
     """
     if video.ndim != 4 or not video.shape[0] or video.shape[3] != 3 or video.dtype != np.uint8:
         raise ValueError(f"video is {video.dtype} {video.shape}, expected uint8 (frames, height, width, 3)")
     _, height, width, _ = video.shape
     if height % 2 or width % 2:
         raise ValueError(f"video is {height}x{width} (height x width), expected even sides; crop or scale it")
+    if not (math.isfinite(fps) and fps > 0):
+        raise ValueError(f"fps is {fps}, expected a positive number of frames a second")
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with av.open(os.fspath(path), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
