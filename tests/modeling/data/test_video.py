@@ -192,7 +192,7 @@ def test_odd_sides_which_players_do_not_open_are_not_written(tmp_path: Path, siz
     assert not (tmp_path / "clip.mp4").exists()
 
 
-@pytest.mark.parametrize("fps", [0, -3.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("fps", [0.0, -3.0, float("nan"), float("inf")])
 def test_a_pace_that_is_none_is_refused_before_a_file_is_made(tmp_path: Path, fps: float) -> None:
     with pytest.raises(ValueError, match="expected a positive number of frames a second"):
         write_video(tmp_path / "clip.mp4", np.zeros((5, 32, 48, 3), np.uint8), fps=fps)
