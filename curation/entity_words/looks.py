@@ -50,7 +50,7 @@ def _wears(tokens: Sequence[Token], at: int, head: int) -> bool:
     word, before = tokens[at].text, tokens[at - 1].text
     if _is_beside(tokens, at, head):
         return word in _WEARING or word in {"'s", "wears"}
-    is_worn = word in _PARTICIPLES or (word == "in" and (before in _DRESSED or _is_garment(tokens, at + 1)))
+    is_worn = word in _PARTICIPLES or (word == "in" and (before in _DRESSED or is_garment(tokens, at + 1)))
     if is_worn and _last_being(tokens, at, head) == head:
         return True
     return word in {"wears", "wearing", "in"} and _means(tokens, at, head)
@@ -69,7 +69,8 @@ def _is_beside(tokens: Sequence[Token], at: int, head: int) -> bool:
 def _last_being(tokens: Sequence[Token], at: int, head: int) -> int | None:
     """Who was named last before a token of the same sentence, going back to token `head` at most."""
     for place in range(at - 1, head, -1):
-        if tokens[place].text in _SENTENCE_ENDS or _is_being(tokens, place):
+        is_unknown = is_determiner(tokens[place - 1].text) and find_noun(tokens[place].text) is None
+        if tokens[place].text in _SENTENCE_ENDS or _is_being(tokens, place) or (is_unknown and place == at - 1):
             return None
     return head
 
@@ -92,11 +93,12 @@ def _is_being(tokens: Sequence[Token], at: int) -> bool:
     return noun is not None and noun.noun_class in BEINGS
 
 
-def _is_garment(tokens: Sequence[Token], at: int) -> bool:
+def is_garment(tokens: Sequence[Token], at: int) -> bool:
     """Whether something that is worn comes next: "a red coat", but not "a red coat rack"."""
     while at < len(tokens) and (is_determiner(tokens[at].text) or _is_description(tokens[at].text)):
         at += 1
-    if at >= len(tokens) or not _is_worn(tokens[at].text):
+    worn = find_noun(tokens[at].text) if at < len(tokens) else None
+    if worn is None or worn.noun_class is NounClass.HAIR or not _is_worn(tokens[at].text):
         return False
     following = tokens[at + 1].text if at + 1 < len(tokens) else ""
     noun = find_noun(following)

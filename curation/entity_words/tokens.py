@@ -31,7 +31,7 @@ _MEASURE: Final = (
 # The stop behind these ends no sentence.
 _SHORTENED: Final = r"(?<![^\W_])(?:mr|mrs|ms|dr|st|prof|sgt|capt|lt|col|gen|rev|approx|vs)(?=\. )\."
 _INITIALS: Final = r"(?<![^\W_])(?:[^\W\d_]\.){2,}"
-_WORD: Final = rf"{_LETTERS}(?:[-']{_LETTERS})*|[^\w\s]|_"
+_WORD: Final = rf"{_LETTERS}(?:(?:[-']|'-){_LETTERS})*|[^\w\s]|_"
 _TOKEN: Final = re.compile(_WORD)
 # Half as fast, so that only a caption with something of that kind is read with it.
 _SPECIAL_TOKEN: Final = re.compile(

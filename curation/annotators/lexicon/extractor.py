@@ -15,6 +15,7 @@ from curation.annotators.lexicon.noun_phrases import Before, NounPhrase, noun_ph
 from curation.annotators.lexicon.word_classes import VerbForm, looks_like_person, verb_base, verb_form
 from curation.annotators.protocols import EntityWordExtractor
 from curation.entity_words.kinds import Unseen, classify, is_title
+from curation.entity_words.looks import is_garment
 from curation.entity_words.number import is_plural, singular_of
 from curation.entity_words.phrases import Phrase
 from curation.entity_words.tokens import Token, tokenize
@@ -236,7 +237,9 @@ def _kind_of_unknown(named: Phrase, phrase: NounPhrase) -> EntityKind | None:
     is_passive = verb_form(phrase.next_verb) is VerbForm.PAST and named.tokens[phrase.end].text in lists["copula"]
     acts = phrase.before not in {Before.PREPOSITION, Before.VERB} and not is_passive
     acts_alive = acts and verb_base(phrase.next_verb) in lists["animate"]
-    if acts_alive or named.modifiers & lists["animate_adjective"] or looks_like_person(singular_of(head)):
+    following = named.tokens[phrase.end].text if phrase.end < len(named.tokens) else ""
+    is_dressed = following in {"in", "wearing"} and is_garment(named.tokens, phrase.end + 1)
+    if acts_alive or is_dressed or named.modifiers & lists["animate_adjective"] or looks_like_person(singular_of(head)):
         return EntityKind.SUBJECT
     if is_title(named):
         return None

@@ -49,6 +49,7 @@ class NounPhrase(NamedTuple):
 
 # Where a phrase may be the subject of its clause.
 _SUBJECT_PLACES: Final = frozenset({Before.START, Before.CONJUNCTION, Before.PHRASE})
+_WATCHING: Final = frozenset({"watch", "see", "hear", "make", "let", "help"})
 _RELATIVE: Final = frozenset({"that", "which", "who"})
 
 
@@ -104,9 +105,9 @@ class _Reader:
         first = self._skip_determiners(at)
         if first == at and not self._may_open(at):
             return None
-        several = self._beings > 1 and not self._has_verb
+        lacking = 0 if self._has_verb else self._beings
         place = self._owner_place or self._before
-        end = _Run(sentence, first, sentence.words(at, first), place, several_lack_verb=several).read()
+        end = _Run(sentence, first, sentence.words(at, first), place, lacking_verb=lacking).read()
         if end is None:
             return None
         is_owner = (
@@ -250,7 +251,7 @@ class _Run:
     noun: int | None = None  # the last noun so far
     is_known: bool = False
     _: KW_ONLY
-    several_lack_verb: bool  # the clause is about several beings, and has no verb yet
+    lacking_verb: int  # the beings that the clause is about, if it has no verb yet
 
     def read(self) -> int | None:
         """Where the run ends, with its last noun; None if it has no noun."""
@@ -375,17 +376,31 @@ class _Run:
         form = verb_form(self.sentence.word(at))
         as_noun = find_noun(self.sentence.word(at))
         is_behind_plural = is_plural_form(self.sentence.word(noun))
-        if form is VerbForm.ING and as_noun is not None and self.sentence.word(at + 1) == "of":
-            return False  # "an oil painting of"
+        if form is VerbForm.ING and as_noun is not None and self._is_thing_done(at, as_noun):
+            return False
         if form in {VerbForm.ING, VerbForm.PAST}:
             return is_behind_plural or self._acts(at, form)
         if as_noun is None or is_behind_plural:
             return not (form is VerbForm.BASE and self._is_described(at))
-        if form is VerbForm.BASE and self.several_lack_verb and self._ends_clause(at):
+        if form is VerbForm.BASE and (self.lacking_verb > 1 or self._is_watched()) and self._ends_clause(at):
             return True
         if form is VerbForm.BASE:
             return self._is_plural_verb(at, as_noun)
+        goes_on = self.sentence.has(at + 1, "preposition") and self.sentence.word(at + 1) != "of"
+        if self.lacking_verb == 1 and goes_on and not self.sentence.has_verb_behind(at + 1):
+            return True  # "the girl with the red backpack waves to"
         return self._is_being() or self._agrees(at, as_noun)
+
+    def _is_thing_done(self, at: int, as_noun: Noun) -> bool:
+        """Whether a noun in -ing is no act of the noun before it, as in "a brick building" or "an oil painting of"."""
+        if self.sentence.word(at + 1) == "of":
+            return True
+        is_visible = as_noun.noun_class in {NounClass.THING, NounClass.PLACE} and not self._is_being()
+        return is_visible and self.sentence.word(at + 1) in {"", ".", ",", "and", "while", "as", "with"}
+
+    def _is_watched(self) -> bool:
+        """Whether somebody watches what the run names do something: "watches a cat dance"."""
+        return self._is_being() and verb_base(self.sentence.word(self.first - len(self.determiners) - 1)) in _WATCHING
 
     def _ends_clause(self, at: int) -> bool:
         """Whether no noun and no verb follows, so that this is it: "a woman in red and a man in a blue suit dance"."""

@@ -34,6 +34,7 @@ from dataset_schema import EntityKind
         ("A man talks to a woman. She is wearing a purple dress.", "man", set(), ""),
         ("A man talks to a monk. He is wearing a purple robe.", "monk", set(), ""),
         ("A man stands in a red coat rack.", "man", set(), ""),
+        ("A dog runs while a quorb in a red parka waves.", "dog", set(), ""),
         ("A man is wearing a black snorkel and a grey robe.", "man", {"black", "grey"}, ""),
         ("A dog with black fur runs.", "dog", {"black"}, ""),
         # colors of several words, and shades

@@ -178,6 +178,14 @@ KINDS = (EntityKind.SUBJECT, EntityKind.OBJECT, EntityKind.BACKGROUND)
         ("A clown resembling a goat juggles.", ("clown", "", "")),
         ("A nun glances down at her quorb.", ("nun", "quorb", "")),
         ("A fox sleeps in soft lighting with a shallow depth of field.", ("fox", "", "")),
+        # what is watched doing something, what wears clothes, what is built
+        ("A nun watches a cat dance.", ("nun|cat", "", "")),
+        ("A nun watches a computer screen.", ("nun", "computer screen", "")),
+        ("A quorb in a red parka stands behind a fox.", ("quorb|fox", "red parka", "")),
+        ("A nun sees a quorb in her hair.", ("nun", "quorb", "")),
+        ("A fox sleeps beside a brick building while a nun waves.", ("fox|nun", "", "brick building")),
+        ("The nun with the red backpack waves to the boy.", ("nun|boy", "red backpack", "")),
+        ("A fox meets a nun holding a jack-o'-lantern bucket.", ("fox|nun", "jack-o'-lantern bucket", "")),
         # a verb in -s does not go with a plural
         ("A duck swims among boats and rocks in a harbour.", ("duck", "boats", "rocks|harbour")),
         ("A girl plays with dolls and rocks her cradle.", ("girl", "dolls|cradle", "")),
