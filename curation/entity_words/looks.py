@@ -69,8 +69,9 @@ def _is_beside(tokens: Sequence[Token], at: int, head: int) -> bool:
 def _last_being(tokens: Sequence[Token], at: int, head: int) -> int | None:
     """Who was named last before a token of the same sentence, going back to token `head` at most."""
     for place in range(at - 1, head, -1):
-        is_unknown = is_determiner(tokens[place - 1].text) and find_noun(tokens[place].text) is None
-        if tokens[place].text in _SENTENCE_ENDS or _is_being(tokens, place) or (is_unknown and place == at - 1):
+        word = tokens[place].text
+        is_unknown = is_determiner(tokens[place - 1].text) and find_noun(word) is None and word not in _DRESSED
+        if word in _SENTENCE_ENDS or _is_being(tokens, place) or (is_unknown and place == at - 1):
             return None
     return head
 
@@ -115,7 +116,8 @@ def _worn_colors(tokens: Sequence[Token], at: int, *, says_worn: bool) -> set[st
     for place in range(at, len(tokens)):
         word = tokens[place].text
         noun = find_noun(word)
-        if _is_worn(word) or (says_worn and noun is not None and noun.noun_class is NounClass.THING):
+        is_thing = noun is not None and noun.noun_class is NounClass.THING and not _colors_of(word)
+        if _is_worn(word) or (says_worn and is_thing):
             found |= _colors(tokens[start:place])
             start = place + 1
         elif not (is_determiner(word) or word in {"and", ","} or _is_description(word)):

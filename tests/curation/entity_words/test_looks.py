@@ -34,6 +34,8 @@ from dataset_schema import EntityKind
         ("A man talks to a woman. She is wearing a purple dress.", "man", set(), ""),
         ("A man talks to a monk. He is wearing a purple robe.", "monk", set(), ""),
         ("A man stands in a red coat rack.", "man", set(), ""),
+        ("A man wearing an orange top waves.", "man", {"orange"}, ""),
+        ("Two men and a woman all dressed in black sit.", "woman", {"black"}, ""),
         ("A dog runs while a quorb in a red parka waves.", "dog", set(), ""),
         ("A man is wearing a black snorkel and a grey robe.", "man", {"black", "grey"}, ""),
         ("A dog with black fur runs.", "dog", {"black"}, ""),
