@@ -39,7 +39,7 @@ def other_names(tokens: Sequence[Token], phrases: Sequence[NounPhrase]) -> set[i
 
 def _names_again(tokens: Sequence[Token], phrase: NounPhrase, following: NounPhrase) -> bool:
     being, sign = _being(tokens, phrase), _between(tokens, phrase, following)
-    if sign == [","] and being is not None and _is_bare_name(tokens, following) and not _is_bare_name(tokens, phrase):
+    if sign == [","] and being is not None and _is_name_of_noun(tokens, phrase, following):
         return _closes_comma(tokens, phrase, following.end)
     if being is None or being != _being(tokens, following) or _is_several(tokens, following):
         return False
@@ -65,9 +65,15 @@ def _is_listed_next(tokens: Sequence[Token], phrases: Sequence[NounPhrase], at: 
     return is_same and _between(tokens, *listed) in (["and"], [","])
 
 
-def _is_bare_name(tokens: Sequence[Token], phrase: NounPhrase) -> bool:
-    """Whether the phrase is the name of somebody: "his owner, Emily,"."""
-    return phrase.opened == phrase.first and tokens[phrase.first].text in sections()["first_name"]
+def _is_name_of_noun(tokens: Sequence[Token], one: NounPhrase, other: NounPhrase) -> bool:
+    """Whether one is a name and the other a noun, neither with an article: "his owner, Emily", "Jane Smith, baker"."""
+    if other.opened < other.first or _being(tokens, other) is None:
+        return False
+    return _has_name(tokens, one) != _has_name(tokens, other)
+
+
+def _has_name(tokens: Sequence[Token], phrase: NounPhrase) -> bool:
+    return any(token.text in sections()["first_name"] for token in tokens[phrase.first : phrase.end])
 
 
 def _between(tokens: Sequence[Token], phrase: NounPhrase, following: NounPhrase) -> list[str]:

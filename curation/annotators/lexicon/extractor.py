@@ -64,7 +64,7 @@ class LexiconEntityWords:
 @dataclass(slots=True)
 class _Answer:
     words: list[EntityWord] = field(default_factory=list)
-    heads: dict[str, int] = field(default_factory=dict)  # of subjects, with the token that named each first
+    heads: dict[str, Phrase] = field(default_factory=dict)  # of subjects, with what named each first
 
 
 def _answer(caption: str) -> tuple[EntityWord, ...]:
@@ -154,9 +154,10 @@ def _add(caption: str, tokens: list[Token], phrase: NounPhrase, following: NounP
         while first < head and verb_form(tokens[first].text) is VerbForm.ING:
             first += 1
         name = singular_of(tokens[head].text)
-        if (name in answer.heads and _points_back(tokens, phrase)) or _means_earlier(tokens, phrase, name, answer):
+        is_known = name in answer.heads and _points_back(tokens, phrase) and not _differs(named, answer.heads[name])
+        if is_known or _means_earlier(tokens, phrase, name, answer):
             return
-        answer.heads.setdefault(name, head)
+        answer.heads.setdefault(name, named)
     start, end = tokens[first].start, tokens[phrase.end - 1].end
     answer.words.append(EntityWord(word=caption[start:end], kind=kind, start=start, end=end))
 
@@ -197,13 +198,22 @@ def _points_back(tokens: Sequence[Token], phrase: NounPhrase) -> bool:
     return not determiners & (sections()["indefinite"] | sections()["plural_determiner"])
 
 
+def _differs(named: Phrase, known: Phrase) -> bool:
+    """Whether two of one noun are told apart: "the black dog ... the white dog", "the larger dog ... the smaller"."""
+    for contrast in (sections()["color"], sections()["comparative"]):
+        one, other = named.modifiers & contrast, known.modifiers & contrast
+        if one and other and one.isdisjoint(other):
+            return True
+    return False
+
+
 def _means_earlier(tokens: Sequence[Token], phrase: NounPhrase, name: str, answer: _Answer) -> bool:
     """Whether "the dog" means the golden retriever of an earlier sentence."""
     determiners = [token.text for token in tokens[phrase.opened : phrase.first]]
     if name in answer.heads or determiners not in (["the"], ["this"]):
         return False
     ends = [at for at in range(phrase.opened) if tokens[at].text in {".", "!", "?", ";"}]
-    return names_one_of(name, [other for other, head in answer.heads.items() if ends and head < ends[-1]])
+    return names_one_of(name, [other for other, known in answer.heads.items() if ends and known.head < ends[-1]])
 
 
 def _kind(named: Phrase, phrase: NounPhrase) -> EntityKind | None:

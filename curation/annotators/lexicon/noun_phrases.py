@@ -165,6 +165,8 @@ class _Reader:
         form = verb_form(self._sentence.word(at))
         if form is VerbForm.S and self._before is not Before.PREPOSITION and self._sentence.places(at):
             return False
+        if form is VerbForm.BASE and self._before is Before.START and self._sentence.is_determiner(at + 1):
+            return False  # "watch this man"
         if WordClass.NOUN not in self._sentence.classes(at):
             can_describe = self._before in {Before.PREPOSITION, Before.START, Before.VERB} and form is VerbForm.PAST
             return can_describe and self._sentence.noun_follows(at + 1)

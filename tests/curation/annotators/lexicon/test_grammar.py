@@ -186,6 +186,13 @@ KINDS = (EntityKind.SUBJECT, EntityKind.OBJECT, EntityKind.BACKGROUND)
         ("A fox sleeps beside a brick building while a nun waves.", ("fox|nun", "", "brick building")),
         ("The nun with the red backpack waves to the boy.", ("nun|boy", "red backpack", "")),
         ("A fox meets a nun holding a jack-o'-lantern bucket.", ("fox|nun", "jack-o'-lantern bucket", "")),
+        # two of one noun, told apart
+        ("The black fox chases the white fox.", ("black fox|white fox", "", "")),
+        ("The larger fox bites the smaller fox.", ("larger fox|smaller fox", "", "")),
+        ("A young nun cooks. The nun smiles at the old cook.", ("young nun|old cook", "", "")),
+        ("A brown fox and a cat sit. The brown fox yawns.", ("brown fox|cat", "", "")),
+        # told to do something
+        ("Watch this nun solve a puzzle", ("nun", "puzzle", "")),
         # a verb in -s does not go with a plural
         ("A duck swims among boats and rocks in a harbour.", ("duck", "boats", "rocks|harbour")),
         ("A girl plays with dolls and rocks her cradle.", ("girl", "dolls|cradle", "")),
