@@ -76,6 +76,7 @@ def main(arguments: Sequence[str]) -> int:
     command = parse(Subject, arguments, verb="subject", check=_check)
     console = terminal()
     given, looks, limit = recognizing(command)
+    _show_unused(command, given, console)
     dataset = command.dataset if command.dataset is not None else _curated(command, console)
     return find(command, dataset, given, looks, limit, console)
 
@@ -108,6 +109,14 @@ def recognizing(command: Subject) -> "tuple[list[GivenPicture], Looks, float]":
             "--faces whole pictures are compared"
         )
     return given, Looks(encoder.encode(cutouts), encoder, command.faces is not None, word), limit
+
+
+def _show_unused(command: Subject, given: "Sequence[GivenPicture]", console: Console) -> None:
+    """Say what the subject is not recognized by, before the videos take their time."""
+    problems = [each.problem for each in given if each.problem]
+    if problems:
+        used = f"{len(given) - len(problems)} of {len(given)} pictures of {command.pictures} are used; not:"
+        console.print("\n  ".join([used, *problems]), soft_wrap=True)
 
 
 def word_of(command: Subject) -> str:

@@ -35,7 +35,7 @@ def subject_sheet(given: Sequence[GivenPicture], found: Found, *, limit: float, 
         for each in found.strangers[:_MOST_AT_LIMIT]
     ]
     sections = [
-        ("Given", list(_of_given(given[:_MOST]))),
+        ("Given", list(_of_given(sorted(given, key=lambda each: each.crop is None)[:_MOST]))),
         (f"Chosen: {'; '.join(missing) or 'every side, distance and light that can be told'}", chosen),
         (f"Kept, those least like it first; the limit is {limit:g}", least),
         ("Rejected, those most like it first", most),
@@ -44,9 +44,10 @@ def subject_sheet(given: Sequence[GivenPicture], found: Found, *, limit: float, 
 
 
 def _of_given(given: Sequence[GivenPicture]) -> Iterator[tuple[str, str]]:
+    """The pictures that are used, and why others are not."""
     for each in given:
         if each.crop is None:
-            yield "", f"{each.file.name}: not used"
+            yield "", each.problem
         else:
             yield picture_uri(Image.fromarray(each.crop.cutout), _SIDE), each.file.name
 

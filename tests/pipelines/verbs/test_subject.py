@@ -219,6 +219,22 @@ def test_the_report_says_what_is_there_and_what_is_missing(dataset: Path, tmp_pa
     assert len(sheet.of_tag("img")) >= len(report["kept"]) + 2
 
 
+def test_pictures_that_cannot_be_used_are_told_with_their_reasons_also_where_nothing_is_found(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pictures, output = pictures_of(0, tmp_path), tmp_path / "out"
+    (pictures / "0-empty.png").touch()
+    limit = ["--subject.min-likeness", "0.9999"]
+
+    status = main(["subject", "--pictures", str(pictures), "--dataset", str(dataset), "--output", str(output), *limit])
+
+    problem = f"{pictures / '0-empty.png'} is empty, expected a picture such as a PNG, JPEG or WebP file"
+    assert status == ANSWERED_NO
+    assert f"5 of 6 pictures of {pictures} are used; not:\n  {problem}\n" in capsys.readouterr().out
+    sheet = ShownPage((output / "sheet.html").read_text(encoding="utf-8"))
+    assert [each.text for each in sheet.of_tag("figcaption")][5] == problem
+
+
 def test_where_no_clip_shows_the_subject_the_best_score_and_the_next_step_are_told(
     dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
