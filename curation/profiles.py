@@ -164,7 +164,10 @@ def build_stages(config: CurationConfig) -> list[Stage]:
     buckets = tuple(map(Bucket.parse, config.buckets))
     jobs = config.annotators
     words = EntityWords(
-        config.entity_words, jobs.words.build(config.instruction), tells_places_apart=jobs.masks.tells_places_apart
+        config.entity_words,
+        jobs.words.build(config.instruction),
+        tells_places_apart=jobs.masks.tells_places_apart,
+        tells_looks_apart=jobs.masks.tells_looks_apart,
     )
     content_filter = ContentFilter(config.content_filter, jobs.content_filter.build(), BorderedInsets())
     looking = [*_shot_stages(config, buckets), content_filter]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 
 from curation.entity_words.number import is_plural_form
-from curation.entity_words.phrases import is_determiner, opening
+from curation.entity_words.phrases import is_determiner, names_person, opening
 from curation.entity_words.tokens import Token, tokenize
 from curation.entity_words.word_lists import BEINGS, NounClass, find_noun, sections
 from curation.records import EntityWord
@@ -38,11 +38,17 @@ def looks_in_caption(caption: str, word: EntityWord) -> Looks:
     if not inside:
         return Looks()
     first, behind = opening(tokens, inside[0]), inside[-1] + 1
-    colors = _colors(tokens[first:behind]) | _colors_worn_by(tokens, first)
+    own = tokens[first:behind]
+    colors = (_colors_on(own) if names_person(word.word) else _colors(own)) | _colors_worn_by(tokens, first)
     for at in range(behind, len(tokens)):
         if _wears(tokens, at, behind - 1):
             colors |= _worn_colors(tokens, at + 1, says_worn=tokens[at].text not in {"in", "with", "'s"})
     return Looks(frozenset(colors), _side(tokens, first, behind))
+
+
+def on_other_sides(caption: str, one: EntityWord, other: EntityWord) -> bool:
+    """Whether the caption has one on the left and the other on the right."""
+    return {looks_in_caption(caption, word).side for word in (one, other)} == {"left", "right"}
 
 
 def _wears(tokens: Sequence[Token], at: int, head: int) -> bool:
@@ -147,6 +153,13 @@ def _colors_of(word: str) -> set[str]:
     if len(parts) > 1:
         named -= _SHADES
     return set() if parts[-1] == "eyed" else named
+
+
+def _colors_on(tokens: Sequence[Token]) -> set[str]:
+    """Colors of clothes and hair before a person: "a blue shirt woman", "a red-haired girl", not "a white woman"."""
+    on_them = [place for place, token in enumerate(tokens) if _is_worn(token.text) or token.text == "haired"]
+    clothes = max(on_them, default=0)
+    return _colors(tokens[:clothes]) | _colors([token for token in tokens if "-" in token.text])
 
 
 def _colors_worn_by(tokens: Sequence[Token], first: int) -> set[str]:

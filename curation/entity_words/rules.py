@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeAlias
 
 from curation.entity_words.kinds import Unseen, classify
 from curation.entity_words.locate import locate_words
+from curation.entity_words.looks import Looks, looks_in_caption, on_other_sides
 from curation.entity_words.newcomers import introduces, unnamed_other
 from curation.entity_words.number import is_plural, singular_of
 from curation.entity_words.parse import ParsedAnswer, UnparsableAnswerError, parse_answer
@@ -61,7 +62,9 @@ class CheckedAnswer:
 _ORDER = {EntityKind.SUBJECT: 0, EntityKind.OBJECT: 1, EntityKind.BACKGROUND: 2}
 
 
-def check_answer(caption: str, answer: Answer, *, tells_places_apart: bool = False) -> CheckedAnswer:
+def check_answer(
+    caption: str, answer: Answer, *, tells_places_apart: bool = False, tells_looks_apart: bool = False
+) -> CheckedAnswer:
     """Apply the rules of A.2 to the words of an answer; raw text is parsed, and its words are looked for.
 
     Args:
@@ -69,17 +72,20 @@ def check_answer(caption: str, answer: Answer, *, tells_places_apart: bool = Fal
         answer: of an extractor.
         tells_places_apart: whoever looks for the subjects goes by where their words stand. Then two may be called the
             same, and a word that introduces somebody new each time ("a cat chases a cat") stands for one each time.
+        tells_looks_apart: whoever looks for them goes by their colors and sides. Then the same holds where the caption
+            says others of each ("a man in red, and a man in blue").
     """
     tokens = tokenize(caption)
+    repeats = tells_places_apart or tells_looks_apart
     missing: list[str] = []
     if isinstance(answer, str):
         try:
             parsed = parse_answer(answer)
         except UnparsableAnswerError as error:
             return CheckedAnswer(words=(), violations=(Violation(Problem.UNPARSABLE_ANSWER, str(error)),))
-        found, missing, dropped = _find(caption, tokens, parsed, repeats_subjects=tells_places_apart)
+        found, missing, dropped = _find(caption, tokens, parsed, repeats_subjects=repeats)
     else:
-        found, dropped = _placed(tokens, answer, repeats_subjects=tells_places_apart)
+        found, dropped = _placed(caption, tokens, answer, repeats_subjects=repeats)
     found.sort(key=lambda found_word: (_ORDER[found_word.word.kind], found_word.word.start))
     words = tuple([word for word, _ in found])
     subjects = [
@@ -95,7 +101,8 @@ def check_answer(caption: str, answer: Answer, *, tells_places_apart: bool = Fal
     plural = [subject.word for subject in subjects if subject.is_plural]
     if plural:
         violations.append(Violation(Problem.PLURAL_SUBJECT_WORD, f"several individuals: {_quoted(plural)}"))
-    violations += _same_heads(subjects, tokens, tells_places_apart=tells_places_apart)
+    looks = [looks_in_caption(caption, word) for word in words[: len(subjects)]] if tells_looks_apart else []
+    violations += _same_heads(subjects, tokens, looks, tells_places_apart=tells_places_apart)
     return CheckedAnswer(words=words, violations=tuple(violations), dropped=tuple(dropped))
 
 
@@ -137,20 +144,22 @@ def _find(
 
 
 def _placed(
-    tokens: list[Token], answer: Sequence[EntityWord], *, repeats_subjects: bool
+    caption: str, tokens: list[Token], answer: Sequence[EntityWord], *, repeats_subjects: bool
 ) -> tuple[list[_Found], list[tuple[str, str]]]:
     """Words that know their places, with the kinds of the rules: one of each text, but for subjects introduced anew."""
     found: list[_Found] = []
     dropped: list[tuple[str, str]] = []
-    known: set[str] = set()
+    known: dict[str, EntityWord] = {}
     for word in sorted(answer, key=lambda word: _ORDER[word.kind]):
         phrase = _phrase(tokens, Span(word.start, word.end), word.word)
         kind = _kind(phrase, word.kind)
-        is_again = repeats_subjects and kind is EntityKind.SUBJECT and introduces(tokens, phrase.head)
-        if fold(word.word) in known and not is_again:
+        before = known.get(fold(word.word))
+        is_again = repeats_subjects and introduces(tokens, phrase.head)
+        is_other = kind is EntityKind.SUBJECT and before and (is_again or on_other_sides(caption, before, word))
+        if before and not is_other:
             continue
         if isinstance(kind, EntityKind):
-            known.add(fold(word.word))
+            known[fold(word.word)] = word
             found.append(_Found(replace(word, kind=kind), phrase))
         else:
             dropped.append((word.word, str(kind)))
@@ -200,10 +209,12 @@ class _Subject(NamedTuple):
         return cls(word.word, head, singular, several, since=head if is_first else 0)
 
 
-def _same_heads(subjects: list[_Subject], tokens: list[Token], *, tells_places_apart: bool) -> list[Violation]:
+def _same_heads(
+    subjects: list[_Subject], tokens: list[Token], looks: list[Looks], *, tells_places_apart: bool
+) -> list[Violation]:
     """Two subjects of one noun cannot be told apart by their words ("a man ... another man")."""
     heads = [_last_word(subject.singular) for subject in subjects]
-    several = sorted({head for head in heads if heads.count(head) > 1})
+    several = sorted({head for head in heads if heads.count(head) > 1 and not _look_different(head, heads, looks)})
     if several and not tells_places_apart:
         return [Violation(Problem.SAME_HEAD_WORD, f"several subjects are called {_quoted(several)}")]
     for subject in subjects:
@@ -212,6 +223,12 @@ def _same_heads(subjects: list[_Subject], tokens: list[Token], *, tells_places_a
             detail = f"{subject.word!r} and {again!r} are two subjects of one name"
             return [Violation(Problem.SAME_HEAD_WORD, detail)]
     return []
+
+
+def _look_different(head: str, heads: list[str], looks: list[Looks]) -> bool:
+    """Whether the caption says something else of each subject of a name, and nothing of one at most."""
+    said = [each for name, each in zip(heads, looks, strict=False) if name == head]
+    return len(set(said)) == len(said) > 1
 
 
 def _introduced_again(subject: _Subject, subjects: list[_Subject], tokens: list[Token]) -> str | None:

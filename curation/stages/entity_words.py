@@ -57,12 +57,18 @@ class EntityWords(Stage):
     adds: ClassVar[frozenset[str]] = frozenset({"entity_words", "word_problems"})
 
     def __init__(
-        self, config: EntityWordsConfig, extractor: EntityWordExtractor, *, tells_places_apart: bool = False
+        self,
+        config: EntityWordsConfig,
+        extractor: EntityWordExtractor,
+        *,
+        tells_places_apart: bool = False,
+        tells_looks_apart: bool = False,
     ) -> None:
-        """See `check_answer` for the last."""
+        """See `check_answer` for the last two."""
         self._config = config
         self._extractor = extractor
         self._tells_places_apart = tells_places_apart
+        self._tells_looks_apart = tells_looks_apart
 
     @property
     def resources(self) -> Resources:
@@ -132,7 +138,12 @@ class EntityWords(Stage):
         return CheckedAnswer(words=(), violations=(violation,))
 
     def _check(self, caption: str, answer: Answer) -> CheckedAnswer:
-        return check_answer(caption, answer, tells_places_apart=self._tells_places_apart)
+        return check_answer(
+            caption,
+            answer,
+            tells_places_apart=self._tells_places_apart,
+            tells_looks_apart=self._tells_looks_apart,
+        )
 
     def _fill(self, clip: Clip, checked: CheckedAnswer) -> Clip:
         problems = tuple(

@@ -71,6 +71,11 @@ class DetectedObjectConfig:
         """Whether the locator goes by where words stand in the caption, so that two subjects may be called the same."""
         return self.several_subjects == "left_to_right"
 
+    @property
+    def tells_looks_apart(self) -> bool:
+        """Whether the locator goes by what the caption says of looks, so that two who differ may be called the same."""
+        return self.several_subjects == "refuse"
+
     def build(self) -> EntityLocator:
         """The locator; nothing is loaded yet."""
         return DetectedObjectLocator(self, NanoDetConfig().build())

@@ -25,6 +25,7 @@ class GivenMasksConfig:
     reads_words: ClassVar[bool] = False
     # Each word brings the masks of its own thing, so that two subjects may be called the same.
     tells_places_apart: ClassVar[bool] = True
+    tells_looks_apart: ClassVar[bool] = False
 
     def build(self) -> EntityLocator:
         """What stands in the place of a locator."""

@@ -62,6 +62,7 @@ class GroundedMasksConfig:
 
     reads_words: ClassVar[bool] = True
     tells_places_apart: ClassVar[bool] = False
+    tells_looks_apart: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.max_words < 1:

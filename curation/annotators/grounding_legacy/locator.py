@@ -36,6 +36,7 @@ class LegacyGroundedMasksConfig:
 
     reads_words: ClassVar[bool] = True
     tells_places_apart: ClassVar[bool] = False
+    tells_looks_apart: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.max_words < 1:

@@ -15,7 +15,7 @@ from curation.annotators.lexicon.noun_phrases import Before, NounPhrase, noun_ph
 from curation.annotators.lexicon.word_classes import VerbForm, looks_like_person, verb_base, verb_form
 from curation.annotators.protocols import EntityWordExtractor
 from curation.entity_words.kinds import Unseen, classify, is_title
-from curation.entity_words.looks import is_garment
+from curation.entity_words.looks import is_garment, on_other_sides
 from curation.entity_words.number import is_plural, singular_of
 from curation.entity_words.phrases import Phrase
 from curation.entity_words.tokens import Token, tokenize
@@ -154,7 +154,8 @@ def _add(caption: str, tokens: list[Token], phrase: NounPhrase, following: NounP
         while first < head and verb_form(tokens[first].text) is VerbForm.ING:
             first += 1
         name = singular_of(tokens[head].text)
-        is_known = name in answer.heads and _points_back(tokens, phrase) and not _differs(named, answer.heads[name])
+        known = answer.heads.get(name)
+        is_known = known is not None and _points_back(tokens, phrase) and not _differs(caption, named, known)
         if is_known or _means_earlier(tokens, phrase, name, answer):
             return
         answer.heads.setdefault(name, named)
@@ -198,13 +199,18 @@ def _points_back(tokens: Sequence[Token], phrase: NounPhrase) -> bool:
     return not determiners & (sections()["indefinite"] | sections()["plural_determiner"])
 
 
-def _differs(named: Phrase, known: Phrase) -> bool:
-    """Whether two of one noun are told apart: "the black dog ... the white dog", "the larger dog ... the smaller"."""
+def _differs(caption: str, named: Phrase, known: Phrase) -> bool:
+    """Whether two of one noun are told apart: "the black dog ... the white dog", "on the left ... on the right"."""
     for contrast in (sections()["color"], sections()["comparative"]):
         one, other = named.modifiers & contrast, known.modifiers & contrast
         if one and other and one.isdisjoint(other):
             return True
-    return False
+    return on_other_sides(caption, _word_of(caption, named), _word_of(caption, known))
+
+
+def _word_of(caption: str, named: Phrase) -> EntityWord:
+    start, end = named.tokens[named.first].start, named.tokens[named.end - 1].end
+    return EntityWord(word=caption[start:end], kind=EntityKind.SUBJECT, start=start, end=end)
 
 
 def _means_earlier(tokens: Sequence[Token], phrase: NounPhrase, name: str, answer: _Answer) -> bool:

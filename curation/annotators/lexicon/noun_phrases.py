@@ -300,7 +300,9 @@ class _Run:
         following = self.sentence.word(at + 1)
         as_noun = find_noun(following)
         is_act = as_noun is None or as_noun.noun_class is NounClass.ABSTRACT
-        is_subject = is_act or self.sentence.places(at + 1) or bool({"a", "an"}.intersection(self.determiners))
+        is_side = self.sentence.word(at) in {"left", "right"} and self.lacking_verb == 1
+        is_subject = is_act or is_side or self.sentence.places(at + 1)
+        is_subject = is_subject or bool({"a", "an"}.intersection(self.determiners))
         acts = WordClass.NOUN in self.sentence.classes(at) and verb_form(following) is VerbForm.S and is_subject
         return self.sentence.is_nominal(at + 1) and not acts
 
@@ -389,6 +391,7 @@ class _Run:
         if form is VerbForm.BASE:
             return self._is_plural_verb(at, as_noun)
         goes_on = self.sentence.has(at + 1, "preposition") and self.sentence.word(at + 1) != "of"
+        goes_on |= self.sentence.word(noun) in {"left", "right"}
         if self.lacking_verb == 1 and goes_on and not self.sentence.has_verb_behind(at + 1):
             return True  # "the girl with the red backpack waves to"
         return self._is_being() or self._agrees(at, as_noun)

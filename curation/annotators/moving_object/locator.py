@@ -46,6 +46,7 @@ class MovingObjectConfig:
     several_subjects: Literal["refuse", "left_to_right"] = "refuse"
 
     reads_words: ClassVar[bool] = False
+    tells_looks_apart: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_confidence <= 1:

@@ -39,6 +39,10 @@ from dataset_schema import EntityKind
         ("A dog runs while a quorb in a red parka waves.", "dog", set(), ""),
         ("A man is wearing a black snorkel and a grey robe.", "man", {"black", "grey"}, ""),
         ("A dog with black fur runs.", "dog", {"black"}, ""),
+        # before a person a color is none of clothes
+        ("A white woman waves.", "white woman", set(), ""),
+        ("A blue shirt woman waves at a black-shirted man.", "blue shirt woman", {"blue"}, ""),
+        ("A blue shirt woman waves at a black-shirted man.", "black-shirted man", {"black"}, ""),
         # colors of several words, and shades
         ("A man in a dark-blue suit talks to a red-haired woman.", "man", {"blue"}, ""),
         ("A man talks to a red-haired woman.", "red-haired woman", {"red"}, ""),

@@ -263,6 +263,30 @@ def test_a_second_mention_that_is_no_word_of_its_own_rejects_even_where_places_t
     assert rules(checked) == ["same_head_word"]
 
 
+@pytest.mark.parametrize(
+    ("caption", "words", "starts", "is_kept"),
+    [
+        ("A man in red dances with a man in blue.", ["man"], [2, 27], True),
+        ("A man in a red coat talks to a bald man in a grey suit.", ["man", "bald man"], [2, 31], True),
+        ("A dog on the left chases a dog on the right.", ["dog"], [2, 27], True),
+        ("A brown dog chases a white dog.", ["brown dog", "white dog"], [2, 21], True),
+        ("A man in red dances with a man in red.", ["man"], [2, 27], False),
+        ("A man dances with a man.", ["man"], [2, 20], False),
+        ("A brown dog, a dog and a dog run.", ["brown dog", "dog"], [2, 15, 25], False),
+        ("A brown dog chases another.", ["brown dog"], [2], False),
+    ],
+)
+def test_subjects_of_one_name_are_kept_where_their_looks_tell_them_apart(
+    caption: str, words: list[str], starts: list[int], is_kept: bool
+) -> None:
+    answer = json.dumps({"background": [], "subject": words, "object": []})
+
+    checked = check_answer(caption, answer, tells_looks_apart=True)
+
+    assert [word.start for word in checked.words] == starts
+    assert rules(checked) == ([] if is_kept else ["same_head_word"])
+
+
 def test_people_who_are_only_the_backdrop_do_not_reject_the_sample() -> None:
     checked = check("A woman sings before a background of people.", subject=["woman"], background=["people"])
 

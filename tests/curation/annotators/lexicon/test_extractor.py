@@ -114,6 +114,17 @@ def test_several_of_one_name_are_words_of_their_own_where_their_places_tell_them
     assert [violation.rule.value for violation in alike.violations] == ["same_head_word"]
 
 
+@pytest.mark.parametrize(("tells", "rules"), [(True, []), (False, ["same_head_word"])])
+def test_the_one_on_the_left_and_the_one_on_the_right_are_two(tells: bool, rules: list[str]) -> None:
+    caption = "The nun on the left waves to the nun on the right. The nun on the left smiles."
+    (answer,) = LexiconEntityWords().extract([caption])
+
+    checked = check_answer(caption, answer, tells_looks_apart=tells)
+
+    assert [(word.word, word.start) for word in checked.words] == [("nun", 4), ("nun", 33)]
+    assert [violation.rule.value for violation in checked.violations] == rules
+
+
 def test_the_extractor_is_named_by_its_word_lists() -> None:
     description = LexiconEntityWords().describe()
 
