@@ -176,6 +176,8 @@ def _side(tokens: Sequence[Token], first: int, behind: int) -> Literal["left", "
     words = [token.text for token in tokens]
     at = behind + 1 if behind < len(words) and words[behind].endswith("ing") else behind
     said = {word.removesuffix("most").removesuffix("-hand") for word in words[first:behind]} & _SIDES
+    if words[behind : behind + 1] == ["("] and words[behind + 2 : behind + 3] == [")"]:
+        said |= _SIDES & {words[behind + 1]}
     if words[at : at + 2] in (["on", "the"], ["to", "the"], ["at", "the"]):
         said |= _SIDES & set(words[at + 2 : at + 3])
     if (

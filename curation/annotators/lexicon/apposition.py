@@ -15,6 +15,7 @@ from curation.entity_words.tokens import Token
 from curation.entity_words.word_lists import BEINGS, NounClass, sections
 
 _CLOSING: Final = {"(": ")", "\u2014": "\u2014", "-": "-"}
+_PERHAPS: Final = frozenset({"perhaps", "maybe", "possibly", "probably", "likely", "presumably", "apparently"})
 _STOPS: Final = frozenset({"", ".", "!", "?", ";"})
 _RELATIVE: Final = frozenset({"who", "that", "which", "named", "called"})
 # Nouns that say nothing of who is meant, so that a list behind them can only name them.
@@ -45,6 +46,7 @@ def _names_again(tokens: Sequence[Token], phrase: NounPhrase, following: NounPhr
         return False
     if sign[-1:] in (["e.g."], ["i.e."], ["namely"]) or sign in (["/"], ["named"], ["called"]):
         return True
+    sign = [word for word in sign if word not in _PERHAPS]
     is_introduced = tokens[following.opened].text in {"a", "an", "the"}
     if sign == [","]:
         return is_introduced and _closes_comma(tokens, phrase, following.end)

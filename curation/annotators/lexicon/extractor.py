@@ -167,12 +167,33 @@ def _is_elsewhere(tokens: Sequence[Token], phrase: NounPhrase) -> bool:
     """Talked about, compared with, said of somebody: not a thing of its own in the picture."""
     lists = sections()
     is_compared = phrase.word_before in {"resembling", "resembles"}
-    if phrase.is_predicate or phrase.is_topic or is_compared or _is_audience(tokens, phrase):
+    if (
+        phrase.is_predicate
+        or phrase.is_topic
+        or is_compared
+        or _is_audience(tokens, phrase)
+        or _is_label(tokens, phrase)
+    ):
         return True
     is_bare = phrase.opened == phrase.first and not any(
         find_noun(token.text) for token in tokens[phrase.first : phrase.end - 1]
     )
     return is_bare and phrase.word_before == "on" and tokens[phrase.end - 1].text in lists["media_idiom"]
+
+
+def _is_label(tokens: Sequence[Token], phrase: NounPhrase) -> bool:
+    """Whether a bare noun only says what comes behind its colon: "Camera: static", "Frame 1: a dog"."""
+    if phrase.opened < phrase.first or any(char.isalpha() for char in phrase.word_before):
+        return False
+    behind = [token.text for token in tokens[phrase.end : phrase.end + 4] if token.text not in _MARKS]
+    is_numbered = bool(behind) and behind[0].isdigit()
+    noun = find_noun(tokens[phrase.end - 1].text)
+    is_being = noun is not None and noun.noun_class in BEINGS
+    return behind[is_numbered : is_numbered + 1] == [":"] and (is_numbered or not is_being)
+
+
+# Signs that make a word bold, or quote it.
+_MARKS: Final = frozenset({"*", "_", '"', "'", "`"})
 
 
 def _is_audience(tokens: Sequence[Token], phrase: NounPhrase) -> bool:

@@ -224,7 +224,7 @@ class _Reader:
             (Before.START, word in {".", "!", "?", ";"} or (is_subordinator and word not in _RELATIVE)),
             (Before.PRONOUN, is_subordinator or word in {"there", "here", "this", "it"}),
             (Before.AUXILIARY, sentence.has(at, "auxiliary") or word in {"to", "'s"}),
-            (Before.CONJUNCTION, sentence.has(at, "conjunction") or word == ","),
+            (Before.CONJUNCTION, sentence.has(at, "conjunction") or word == "," or sentence.adds_as_well(at)),
             (Before.PREPOSITION, sentence.has(at, "preposition")),
             (Before.PRONOUN, sentence.has(at, "pronoun")),
             (Before.VERB, verb_form(word) is not VerbForm.NONE),
@@ -286,7 +286,8 @@ class _Run:
 
     def _join_closed(self, at: int) -> int:
         """A closed-class word joins only behind a determiner: "a can", "a dimly lit room"."""
-        if self.noun is not None or not self.determiners:
+        is_container = self.sentence.word(at) == "can" and not self.sentence.can_act(at + 1)
+        if not (is_container or self.noun is None) or not self.determiners:
             return 0
         if WordClass.NOUN in self.sentence.classes(at):
             return self._join_noun(at)

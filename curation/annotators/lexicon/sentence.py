@@ -141,6 +141,14 @@ class Sentence:
                 break
         return ""
 
+    def adds_as_well(self, at: int) -> bool:
+        """Whether "as well as" ends here, which joins as "and" does."""
+        return self.words(max(0, at - 2), at + 1) == ("as", "well", "as")
+
+    def can_act(self, at: int) -> bool:
+        """Whether what follows "can" may be its verb: "can run", but not "a trash can."."""
+        return bool(self.next_verb(at)) or WordClass.UNKNOWN in self.classes(at) or self.has(at, "pronoun")
+
     def is_hedged(self, at: int) -> bool:
         """Whether a phrase here says with care what is seen: "what appears to be a barn", "what looks like a barn"."""
         start = at

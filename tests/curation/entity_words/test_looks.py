@@ -50,6 +50,7 @@ from dataset_schema import EntityKind
         # sides
         ("A woman standing on the right holds a cup.", "woman", set(), "right"),
         ("On the left, a tall man waves.", "tall man", set(), "left"),
+        ("A woman (left) and a boy (right) wave.", "boy", set(), "right"),
         ("The leftmost man waves.", "leftmost man", set(), "left"),
         ("A man turns left and walks on the right side.", "man", set(), ""),
     ],

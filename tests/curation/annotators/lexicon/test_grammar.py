@@ -193,6 +193,12 @@ KINDS = (EntityKind.SUBJECT, EntityKind.OBJECT, EntityKind.BACKGROUND)
         ("A brown fox and a cat sit. The brown fox yawns.", ("brown fox|cat", "", "")),
         # told to do something
         ("Watch this nun solve a puzzle", ("nun", "puzzle", "")),
+        # labels before a colon, "as well as", second guesses, a noun that is mostly a verb
+        ("**Camera**: static. **Setting:** A barn. Frame 1: a fox sleeps. Speaker 2: Hello.", ("fox", "", "barn")),
+        ('{"caption": "A nun rides a camel.", "objects": ["nun", "camel"]}', ("nun|camel", "", "")),
+        ("A fox as well as a wolf sleep.", ("fox|wolf", "", "")),
+        ("A nun (possibly a nurse) directs a fox.", ("nun|fox", "", "")),
+        ("A fox sleeps near a trash can. A fox near a barn can run.", ("fox", "trash can", "barn")),
         # a verb in -s does not go with a plural
         ("A duck swims among boats and rocks in a harbour.", ("duck", "boats", "rocks|harbour")),
         ("A girl plays with dolls and rocks her cradle.", ("girl", "dolls|cradle", "")),
