@@ -410,7 +410,9 @@ class _Run:
 
     def _ends_clause(self, at: int) -> bool:
         """Whether no noun and no verb follows, so that this is it: "a woman in red and a man in a blue suit dance"."""
-        return self.sentence.verb_fits_before(at + 1) and not self.sentence.has_verb_behind(at + 1)
+        is_one = self.determiners[-1:] in {("a",), ("an",)}
+        fits = self.sentence.verb_fits_before(at + 1) or (is_one and self._is_last_plural(at + 1))
+        return fits and not self.sentence.has_verb_behind(at + 1)
 
     def _is_plural_verb(self, at: int, as_noun: Noun) -> bool:
         """Whether a base form behind a person or animal is its verb: "a boy and a girl dance", but "a horse race"."""

@@ -139,6 +139,7 @@ KINDS = (EntityKind.SUBJECT, EntityKind.OBJECT, EntityKind.BACKGROUND)
         ("A nun in a grey veil and a judge in a black robe dance.", ("nun|judge", "grey veil|black robe", "")),
         ("A cat in a box and a fox in a bag look at a nut.", ("cat|fox", "box|bag|nut", "")),
         ("A fox with a plum and a dog with a stick race down a hill.", ("fox|dog", "plum|stick", "hill")),
+        ("A nun with a plum and a judge in a cream kurta exchange dolls.", ("nun|judge", "plum|cream kurta|dolls", "")),
         ("A nurse and a judge in a dance studio.", ("nurse|judge", "", "dance studio")),
         ("A nomad, an old man wearing a cape, waves flags at a camel.", ("nomad|camel", "cape|flags", "")),
         ("A nomad, who wears a cape, waves flags at a camel.", ("nomad|camel", "cape|flags", "")),
