@@ -109,9 +109,7 @@ def is_title(phrase: Phrase) -> bool:
 
 def _by_context(noun: Noun, phrase: Phrase) -> EntityKind | Unseen | None:
     """The nouns whose kind is not that of their class; None for all others."""
-    own_words = noun.singular.count(" ")  # of a noun before its last: a "snow leopard" is not made of snow
-    described = phrase.tokens[phrase.first : max(phrase.first, phrase.head - own_words)]
-    if noun.noun_class in BEINGS and any(token.text in sections()["made_of"] for token in described):
+    if noun.noun_class in BEINGS and phrase.first != phrase.head and _is_made(noun, phrase):
         return EntityKind.OBJECT
     if not _depends_on_context(noun.singular):
         return None
@@ -128,6 +126,12 @@ def _by_context(noun: Noun, phrase: Phrase) -> EntityKind | Unseen | None:
     if singular in lists["animal_or_tool"] and phrase.word_before in lists["holding"]:
         return EntityKind.OBJECT
     return _unseen(noun, phrase)
+
+
+def _is_made(noun: Noun, phrase: Phrase) -> bool:
+    """Whether a being is one of wood or plush; a "snow leopard", whose noun has two words, is not made of snow."""
+    own = max(phrase.first, phrase.head - noun.singular.count(" "))
+    return any(token.text in sections()["made_of"] for token in phrase.tokens[phrase.first : own])
 
 
 @lru_cache(maxsize=65_536)

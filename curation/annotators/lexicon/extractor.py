@@ -183,7 +183,7 @@ def _is_elsewhere(tokens: Sequence[Token], phrase: NounPhrase) -> bool:
 
 def _is_label(tokens: Sequence[Token], phrase: NounPhrase) -> bool:
     """Whether a bare noun only says what comes behind its colon: "Camera: static", "Frame 1: a dog"."""
-    if phrase.opened < phrase.first or any(char.isalpha() for char in phrase.word_before):
+    if phrase.opened < phrase.first or phrase.word_before[:1].isalpha():
         return False
     behind = [token.text for token in tokens[phrase.end : phrase.end + 4] if token.text not in _MARKS]
     is_numbered = bool(behind) and behind[0].isdigit()

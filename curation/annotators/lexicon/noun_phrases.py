@@ -207,7 +207,7 @@ class _Reader:
         """Remember whether the clause has its verb; one behind "who" or "which" is that of another."""
         if before is Before.START:
             self._beings, self._has_verb, self._is_relative = 0, False, False
-        elif self._has_verb or before not in {Before.AUXILIARY, Before.PRONOUN, Before.VERB}:
+        elif self._has_verb or before is None or before is Before.PREPOSITION or before is Before.CONJUNCTION:
             return
         elif self._word_before in _RELATIVE:
             self._is_relative = True
