@@ -1,12 +1,10 @@
 """Whole curation by the command that a user runs: what an executor adds to it, and what a clip costs."""
 
-import csv
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from benchmarks.executors import BUCKET, write_manifests
+from benchmarks.executors import BUCKET, real_rows, write_manifests
 from benchmarks.table.row import Goal, Inputs, Measure, Row, Side, ours
 from benchmarks.table.timed import Work
 from pipelines.config import parse
@@ -55,24 +53,21 @@ def rows(inputs: Inputs) -> Iterator[Row]:
 
 
 def _real(scratch: Path, media: Path, count: int) -> Row:
-    chosen = scratch / "real.csv"
-    with (media / "clips" / "manifest.csv").open(encoding="utf-8", newline="") as file:
-        clips = list(islice(csv.DictReader(file), count))
-    videos = [media / "clips" / clip["video"] for clip in clips]
-    with chosen.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("video", "caption"))
-        writer.writerows((video.resolve(), clip["caption"]) for video, clip in zip(videos, clips, strict=True))
+    chosen = write_manifests(scratch, [count], "real", media=media)[count]
+    clips = real_rows(media)[:count]
+    length_s = sum(float(clip["duration_s"]) for clip in clips)
     goal = Goal(most=_CPU_S_A_CLIP * count, of=Measure.CPU_S, why=f"{_CPU_S_A_CLIP:g} a clip")
     return Row(
         what=f"curated whole, embedded profile: {count} clips",
-        on=f"real clips, {sum(float(clip['duration_s']) for clip in clips):.0f} s, start included; no peer does this",
+        on=f"real clips, {length_s:.0f} s, start included; no peer does this",
         ours=Side(
             name="ours",
             command=ours("curating:run", chosen, scratch / "{run}", "processes"),
             is_whole=True,
             goal=goal,
         ),
-        others=(Side(name="floor: decode", command=ours("splitting:decode_alone", *videos)),),
+        others=(
+            Side(name="floor: decode", command=ours("splitting:decode_alone", *(clip["video"] for clip in clips))),
+        ),
         rounds=2,
     )
