@@ -207,7 +207,8 @@ def _start(dataset: Dataset, feed: Any, writers: Sequence[Any]) -> list[Any]:
 
     The parts of the stream stay in here: whoever holds one keeps the workers alive, also the traceback of an error.
     """
-    parts = dataset.streaming_split(len(writers))
+    # One writer runs the stream itself; several need a process between them that divides it.
+    parts = [dataset] if len(writers) == 1 else dataset.streaming_split(len(writers))
     return [writer.write.remote(part, feed) for writer, part in zip(writers, parts, strict=True)]
 
 
