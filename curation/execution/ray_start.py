@@ -11,6 +11,7 @@ import ray
 
 from curation.execution.executor import BrokenRunError
 from curation.execution.ray_folder import ray_folder
+from curation.execution.this_machine import this_machine
 
 logger = logging.getLogger(__name__)
 
@@ -44,11 +45,14 @@ def join_cluster(address: str) -> None:
 def start_here() -> None:
     """Start Ray on this machine for this run alone; once more, with longer limits, where the first start is too slow.
 
+    On the cores that this process may use: Ray by itself counts those that a scheduler or `taskset` gave to others.
+
     Raises:
         BrokenRunError: it does not start.
         OSError: its files have no place.
     """
     options: dict[str, Any] = {
+        "num_cpus": int(this_machine().cpus),
         "include_dashboard": False,
         "log_to_driver": False,
         "logging_level": logging.ERROR,

@@ -1,3 +1,4 @@
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -74,6 +75,20 @@ def test_a_start_that_was_too_slow_is_tried_once_more_and_said(
     assert "_system_config" not in first
     assert second["_system_config"] == {"agent_register_timeout_ms": 300_000}
     assert "starting it once more, with longer limits" in caplog.text
+
+
+def test_ray_here_has_the_cores_that_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = SlowRay(0)
+    monkeypatch.setattr(ray, "init", slow.init)
+    cores = os.sched_getaffinity(0)
+
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        start_here()
+    finally:
+        os.sched_setaffinity(0, cores)
+
+    assert slow.starts[0]["num_cpus"] == 1
 
 
 def test_a_machine_on_which_ray_never_starts_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
