@@ -47,6 +47,15 @@ def peak_mib(prepare: Callable[[], Run]) -> float:
         return pool.apply(partial(_growth_mib, prepare, torch.get_num_threads()))
 
 
+def growth_mib(run: Run) -> float:
+    """How much the memory of this process grows in a run, at its peak."""
+    ctypes.CDLL(None).malloc_trim(0)  # what is freed but not given back would hide as much of the growth
+    before = _memory_mib("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak so far is forgotten
+    run()
+    return _memory_mib("VmHWM") - before
+
+
 def saved_mib(run: Run) -> float:
     """What autograd keeps for the backward pass of a run: activations, without weights."""
     kept: dict[int, int] = {}
@@ -79,12 +88,7 @@ def verdict(found: float, goal: float, *, at_most: bool) -> str:
 
 def _growth_mib(prepare: Callable[[], Run], threads: int) -> float:
     torch.set_num_threads(threads)
-    run = prepare()
-    ctypes.CDLL(None).malloc_trim(0)  # what is freed but not given back would hide as much of the growth
-    before = _memory_mib("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak so far is forgotten
-    run()
-    return _memory_mib("VmHWM") - before
+    return growth_mib(prepare())
 
 
 def _memory_mib(name: str) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch.nn.utils import clip_grad_norm_
 
-from benchmarks.gpu.clock import forget, median_s, peak_bytes
+from benchmarks.gpu.clock import Run, forget, median_s, peak_bytes
 from benchmarks.gpu.inputs import draw_conditions, draw_latents, draw_weights, workload
 from dataset_schema import Bucket
 from modeling.model.costs import hardware_flops, model_flops
@@ -66,13 +66,9 @@ class TrainedModel:
 
     def measure(self, bucket: Bucket, *, steps: int) -> StepFigures:
         """The figures of steps with the clips of a bucket; those before them compile and fill the optimizer's state."""
-        run, phase = self._run, self._phase
+        run, phase, step = self._run, self._phase, self.on(bucket)
         clips = clips_of(run, bucket)
-        batch = EncodedBatch(
-            latents=draw_latents(run, bucket, clips=clips, device=self._device),
-            conditions=draw_conditions(run, clips=clips, device=self._device, has_references=phase.uses_references),
-        )
-        seconds = median_s(lambda: self._step(batch), self._device, rounds=steps, warm_ups=2)
+        seconds = median_s(step, self._device, rounds=steps, warm_ups=2)
         forward = run.pipeline.model.forward_flops(
             workload(run, bucket, clips=clips, has_references=phase.uses_references)
         )
@@ -86,9 +82,20 @@ class TrainedModel:
             hardware_flops=hardware_flops(
                 forward, trainable=phase.trainable, estimates=estimates, recomputes=recomputes
             ),
-            peak_bytes=peak_bytes(lambda: self._step(batch), self._device),
+            peak_bytes=peak_bytes(step, self._device),
             described_bytes=described_bytes(run, phase, bucket),
         )
+
+    def on(self, bucket: Bucket) -> Run:
+        """A step with as many clips of a bucket as the device holds, drawn once."""
+        run, clips = self._run, clips_of(self._run, bucket)
+        batch = EncodedBatch(
+            latents=draw_latents(run, bucket, clips=clips, device=self._device),
+            conditions=draw_conditions(
+                run, clips=clips, device=self._device, has_references=self._phase.uses_references
+            ),
+        )
+        return lambda: self._step(batch)
 
     def _step(self, batch: EncodedBatch) -> None:
         """As `Trainer.step`, of one turn, always with self-conditioning where the model has it."""

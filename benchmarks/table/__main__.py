@@ -26,7 +26,7 @@ from benchmarks.table.costs import CommandError, Cost, adopt_orphans, compile_mo
 from benchmarks.table.peers import versions
 from benchmarks.table.rendering import Found, MeasuredRow, render, replace_table
 from benchmarks.table.row import Inputs, Row, Rows, Side
-from benchmarks.table.rows import curating, cutting, decoding, exporting, loading, networks, shots, splitting
+from benchmarks.table.rows import curating, cutting, decoding, exporting, loading, networks, shots, splitting, training
 
 # In the order of what they are worth to whoever pays for the machines.
 ROWS: Final[Mapping[str, Rows]] = {
@@ -38,6 +38,7 @@ ROWS: Final[Mapping[str, Rows]] = {
     "loading": loading.rows,
     "curating": curating.rows,
     "networks": networks.rows,
+    "training": training.rows,
 }
 _RUNS: Final = itertools.count()
 

@@ -47,7 +47,11 @@ PEERS: Final = (
     Peer(package="webdataset", licence="BSD-3-Clause", does="loading"),
     Peer(package="mosaicml-streaming", licence="Apache-2.0", does="loading"),
     Peer(package="datasets", licence="Apache-2.0", does="loading"),
-    Peer(package="diffusers", licence="Apache-2.0", does="a block of Wan, in this project's own environment"),
+    Peer(
+        package="diffusers",
+        licence="Apache-2.0",
+        does="a block and a training step of Wan, in this project's own environment",
+    ),
     Peer(package="ray", licence="Apache-2.0", does="as an executor, in this project's own environment"),
 )
 

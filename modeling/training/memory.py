@@ -59,8 +59,7 @@ class StepMemory:
     Attributes:
         copies: of weights, in the precision of the products or gathered from other devices.
         moments: the two of AdamW.
-        activations: at the fullest moment of the backward pass.
-        optimizer_scratch: what AdamW needs while it changes all weights at once; by then activations are gone.
+        activations: at the fullest moment of the backward pass; AdamW, which comes after it, needs no more.
     """
 
     weights: int
@@ -69,7 +68,6 @@ class StepMemory:
     moments: int
     average: int
     activations: int
-    optimizer_scratch: int
 
     @property
     def state(self) -> int:
@@ -79,7 +77,7 @@ class StepMemory:
     @property
     def total(self) -> int:
         """At the fullest moment of the step."""
-        return self.state + max(self.copies + self.activations, self.optimizer_scratch)
+        return self.state + self.copies + self.activations
 
 
 def step_memory(config: BackboneConfig, workload: Workload, setup: StepSetup) -> StepMemory:
@@ -96,7 +94,6 @@ def step_memory(config: BackboneConfig, workload: Workload, setup: StepSetup) ->
         moments=_share(2 * _FLOAT32 * trained, setup.devices),
         average=_share(_FLOAT32 * averaged, setup.devices) if setup.averages_weights else 0,
         activations=activation_bytes(config, workload, setup.execution),
-        optimizer_scratch=_share(_FLOAT32 * trained, setup.devices),
     )
 
 

@@ -75,6 +75,7 @@ class Optimizer:
                 lr=config.learning_rate,
                 betas=(config.betas[0], config.betas[1]),
                 weight_decay=config.weight_decay,
+                fused=True,  # one pass over the weights, where others hold a copy of them all
             )
             self._parts.append((adamw, config.learning_rate))
         if matrices and config.matrix_learning_rate is not None:
@@ -140,7 +141,8 @@ def _param_groups(groups: _Groups) -> list[dict[str, Any]]:
 def _empty_state(optimizer: torch.optim.Optimizer, weight: nn.Parameter) -> dict[str, Tensor]:
     if isinstance(optimizer, torch.optim.Muon):
         return {"momentum_buffer": torch.zeros_like(weight)}
-    return {"step": torch.zeros(()), "exp_avg": torch.zeros_like(weight), "exp_avg_sq": torch.zeros_like(weight)}
+    step = torch.zeros((), device=weight.device)
+    return {"step": step, "exp_avg": torch.zeros_like(weight), "exp_avg_sq": torch.zeros_like(weight)}
 
 
 def _is_matrix_of_block(name: str, weight: nn.Parameter) -> bool:

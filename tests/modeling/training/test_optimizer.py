@@ -6,6 +6,7 @@ from torch import nn
 
 from modeling.model.dit import DiT, DiTConfig
 from modeling.training.optimizer import Optimizer, OptimizerConfig
+from tests.modeling.training.held_tensors import LiveBytes
 
 SMALL = DiTConfig(width=16, blocks=1, heads=2, text_channels=8, image_channels=8, dropout=0.0)
 
@@ -24,12 +25,29 @@ def _weights(model: nn.Module) -> dict[str, torch.Tensor]:
 
 def test_without_a_matrix_learning_rate_it_is_adamw() -> None:
     ours, theirs = _model_with_gradients(), _model_with_gradients()
-    adamw = torch.optim.AdamW(theirs.parameters(), lr=5e-4, betas=(0.9, 0.99), weight_decay=0.01)
+    adamw = torch.optim.AdamW(theirs.parameters(), lr=5e-4, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
 
     Optimizer(ours.named_parameters(), OptimizerConfig(learning_rate=1e-3)).step(0.5)
     adamw.step()
 
     assert all(torch.equal(_weights(ours)[name], weight) for name, weight in _weights(theirs).items())
+
+
+def test_a_step_of_adamw_needs_no_memory_beside_its_moments() -> None:
+    model = _model_with_gradients()
+    optimizer = Optimizer(model.named_parameters(), OptimizerConfig())
+    optimizer.step(1.0)
+
+    held = [
+        tensor
+        for weight in model.parameters()
+        for tensor in (weight, weight.grad, *optimizer.state(weight).values())
+        if tensor is not None
+    ]
+    with LiveBytes(held) as live:
+        optimizer.step(1.0)
+
+    assert live.most == 0
 
 
 def test_a_matrix_of_a_block_moves_in_all_directions_alike() -> None:
