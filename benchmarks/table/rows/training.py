@@ -142,9 +142,12 @@ def rows(inputs: Inputs) -> Iterator[Row]:
             Side(
                 name="the loop: decode, encode, torch.save",
                 command=ours("training:cache_as_a_loop", dataset, inputs.scratch / "{run}"),
-                goal=Goal(most=1.0),
             ),
-            Side(name="floor: the frames and the encoders", command=ours("training:cache_floor", dataset)),
+            Side(
+                name="floor: the frames and the encoders",
+                command=ours("training:cache_floor", dataset),
+                goal=Goal(most=1.11),
+            ),
         ),
     )
 
