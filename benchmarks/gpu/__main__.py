@@ -1,9 +1,13 @@
-"""What the model library does on a GPU: training steps of every bucket, memory, attention kernels, sampling.
+"""What networks do on a GPU: training steps of every bucket, memory, attention, float8, sampling, annotators.
 
-    python -m benchmarks.gpu                                    # the paper's model, what fits of it
-    python -m benchmarks.gpu --blocks 12 --phases II-b          # of 12 blocks, all weights trained
-    python -m benchmarks.gpu --buckets 17x144x256 --steps 1     # a look, in minutes
+    python -m benchmarks.gpu --parts attention products annotators --buckets 17x144x256 49x576x1024    # a first look
+    python -m benchmarks.gpu --parts training --blocks 12 --phases II-b --compile on    # all weights, some minutes
+    python -m benchmarks.gpu --parts training --phases II-a --compile on    # the paper's model, what fits of it
+    python -m benchmarks.gpu                                    # everything, both ways: an hour and more
     python -m benchmarks.gpu --device cpu --preset tiny --buckets 5x32x48      # a rehearsal, no figure of a GPU
+
+Each line is printed as soon as it is known, and what a GPU refuses is a line too: a run that is cut off has told what
+it found.
 
 Captions are full, and so are the reference images. A step is one turn of a device: as many clips as its budget of
 tokens holds, with self-conditioning, gradients, optimizer and average. Operations are counted by
@@ -18,7 +22,15 @@ from typing import Final
 
 import torch
 
-from benchmarks.gpu.tables import attention_lines, head, sampling_lines, training_lines, with_blocks
+from benchmarks.gpu.tables import (
+    annotator_lines,
+    attention_lines,
+    head,
+    product_lines,
+    sampling_lines,
+    training_lines,
+    with_blocks,
+)
 from dataset_schema import Bucket
 from modeling.training.config import RunConfig, TrainingPhase
 from modeling.training.presets import one_gpu, paper, tiny
@@ -26,9 +38,9 @@ from modeling.training.run_costs import run_buckets
 from storage.devices import torch_device
 
 _PRESETS: Final = {"paper": paper, "one_gpu": one_gpu, "tiny": tiny}
-_PARTS: Final = ("training", "attention", "sampling")
+_PARTS: Final = ("training", "attention", "products", "sampling", "annotators")
 _COMPILES: Final = {"on": (True,), "off": (False,), "both": (False, True)}
-_DENOISING_STEPS: Final = 4
+_DENOISING_STEPS: Final = 2
 _REHEARSAL: Final = "a rehearsal without one: --device cpu --preset tiny, and it says that its figures are none"
 
 
@@ -56,7 +68,9 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--buckets", nargs="+", default=[], help="FRAMESxHEIGHTxWIDTH; the preset's without it")
     parser.add_argument("--parts", nargs="+", choices=_PARTS, default=_PARTS, help="what to measure; all without it")
     parser.add_argument("--compile", choices=_COMPILES, help="whether blocks are compiled; on a GPU both without it")
-    parser.add_argument("--steps", type=int, default=3, help="timed runs of each kind, of which the median counts")
+    parser.add_argument(
+        "--steps", type=int, default=3, help="timed runs of each kind, fewer of long ones; the median counts"
+    )
     return parser.parse_args(arguments)
 
 
@@ -74,10 +88,12 @@ def _lines(options: argparse.Namespace) -> Iterator[str]:
     parts = {
         "training": lambda: training_lines(run, phases, buckets, device, compiles=compiles, steps=options.steps),
         "attention": lambda: attention_lines(run, buckets, device, rounds=options.steps),
+        "products": lambda: product_lines(run, device, rounds=options.steps),
+        "annotators": lambda: annotator_lines(device, rounds=options.steps),
         "sampling": lambda: sampling_lines(run, buckets, device, rounds=options.steps, steps=_DENOISING_STEPS),
     }
     depth = "" if options.blocks is None else f", cut to {options.blocks} blocks (--blocks): not the preset's model"
-    start = [*head(run, device), f"preset {options.preset}{depth}; median of {options.steps} timed runs"]
+    start = [*head(run, device), f"preset {options.preset}{depth}; median of {options.steps} timed runs or fewer"]
     end = ["\nrehearsed: every part ran; none of these figures says anything about a GPU"] if is_rehearsal else []
     return chain(start, chain.from_iterable(parts[part]() for part in options.parts), end)
 

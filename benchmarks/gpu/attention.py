@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import scaled_dot_product_attention
 
-from benchmarks.gpu.clock import median_s
+from benchmarks.gpu.clock import measured
 from benchmarks.gpu.inputs import workload
 from dataset_schema import Bucket
 from modeling.training.config import RunConfig
@@ -31,6 +31,7 @@ class AttentionFigures:
         forward_s: None where the kernel does not take this attention on this device.
         both_s: of the forward and the backward pass.
         forward_flops: of the forward pass; the backward pass has twice as many.
+        problem: what the kernel said, in a line, where it does not take it.
     """
 
     bucket: Bucket
@@ -39,6 +40,7 @@ class AttentionFigures:
     forward_s: float | None
     both_s: float | None
     forward_flops: float
+    problem: str = ""
 
 
 def measure_attention(
@@ -54,13 +56,16 @@ def measure_attention(
         mask = None if layer == "self" else torch.ones(1, 1, 1, length, dtype=torch.bool, device=device)
         for back_end in BACK_ENDS:
             forward = partial(_attend, back_end, query, key, value, mask)
+            forward_s, problem = _seconds(forward, device, rounds=rounds, trains=False)
+            both_s, more = _seconds(forward, device, rounds=rounds, trains=True)
             yield AttentionFigures(
                 bucket=bucket,
                 layer=layer,
                 back_end="chosen" if back_end is None else back_end.name.removesuffix("_ATTENTION").lower(),
-                forward_s=_seconds(forward, device, rounds=rounds, trains=False),
-                both_s=_seconds(forward, device, rounds=rounds, trains=True),
+                forward_s=forward_s,
+                both_s=both_s,
                 forward_flops=4.0 * work.tokens * length * model.width,
+                problem=problem or more,
             )
 
 
@@ -69,8 +74,10 @@ def _attend(back_end: SDPBackend | None, query: Tensor, key: Tensor, value: Tens
         return scaled_dot_product_attention(query, key, value, attn_mask=mask)
 
 
-def _seconds(forward: "partial[Tensor]", device: torch.device, *, rounds: int, trains: bool) -> float | None:
-    """None where PyTorch says that the kernel does not take it."""
+def _seconds(
+    forward: "partial[Tensor]", device: torch.device, *, rounds: int, trains: bool
+) -> tuple[float | None, str]:
+    """None, and why, where the kernel does not take it: PyTorch says so in errors of many words."""
 
     def run() -> None:
         if trains:
@@ -82,10 +89,8 @@ def _seconds(forward: "partial[Tensor]", device: torch.device, *, rounds: int, t
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", category=UserWarning)  # the reasons why a kernel does not take it
         try:
-            return median_s(run, device, rounds=rounds)
+            return measured(run, device, rounds=rounds).seconds, ""
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:
-            if "kernel" in str(error) or "backend" in str(error):
-                return None
-            raise
+            return None, str(error).strip().partition("\n")[0]

@@ -4,41 +4,48 @@ import gc
 import statistics
 import time
 from collections.abc import Callable
+from typing import Final, NamedTuple
 
 import torch
 
 Run = Callable[[], object]
 
+# Rounds that have taken so long together are told by their median; of a run of ten seconds there is one.
+_ENOUGH_S: Final = 5.0
 
-def median_s(run: Run, device: torch.device, *, rounds: int, warm_ups: int = 1) -> float:
-    """The median wall time of a run, from an idle device to an idle device.
+
+class Measured(NamedTuple):
+    """What a run takes.
+
+    Attributes:
+        seconds: the median, from an idle device to an idle device.
+        peak_bytes: the most that tensors occupy on the device, with all that was there before; None on a CPU.
+    """
+
+    seconds: float
+    peak_bytes: int | None
+
+
+def measured(run: Run, device: torch.device, *, rounds: int) -> Measured:
+    """Time and memory of a run.
 
     Args:
-        run: to be timed.
+        run: to be measured. Once before it counts: then it chooses kernels, compiles, and fills the allocator's cache.
         device: on which it works.
-        rounds: that count.
-        warm_ups: rounds before them that do not: they choose kernels, compile, and fill the allocator's cache.
+        rounds: that count, or fewer where they are long enough to tell.
     """
-    found = []
-    for number in range(-warm_ups, rounds):
-        wait_for(device)
+    run()
+    wait_for(device)
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    found: list[float] = []
+    while len(found) < rounds and sum(found) < _ENOUGH_S:
         start_s = time.perf_counter()
         run()
         wait_for(device)
-        if number >= 0:
-            found.append(time.perf_counter() - start_s)
-    return statistics.median(found)
-
-
-def peak_bytes(run: Run, device: torch.device) -> int | None:
-    """The most that tensors occupy on the device during a run, with all that was there before; None on a CPU."""
-    if device.type != "cuda":
-        run()
-        return None
-    torch.cuda.reset_peak_memory_stats(device)
-    run()
-    wait_for(device)
-    return torch.cuda.max_memory_allocated(device)
+        found.append(time.perf_counter() - start_s)
+    peak = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
+    return Measured(statistics.median(found), peak)
 
 
 def wait_for(device: torch.device) -> None:

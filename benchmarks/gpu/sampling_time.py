@@ -5,7 +5,7 @@ from functools import partial
 
 import torch
 
-from benchmarks.gpu.clock import forget, median_s, peak_bytes
+from benchmarks.gpu.clock import forget, measured
 from benchmarks.gpu.inputs import draw_conditions, draw_latents, draw_weights
 from dataset_schema import Bucket
 from modeling.model.precision import Precision, computing_in
@@ -55,6 +55,5 @@ class SampledModel:
             flow=self._run.pipeline.flow,
         )
         with computing_in(Precision.BFLOAT16, self._device):
-            seconds = median_s(sample, self._device, rounds=rounds)
-            peak = peak_bytes(sample, self._device)
+            seconds, peak = measured(sample, self._device, rounds=rounds)
         return SamplingFigures(bucket=bucket, step_s=seconds / steps, steps=steps_for(bucket), peak_bytes=peak)

@@ -8,8 +8,9 @@ import torch
 
 from benchmarks.gpu.attention import measure_attention
 from benchmarks.gpu.clock import memory_bytes
+from benchmarks.gpu.products import measure_products
 from benchmarks.gpu.sampling_time import SampledModel
-from benchmarks.gpu.training_steps import StepFigures, described_bytes, measure_steps
+from benchmarks.gpu.training_steps import StepFigures, TrainedModel, described_bytes, step_flops
 from benchmarks.measuring import verdict
 from dataset_schema import Bucket
 from modeling.model.costs import peak_flops_per_s
@@ -57,9 +58,41 @@ def training_lines(
         fitting = [bucket for bucket in buckets if _fits(run, phase, bucket, device)]
         for bucket in (bucket for bucket in buckets if bucket not in fitting):
             yield f"{phase.name:18}{bucket!s:>14}  does not fit: {_what_would_fit(run, phase, bucket, device)}"
+        if fitting and device.type == "cuda":
+            flops = sum(step_flops(run, phase, bucket) for bucket in fitting)
+            yield f"{phase.name:7}two steps of each take about {2 * flops / GOAL_TFLOPS / 60e12:.0f} min at the goal"
         for compiled in compiles if fitting else ():
-            for found in measure_steps(run, phase, fitting, device, compiles=compiled, steps=steps):
-                yield f"{phase.name:7}{'compiled' if compiled else 'eager':11}{_step_line(found, run, device)}"
+            yield from _step_lines(run, phase, fitting, device, compiled=compiled, steps=steps)
+
+
+def _step_lines(
+    run: RunConfig,
+    phase: TrainingPhase,
+    buckets: Sequence[Bucket],
+    device: torch.device,
+    *,
+    compiled: bool,
+    steps: int,
+) -> Iterator[str]:
+    """Of one model, which is gone afterwards. What a GPU refuses is a line, and the next bucket is measured."""
+    start = f"{phase.name:7}{'compiled' if compiled else 'eager':11}"
+    execution = replace(run.training.execution, compiles=compiled)
+    run = replace(run, training=replace(run.training, execution=execution))
+    try:
+        model = TrainedModel(run, phase, device)
+    except RuntimeError as error:
+        yield f"{start}did not start: {_first_line(error)}"
+        return
+    for bucket in buckets:
+        try:
+            line = _step_line(model.measure(bucket, steps=steps), run, device)
+        except RuntimeError as error:
+            line = f"{bucket!s:>14}  did not run: {_first_line(error)}"
+        yield start + line
+
+
+def _first_line(error: RuntimeError) -> str:
+    return str(error).strip().partition("\n")[0]
 
 
 def attention_lines(run: RunConfig, buckets: Sequence[Bucket], device: torch.device, *, rounds: int) -> Iterator[str]:
@@ -70,7 +103,29 @@ def attention_lines(run: RunConfig, buckets: Sequence[Bucket], device: torch.dev
         for found in measure_attention(run, bucket, device, rounds=rounds):
             forward = _attention_cells(found.forward_s, found.forward_flops)
             both = _attention_cells(found.both_s, 3 * found.forward_flops)
-            yield f"{found.bucket!s:>14}  {found.layer:16}{found.back_end:12}{forward}{both}"
+            yield f"{found.bucket!s:>14}  {found.layer:16}{found.back_end:12}{forward}{both}  {found.problem}".rstrip()
+
+
+def product_lines(run: RunConfig, device: torch.device, *, rounds: int) -> Iterator[str]:
+    """What float8 would be worth for the matrices of a block; the model itself computes in bfloat16."""
+    yield "\nproducts of a step's tokens with a block's matrices, TFLOP/s"
+    yield f"{'matrix':>10}{'bfloat16':>10}{'float8':>10}{'tokens rounded first':>22}{'times':>7}{'error':>8}"
+    for found in measure_products(run, device, rounds=rounds):
+        speeds = (found.flops / seconds / 1e12 for seconds in (found.bfloat16_s, found.float8_s, found.rounded_s))
+        bfloat16, float8, rounded = speeds
+        yield (
+            f"{found.layer:>10}{bfloat16:10.1f}{float8:10.1f}{rounded:22.1f}{rounded / bfloat16:7.2f}{found.error:8.1%}"
+        )
+
+
+def annotator_lines(device: torch.device, *, rounds: int) -> Iterator[str]:
+    """Curation's networks in every precision."""
+    from benchmarks.gpu.annotators import measure_annotators  # alone of all parts it needs what curation needs
+
+    yield "\nnetworks of curation"
+    yield f"{'network':>16}{'precision':>11}{'frames/s':>11}{'probabilities moved by':>24}"
+    for found in measure_annotators(device, rounds=rounds):
+        yield f"{found.network:>16}{found.precision:>11}{found.frames_per_s:11.0f}{found.moved:24.1e}"
 
 
 def sampling_lines(
@@ -81,7 +136,11 @@ def sampling_lines(
     yield f"{'bucket':>14}{'s a step':>10}{'steps':>7}{'s a video':>11}{'peak GiB':>10}"
     model = SampledModel(run, device)
     for bucket in buckets:
-        found = model.measure(bucket, steps=steps, rounds=rounds)
+        try:
+            found = model.measure(bucket, steps=steps, rounds=rounds)
+        except RuntimeError as error:
+            yield f"{bucket!s:>14}  did not run: {_first_line(error)}"
+            continue
         yield (
             f"{found.bucket!s:>14}{found.step_s:10.3f}{found.steps:7}{found.video_s:11.1f}{_gib(found.peak_bytes):>10}"
         )

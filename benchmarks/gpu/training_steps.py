@@ -1,12 +1,11 @@
 """A training step of one bucket: its time, its operations a second, and its memory beside what `describe` says."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch.nn.utils import clip_grad_norm_
 
-from benchmarks.gpu.clock import Run, forget, median_s, peak_bytes
+from benchmarks.gpu.clock import Run, forget, measured
 from benchmarks.gpu.inputs import draw_conditions, draw_latents, draw_weights, workload
 from dataset_schema import Bucket
 from modeling.model.costs import hardware_flops, model_flops
@@ -50,6 +49,7 @@ class TrainedModel:
     """
 
     def __init__(self, run: RunConfig, phase: TrainingPhase, device: torch.device) -> None:
+        forget(device)
         self._run, self._phase, self._device = run, phase, device
         training, is_trained = run.training, phase.trainable.admits
         prepared = Team(device).prepare(empty_model(run.pipeline.model), training.execution, is_trained=is_trained)
@@ -65,24 +65,20 @@ class TrainedModel:
         self._steps = 0
 
     def measure(self, bucket: Bucket, *, steps: int) -> StepFigures:
-        """The figures of steps with the clips of a bucket; those before them compile and fill the optimizer's state."""
-        run, phase, step = self._run, self._phase, self.on(bucket)
-        clips = clips_of(run, bucket)
-        seconds = median_s(step, self._device, rounds=steps, warm_ups=2)
+        """The figures of steps with the clips of a bucket; the one before them fills the optimizer's state."""
+        self._optimizer.zero_grad()  # what a bucket that did not fit has left
+        run, phase = self._run, self._phase
+        found = measured(self.on(bucket), self._device, rounds=steps)
         forward = run.pipeline.model.forward_flops(
-            workload(run, bucket, clips=clips, has_references=phase.uses_references)
+            workload(run, bucket, clips=clips_of(run, bucket), has_references=phase.uses_references)
         )
-        estimates = float(run.pipeline.model.self_conditions)
-        recomputes = run.training.execution.recomputes_activations
         return StepFigures(
             bucket=bucket,
-            clips=clips,
-            seconds=seconds,
-            model_flops=model_flops(forward, trainable=phase.trainable, estimates=estimates),
-            hardware_flops=hardware_flops(
-                forward, trainable=phase.trainable, estimates=estimates, recomputes=recomputes
-            ),
-            peak_bytes=peak_bytes(step, self._device),
+            clips=clips_of(run, bucket),
+            seconds=found.seconds,
+            model_flops=model_flops(forward, trainable=phase.trainable, estimates=_estimates(run)),
+            hardware_flops=step_flops(run, phase, bucket),
+            peak_bytes=found.peak_bytes,
             described_bytes=described_bytes(run, phase, bucket),
         )
 
@@ -118,26 +114,21 @@ class TrainedModel:
         self._steps += 1
 
 
-def measure_steps(
-    run: RunConfig,
-    phase: TrainingPhase,
-    buckets: Sequence[Bucket],
-    device: torch.device,
-    *,
-    compiles: bool,
-    steps: int,
-) -> Iterator[StepFigures]:
-    """The figures of every bucket, of one model that is gone afterwards."""
-    forget(device)
-    execution = replace(run.training.execution, compiles=compiles)
-    model = TrainedModel(replace(run, training=replace(run.training, execution=execution)), phase, device)
-    for bucket in buckets:
-        yield model.measure(bucket, steps=steps)
+def step_flops(run: RunConfig, phase: TrainingPhase, bucket: Bucket) -> float:
+    """What a device does in a step, with what it computes again."""
+    work = workload(run, bucket, clips=clips_of(run, bucket), has_references=phase.uses_references)
+    recomputes = run.training.execution.recomputes_activations
+    forward = run.pipeline.model.forward_flops(work)
+    return hardware_flops(forward, trainable=phase.trainable, estimates=_estimates(run), recomputes=recomputes)
 
 
 def clips_of(run: RunConfig, bucket: Bucket) -> int:
     """Clips that one device holds at a time."""
     return run.training.data.batching.clips_per_device(bucket, run.pipeline.encoders.latents)
+
+
+def _estimates(run: RunConfig) -> float:
+    return float(run.pipeline.model.self_conditions)
 
 
 def described_bytes(run: RunConfig, phase: TrainingPhase, bucket: Bucket) -> int:
