@@ -107,6 +107,9 @@ def velocity_loss(
     if shows_estimate:
         with torch.no_grad():
             estimate = data_estimate(noisy, model(noisy, timesteps, batch.conditions), timesteps)
+        # Older versions of torch would go on with weights that were rounded here, and give them no gradients
+        # (pytorch/pytorch#112583).
+        torch.clear_autocast_cache()
     velocity = model(noisy, timesteps, batch.conditions, estimate)
     return mse_loss(velocity, noise - batch.latents)
 
