@@ -91,15 +91,15 @@ class DctCodec(nn.Module):
         """
         LatentGeometry().check_video(videos)
         still = repeat(videos[:, 0], "batch height width color -> batch 4 height width color")
-        pixels = torch.cat([still, videos[:, 1:]], dim=1).to(self.basis.dtype) / 127.5 - 1
         blocks = rearrange(
-            pixels,
+            torch.cat([still, videos[:, 1:]], dim=1),  # while a value is one byte
             "batch (time dt) (height dy) (width dx) color -> batch time height width (dt dy dx color)",
             dt=FRAMES_PER_LATENT,
             dy=PIXELS_PER_LATENT,
             dx=PIXELS_PER_LATENT,
         )
-        coefficients = blocks @ self.basis.T / self.deviation
+        pixels = blocks.to(self.basis.dtype).div_(127.5).sub_(1)
+        coefficients = pixels @ self.basis.T / self.deviation
         return rearrange(coefficients, "batch time height width channel -> batch channel time height width")
 
     def decode(
