@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 # Calls a worker may be ahead of the writers: enough that no worker waits for the driver's next look.
 _CALLS_PER_WORKER: Final = 64
-_LOOK_EVERY_S: Final = 0.25
+_LOOK_EVERY_S: Final = 0.5  # a look is 3 CPU-ms of the two processes that it concerns
 
 # Calls that wait at a worker. Two: one in work, one at hand; more would leave a slow worker with a queue at the end.
 _CALLS_AT_WORKER: Final = 2
