@@ -16,9 +16,10 @@ What makes it fast, and what each part gains, is printed by `benchmarks.shots --
 - Products are in bfloat16 where the processor has units for their matrices.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice, tee
+from itertools import islice
 from math import isqrt
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -44,11 +45,11 @@ _COLORS: Final = 3
 # Our choice: copies of a picture that stands still that are computed. Where it does for long, more of them move a
 # probability by some hundredths in the first and last frames of a video, and by .01 in a second look.
 _STILL: Final = 8
-# Our choice: pixels that go through the first stage at a time on a CPU: 15 frames. The memory of some frames serves the
-# next ones; that of whole stretches goes back to the system, which clears all its pages again.
-_PIECE_PIXELS: Final = 20_000
-# A stage leaves a quarter of the pixels, so that the next one takes as many pieces at a time.
-_POOLED: Final = 4
+# Our choice: frames that go through the first stage at a time on a CPU, and how many of such pieces through the others.
+# The memory of some frames serves the next ones; that of whole stretches goes back to the system, which clears all its
+# pages again. The last stage has few pixels, and large kernels, which it reads for each piece.
+_FRAMES_AT_ONCE: Final = 30
+_PIECES_AT_ONCE: Final = (1, 2, 2)
 
 
 def package_network(device: str) -> Any:
@@ -166,10 +167,11 @@ class StretchedTransNet:
         """What the last stage says of every frame, and the means of all three stages."""
         # The package's (frames, height, width, channels) seen as (frames, channels, height, width), without a copy.
         values = (pictures.float() / 255).to(self.dtype).permute(0, 3, 1, 2)
-        pieces: Iterable[torch.Tensor] = _pieces(values)
+        pieces: Iterator[torch.Tensor] = iter(_pieces(values))
         means: list[list[torch.Tensor]] = [[] for _ in self.stages]
-        for blocks, of_stage in zip(self.stages, means, strict=True):
-            pieces = _gathered(_noting_means(_stage(pieces, *blocks, stands_still=stands_still), of_stage))
+        for blocks, of_stage, at_once in zip(self.stages, means, _PIECES_AT_ONCE, strict=True):
+            stage = _stage(_gathered(pieces, at_once), *blocks, stands_still=stands_still)
+            pieces = _noting_means(stage, of_stage)
         features = torch.cat([piece.permute(0, 2, 3, 1).flatten(1) for piece in pieces])
         return features, torch.cat([torch.cat(of_stage) for of_stage in means], 1)
 
@@ -206,10 +208,7 @@ def _stored(kernel: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
 
 def _pieces(values: torch.Tensor) -> tuple[torch.Tensor, ...]:
     """Frames that follow each other, nearly equally many in each piece."""
-    if values.device.type != "cpu":
-        return (values,)
-    frames, _, height, width = values.shape
-    return values.tensor_split(-(-frames * height * width // _PIECE_PIXELS))
+    return values.tensor_split(-(-len(values) // _FRAMES_AT_ONCE)) if values.device.type == "cpu" else (values,)
 
 
 def _noting_means(pieces: Iterable[torch.Tensor], means: list[torch.Tensor]) -> Iterator[torch.Tensor]:
@@ -218,8 +217,8 @@ def _noting_means(pieces: Iterable[torch.Tensor], means: list[torch.Tensor]) -> 
         yield piece
 
 
-def _gathered(pieces: Iterator[torch.Tensor]) -> Iterator[torch.Tensor]:
-    while some := tuple(islice(pieces, _POOLED)):
+def _gathered(pieces: Iterator[torch.Tensor], count: int) -> Iterator[torch.Tensor]:
+    while some := tuple(islice(pieces, count)):
         yield torch.cat(some)
 
 
@@ -230,10 +229,16 @@ def _stage(
 
     Pooling would not look at the last row of an odd height, so that the second block leaves it out.
     """
-    shortcuts, again = tee(map(torch.relu_, _block(pieces, first, stands_still=stands_still)))
-    found = _block(again, second, stands_still=stands_still, is_pooled=True)
-    for shortcut, piece in zip(shortcuts, found, strict=True):
-        yield functional.avg_pool2d(piece.relu_().add_(shortcut[:, :, : piece.shape[2]]), 2)
+    shortcuts: deque[torch.Tensor] = deque()  # `itertools.tee` would keep dozens of pieces in memory
+    again = _kept(map(torch.relu_, _block(pieces, first, stands_still=stands_still)), shortcuts)
+    for piece in _block(again, second, stands_still=stands_still, is_pooled=True):
+        yield functional.avg_pool2d(piece.relu_().add_(shortcuts.popleft()[:, :, : piece.shape[2]]), 2)
+
+
+def _kept(pieces: Iterable[torch.Tensor], kept: deque[torch.Tensor]) -> Iterator[torch.Tensor]:
+    for piece in pieces:
+        kept.append(piece)
+        yield piece
 
 
 class _Branches(NamedTuple):

@@ -37,7 +37,7 @@ def test_fewer_products_and_few_frames_at_a_time_move_no_probability(
     with torch.inference_mode():
         found = shots_network.StretchedTransNet.fold(network, torch.float32)(pictures, more)
         monkeypatch.setattr(shots_network, "_is_for_winograd", lambda *_: False)
-        monkeypatch.setattr(shots_network, "_PIECE_PIXELS", pictures.size)
+        monkeypatch.setattr(shots_network, "_FRAMES_AT_ONCE", len(pictures))
         expected = shots_network.StretchedTransNet.fold(network, torch.float32)(pictures, more)
 
     assert expected.max() > 0.1
