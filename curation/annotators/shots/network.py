@@ -253,12 +253,12 @@ class _Branches(NamedTuple):
     size: tuple[int, int]
 
     def add_earlier(self, block: _Block, seen: list[torch.Tensor]) -> None:
-        """What earlier pictures add to the first ones."""
+        """What earlier pictures add to the first ones; a single one stands for all."""
         for found, pictures, kernel, dilation in zip(self.found, seen, block.time, _DILATIONS, strict=True):
             found[:, :dilation] += functional.linear(pictures[:, -dilation:], kernel[:, :, 0, 0])
 
     def add_later(self, block: _Block, seen: list[torch.Tensor]) -> None:
-        """What later pictures add to the last ones."""
+        """What later pictures add to the last ones; a single one stands for all."""
         for found, pictures, kernel, dilation in zip(self.found, seen, block.time, _DILATIONS, strict=True):
             found[:, -dilation:] += functional.linear(pictures[:, :dilation], kernel[:, :, 2, 0])
 
@@ -284,11 +284,11 @@ def _block(
             before.add_later(block, now.seen)
             yield _joined(before.found, *before.size)
         elif stands_still:
-            now.add_earlier(block, [one[:, :1].expand(-1, max(_DILATIONS), -1, -1) for one in seen])
+            now.add_earlier(block, [one[:, :1] for one in seen])
         before = now
     if before is not None:
         if stands_still:
-            before.add_later(block, [one[:, -1:].expand(-1, max(_DILATIONS), -1, -1) for one in before.seen])
+            before.add_later(block, [one[:, -1:] for one in before.seen])
         yield _joined(before.found, *before.size)
 
 
