@@ -21,7 +21,7 @@ from curation.records import Video
 from curation.shot_changes import shot_changes
 
 # Our choice: probabilities that can become another decision when they are looked at again. Long stretches were seen to
-# move a probability by .09 at most, and other cuts close by to press a true one's to .2; both bounds leave room.
+# move a probability by .13 at most, and other cuts close by to press a true one's to .2; both bounds leave room.
 _IN_DOUBT: Final = (0.1, 0.6)
 # Our choice: how much higher the package's own probability may be. It was seen to be higher by .03.
 _HIGHER: Final = 0.1
