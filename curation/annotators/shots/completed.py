@@ -3,7 +3,7 @@
 The network's own answer is completed in two ways, both of which only ever add cuts:
 
 - Other cuts close by lower its probability of a cut, most of all between shots of less than a second. A change in
-  doubt beside certain ones is therefore shown to it again, with the frames up to those alone.
+  doubt beside certain ones is therefore shown to it again, with the frames up to those alone: a second look.
 - Where nearly the whole picture jumps, that is a cut, whatever the network says: `jumps.py`.
 """
 
@@ -21,8 +21,10 @@ from curation.records import Video
 from curation.shot_changes import shot_changes
 
 # Our choice: probabilities that can become another decision when they are looked at again. Long stretches were seen to
-# move a probability by .03 at most, and other cuts close by to press a true one's to .2; both bounds leave room.
+# move a probability by .13 at most, and other cuts close by to press a true one's to .2; both bounds leave room.
 _IN_DOUBT: Final = (0.1, 0.6)
+# Our choice: how much higher the package's own probability may be. It was seen to be higher by .03.
+_HIGHER: Final = 0.1
 # A cut is likelier than not.
 _CUT: Final = 0.5
 # Our choice: changes closer than this may be the two ends of one flash, which the network must see together.
@@ -52,9 +54,7 @@ class CompletedTransNet:
         with torch.inference_mode(), one_thread():
             found = self.network.probabilities(thumbnails, self.windows)
             _check(found)
-            if self.windows > 1:
-                found = _with_own_windows(self.network, thumbnails, found)
-            found = _with_second_looks(self.network, thumbnails, found)
+            found = _decided(self.network, thumbnails, found, is_exact=self.windows == 1)
         _check(found)
         return np.maximum(found, picture_jumps(thumbnails, found < _CUT))
 
@@ -76,43 +76,39 @@ def native_precision(device: Device) -> torch.dtype:
     return dtype_of(device) if has_units.get(dtype_of(device)) else torch.float32
 
 
-def _with_own_windows(network: StretchedTransNet, thumbnails: Video, found: Probabilities) -> Probabilities:
-    """The package's own probabilities in all windows with a change in doubt: a long stretch then decides as they do."""
-    low, high = _IN_DOUBT
-    peaks = (change.likeliest - 1 for change in shot_changes(found, low))
-    exact = found.copy()
-    for first in sorted({peak // STRIDE * STRIDE for peak in peaks if found[peak] < high}):
-        exact[first : first + STRIDE] = network.window(thumbnails, first)
-    return exact
+def _decided(network: StretchedTransNet, thumbnails: Video, found: Probabilities, *, is_exact: bool) -> Probabilities:
+    """Look again at the changes in doubt, the likeliest first: each may be certain then, and bring others in doubt.
 
-
-def _with_second_looks(network: StretchedTransNet, thumbnails: Video, found: Probabilities) -> Probabilities:
-    """Raise probabilities that certain cuts close by have lowered, the likeliest first: it may then be certain itself.
-
-    Without a certain cut nothing is looked at again, so that a single shot stays one.
+    A second look comes first, which raises what certain cuts close by have lowered. Without one nothing is raised, so
+    that a single shot stays one. Where the package's own window may still say more, all its frames are decided by it,
+    unless what was found `is_exact` already.
     """
-    changes = [change.likeliest for change in shot_changes(found[:-1], _IN_DOUBT[0])]
-    certain = [cut for cut in changes if found[cut - 1] >= _CUT]
-    raised = found.copy()
-    for cut in sorted(set(changes) - set(certain), key=lambda cut: -found[cut - 1]):
-        near = [other for other in certain if _FLASH_FRAMES <= abs(other - cut) < WINDOW // 2]
-        if near:
-            start = max((other for other in near if other < cut), default=0)
-            end = min((other for other in near if other > cut), default=len(thumbnails))
-            alone = float(network(_around(thumbnails[start:end], cut - start))[WINDOW // 2 - 1])
-            raised[cut - 1] = max(found[cut - 1], alone)
-            if alone >= _CUT:
-                certain.append(cut)
-    return raised
+    low, high = _IN_DOUBT
+    changes = [change.likeliest for change in shot_changes(found[:-1], low)]
+    in_doubt = [cut for cut in changes if found[cut - 1] < (_CUT if is_exact else high)]
+    certain = sorted(set(changes) - set(in_doubt))
+    decided = found.copy()
+    raised = np.zeros_like(found)
+    exact = set()
+    for cut in sorted(in_doubt, key=lambda cut: -found[cut - 1]):
+        raised[cut - 1] = _second_look(network, thumbnails, cut, certain)
+        first = (cut - 1) // STRIDE * STRIDE
+        if not is_exact and first not in exact and raised[cut - 1] < min(_CUT, found[cut - 1] + _HIGHER):
+            exact.add(first)
+            decided[first : first + STRIDE] = network.window(thumbnails, first)
+        if max(decided[cut - 1], raised[cut - 1]) >= _CUT:
+            certain.append(cut)
+    return np.maximum(decided, raised)
 
 
-def _around(thumbnails: Video, cut: int) -> Video:
-    """A window with the cut in its middle; the first and the last frame are repeated where there are no others."""
-    half = WINDOW // 2
-    before, after = thumbnails[:cut][-half:], thumbnails[cut:][:half]
-    return np.concatenate(
-        [before[:1].repeat(half - len(before), 0), before, after, after[-1:].repeat(half - len(after), 0)]
-    )
+def _second_look(network: StretchedTransNet, thumbnails: Video, cut: int, certain: list[int]) -> float:
+    """The probability of a cut where the frames up to certain cuts are all there is; 0 without such cuts close by."""
+    near = [other for other in certain if _FLASH_FRAMES <= abs(other - cut) < WINDOW // 2]
+    if not near:
+        return 0.0
+    start = max((other for other in near if other < cut), default=0)
+    end = min((other for other in near if other > cut), default=len(thumbnails))
+    return network.alone(thumbnails[start:end], cut - start)
 
 
 def _check(found: Probabilities) -> None:

@@ -30,7 +30,7 @@ class TransNetV2Config:
     """
 
     profile: Literal["transnetv2"] = "transnetv2"
-    device: Device = field(default_factory=lambda: Device(name="cpu", memory_gib=1.0, batch_size=8))
+    device: Device = field(default_factory=lambda: Device(name="cpu", memory_gib=1.0, batch_size=16))
 
     def build(self) -> ShotDetector:
         """The detector; nothing is loaded yet."""

@@ -46,16 +46,27 @@ def convolved(values: torch.Tensor, kernels: torch.Tensor, height: int) -> list[
     frames, rows, width, channels = values.shape
     down, across = -(-height // _SIDE), width // _SIDE
     around = (0, 0, 1, 1, 1, down * _SIDE + 1 - rows)
-    tiles = functional.pad(values, around).unfold(1, _TILE, _SIDE).unfold(2, _TILE, _SIDE)
-    numbers = _both_ways(_INTO, tiles.permute(4, 5, 0, 1, 2, 3).reshape(_TILE, -1)).view(_TILE**2, -1, channels)
-    found = [_both_ways(_OUT_OF, torch.bmm(numbers, kernel).view(_TILE, -1)) for kernel in kernels]
+    parts, _, _, outputs = kernels.shape
+    found = [values.new_empty(_SIDE, _SIDE, frames * down * across * outputs) for _ in kernels]
+    # As many tiles at a time as the kernels have outputs: their numbers then weigh as much as the kernels, and those of
+    # the first stages stay in a core's cache from step to step.
+    step = -(-parts * outputs // (down * across))
+    for first in range(0, frames, step):
+        padded = functional.pad(values[first : first + step], around)
+        tiles = padded.unfold(1, _TILE, _SIDE).unfold(2, _TILE, _SIDE)
+        numbers = values.new_empty(_TILE, _TILE, tiles.shape[:3].numel() * channels)
+        _both_ways(_INTO, tiles.permute(4, 5, 0, 1, 2, 3).reshape(_TILE, -1), numbers)
+        place = slice(first * down * across * outputs, (first + step) * down * across * outputs)
+        for kernel, one in zip(kernels, found, strict=True):
+            products = torch.bmm(numbers.view(_TILE**2, -1, channels), kernel)
+            _both_ways(_OUT_OF, products.view(_TILE, -1), one[:, :, place])
     return [one.view(_SIDE**2, frames, down * across, -1) for one in found]
 
 
-def _both_ways(matrix: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
-    """The matrix (n, 8) applied to the columns of tiles, then to their rows: (8, 8 others) become (n, n, others)."""
+def _both_ways(matrix: torch.Tensor, numbers: torch.Tensor, found: torch.Tensor) -> None:
+    """The matrix (n, 8) applied to columns of tiles, then to rows: (8, 8 others) become `found` (n, n, others)."""
     columns = (matrix @ numbers).view(len(matrix), _TILE, -1)
-    return torch.bmm(matrix.expand(len(matrix), -1, -1), columns)
+    torch.bmm(matrix.expand(len(matrix), -1, -1), columns, out=found)
 
 
 def _into() -> torch.Tensor:

@@ -2,7 +2,7 @@ import hashlib
 import random
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import ClassVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from curation.annotators.device import Device
 from curation.annotators.shots import completed
 from curation.annotators.shots import detectors as shots
 from curation.annotators.shots import network as shots_network
-from curation.annotators.shots.completed import native_precision
+from curation.annotators.shots.completed import CompletedTransNet, native_precision
 from curation.annotators.shots.detectors import SceneDetectConfig, SceneDetectShots, TransNetV2Config, TransNetV2Shots
 from curation.annotators.shots.network import StretchedTransNet, package_network
 from curation.records import Video
@@ -25,31 +25,45 @@ from curation.shot_changes import shot_changes
 
 @dataclass
 class ScriptedNetwork:
-    """Gives out what it was told, and remembers what it was asked."""
+    """Gives out what it was told, and remembers the windows and second looks that it was asked for."""
 
     stretched: npt.NDArray[np.float64]
-    own: float
+    own: float = 0.0
+    second: float = 0.0
     windows: list[int] = field(default_factory=list)
-    asked: list[Video] = field(default_factory=list)
+    looks: list[tuple[list[int], int]] = field(default_factory=list)
 
     def window(self, thumbnails: Video, first: int) -> npt.NDArray[np.float64]:
         self.windows.append(first)
         return np.full(len(thumbnails[first : first + 50]), self.own)
 
-    def __call__(self, frames: Video) -> npt.NDArray[np.float64]:
-        self.asked.append(frames)
-        return np.full(len(frames), self.own)
+    def alone(self, thumbnails: Video, cut: int) -> float:
+        self.looks.append((numbers(thumbnails).tolist(), cut))
+        return self.second
+
+    def decided(self, *, is_exact: bool = False) -> npt.NDArray[np.float64]:
+        found = self.stretched
+        return completed._decided(cast("StretchedTransNet", self), numbered(len(found)), found, is_exact=is_exact)
 
 
-@dataclass
-class MiddleFrames:
-    """Answers with the number that each frame carries."""
+class NumberedFrames(StretchedTransNet):
+    """Answers with the number that each frame carries, and remembers which frames it was shown, and copies besides."""
 
-    lengths: list[int] = field(default_factory=list)
+    asked: ClassVar[list[tuple[list[int], tuple[int, int] | None]]] = []
 
-    def __call__(self, frames: Video) -> npt.NDArray[np.float64]:
-        self.lengths.append(len(frames))
-        return np.asarray(frames[:, 0, 0] @ np.array([256.0, 1.0, 0.0]))
+    def __call__(self, frames: Video, more: tuple[int, int] | None = None) -> npt.NDArray[np.float64]:
+        self.asked.append((numbers(frames).tolist(), more))
+        return numbers(frames).astype(np.float64)
+
+
+def numbered(count: int) -> Video:
+    """Frames that carry their numbers."""
+    digits = np.stack([*np.divmod(np.arange(count), 256), np.zeros(count)], axis=1).astype(np.uint8)
+    return np.broadcast_to(digits[:, None, None, :], (count, 27, 48, 3))
+
+
+def numbers(frames: Video) -> npt.NDArray[np.int64]:
+    return np.asarray(frames[:, 0, 0].astype(np.int64) @ np.array([256, 1, 0]))
 
 
 @pytest.fixture(scope="module")
@@ -101,16 +115,34 @@ def test_long_stretches_and_half_precision_move_no_cut(transnet: TransNetV2Shots
 
 
 def test_what_a_long_stretch_leaves_in_doubt_is_decided_by_the_package_s_own_window() -> None:
-    network = ScriptedNetwork(stretched=np.full(120, 0.05), own=0.3)
-    network.stretched[70] = 0.55
+    network = ScriptedNetwork(np.full(120, 0.05), own=0.3)
+    network.stretched[[60, 70]] = 0.2, 0.55
 
-    found = completed._with_own_windows(
-        cast("StretchedTransNet", network), np.zeros((120, 27, 48, 3), np.uint8), network.stretched
-    )
+    found = network.decided()
 
     assert network.windows == [50]
     np.testing.assert_array_equal(found[50:100], 0.3)
     np.testing.assert_array_equal(np.delete(found, np.s_[50:100]), 0.05)
+    assert not network.looks
+
+
+def test_own_windows_need_no_others() -> None:
+    network = ScriptedNetwork(np.full(120, 0.05))
+    network.stretched[70] = 0.45
+
+    np.testing.assert_array_equal(network.decided(is_exact=True), network.stretched)
+    assert not network.windows
+
+
+@pytest.mark.parametrize(("second", "windows"), [(0.8, []), (0.45, []), (0.35, [0])])
+def test_a_second_look_spares_the_own_window_that_could_say_no_more(second: float, windows: list[int]) -> None:
+    network = ScriptedNetwork(np.full(60, 0.01), second=second)
+    network.stretched[[9, 29]] = 0.9, 0.3
+
+    found = network.decided()
+
+    assert network.windows == windows
+    assert found[29] == second
 
 
 def test_a_cut_that_others_close_by_suppress_is_found_at_the_second_look(transnet: TransNetV2Shots) -> None:
@@ -122,28 +154,55 @@ def test_a_cut_that_others_close_by_suppress_is_found_at_the_second_look(transne
     assert len(cuts_of(alone)) < 5
 
 
-def test_without_a_certain_cut_nothing_is_looked_at_again() -> None:
-    network = ScriptedNetwork(stretched=np.full(60, 0.01), own=0.99)
+def test_without_a_certain_cut_nothing_is_raised() -> None:
+    network = ScriptedNetwork(np.full(60, 0.01), own=0.45, second=0.99)
     network.stretched[[10, 20, 30]] = 0.45
 
-    found = completed._with_second_looks(
-        cast("StretchedTransNet", network), np.zeros((60, 27, 48, 3), np.uint8), network.stretched
-    )
+    assert network.decided().max() == 0.45
+    assert not network.looks
 
-    np.testing.assert_array_equal(found, network.stretched)
-    assert network.asked == []
+
+def test_what_was_in_doubt_and_is_certain_now_gives_others_a_second_look() -> None:
+    network = ScriptedNetwork(np.full(60, 0.01), own=0.55, second=0.99)
+    network.stretched[[10, 30]] = 0.45, 0.55
+
+    found = network.decided()
+
+    assert network.windows == [0]
+    assert network.looks == [(list(range(31)), 11)]
+    assert found[10] == 0.99
 
 
 def test_a_second_look_shows_the_frames_between_certain_cuts_alone_but_both_ends_of_a_flash() -> None:
-    thumbnails = np.broadcast_to(np.arange(60, dtype=np.uint8)[:, None, None, None], (60, 27, 48, 3))
-    network = ScriptedNetwork(stretched=np.full(60, 0.01), own=0.99)
+    network = ScriptedNetwork(np.full(60, 0.01), second=0.99)
     network.stretched[[9, 26, 29, 39]] = 0.9, 0.3, 0.9, 0.9
 
-    found = completed._with_second_looks(cast("StretchedTransNet", network), thumbnails, network.stretched)
+    found = network.decided()
 
-    (window,) = network.asked
-    assert (window.min(), window[49, 0, 0, 0], window[50, 0, 0, 0], window.max()) == (10, 26, 27, 39)
+    assert network.looks == [(list(range(10, 40)), 17)]
     assert found[26] == 0.99
+
+
+def test_a_second_look_sees_the_cut_in_the_middle_of_a_window_that_stands_still_around() -> None:
+    network = NumberedFrames(None, (), torch.float32)
+    network.asked.clear()
+
+    found = network.alone(numbered(100)[10:60], 5)
+
+    assert found == 14
+    assert network.asked == [([10] * 8 + list(range(10, 40)) + [39] * 8, (37, 17))]
+
+
+def test_copies_of_a_picture_that_stands_still_need_not_all_be_computed(exact: TransNetV2Shots) -> None:
+    frames = np.concatenate([drifting_texture(2, 15), drifting_texture(1, 20)])
+    network = cast("CompletedTransNet", exact._network).network
+
+    with torch.inference_mode():
+        few = network.alone(frames, 15)
+        everyone = network(np.concatenate([frames[:1].repeat(35, 0), frames, frames[-1:].repeat(30, 0)]))
+
+    assert few == pytest.approx(everyone[49], abs=0.02)
+    assert few > 0.5
 
 
 def test_a_hard_cut_lies_between_the_last_frame_and_the_next(transnet: TransNetV2Shots) -> None:
@@ -158,22 +217,37 @@ def test_a_hard_cut_lies_between_the_last_frame_and_the_next(transnet: TransNetV
 
 @given(st.integers(1, 400), st.integers(1, 5))
 def test_stretches_cover_every_frame_once_and_their_windows_are_the_package_s(count: int, windows: int) -> None:
-    network = MiddleFrames()
-    digits = np.stack([*np.divmod(np.arange(count), 256), np.zeros(count)], axis=1).astype(np.uint8)
+    network = NumberedFrames(None, (), torch.float32)
+    network.asked.clear()
 
-    found = StretchedTransNet.probabilities(cast("StretchedTransNet", network), digits[:, None, None, :], windows)
+    found = network.probabilities(numbered(count), windows)
 
     np.testing.assert_array_equal(found, np.arange(count))
-    assert all(length % 50 == 0 and 100 <= length <= 50 * (windows + 1) for length in network.lengths)
+    for shown, more in network.asked:
+        length = len(shown) + sum(more or (0, 0))
+        assert length % 50 == 0
+        assert 100 <= length <= 50 * (windows + 1)
+        assert (more is None) == (windows == 1)
+        assert more is None or len(shown) <= len(set(shown)) + 16
 
 
 def test_frames_are_compared_with_those_of_their_own_window_alone() -> None:
-    compared = shots_network._Compared.within_windows(200, torch.device("cpu"))
+    compared = shots_network._Compared.within_windows(200, (0, 0), torch.device("cpu"))
     others = [set(row[seen].tolist()) for row, seen in zip(compared.others, compared.is_seen, strict=True)]
 
     assert others[30] == set(range(81))  # trusted in [0, 100), which begins less than 50 frames before it
     assert others[80] == set(range(50, 131))
     assert others[160] == set(range(110, 200))
+
+
+def test_a_frame_stands_for_its_copies_in_comparisons() -> None:
+    vectors = torch.from_numpy(np.random.default_rng(0).normal(size=(70, 4)))
+    copied = torch.cat([vectors[:1].expand(17, -1), vectors, vectors[-1:].expand(13, -1)])
+
+    found = shots_network._Compared.within_windows(70, (17, 13), vectors.device).similarities(vectors)
+
+    every = shots_network._Compared.within_windows(100, (0, 0), vectors.device).similarities(copied)
+    torch.testing.assert_close(found, every[17:-13])
 
 
 def test_float32_is_used_where_the_processor_has_no_units_for_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:

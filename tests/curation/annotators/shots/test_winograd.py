@@ -26,16 +26,19 @@ def test_it_is_the_convolution_that_torch_computes(
     torch.testing.assert_close(shots_network._joined(parts, height, width), expected, atol=1e-4, rtol=0)
 
 
-def test_fewer_products_and_few_frames_at_a_time_move_no_probability(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("more", [None, (35, 25)], ids=["nothing around", "standing still around"])
+def test_fewer_products_and_few_frames_at_a_time_move_no_probability(
+    more: tuple[int, int] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     network = shots_network.package_network("cpu")
     generator = torch.Generator().manual_seed(0)
     pictures = torch.randint(256, (2, 27, 48, 3), generator=generator).repeat_interleave(20, 0).to(torch.uint8).numpy()
 
     with torch.inference_mode():
-        found = shots_network.StretchedTransNet.fold(network, torch.float32)(pictures)
+        found = shots_network.StretchedTransNet.fold(network, torch.float32)(pictures, more)
         monkeypatch.setattr(shots_network, "_is_for_winograd", lambda *_: False)
-        monkeypatch.setattr(shots_network, "_PIECE_PIXELS", pictures.size)
-        expected = shots_network.StretchedTransNet.fold(network, torch.float32)(pictures)
+        monkeypatch.setattr(shots_network, "_FRAMES_AT_ONCE", len(pictures))
+        expected = shots_network.StretchedTransNet.fold(network, torch.float32)(pictures, more)
 
     assert expected.max() > 0.1
     assert found == pytest.approx(expected, abs=2e-6)
