@@ -300,15 +300,21 @@ def from_rows(rows: Iterable[Row], kind: type[Record]) -> Iterator[Record]:
 def leaves(file: pq.ParquetFile, names: Iterable[str]) -> list[str]:
     """The Parquet paths of columns such as `entities.word`, whichever tool wrote the file, without those it lacks."""
     wanted = frozenset(names)
-    paths = [file.schema.column(number).path for number in range(len(file.schema))]
-    return [path for path in paths if _without_list_levels(path) in wanted]
+    return [path for path in leaf_paths(file) if _without_list_levels(path) in wanted]
 
 
 def leaves_without(file: pq.ParquetFile, names: Iterable[str]) -> list[str]:
     """All Parquet paths but those of columns such as `entities.word`."""
     left_out = frozenset(names)
-    paths = [file.schema.column(number).path for number in range(len(file.schema))]
-    return [path for path in paths if _without_list_levels(path) not in left_out]
+    return [path for path in leaf_paths(file) if _without_list_levels(path) not in left_out]
+
+
+def leaf_paths(file: pq.ParquetFile) -> list[str]:
+    """The Parquet paths of all columns, as the tool that wrote the file names them.
+
+    Not by `file.schema`: that and the footer hold each other, and both stay in memory until a garbage collection.
+    """
+    return [".".join(path) for path in file.reader.column_paths]
 
 
 def _without_list_levels(path: str) -> str:

@@ -33,6 +33,7 @@ from dataset_schema import (
     begin_replacement,
     commit_replacement,
     from_rows,
+    leaf_paths,
     open_shard,
     read_manifest,
     read_tables,
@@ -254,8 +255,11 @@ def _decided(file: pq.ParquetFile, kind: Kind) -> pa.Table:
 
 def _light_columns(file: pq.ParquetFile, *, pictures: bool) -> list[str]:
     """Those of records whose payloads have no bytes, and whose entities have no pictures without `pictures`."""
-    columns = [file.schema.column(number).path for number in range(len(file.schema))]
-    return [name for name in columns if name.rpartition(".")[2] != "bytes" and (pictures or "references" not in name)]
+    return [
+        name
+        for name in leaf_paths(file)
+        if name.rpartition(".")[2] != "bytes" and (pictures or "references" not in name)
+    ]
 
 
 def _records(file: pq.ParquetFile, kind: Any, wanted: pa.ChunkedArray, *, columns: list[str]) -> Iterator[Row]:

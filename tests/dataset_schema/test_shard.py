@@ -1,3 +1,4 @@
+import gc
 import json
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from dataset_schema import (
     RejectedClip,
     Scores,
     Source,
+    leaves,
+    leaves_without,
+    open_shard,
     read_manifest,
     read_shard,
     shard_paths,
@@ -193,3 +197,24 @@ def test_a_manifest_of_the_version_before_is_read_and_one_of_another_is_refused(
     (tmp_path / "dataset.json").write_text(json.dumps({**content, "schema_version": 1}))
     with pytest.raises(ValueError, match=r"has schema version 1\.0, expected 2 or 3; curate it again"):
         read_manifest(tmp_path)
+
+
+def test_nothing_of_a_closed_shard_waits_for_a_garbage_collection(tmp_path: Path) -> None:
+    path = tmp_path / "part.parquet"
+    write_shard(path, [failure(0)])
+    gc.collect()
+    before = footers()
+    gc.disable()
+    try:
+        with open_shard(path, FailedClip) as file:
+            assert leaves(file, ["source.id"]) == ["source.id"]
+            assert "source.id" not in leaves_without(file, ["source.id"])
+        del file
+
+        assert footers() == before
+    finally:
+        gc.enable()
+
+
+def footers() -> int:
+    return sum(isinstance(each, pq.FileMetaData) for each in gc.get_objects())
