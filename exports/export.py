@@ -21,7 +21,7 @@ from exports.form import Format, Group, Row
 from exports.ledger import BEGUN, WORK, Ledger, Part, RefusedEntry, WrittenEntry
 from exports.part_files import write_part
 from exports.planning import PlannedClip
-from exports.published import PublishedDataset, PublishedRow, rows_of
+from exports.published import Pictures, PublishedDataset, PublishedRow, rows_of
 from exports.refusal import Refused
 from exports.rendering import RenderedClip, render
 from exports.store_ledger import StoreLedger, clear
@@ -180,6 +180,7 @@ def _write_parts(
     dataset: PublishedDataset, form: Format, config: ExportConfig, ledger: Ledger, on_row: Callable[[int], object]
 ) -> None:
     planner, done, rows = Planner(dataset, form, config), ledger.done(), 0
+    pictures = Pictures.WHOLE if form.target.has_pictures else Pictures.NONE
     with ExitStack() as stack:
         make = partial(_rendered, form=form, config=config)
         pool = None
@@ -193,7 +194,7 @@ def _write_parts(
             if before is not None and before.is_last:
                 continue
             with local_copy(shard) as file:
-                rows_left = rows_of(shard, size_bytes, pictures=form.target.has_pictures, copy=file)
+                rows_left = rows_of(shard, size_bytes, pictures=pictures, copy=file)
                 for part, held in _parts(rows_left, number, before.end if before else 0, form.part_bytes):
                     jobs = [(_planned(planner, row), row, file) for row in held]
                     rendered = map(make, jobs) if pool is None else pool.map(make, jobs)

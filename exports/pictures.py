@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from exports.png_row import first_row
+from exports.png_start import first_row, size_at_start
 from exports.refusal import Reason, Refused
 from exports.target import Cutouts, PictureNeeds
 from picture_reading.opening import open_picture
@@ -58,11 +58,13 @@ class Placement:
 
 
 def size_of(content: bytes) -> tuple[int, int]:
-    """Height and width of a picture, as its head says.
+    """Height and width of a picture, as its head says; of a PNG its first `START_BYTES` are enough.
 
     Raises:
         Refused: it is none.
     """
+    if (size := size_at_start(content)) is not None:
+        return size
     try:
         with Image.open(io.BytesIO(content)) as image:
             return image.height, image.width

@@ -1,7 +1,8 @@
 """The rows of a dataset as an export reads them: what they say first, and a video when its clip is written."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -19,6 +20,7 @@ from dataset_schema import (
 )
 from dataset_schema.rows import Row, from_row
 from exports.content import Content, StoredVideo, expect_readable
+from exports.png_start import START_BYTES, size_at_start
 from storage.address import Place
 
 _Places: TypeAlias = tuple[ByteRange | None, ...]
@@ -27,6 +29,14 @@ _VIDEO: Final = "video.bytes"
 _PICTURES: Final = ("entities.references.image.bytes", "background.image.bytes")
 _ROWS_AT_ONCE: Final = 64
 _BUFFER_BYTES: Final = 2**18
+
+
+class Pictures(Enum):
+    """How much of a row's pictures is read."""
+
+    NONE = auto()
+    SIZES = auto()  # of a PNG the first bytes, which say its size, where a file of this machine holds it; else all
+    WHOLE = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,13 +119,13 @@ def expect_all(dataset: PublishedDataset, found: int) -> None:
         )
 
 
-def rows_of(shard: Place, size_bytes: int, *, pictures: bool, copy: Path | None = None) -> Iterator[PublishedRow]:
+def rows_of(shard: Place, size_bytes: int, *, pictures: Pictures, copy: Path | None = None) -> Iterator[PublishedRow]:
     """The rows of a shard; of their videos nothing is read, unless an older shard does not say where they stand.
 
     Args:
         shard: its place.
         size_bytes: of its file.
-        pictures: whether pictures are wanted; else nothing of them is read either.
+        pictures: what is wanted of them.
         copy: where its content is read from instead (`local_copy`).
 
     Raises:
@@ -124,8 +134,7 @@ def rows_of(shard: Place, size_bytes: int, *, pictures: bool, copy: Path | None 
     file = copy or shard
     with open_shard(shard, Sample, copy=copy, buffer_bytes=_BUFFER_BYTES) as opened:
         places = media_places(opened)
-        sought = file if pictures and isinstance(file, Path) else None  # in a store each range would be a request
-        by_column = pictures and sought is None
+        by_column = pictures is not Pictures.NONE and not isinstance(file, Path)  # there a range would be a request
         columns = leaves_without(opened, () if places is None else (_VIDEO, *(() if by_column else _PICTURES)))
         number = 0
         for batch in opened.iter_batches(batch_size=_ROWS_AT_ONCE, columns=columns, use_threads=False):
@@ -133,7 +142,7 @@ def rows_of(shard: Place, size_bytes: int, *, pictures: bool, copy: Path | None 
                 at = None if places is None else places.of_row(number)
                 number += 1
                 if at is not None and not by_column:
-                    _fill_pictures(row, at[1:], sought, size_bytes)
+                    _fill_pictures(row, at[1:], _found(file, at[1:], size_bytes, row["clip_id"], pictures))
                 yield _published(row, at, shard, size_bytes)
 
 
@@ -148,16 +157,24 @@ def _published(row: Row, at: _Places | None, shard: Place, shard_bytes: int) -> 
     return PublishedRow(sample=sample, has_bytes=has_bytes, at=at[0] if at else None, shard_bytes=shard_bytes)
 
 
-def _fill_pictures(row: Row, places: _Places, file: Path | None, shard_bytes: int) -> None:
-    """Put in the pictures from where they stand; without a file, empty ones."""
-    there = [place for place in places if place is not None]
-    found = iter([b""] * len(there) if file is None else _read(file, there, shard_bytes, row["clip_id"]))
+def _fill_pictures(row: Row, places: _Places, found: Iterator[bytes]) -> None:
     payloads = [each["image"] for entity in row["entities"] or () for each in entity["references"] or ()]
     payloads += [row["background"]["image"]] if row["background"] else []
     for payload, place in zip(payloads, places, strict=True):
         payload["bytes"] = None if place is None else next(found)
 
 
-def _read(file: Path, places: Sequence[ByteRange], shard_bytes: int, clip_id: str) -> list[bytes]:
+def _found(file: Place, places: _Places, shard_bytes: int, clip_id: str, pictures: Pictures) -> Iterator[bytes]:
+    """What is wanted of the pictures that are there; nothing of any is read for none."""
+    there = [place for place in places if place is not None]
+    if pictures is Pictures.NONE or not isinstance(file, Path):
+        yield from [b""] * len(there)
+        return
     with expect_readable(file, clip_id):
-        return read_ranges(file, places, size_bytes=shard_bytes)
+        if pictures is Pictures.WHOLE:
+            yield from read_ranges(file, there, size_bytes=shard_bytes)
+            return
+        starts = [each._replace(length=min(each.length, START_BYTES)) for each in there]
+        for place, start in zip(there, read_ranges(file, starts, size_bytes=shard_bytes), strict=True):
+            is_enough = size_at_start(start) is not None
+            yield start if is_enough else read_ranges(file, [place], size_bytes=shard_bytes)[0]

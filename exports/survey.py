@@ -11,7 +11,7 @@ from exports.config import ExportConfig
 from exports.form import Format
 from exports.ledger import Entry, WrittenEntry
 from exports.planning import PlannedClip, plan_clip
-from exports.published import PublishedDataset, expect_all, rows_of
+from exports.published import Pictures, PublishedDataset, expect_all, rows_of
 from exports.refusal import Reason, Refused
 from exports.seen_clips import SeenClips
 
@@ -120,8 +120,9 @@ def survey(
         ValueError: a shard is damaged, or missing.
     """
     counts, planner = Counts(), Planner(dataset, form, config)
+    pictures = Pictures.SIZES if form.target.has_pictures else Pictures.NONE
     for shard, size_bytes in dataset.shards:
-        for row in rows_of(shard, size_bytes, pictures=form.target.has_pictures):
+        for row in rows_of(shard, size_bytes, pictures=pictures):
             try:
                 counts.add(planner.plan(row.sample, has_bytes=row.has_bytes).clip)
             except Refused as refused:

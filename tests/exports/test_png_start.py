@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from exports.png_row import first_row
+from exports.png_start import START_BYTES, first_row, size_at_start
 
 
 def chunk(name: bytes, data: bytes) -> bytes:
@@ -67,3 +67,19 @@ WHOLE = saved(Image.new("RGBA", (9, 9), (1, 2, 3, 4)))
 def test_of_what_the_row_does_not_tell_nothing_is_said(content: bytes) -> None:
     assert first_row(WHOLE) is not None
     assert first_row(content) is None
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "I;16"])
+def test_the_size_stands_at_the_start(mode: str) -> None:
+    content = saved(Image.new(mode, (7, 300)))
+
+    assert size_at_start(content) == size_at_start(content[:START_BYTES]) == (300, 7)
+
+
+@pytest.mark.parametrize("at", range(START_BYTES))
+def test_no_size_is_taken_from_a_damaged_start(at: int) -> None:
+    damaged = bytearray(WHOLE)
+    damaged[at] ^= 1
+
+    assert size_at_start(bytes(damaged)) is None
+    assert size_at_start(WHOLE[:at]) is None
