@@ -3,7 +3,7 @@
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -37,7 +37,7 @@ REFUSED: Final = "refused.jsonl"
 
 # Of what an export is: one that another version began is not gone on with.
 _VERSION: Final = 1
-# Our choice: what a killed export does again at most, where clips are cut.
+# Our choice: two parts of so many rows are what a killed export does again at most, where clips are cut.
 _ROWS_AT_ONCE: Final = 64
 
 
@@ -186,6 +186,8 @@ def _write_parts(
         pool = None
         if config.workers > 1:
             pool = stack.enter_context(ProcessPoolExecutor(config.workers, mp_context=get_context("spawn")))
+        keeper = stack.enter_context(ThreadPoolExecutor(1))  # a disk or a store takes a part while the next is written
+        kept: Future[None] | None = None
         for number, (shard, size_bytes) in enumerate(dataset.shards):
             before = done.get(number)
             for line in ledger.lines(number) if before else ():
@@ -200,9 +202,13 @@ def _write_parts(
                     rendered = map(make, jobs) if pool is None else pool.map(make, jobs)
                     tar = f"{part.name}.tar" if form.packs else None
                     entries = write_part(rendered, ledger.stage(part), tar=tar)
-                    ledger.commit(part, entries)
+                    if kept is not None:
+                        kept.result()
+                    kept = keeper.submit(ledger.commit, part, entries)
                     rows += len(entries)
                     on_row(rows)
+        if kept is not None:
+            kept.result()
 
 
 def _parts(

@@ -25,7 +25,7 @@ class StoreLedger(Ledger):
 
     Args:
         output: where the export will lie.
-        scratch: an empty folder of this machine, for a part at a time and for pages.
+        scratch: an empty folder of this machine, for two parts at a time and for pages.
     """
 
     def __init__(self, output: Address, scratch: Path) -> None:

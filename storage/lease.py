@@ -18,6 +18,8 @@ from storage.holder import Holder
 
 # Our choice: several renewals may fail before a holder counts as dead; who takes its place waits a minute.
 LEASE_S: Final = 60.0
+# The name of the thread that renews one.
+RENEWING: Final = "renew a lease"
 _RENEWALS_IN_LEASE: Final = 6
 _LOOKS_IN_LEASE: Final = 30
 
@@ -37,7 +39,7 @@ def leased(lock: Address, *, busy: str, lease_s: float = LEASE_S) -> Iterator[Ho
     """
     lease = _Lease(lock, Holder.this_process())
     lease.take(busy, lease_s)
-    renewing = threading.Thread(target=lease.renew, args=(lease_s / _RENEWALS_IN_LEASE,), daemon=True)
+    renewing = threading.Thread(target=lease.renew, args=(lease_s / _RENEWALS_IN_LEASE,), name=RENEWING, daemon=True)
     renewing.start()
     try:
         yield lease.holder

@@ -29,6 +29,7 @@ from yarl import URL
 
 from storage.address import Address
 from storage.bucket import Bucket
+from storage.lease import RENEWING
 
 SECRET = "sEcReT/of+the-tests"
 KEY = "AKIATESTKEYOFTESTS"
@@ -277,7 +278,7 @@ def killed(monkeypatch: pytest.MonkeyPatch, *, after: int) -> Iterator[None]:
     def dying(change: Callable[..., Any]) -> Callable[..., Any]:
         def changed(*arguments: Any, **options: Any) -> Any:
             nonlocal left
-            if threading.current_thread() is not threading.main_thread():  # the lease is renewed, until the death
+            if threading.current_thread().name == RENEWING:  # until the death
                 if left < 0:
                     raise OSError(5, "dead")
                 return change(*arguments, **options)

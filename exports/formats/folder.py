@@ -10,7 +10,7 @@ from exports.clip import ExportedClip
 from exports.content import Content
 from exports.form import Row, Written
 
-# Our choice: what a killed export copies again at most.
+# Our choice: twice as much is what a killed export copies again at most.
 _PART_BYTES = 64 << 20
 
 

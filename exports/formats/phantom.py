@@ -32,7 +32,7 @@ from exports.target import Target
 _LONG_SIDE: Final = 768
 # Our choice: so long is the span that shows one frame of another time.
 _INSTANT_S: Final = 0.1
-_ROWS_PER_GROUP: Final = 10_000
+_ROWS_PER_GROUP: Final = 1_000
 _PAIRS: Final = pa.schema(
     [("video_id", pa.string()), ("video_caption", pa.string()), ("cross_pair", pa.string()), ("clip_id", pa.string())]
 )
