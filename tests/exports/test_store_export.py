@@ -86,6 +86,17 @@ def test_the_same_again_is_told_and_another_is_refused(dataset: Path, bucket: st
         run(dataset, Address(f"{bucket}/mine"))
 
 
+def test_an_output_in_a_dataset_of_a_store_is_refused(
+    dataset: Path, bucket: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(f"{bucket}/ds/dataset.json", (dataset / "dataset.json").read_bytes())
+
+    status = main(["export", "--dataset", str(dataset), "--to", "webdataset", "--output", f"{bucket}/ds/deep/out"])
+
+    assert status == WRONG_INPUT
+    assert f"--output {bucket}/ds/deep/out lies in the dataset {bucket}/ds," in capsys.readouterr().err
+
+
 def test_killed_at_any_put_it_is_no_export_and_the_same_call_finishes_it(
     dataset: Path, tmp_path: Path, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

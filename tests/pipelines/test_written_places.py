@@ -3,6 +3,9 @@ from pathlib import Path
 import pytest
 
 from pipelines.__main__ import main
+from pipelines.verbs.merge import Merge
+from pipelines.written_places import expect_writable
+from tests.exports.made_clips import write_head
 
 # Every verb that takes a path, with the paths that it needs and what else it cannot do without.
 VERBS = {
@@ -14,6 +17,7 @@ VERBS = {
     "select": ["--dataset", "ds", "--where", "true", "--output", "out"],
     "index": ["--dataset", "ds"],
     "merge": ["ds", "ds2", "--output", "out"],
+    "export": ["--dataset", "ds", "--to", "plain", "--output", "out"],
     "compact": ["--dataset", "ds"],
     "repolicy": ["--dataset", "ds"],
     "validate": ["--dataset", "ds"],
@@ -38,7 +42,7 @@ PATHS = [
     (verb, option)
     for verb, options in VERBS.items()
     for option in options
-    if option.startswith("--") and option not in ("--prompt", "--where", "--address", "--from")
+    if option.startswith("--") and option not in ("--prompt", "--where", "--address", "--from", "--to")
 ]
 # What may lie in a store too.
 PLACES = [
@@ -55,6 +59,8 @@ PLACES = [
     ("repolicy", "--dataset"),
     ("validate", "--dataset"),
     ("merge", "--output"),
+    ("export", "--dataset"),
+    ("export", "--output"),
     ("import", "--output"),
     ("label-clips", "--input"),
     ("submit", "--input"),
@@ -77,6 +83,34 @@ def test_a_place_that_cannot_be_written_is_refused_before_anything_else(
         f"{verb}: --output taken/below cannot be written: {tmp_path}/taken is a file; choose another\n"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+@pytest.mark.parametrize("verb", WRITES_FOLDER)
+@pytest.mark.parametrize("place", ["ds/out", "ds/samples/out", "link/out"])
+def test_a_place_in_a_dataset_is_refused_before_anything_else(
+    verb: str, place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    dataset = tmp_path / "ds"
+    write_head(dataset, 0)
+    (tmp_path / "link").symlink_to(dataset)
+    options = [place if option == "out" else option for option in VERBS[verb]]
+
+    status = main([verb, *options])
+
+    assert status == 2
+    assert capsys.readouterr().err == (
+        f"{verb}: --output {place} lies in the dataset {dataset}, whose files commands rewrite and delete; name a "
+        "folder outside of it\n"
+    )
+    assert [path.name for path in dataset.iterdir()] == ["dataset.json"]
+
+
+def test_a_dataset_may_be_written_again_and_so_may_its_neighbour(tmp_path: Path) -> None:
+    write_head(tmp_path / "ds", 0)
+
+    expect_writable(Merge(datasets=(), output=tmp_path / "ds"))
+    expect_writable(Merge(datasets=(), output=tmp_path / "ds" / ".." / "beside"))
 
 
 @pytest.mark.parametrize(("verb", "flag"), [path for path in PATHS if path not in PLACES])
