@@ -6,7 +6,7 @@ They need the extra `lora`.
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, make_dataclass, replace
+from dataclasses import dataclass, field, make_dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -148,8 +148,6 @@ def load_lora(directory: Path, model: VideoBackbone) -> LoraConfig:
             the message names the fields or weights, and the model is as it was.
     """
     saved = _read_saved(directory, model.config)
-    if differences := differing_fields(saved.model, model.config.pinned()):
-        raise ValueError(f"LoRA {directory} was trained on another model: {'; '.join(differences)}")
     weights = dict(read_file(directory / _WEIGHTS_NAME))
     if problems := _problems(weights, _adapter_shapes(model, saved.lora)):
         raise ValueError(f"LoRA {directory} does not fit the model: {'; '.join(problems)}")
@@ -228,7 +226,8 @@ def adapted_base(directory: Path, model: BackboneConfig) -> str | None:
     """The hash of the weights that saved adapters were trained on, where they say it.
 
     Raises:
-        FileNotFoundError, ValueError: as `load_lora`.
+        FileNotFoundError: `directory` holds none.
+        ValueError: what it says of them is damaged, or they belong to another model.
     """
     found: str | None = _read_saved(directory, model).base_sha256
     return found
@@ -260,7 +259,9 @@ def _saved_lora(model: type[BackboneConfig]) -> Any:
 def _read_saved(directory: Path, model: BackboneConfig) -> Any:
     """What `directory` says of its adapters; a published base may lie elsewhere now, its digest tells whether it is."""
     saved = read_config(directory / _CONFIG_NAME, _saved_lora(type(model)))
-    return replace(saved, model=saved.model.at_place_of(model))
+    if differences := differing_fields(saved.model.at_place_of(model), model.pinned()):
+        raise ValueError(f"LoRA {directory} was trained on another model: {'; '.join(differences)}")
+    return saved
 
 
 def _saved_names(weights: NamedWeights) -> dict[str, Tensor]:

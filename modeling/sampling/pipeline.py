@@ -120,6 +120,7 @@ class Pipeline:
         *,
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
+        lora: Path | str | None = None,
         trusts_code: bool = False,
     ) -> "Pipeline":
         """Read a pipeline, whose directory may also be a snapshot of a model repository.
@@ -128,14 +129,15 @@ class Pipeline:
             directory: of the pipeline.
             device: where to sample.
             dtype: of the weights in memory; `torch.bfloat16` takes half, and samples in that precision.
+            lora: adapters to put onto it as `load_lora` does; wrong ones are told before the weights are read.
             trusts_code: whether the module of its encoders may be imported, and so run, where they are of a class of
                 somebody's own. False takes only a class of a module that is imported already.
 
         Raises:
-            FileNotFoundError: `directory` holds no pipeline.
+            FileNotFoundError: `directory` holds no pipeline, or `lora` no adapters.
             NotADirectoryError: it is a file.
             ValueError: its config has unknown fields, or names code that is not trusted; its weights are damaged, or do
-                not fit its config.
+                not fit its config; the adapters are not for it.
         """
         place = torch_device(str(device))
         if dtype not in (torch.float32, torch.bfloat16):
@@ -150,6 +152,11 @@ class Pipeline:
             )
         _expect_no_run(directory)
         config = read_config(directory / CONFIG_NAME, PipelineConfig, trusts_code=trusts_code)
+        if config.has_adapters and lora is not None:
+            raise ValueError(f"pipeline {directory} has adapters already; give the pipeline that {lora} was trained on")
+        adapters = directory / LORA_NAME if config.has_adapters else lora
+        if adapters is not None:
+            _expect_base_of(Path(adapters), directory, config)
         weights = read_weights(directory)
         model = empty_model(config.model)
         if dtype is torch.bfloat16:
@@ -158,8 +165,8 @@ class Pipeline:
         fill(model, chain(config.model.published_weights(), weights), source=f"pipeline {directory}")
         pipeline = cls(config, model, device=place)
         pipeline._read_from = directory
-        if config.has_adapters:
-            pipeline.load_lora(directory / LORA_NAME)
+        if adapters is not None:
+            pipeline._adapt(Path(adapters), merges=not config.model.is_published)
         return pipeline
 
     def save_pretrained(self, directory: Path | str, *, max_file_bytes: int = MAX_FILE_BYTES) -> None:
@@ -195,28 +202,16 @@ class Pipeline:
             ModuleNotFoundError: peft is not installed.
             ValueError: they were trained on another pipeline's weights, or for another model, or they are damaged.
         """
-        directory = Path(directory)
-        if (expected := adapted_base(directory, self.config.model)) is not None:
-            self._expect_weights(expected, directory)
-        config = load_lora(directory, self.model)
+        _expect_base_of(Path(directory), self._read_from, self.config)
+        return self._adapt(Path(directory), merges=not self.config.model.is_published if merges is None else merges)
+
+    def _adapt(self, lora: Path, *, merges: bool) -> LoraConfig:
+        config = load_lora(lora, self.model)
         self.model.eval()
-        if not self.config.model.is_published if merges is None else merges:
+        if merges:
             merge_lora(self.model)
             self._read_from = None
         return config
-
-    def _expect_weights(self, sha256: str, lora: Path) -> None:
-        remedy = "use the pipeline that they were trained on; modeling.load_lora takes any model of that shape"
-        if self._read_from is None:
-            raise ValueError(
-                f"the pipeline's weights are not those of a directory, or not any more, and the adapters {lora} were "
-                f"trained on those of one (sha256 {sha256}); read it again with from_pretrained, or {remedy}"
-            )
-        if (found := weights_sha256(self._read_from)) != sha256:
-            raise ValueError(
-                f"the adapters {lora} were trained on other weights (sha256 {sha256}) than those of {self._read_from} "
-                f"({found}); {remedy}"
-            )
 
     @torch.no_grad()
     def __call__(  # noqa: PLR0913  # the fields of a prompt, so that one video needs none
@@ -392,6 +387,24 @@ def write_pipeline(
     own = ((name, weight) for name, weight in weights if config.model.stands_in_files(name))
     write_weights(directory, own, max_file_bytes=max_file_bytes)
     return directory
+
+
+def _expect_base_of(lora: Path, directory: Path | None, config: PipelineConfig) -> None:
+    """Refuse adapters of another model than the pipeline's, or of other weights than lie in its directory."""
+    sha256 = adapted_base(lora, config.model)
+    if sha256 is None:
+        return
+    remedy = "use the pipeline that they were trained on; modeling.load_lora takes any model of that shape"
+    if directory is None:
+        raise ValueError(
+            f"the pipeline's weights are not those of a directory, or not any more, and the adapters {lora} were "
+            f"trained on those of one (sha256 {sha256}); read it again with from_pretrained, or {remedy}"
+        )
+    if (found := weights_sha256(directory)) != sha256:
+        raise ValueError(
+            f"the adapters {lora} were trained on other weights (sha256 {sha256}) than those of {directory} ({found}); "
+            f"{remedy}"
+        )
 
 
 def _expect_no_run(directory: Path) -> None:

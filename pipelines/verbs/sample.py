@@ -81,9 +81,9 @@ def sample(command: Sample) -> Path:
     first_frame = _picture("--first-frame", command.first_frame) if command.first_frame else None
     sampling = command.sampling
     steps = sampling.steps or steps_for(sampling.bucket)
-    pipeline = Pipeline.from_pretrained(command.model, device=command.device, trusts_code=command.trusts_code)
-    if command.lora is not None:
-        pipeline.load_lora(command.lora)
+    pipeline = Pipeline.from_pretrained(
+        command.model, device=command.device, lora=command.lora, trusts_code=command.trusts_code
+    )
     with progress("sample", total=steps, unit="step") as report:
         done = count(1)
         video = pipeline(

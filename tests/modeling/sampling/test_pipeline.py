@@ -1,4 +1,5 @@
 import inspect
+import json
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -438,6 +439,23 @@ def test_adapters_of_other_weights_are_refused(pipeline: Pipeline, base: Path, a
             without_files.load_lora(adapters)
 
     assert all(torch.equal(weight, before[name]) for name, weight in other.model.state_dict().items())
+
+
+def test_wrong_adapters_are_told_before_the_weights_of_their_base_are_read(
+    base: Path, adapters: Path, tmp_path: Path
+) -> None:
+    for weights in base.glob("*.safetensors"):
+        weights.write_bytes(b"nobody could read these")
+    config = json.loads((adapters / "lora.json").read_text())
+
+    with pytest.raises(FileNotFoundError, match=r"nowhere/lora.json"):
+        Pipeline.from_pretrained(base, lora=tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="were trained on other weights"):
+        Pipeline.from_pretrained(base, lora=adapters)
+    config["model"]["blocks"] += 1
+    (adapters / "lora.json").write_text(json.dumps(config))
+    with pytest.raises(ValueError, match="was trained on another model: blocks"):
+        Pipeline.from_pretrained(base, lora=adapters)
 
 
 def test_a_pipeline_with_adapters_beside_its_weights_is_not_written(base: Path, adapters: Path, tmp_path: Path) -> None:
