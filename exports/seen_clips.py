@@ -21,5 +21,5 @@ class SeenClips:
         except sqlite3.OperationalError as error:
             raise OSError(
                 f"the ids of the clips cannot be kept in a temporary file ({error}); free some space there, or set "
-                "TMPDIR to another folder, then run the same command again: it goes on from what is finished"
+                "TMPDIR to another folder, then run the same command again"
             ) from error

@@ -50,6 +50,15 @@ _VERBS = {
     "train-filter": ("pipelines.verbs.train_filter", "train the content filter on drawn clips or on your labels"),
 }
 
+_CONTINUING = ("curate", "import", "subject", "forget", "export", "cache", "demo", "prove", "prove-backbone", "ablate")
+# What is to be done where a verb was stopped; all others start anew.
+_AFTER_A_STOP = {
+    **dict.fromkeys(_CONTINUING, "run the same command again to continue"),
+    "train": "run the same command again: it goes on from its newest checkpoint, or starts anew where there is none",
+    "submit": "a job that was submitted runs on",
+}
+_ANEW = "run the same command again to start anew"
+
 
 def main(arguments: list[str]) -> int:
     """Run one verb, and tell its errors; gives the exit status.
@@ -62,7 +71,7 @@ def main(arguments: list[str]) -> int:
     | 3 | the answer is no: `explain` rejects the video, `validate` a fault, `diff` a difference, `forget` a rest |
     | 4 | `explain` only: the video is lost to an error |
     | 75 | another process works there; the same command can work later |
-    | 130, 143 | stopped by Ctrl-C, or by SIGTERM; the same command goes on |
+    | 130, 143 | stopped by Ctrl-C, or by SIGTERM; the same command goes on, or starts anew, as it says |
     """
     verb = arguments[0] if arguments else ""
     try:
@@ -72,11 +81,11 @@ def main(arguments: list[str]) -> int:
         _drop_output()  # whoever read it has seen enough (`... --help | head`)
         return BROKE
     except KeyboardInterrupt:
-        return _end_of(verb, "interrupted; run the same command again to continue", INTERRUPTED)
+        return _end_of(verb, f"interrupted; {_AFTER_A_STOP.get(verb, _ANEW)}", INTERRUPTED)
     except SystemExit as end:
         if end.code != signal.SIGTERM:
             raise
-        return _end_of(verb, "stopped by SIGTERM; run the same command again to continue", TERMINATED)
+        return _end_of(verb, f"stopped by SIGTERM; {_AFTER_A_STOP.get(verb, _ANEW)}", TERMINATED)
     except Exception as error:  # noqa: BLE001 - the last place that sees it
         found = known(error) or KnownError(defect(error), BROKE)
         return _end_of(verb, found.sentence, found.status)

@@ -39,7 +39,7 @@ _LIMITS: Final = {
     errno.ENOMEM: "close other programs, or use a machine with more memory",
     errno.EIO: "look at the disk",
 }
-_GO_ON: Final = "then run the same command again: it goes on from what is finished"
+_AGAIN: Final = "then run the same command again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def _of_the_system(error: OSError) -> KnownError | None:
     where = ": ".join(str(name) for name in (error.filename, error.filename2) if name is not None)
     said = f"{error.strerror} ({where})" if where else error.strerror
     if error.errno in _LIMITS:
-        return KnownError(f"{said}; {_LIMITS[error.errno]}, {_GO_ON}", BROKE)
+        return KnownError(f"{said}; {_LIMITS[error.errno]}, {_AGAIN}", BROKE)
     return KnownError(str(said), WRONG_INPUT) if error.errno is not None and where else None
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from pipelines.views.explained.watched_run import WatchingExecutor, remember_sho
 from pipelines.written_places import WRITES_FOLDER
 from storage.address import Place
 from storage.places import expect_file_to_write
-from storage.whole_files import write_whole_text
+from storage.whole_files import publish, unfinished, write_whole_text
 
 REJECTED: Final = 3
 FAILED: Final = 4
@@ -79,12 +80,17 @@ def explain(command: Explain) -> Explanation:
         manifest = Path(scratch) / "manifest.jsonl"
         row = {"video": str(command.video.absolute()), "caption": command.caption}
         manifest.write_text(json.dumps(row) + "\n", encoding="utf-8")
-        dataset = command.dataset or Path(scratch) / "dataset"
+        dataset = Path(scratch) / "dataset"
+        if command.dataset is not None:
+            dataset = unfinished(command.dataset)
+            shutil.rmtree(dataset, ignore_errors=True)  # of a command that was stopped
         run = run_of(Curate(input=manifest, output=dataset, curation=command.curation, score_all=True))
         detector = remember_shots(run.stages)
         with progress("explain", total=len(run.stages), unit="stage") as report:
             executor = WatchingExecutor(report)
             run_curation(read_sources(manifest, SourcesConfig()), run, executor=executor)
+        if command.dataset is not None:
+            publish(command.dataset)
     return Explanation(
         video=command.video,
         caption=command.caption,

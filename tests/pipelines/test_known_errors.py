@@ -123,15 +123,15 @@ def main(arguments):
     {act}
 verb.main = main
 sys.modules["verb"] = verb
-commands._VERBS["act"] = ("verb", "")
+commands._VERBS["{name}"] = ("verb", "")
 commands.prepare()
-commands.leave(commands.main(["act"]))
+commands.leave(commands.main(["{name}"]))
 """
 
 
-def acted(act: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def acted(act: str, name: str = "act", **environment: str) -> subprocess.CompletedProcess[str]:
     """What a person sees of a verb that does this, in a process of its own."""
-    code = VERB.format(act=act)
+    code = VERB.format(act=act, name=name)
     return subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
@@ -142,11 +142,27 @@ def acted(act: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_stopped_verb_says_how_to_go_on() -> None:
-    for number, name, status in ((signal.SIGTERM, "stopped by SIGTERM", 143), (signal.SIGINT, "interrupted", 130)):
-        ended = acted(f"os.kill(os.getpid(), {int(number)})")
+@pytest.mark.parametrize(
+    ("verb", "number", "status", "told"),
+    [
+        ("curate", signal.SIGTERM, 143, "stopped by SIGTERM; run the same command again to continue"),
+        ("explain", signal.SIGINT, 130, "interrupted; run the same command again to start anew"),
+        (
+            "train",
+            signal.SIGINT,
+            130,
+            "interrupted; run the same command again: it goes on from its newest checkpoint, ",
+        ),
+        ("submit", signal.SIGINT, 130, "interrupted; a job that was submitted runs on"),
+    ],
+)
+def test_a_stopped_verb_says_what_the_same_command_does(
+    verb: str, number: signal.Signals, status: int, told: str
+) -> None:
+    ended = acted(f"os.kill(os.getpid(), {int(number)})", verb)
 
-        assert (ended.returncode, ended.stderr) == (status, f"act: {name}; run the same command again to continue\n")
+    assert ended.returncode == status
+    assert ended.stderr.startswith(f"{verb}: {told}")
 
 
 def test_a_defect_shows_its_traceback_and_where_it_goes() -> None:
@@ -164,7 +180,7 @@ def test_letters_that_the_terminal_lacks_are_written_out() -> None:
 
 
 def test_a_verb_whose_output_nobody_takes_ends_without_a_traceback(tmp_path: Path) -> None:
-    code = VERB.format(act="print('said'); open(sys.argv[1], 'w').write('written'); return 0")
+    code = VERB.format(act="print('said'); open(sys.argv[1], 'w').write('written'); return 0", name="act")
     for closed, words, status in (
         (">&-", "", 0),
         ("2>&-", "", 0),
