@@ -1,6 +1,10 @@
-"""Which clips were there before: a table of their ids in a temporary file, of which two megabytes are in memory."""
+"""Which clips were there before: a table of their ids in a temporary file, of which little is in memory."""
 
 import sqlite3
+from typing import Final
+
+# Our choice: a fourth more time, some microsecond a clip, than with SQLite's usual two megabytes.
+_CACHE_KIB: Final = 256
 
 
 class SeenClips:
@@ -8,6 +12,7 @@ class SeenClips:
 
     def __init__(self) -> None:
         self._database = sqlite3.connect("")
+        self._database.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         self._database.execute("CREATE TABLE seen (clip_id TEXT PRIMARY KEY) WITHOUT ROWID")
 
     def add(self, clip_id: str) -> bool:
