@@ -1,13 +1,13 @@
 """Takes clips out of a finished export: their files, what the trainer's own files say of them, their manifest lines.
 
 Every file of a clip is named by its id, and so is its line in a list and its row in a table. So what a format's lists
-say of other clips stays as it was written, byte for byte. The manifest comes last: until then it tells a second try
+say of other clips stays as it was written, byte for byte, but in `instances.json`, which numbers them. The manifest comes last: until then it tells a second try
 what is to be done.
 """
 
 import json
 import tarfile
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from dataset_schema import write_row_groups
 from exports.clip import ExportedClip, File
 from exports.export import END_MARK, MANIFEST, REFUSED
-from exports.form import json_list
+from exports.form import json_lists, with_commas
 from exports.ledger import BEGUN, WORK
 from exports.survey import Counts
 from storage.address import Place
@@ -31,6 +31,7 @@ from storage.whole_files import unfinished, whole_file, write_whole_text
 # Lists and settings of trainers; videos, pictures and tars lie elsewhere or have other names.
 _LISTS: Final = frozenset({".json", ".jsonl", ".csv", ".txt", ".toml", ".yaml", ".md"})
 _CATALOGUE: Final = "croissant.json"
+_INSTANCES: Final = "instances.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +78,10 @@ def forget_exported(folder: Place, clip_ids: Collection[str]) -> None:
     """Take clips out; clips that are not there, or not any more, are passed over."""
     entries = find_exported(folder, lambda entry: entry.clip_id in clip_ids)
     paths: list[Place] = sorted(folder.iterdir(), key=str)
-    for path in paths:
-        if path.suffix == ".tar":
+    for path in [*paths, *_lists_below(paths)]:
+        if path.name == _INSTANCES:
+            _without_instances(path, clip_ids)
+        elif path.suffix == ".tar":
             _without_members(path, clip_ids)
         elif path.suffix == ".parquet":
             _without_rows(path, clip_ids)
@@ -109,9 +112,44 @@ def _without_lines(path: Place, clip_ids: Collection[str]) -> None:
     staying = [line for line in lines if not any(clip_id in line for clip_id in clip_ids)]
     if len(staying) == len(lines):
         return
-    if lines[0] == "[" and lines[-1] == "]":
-        staying = list(json_list(line.strip().removesuffix(",") for line in staying[1:-1]))
-    text = "".join(f"{line}\n" for line in staying)
+    if (lines[0], lines[-1]) in {("[", "]"), ("{", "}")}:
+        items = with_commas(line.strip().removesuffix(",") for line in staying[1:-1])
+        staying = [lines[0], *items, lines[-1]]
+    _write_lines(path, staying)
+
+
+def _lists_below(paths: Iterable[Place]) -> Iterator[Place]:
+    """The JSON in folders: of a format that has its lists there."""
+    for path in paths:
+        if not path.is_file():
+            yield from sorted((each for each in path.iterdir() if each.suffix == ".json"), key=str)
+
+
+def _without_instances(path: Place, clip_ids: Collection[str]) -> None:
+    """COCO's lists and those like them name clips by numbers, from 1 on: all are numbered anew."""
+    content = json.loads("\n".join(_lines(path)))
+    media, of_medium = next((name, f"{name[:-1]}_id") for name in ("images", "videos") if name in content)
+    staying = [medium for medium in content[media] if not any(clip_id in json.dumps(medium) for clip_id in clip_ids)]
+    if len(staying) == len(content[media]):
+        return
+    places = {medium["id"]: number for number, medium in enumerate(staying, start=1)}
+    shown = [each for each in content["annotations"] if each[of_medium] in places]
+    words = {each["category_id"] for each in shown}
+    kept = [category for category in content["categories"] if category["id"] in words]
+    numbers = {category["id"]: number for number, category in enumerate(kept, start=1)}
+    lists = {
+        media: [{**medium, "id": places[medium["id"]]} for medium in staying],
+        "categories": [{**category, "id": numbers[category["id"]]} for category in kept],
+        "annotations": [
+            {**each, "id": number, of_medium: places[each[of_medium]], "category_id": numbers[each["category_id"]]}
+            for number, each in enumerate(shown, start=1)
+        ],
+    }
+    _write_lines(path, json_lists((name, map(json.dumps, rows)) for name, rows in lists.items()))
+
+
+def _write_lines(path: Place, lines: Iterable[str]) -> None:
+    text = "".join(f"{line}\n" for line in lines)
     _renew_digest(path.with_name(_CATALOGUE), sha256(path.read_bytes()).hexdigest(), sha256(text.encode()).hexdigest())
     write_whole_text(path, text)
 

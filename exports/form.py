@@ -113,14 +113,14 @@ class Format(Protocol):
 def json_list(items: Iterable[str]) -> Iterator[str]:
     """Texts of JSON as one list, a line each."""
     yield "["
-    yield from _with_commas(items)
+    yield from with_commas(items)
     yield "]"
 
 
 def json_members(members: Iterable[tuple[str, str]]) -> Iterator[str]:
     """Names and texts of JSON as one object, a line each."""
     yield "{"
-    yield from _with_commas(f"{json.dumps(name)}: {text}" for name, text in members)
+    yield from with_commas(f"{json.dumps(name)}: {text}" for name, text in members)
     yield "}"
 
 
@@ -129,12 +129,13 @@ def json_lists(lists: Iterable[tuple[str, Iterable[str]]]) -> Iterator[str]:
     begins = "{"
     for name, items in lists:
         yield f"{begins}{json.dumps(name)}: ["
-        yield from _with_commas(items)
+        yield from with_commas(items)
         begins = "], "
     yield "]}"
 
 
-def _with_commas(items: Iterable[str]) -> Iterator[str]:
+def with_commas(items: Iterable[str]) -> Iterator[str]:
+    """Texts of JSON as they stand in a list, a line each."""
     rest = iter(items)
     line = next(rest, None)
     while line is not None:

@@ -17,7 +17,6 @@ from tests.exports.made_clips import clip_id, make_sample, video_bytes, write_da
 
 # What says how many clips there are, or which settings: it stays as it was.
 _SETTINGS = {END_MARK, "README.md", "dataset.toml", "datasets.yaml"}
-_DEFAULT = (FormatName.MUSUBI, FormatName.WEBDATASET)
 
 
 def written(dataset: Path, name: FormatName, output: Path) -> Path:
@@ -42,9 +41,7 @@ def datasets(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     )
 
 
-@pytest.mark.parametrize(
-    "name", [name if name in _DEFAULT else pytest.param(name, marks=pytest.mark.slow) for name in sorted(FORMATS)]
-)
+@pytest.mark.parametrize("name", sorted(FORMATS))
 def test_every_format_forgets_as_if_the_clip_had_never_been_there(
     datasets: tuple[Path, Path], tmp_path: Path, name: FormatName
 ) -> None:
@@ -67,6 +64,25 @@ def test_every_format_forgets_as_if_the_clip_had_never_been_there(
     assert found[MANIFEST].splitlines() == [line for line in lines if clip_id(1).encode() not in line]
     assert json.loads(found[END_MARK])["counts"] == json.loads(expected[END_MARK])["counts"]
     assert not any(clip_id(1) in content.decode(errors="replace") for content in found.values())
+
+
+@pytest.mark.parametrize("name", [FormatName.COCO, FormatName.OPENS2V, FormatName.YOUTUBE_VIS])
+def test_a_file_of_all_clips_stays_json_without_its_last_one(
+    datasets: tuple[Path, Path], tmp_path: Path, name: FormatName
+) -> None:
+    output = written(datasets[1], name, tmp_path / "out")
+    clips = len(clips_of(output))
+    last = json.loads((output / MANIFEST).read_text().splitlines()[-1])["clip_id"]
+
+    forget_exported(output, [last])
+
+    assert len(clips_of(output)) == clips - 1
+
+
+def clips_of(output: Path) -> list[str]:
+    (path,) = (path for path in tree(output) if path.endswith(("instances.json", "total_part1.json")))
+    content = json.loads((output / path).read_text())
+    return list(content.get("images") or content.get("videos") or content)
 
 
 def test_clips_of_an_export_are_found_with_all_their_files(datasets: tuple[Path, Path], tmp_path: Path) -> None:
