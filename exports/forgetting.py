@@ -1,8 +1,8 @@
 """Takes clips out of a finished export: their files, what the trainer's own files say of them, their manifest lines.
 
 Every file of a clip is named by its id, and so is its line in a list and its row in a table. So what a format's lists
-say of other clips stays as it was written, byte for byte, but in `instances.json`, which numbers them. The manifest comes last: until then it tells a second try
-what is to be done.
+say of other clips stays as it was written, byte for byte, but in `instances.json`, which numbers them. The manifest
+comes last: until then it tells a second try what is to be done.
 """
 
 import json
